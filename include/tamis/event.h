@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel -> user record. Plain C, padded by hand, the same bytes for BPF, the daemon, fuzzers and tests.
+ *
+ * A record is
+ *	struct ev_head | u64 num[nnum] | struct ev_str str[nstr] | tail bytes
+ * num[] and str[] hold the N and S rows of the event's list in catalog.def, in their order; for exec and fork the N and S
+ * rows of CAT_PROC follow those of the event. Integers are in host order. A string's off counts from the start of the
+ * record. A record is untrusted: sensor/ingest checks every size before it reads.
+ *
+ * EV_ARGS records carry a piece of an exec's arguments and environment (struct ev_args); they come before the exec record
+ * that they belong to, on the same CPU, and carry its tid and boot_ns.
+ */
+#ifndef TAMIS_EVENT_H
+#define TAMIS_EVENT_H
+
+#ifdef __bpf__
+typedef unsigned char ev_u8;
+typedef unsigned short ev_u16;
+typedef unsigned int ev_u32;
+typedef unsigned long long ev_u64;
+typedef long long ev_s64;
+#else
+#include <stdint.h>
+typedef uint8_t ev_u8;
+typedef uint16_t ev_u16;
+typedef uint32_t ev_u32;
+typedef uint64_t ev_u64;
+typedef int64_t ev_s64;
+#endif
+
+#include "tamis/catalog.def"
+
+enum ev_type {
+	EV_NONE = 0,
+#define E(EV, NR, NAME, LIST, PROC, DOC) EV_##EV = NR,
+	CAT_EVENTS(E)
+#undef E
+	EV_TYPES,	/* one more than the highest event type: the size of per-event tables */
+	EV_ARGS = 0x100 /* not an event: a piece of argv/envp */
+};
+
+/* Indexes into num[] and str[], one enum an event: EVN_OPEN_FLAGS, EVS_OPEN_FILE_PATH, ... EVN_OPEN_COUNT */
+#define EV_ROW_N_N(EV, SLOT) EVN_##EV##_##SLOT,
+#define EV_ROW_N_S(EV, SLOT)
+#define EV_ROW_N_U(EV, SLOT)
+#define EV_ROW_N_H(EV, SLOT)
+#define EV_ROW_S_S(EV, SLOT) EVS_##EV##_##SLOT,
+#define EV_ROW_S_N(EV, SLOT)
+#define EV_ROW_S_U(EV, SLOT)
+#define EV_ROW_S_H(EV, SLOT)
+#define EV_ROW_N(KIND, EV, SLOT, ...) EV_ROW_N_##KIND(EV, SLOT)
+#define EV_ROW_S(KIND, EV, SLOT, ...) EV_ROW_S_##KIND(EV, SLOT)
+#define E(EV, NR, NAME, LIST, PROC, DOC)                                                                               \
+	enum { LIST(EV_ROW_N) EVN_##EV##_COUNT };                                                                      \
+	enum { LIST(EV_ROW_S) EVS_##EV##_COUNT };
+CAT_EVENTS(E)
+#undef E
+enum { CAT_PROC(EV_ROW_N, "") EVN_PROC_COUNT };
+enum { CAT_PROC(EV_ROW_S, "") EVS_PROC_COUNT };
+
+#define EV_NUM_MAX  40	      /* num[] of any record */
+#define EV_STR_MAX  12	      /* str[] of any record */
+#define EV_PATH_MAX 4096      /* bytes of a path, without a NUL */
+#define EV_REC_MAX  (24 << 10) /* bytes of a record */
+#define EV_ARGS_MAX (256 << 10) /* bytes of arguments and environment that the kernel side hands over */
+
+enum ev_flags {
+	EV_F_ASYNC = 1 << 0,	     /* done through io_uring */
+	EV_F_TRUNCATED = 1 << 1,     /* a string did not fit, or a path was deeper than the walk */
+	EV_F_USER_PATH = 1 << 2,     /* a path was read from user memory: not resolved */
+	EV_F_UNREADABLE = 1 << 3,    /* something could not be read: the sieve was open for it */
+	EV_F_CONTEXT = 1 << 4,	     /* no clause is alive: sent only to keep the process table */
+	EV_F_COMPAT = 1 << 5,	     /* 32-bit system call */
+	EV_F_ARGS_TRUNCATED = 1 << 6 /* exec: arguments or environment beyond EV_ARGS_MAX */
+};
+
+enum ev_rung { EV_RUNG_NONE, EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNGS };
+
+struct ev_str {
+	ev_u32 off; /* from the start of the record */
+	ev_u32 len; /* bytes, no NUL counted */
+};
+
+struct ev_head {
+	ev_u32 size;  /* whole record, a multiple of 8; checked before anything else */
+	ev_u16 type;  /* enum ev_type */
+	ev_u16 flags; /* enum ev_flags */
+	ev_u64 boot_ns; /* CLOCK_BOOTTIME */
+	ev_u32 pid;	/* thread group */
+	ev_u32 tid;
+	ev_u32 uid, gid, euid, egid; /* in the initial user namespace, of the acting thread */
+	ev_u64 start_ns;  /* CLOCK_BOOTTIME start of the thread group's leader: with pid, names a process for good */
+	ev_s64 retval;	  /* 0 or a negative errno */
+	ev_u32 policy;	  /* generation of the sieve that looked at it */
+	ev_u16 nnum, nstr;
+	ev_u8 rung;	  /* enum ev_rung */
+	ev_u8 pad[7];
+	ev_u64 alive[4];  /* clauses that the sieve could not rule out */
+};
+
+/* A piece of argv and envp: bytes [off, off+len) of the block that starts with argv and goes on with envp. */
+struct ev_args {
+	struct ev_head head; /* type EV_ARGS */
+	ev_u32 off;
+	ev_u32 len;
+	ev_u32 argv_total; /* bytes of argv in the process */
+	ev_u32 envp_total; /* bytes of envp in the process */
+	/* len bytes follow, then zero padding to 8 */
+};
+
+/* Counters that the kernel keeps, one struct an event type and CPU. */
+struct ev_stats {
+	ev_u64 seen;	/* reached the sieve */
+	ev_u64 dropped; /* ruled out by the sieve */
+	ev_u64 sent;	/* handed to the ring */
+	ev_u64 lost;	/* could not be handed over: ring full or no room to keep it until its return value was known */
+	ev_u64 context; /* sent though ruled out, to keep the process table */
+	ev_u64 lost_context; /* the like, lost: no alert is missing, but the process table may be */
+};
+
+#ifndef __bpf__
+_Static_assert(sizeof(struct ev_head) == 104, "ev_head is an ABI");
+_Static_assert(sizeof(struct ev_args) == 120, "ev_args is an ABI");
+_Static_assert(sizeof(struct ev_stats) == 48, "ev_stats is an ABI");
+#endif
+
+#endif

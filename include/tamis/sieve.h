@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sieve's tables: what tamisc computes, the kernel looks up, and the host test runs. One struct sieve is one policy;
+ * it is the value of a map that is swapped as a whole. See docs/sieve.md.
+ *
+ * The promise: for an event on which some clause of the policy holds, that clause's bit stays set in the result. Whatever
+ * cannot be decided (a field that could not be read, a table that had no room) leaves bits set.
+ */
+#ifndef TAMIS_SIEVE_H
+#define TAMIS_SIEVE_H
+
+#include "tamis/event.h"
+
+#define SV_WORDS      4	   /* 64-bit words of a clause mask: 256 clauses an event type */
+#define SV_CLAUSES    (64 * SV_WORDS)
+#define SV_PREDS      48   /* number predicates an event type */
+#define SV_AUTOMATA   3	   /* automata an event type: first path, second path, address */
+#define SV_MASKS      4096 /* distinct masks */
+#define SV_STATES     32768 /* states of all automata together */
+#define SV_TRANS      (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
+
+enum { SV_AUT_PATH0, SV_AUT_PATH1, SV_AUT_ADDR };
+
+/* Numbers of the head that a predicate can name, beside the indexes 0..EV_NUM_MAX-1 of num[]. */
+enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLOT_RETVAL };
+
+/* (value & and) OP rhs; all as 64-bit two's complement, compared as signed */
+enum sv_op { SV_OP_EQ, SV_OP_LT, SV_OP_LE };
+
+struct sv_mask {
+	ev_u64 w[SV_WORDS];
+};
+
+/*
+ * A number predicate: keep_true is the mask of clauses that stay possible when it holds, keep_false when it does not.
+ * A clause that does not mention the predicate is in both.
+ */
+struct sv_pred {
+	ev_u8 slot; /* index into num[], or enum sv_slot */
+	ev_u8 op;   /* enum sv_op */
+	ev_u8 pad[6];
+	ev_u64 and;
+	ev_s64 rhs;
+	struct sv_mask keep_true, keep_false;
+};
+
+/*
+ * A deterministic automaton. State s, byte b: trans[base + s * classes + cls[b]]. State 0 is the start. What a state means:
+ *	state_final[first + s]: index of the mask of clauses possible if the string ends here
+ *	state_reach[first + s]: index of the mask of clauses possible for some string that goes on from here (ending here
+ *				included); mask "all zero" makes a directory's state dead
+ */
+struct sv_automaton {
+	ev_u32 used;	/* 0: no clause of this event looks at this string; treat it as all ones */
+	ev_u32 base;	/* into trans[] */
+	ev_u32 first;	/* into state_final[], state_reach[] */
+	ev_u32 states;
+	ev_u32 classes;
+	ev_u32 pad;
+	ev_u8 cls[256];
+};
+
+struct sv_event {
+	struct sv_mask clauses; /* the clauses of this event type; all zero: no rule wants it */
+	ev_u32 npreds;
+	ev_u32 pad;
+	struct sv_pred preds[SV_PREDS];
+	struct sv_automaton automata[SV_AUTOMATA];
+};
+
+struct sieve {
+	ev_u32 abi;	   /* SV_ABI */
+	ev_u32 generation; /* set by the loader; comes back in ev_head.policy */
+	ev_u32 nmasks, nstates, ntrans, pad;
+	struct sv_event event[EV_TYPES];
+	struct sv_mask masks[SV_MASKS]; /* masks[0] is all zero, masks[1] all ones */
+	ev_u16 state_final[SV_STATES];
+	ev_u16 state_reach[SV_STATES];
+	ev_u16 trans[SV_TRANS];
+};
+
+#define SV_ABI 1
+
+#endif

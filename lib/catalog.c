@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tamis/sieve.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- the rows of catalog.def as arrays of fields; their event is filled in where they are gathered ---------------- */
+
+#define INDEX_N(EV, SLOT) EVN_##EV##_##SLOT
+#define INDEX_S(EV, SLOT) EVS_##EV##_##SLOT
+#define INDEX_U(EV, SLOT) 0
+#define INDEX_H(EV, SLOT) 0
+#define HOME_N		  CAT_HOME_EVENT
+#define HOME_S		  CAT_HOME_EVENT
+#define HOME_U		  CAT_HOME_EVENT
+#define HOME_H		  CAT_HOME_BASE
+#define ROW(KIND, EV, SLOT, NAME, TYPE, CONSTANTS, SIEVE, FLAGS, DOC)                                                  \
+	{ .name = NAME,                                                                                                \
+	  .type = VAL_##TYPE,                                                                                          \
+	  .flags = FLAGS,                                                                                              \
+	  .home = HOME_##KIND,                                                                                         \
+	  .sieve = CAT_SIEVE_##SIEVE,                                                                                  \
+	  .constants = CG_##CONSTANTS,                                                                                 \
+	  .kind = #KIND[0],                                                                                            \
+	  .slot = SLOT_##EV##_##SLOT,                                                                                  \
+	  .index = INDEX_##KIND(EV, SLOT),                                                                             \
+	  .doc = DOC },
+
+static const struct cat_field base_rows[] = { CAT_BASE(ROW) };
+static const struct cat_field process_rows[] = { CAT_PROC(ROW, "process") };
+static const struct cat_field parent_rows[] = { CAT_PROC(ROW, "process.parent") };
+static const struct cat_field ancestors_rows[] = { CAT_PROC(ROW, "process.ancestors") };
+static const struct cat_field exec_proc_rows[] = { CAT_PROC(ROW, "exec") };
+static const struct cat_field exit_proc_rows[] = { CAT_PROC(ROW, "exit") };
+#define E(EV, NR, NAME, LIST, PROC, DOC) static const struct cat_field rows_##EV[] = { LIST(ROW) };
+CAT_EVENTS(E)
+#undef E
+
+/* Names that hold for every event without "process." in front. */
+static const struct {
+	const char *name, *process;
+} shorts[] = {
+	{ "cgroup.id", "process.cgroup.id" },
+	{ "cgroup.file.inode", "process.cgroup.file.inode" },
+	{ "container.id", "process.container.id" },
+};
+
+static const struct cat_event events[EV_TYPES] = {
+#define E(EV, NR, NAME, LIST, PROC, DOC) [NR] = { NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT },
+	CAT_EVENTS(E)
+#undef E
+};
+
+static const struct cat_alias aliases[] = {
+	{ "async", "event.async" },
+	{ "chmod.basename", "chmod.file.name" },
+	{ "chmod.filename", "chmod.file.path" },
+	{ "chmod.mode", "chmod.file.destination.mode" },
+	{ "chown.basename", "chown.file.name" },
+	{ "chown.filename", "chown.file.path" },
+	{ "chown.gid", "chown.file.destination.gid" },
+	{ "chown.group", "chown.file.destination.group" },
+	{ "chown.uid", "chown.file.destination.uid" },
+	{ "chown.user", "chown.file.destination.user" },
+	{ "exec.basename", "exec.file.name" },
+	{ "exec.filename", "exec.file.path" },
+	{ "exec.name", "exec.comm" },
+	{ "link.source.basename", "link.file.name" },
+	{ "link.source.filename", "link.file.path" },
+	{ "link.target.basename", "link.file.destination.name" },
+	{ "link.target.filename", "link.file.destination.path" },
+	{ "mkdir.basename", "mkdir.file.name" },
+	{ "mkdir.filename", "mkdir.file.path" },
+	{ "mkdir.mode", "mkdir.file.destination.mode" },
+	{ "open.basename", "open.file.name" },
+	{ "open.filename", "open.file.path" },
+	{ "open.mode", "open.file.destination.mode" },
+	{ "process.ancestors.basename", "process.ancestors.file.name" },
+	{ "process.ancestors.filename", "process.ancestors.file.path" },
+	{ "process.ancestors.name", "process.ancestors.comm" },
+	{ "process.basename", "process.file.name" },
+	{ "process.filename", "process.file.path" },
+	{ "process.name", "process.comm" },
+	{ "rename.new.basename", "rename.file.destination.name" },
+	{ "rename.new.filename", "rename.file.destination.path" },
+	{ "rename.old.basename", "rename.file.name" },
+	{ "rename.old.filename", "rename.file.path" },
+	{ "rmdir.basename", "rmdir.file.name" },
+	{ "rmdir.filename", "rmdir.file.path" },
+	{ "unlink.basename", "unlink.file.name" },
+	{ "unlink.filename", "unlink.file.path" },
+};
+
+/* ---- gathering ----------------------------------------------------------------------------------------------------- */
+
+#define FIELDS_MAX 1024
+static struct cat_field fields[FIELDS_MAX];
+static struct catalog tamis;
+
+static int field_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct cat_field *)a)->name, ((const struct cat_field *)b)->name);
+}
+
+/* @home < 0 keeps the rows' own home. */
+static void gather(const struct cat_field *rows, size_t n, uint16_t event, int home, uint8_t more_flags)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct cat_field *f = &fields[tamis.nfields++];
+
+		if (tamis.nfields > FIELDS_MAX)
+			abort(); /* a catalog.def that outgrew its table; no input can cause it */
+		*f = rows[i];
+		f->event = event;
+		f->flags |= more_flags;
+		if (home >= 0)
+			f->home = (uint8_t)home;
+	}
+}
+
+static void gather_shorts(void)
+{
+	size_t n = tamis.nfields;
+
+	for (size_t s = 0; s < COUNT(shorts); s++)
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(fields[i].name, shorts[s].process) == 0) {
+				fields[tamis.nfields] = fields[i];
+				fields[tamis.nfields++].name = shorts[s].name;
+			}
+}
+
+const struct catalog *catalog_tamis(void)
+{
+	if (tamis.fields)
+		return &tamis;
+
+	gather(base_rows, COUNT(base_rows), EV_NONE, -1, 0);
+	gather(process_rows, COUNT(process_rows), EV_NONE, CAT_HOME_PROC, 0);
+	gather(parent_rows, COUNT(parent_rows), EV_NONE, CAT_HOME_PARENT, 0);
+	gather(ancestors_rows, COUNT(ancestors_rows), EV_NONE, CAT_HOME_ANCESTORS, CF_ARRAY);
+	gather(exec_proc_rows, COUNT(exec_proc_rows), EV_EXEC, CAT_HOME_PROC, 0);
+	gather(exit_proc_rows, COUNT(exit_proc_rows), EV_EXIT, CAT_HOME_PROC, 0);
+#define E(EV, NR, NAME, LIST, PROC, DOC) gather(rows_##EV, COUNT(rows_##EV), NR, -1, 0);
+	CAT_EVENTS(E)
+#undef E
+	gather_shorts();
+	qsort(fields, tamis.nfields, sizeof(fields[0]), field_cmp);
+
+	tamis.events = events;
+	tamis.nevents = EV_TYPES;
+	tamis.constants = cat_constants;
+	tamis.nconstants = cat_nconstants;
+	tamis.aliases = aliases;
+	tamis.naliases = COUNT(aliases);
+	tamis.fields = fields;
+	return &tamis;
+}
+
+/* ---- look-ups ------------------------------------------------------------------------------------------------------ */
+
+/* strcmp of @name (not NUL-terminated) with @s */
+static int name_cmp(const char *name, size_t len, const char *s)
+{
+	size_t slen = strlen(s);
+	int r = memcmp(name, s, len < slen ? len : slen);
+
+	return r ? r : (len > slen) - (len < slen);
+}
+
+const struct cat_field *catalog_field(const struct catalog *c, const char *name, size_t len)
+{
+	size_t lo = 0, hi = c->nfields;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int r = name_cmp(name, len, c->fields[mid].name);
+
+		if (r == 0)
+			return &c->fields[mid];
+		if (r < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	for (size_t i = 0; i < c->naliases; i++)
+		if (name_cmp(name, len, c->aliases[i].name) == 0)
+			return catalog_field(c, c->aliases[i].field, strlen(c->aliases[i].field));
+	return NULL;
+}
+
+const struct cat_event *catalog_event(const struct catalog *c, const char *name, size_t len)
+{
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].name && name_cmp(name, len, c->events[i].name) == 0)
+			return &c->events[i];
+	return NULL;
+}
+
+const struct cat_constant *catalog_constant(const struct catalog *c, const char *name, size_t len)
+{
+	for (size_t i = 0; i < c->nconstants; i++)
+		if (name_cmp(name, len, c->constants[i].name) == 0)
+			return &c->constants[i];
+	return NULL;
+}
+
+#define NEAR_MAX 64
+
+/* Damerau-Levenshtein distance (optimal string alignment), or NEAR_MAX where a name is too long to compare. */
+static size_t distance(const char *a, size_t la, const char *b, size_t lb)
+{
+	size_t row[3][NEAR_MAX + 1];
+
+	if (la > NEAR_MAX || lb > NEAR_MAX)
+		return NEAR_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[0][j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t *cur = row[i % 3], *prev = row[(i + 2) % 3], *prev2 = row[(i + 1) % 3];
+
+		cur[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t d = prev[j - 1] + (a[i - 1] != b[j - 1]);
+
+			d = prev[j] + 1 < d ? prev[j] + 1 : d;
+			d = cur[j - 1] + 1 < d ? cur[j - 1] + 1 : d;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && prev2[j - 2] + 1 < d)
+				d = prev2[j - 2] + 1;
+			cur[j] = d;
+		}
+	}
+	return row[la % 3][lb];
+}
+
+const char *catalog_nearest(const struct catalog *c, const char *name, size_t len)
+{
+	const char *best = NULL;
+	size_t best_d = len / 3 + 1;
+
+	for (size_t i = 0; i < c->nfields + c->nconstants; i++) {
+		const char *s = i < c->nfields ? c->fields[i].name : c->constants[i - c->nfields].name;
+		size_t d = distance(name, len, s, strlen(s));
+
+		if (d < best_d) {
+			best_d = d;
+			best = s;
+		}
+	}
+	return best;
+}
+
+/* The automaton of path row @f: paths are numbered in the order of their strings in the record. */
+static uint16_t path_automaton(const struct catalog *c, uint16_t event, uint16_t str_index)
+{
+	uint16_t n = SV_AUT_PATH0;
+
+	for (size_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+
+		if (f->event == event && f->home == CAT_HOME_EVENT && f->sieve == CAT_SIEVE_PATH && f->index < str_index)
+			n++;
+	}
+	return n;
+}
+
+/* The PATH row that a NAME row goes with: the one right above it in catalog.def, so one slot before. */
+static const struct cat_field *path_of_name(const struct catalog *c, const struct cat_field *name)
+{
+	for (size_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+
+		if (f->sieve == CAT_SIEVE_PATH && f->event == name->event && f->home == name->home &&
+		    f->slot + 1 == name->slot)
+			return f;
+	}
+	return NULL;
+}
+
+int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t event, uint16_t *ret_index)
+{
+	const struct cat_field *path = f;
+
+	if (f->event != EV_NONE && f->event != event)
+		return CAT_SIEVE_NONE;
+	/* The head's numbers are those of the acting process, which is the exec's and the exit's too. */
+	if (f->home == CAT_HOME_PARENT || f->home == CAT_HOME_ANCESTORS)
+		return CAT_SIEVE_NONE;
+
+	switch (f->sieve) {
+	case CAT_SIEVE_NUM:
+		if (f->home != CAT_HOME_EVENT)
+			return CAT_SIEVE_NONE;
+		*ret_index = f->index;
+		return CAT_SIEVE_NUM;
+	case CAT_SIEVE_NAME:
+		path = path_of_name(c, f);
+		if (!path)
+			return CAT_SIEVE_NONE;
+		/* fall through */
+	case CAT_SIEVE_PATH:
+		/* A process's own file is only known to the kernel side while the process executes it. */
+		if (f->home == CAT_HOME_PROC && event != EV_EXEC)
+			return CAT_SIEVE_NONE;
+		*ret_index = f->home == CAT_HOME_PROC ? SV_AUT_PATH0 : path_automaton(c, event, path->index);
+		return f->sieve;
+	case CAT_SIEVE_ADDR:
+		*ret_index = SV_AUT_ADDR;
+		return CAT_SIEVE_ADDR;
+	case CAT_SIEVE_UID:
+	case CAT_SIEVE_GID:
+	case CAT_SIEVE_EUID:
+	case CAT_SIEVE_EGID:
+		/* A fork's head is the parent's. */
+		if (event == EV_FORK)
+			return CAT_SIEVE_NONE;
+		*ret_index = SV_SLOT_UID + (f->sieve - CAT_SIEVE_UID);
+		return f->sieve;
+	case CAT_SIEVE_RETVAL:
+		*ret_index = SV_SLOT_RETVAL;
+		return CAT_SIEVE_RETVAL;
+	default:
+		return CAT_SIEVE_NONE;
+	}
+}
+
+static uint32_t fnv1a(uint32_t h, const void *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ ((const unsigned char *)p)[i]) * 16777619u;
+	return h;
+}
+
+uint32_t catalog_fingerprint(const struct catalog *c)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+		const uint16_t n[] = { f->type, f->flags, f->home, f->sieve, (uint16_t)f->kind, f->event, f->slot, f->index };
+
+		h = fnv1a(h, f->name, strlen(f->name) + 1);
+		h = fnv1a(h, n, sizeof(n));
+	}
+	return h;
+}
+
+struct val catalog_get(const struct cat_field *f, const struct event *ev)
+{
+	static const struct val none;
+
+	switch (f->home) {
+	case CAT_HOME_BASE:
+		return ev->base[f->slot];
+	case CAT_HOME_EVENT:
+		return ev->v[f->slot];
+	case CAT_HOME_PROC:
+		return ev->proc ? ev->proc->v[f->slot] : none;
+	case CAT_HOME_PARENT:
+		return ev->proc && ev->proc->parent ? ev->proc->parent->v[f->slot] : none;
+	default:
+		return none;
+	}
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The catalog: include/tamis/catalog.def as tables to look things up in. A catalog is a value that is passed around, so
+ * that tests can bring their own; catalog_tamis() is the sensor's.
+ */
+#ifndef TAMIS_CATALOG_H
+#define TAMIS_CATALOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/value.h"
+
+/* Flags of a field: the FLAGS column of catalog.def. */
+enum cat_flags {
+	CF_ARRAY = 1 << 0,
+	CF_GLOB = 1 << 1,
+	CF_ICASE = 1 << 2,
+	CF_TIME = 1 << 3,
+	CF_UNSEEN = 1 << 4
+};
+
+/* Whose slot holds the value. */
+enum cat_home {
+	CAT_HOME_BASE,	    /* event.base[] */
+	CAT_HOME_EVENT,	    /* event.v[] */
+	CAT_HOME_PROC,	    /* event.proc->v[] */
+	CAT_HOME_PARENT,    /* event.proc->parent->v[] */
+	CAT_HOME_ANCESTORS  /* every process above event.proc; several values */
+};
+
+/* How the kernel can decide on a field: the SIEVE column of catalog.def. */
+enum cat_sieve {
+	CAT_SIEVE_NONE,
+	CAT_SIEVE_NUM,
+	CAT_SIEVE_PATH,
+	CAT_SIEVE_NAME,
+	CAT_SIEVE_ADDR,
+	CAT_SIEVE_UID,
+	CAT_SIEVE_GID,
+	CAT_SIEVE_EUID,
+	CAT_SIEVE_EGID,
+	CAT_SIEVE_RETVAL
+};
+
+/* Groups of named constants: the CONSTANTS column of catalog.def. */
+enum cat_group {
+	CG_NONE,
+	CG_ERROR,
+	CG_OPEN_FLAGS,
+	CG_UNLINK_FLAGS,
+	CG_FILE_MODE,
+	CG_INODE_MODE,
+	CG_ADDRESS_FAMILY,
+	CG_L4_PROTOCOL,
+	CG_CAPABILITY,
+	CG_EXIT_CAUSE,
+	CG_AUDIT,
+	CG_GROUPS
+};
+
+struct cat_field {
+	const char *name;  /* full name as rules write it */
+	uint8_t type;	   /* enum val_type */
+	uint8_t flags;	   /* enum cat_flags */
+	uint8_t home;	   /* enum cat_home */
+	uint8_t sieve;	   /* enum cat_sieve */
+	uint8_t constants; /* enum cat_group */
+	char kind;	   /* 'N', 'S', 'H' or 'U' */
+	uint16_t event;	   /* the event type it belongs to, or EV_NONE: every event has it */
+	uint16_t slot;	   /* in its home */
+	uint16_t index;	   /* N, S: index into the record's num[], str[] (of the event's own rows, or of CAT_PROC's) */
+	const char *doc;
+};
+
+struct cat_event {
+	const char *name;
+	const char *doc;
+	uint16_t type;	 /* enum ev_type */
+	bool has_proc;	 /* the record carries the CAT_PROC rows too */
+	uint16_t nnum, nstr; /* of the event's own rows */
+};
+
+struct cat_constant {
+	const char *name;
+	int64_t value;
+	uint8_t group; /* enum cat_group */
+};
+
+/* A name of older policies and the field that it means. */
+struct cat_alias {
+	const char *name, *field;
+};
+
+struct catalog {
+	const struct cat_field *fields; /* sorted by name */
+	size_t nfields;
+	const struct cat_event *events; /* indexed by type; name NULL where there is none */
+	size_t nevents;
+	const struct cat_constant *constants;
+	size_t nconstants;
+	const struct cat_alias *aliases;
+	size_t naliases;
+};
+
+/* The sensor's catalog; static, never freed. */
+const struct catalog *catalog_tamis(void);
+
+/* The field of that name (legacy aliases are followed), or NULL. @name need not end with a NUL. */
+const struct cat_field *catalog_field(const struct catalog *c, const char *name, size_t len);
+
+/* Index of a field of this catalog in c->fields, and back. Indexes are what programs hold. */
+static inline uint32_t catalog_index(const struct catalog *c, const struct cat_field *f) { return (uint32_t)(f - c->fields); }
+
+/* The event type of that name, or NULL. */
+const struct cat_event *catalog_event(const struct catalog *c, const char *name, size_t len);
+
+/* The constant of that name, or NULL. Names are unique over the groups. */
+const struct cat_constant *catalog_constant(const struct catalog *c, const char *name, size_t len);
+
+/* The name that is nearest to @name (Damerau-Levenshtein, at most a third of its length), or NULL; for "did you mean". */
+const char *catalog_nearest(const struct catalog *c, const char *name, size_t len);
+
+/*
+ * How the kernel sees field @f in an event of type @event.
+ * Returns enum cat_sieve and, unless NONE, *ret_index: for NUM the index into num[]; for PATH, NAME and ADDR the automaton
+ * (SV_AUT_*); for the head's numbers the SV_SLOT_*.
+ */
+int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t event, uint16_t *ret_index);
+
+/* A number over everything that bundles rely on (names, types, slots): bundles of another catalog are refused. */
+uint32_t catalog_fingerprint(const struct catalog *c);
+
+/* The value of a field that is not CAT_HOME_ANCESTORS; an empty value where the process is not known. */
+struct val catalog_get(const struct cat_field *f, const struct event *ev);
+
+/* The constants of all groups (lib/constants.c). */
+extern const struct cat_constant cat_constants[];
+extern const size_t cat_nconstants;
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rule program: all rules of a policy as one expression graph. Nodes are shared: two rules that ask the same thing hold
+ * the same node, so that the engine asks it once an event. A node refers only to nodes before it, which makes the graph
+ * acyclic by construction and its validation one pass.
+ *
+ * The compiler builds a program node by node (program_builder); a bundle carries it as bytes; the daemon maps and validates
+ * those bytes (program_load) and never changes them. Values here know nothing of YAML or SECL text.
+ */
+#ifndef TAMIS_PROGRAM_H
+#define TAMIS_PROGRAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/catalog.h"
+#include "lib/err.h"
+
+enum node_type { NT_INT, NT_BOOL, NT_STR, NT_IP, NT_INTS, NT_STRS, NT_BOOLS, NT_IPS };
+
+/*
+ * Node kinds. a, b, c name earlier nodes unless said otherwise; T is the node's type.
+ */
+enum node_op {
+	N_INT,	    /* INT: imm */
+	N_BOOL,	    /* BOOL: imm 0 or 1 */
+	N_STR,	    /* STR: a = string index */
+	N_IP,	    /* IP: a = string index (17 bytes) */
+	N_FIELD,    /* T of the field; a = field index in the catalog. Array fields give the array types */
+	N_ELEM,	    /* the present element of the N_ANY around it; T scalar */
+	N_CURRENT,  /* field a of the ancestor that the N_EXISTS around it stands at (process.ancestors[A].x) */
+	N_LEN,	    /* INT: bytes of STR a, or elements of array a */
+	N_ADD, N_SUB, N_BAND, N_BOR, N_BXOR, N_BNOT, N_NEG, /* INT */
+	N_NOW,	    /* INT: the time of evaluation, ns since 1970 */
+	N_EQ, N_LT, N_LE, /* BOOL of INT a, b (EQ of BOOLs too); the other orders are written with these */
+	N_STREQ,    /* BOOL: STR a equals STR b; c != 0: without regard to case (ASCII) */
+	N_STRIN,    /* BOOL: STR a is in string set b (set index) */
+	N_INTIN,    /* BOOL: INT a is in integer set b (set index) */
+	N_IPIN,	    /* BOOL: IP a matches network set b (set index); c != 0: matches every one (allin) */
+	N_IPEQ,	    /* BOOL: IP a equals or contains or lies in IP b */
+	N_ANY,	    /* BOOL: for some element of array a, b holds (b uses N_ELEM) */
+	N_EXISTS,   /* BOOL: for some ancestor (at most VAL_ANCESTORS_MAX), a holds (a uses N_CURRENT) */
+	N_AND, N_OR, N_NOT, /* BOOL */
+	N_OPS
+};
+
+struct node {
+	uint8_t op;
+	uint8_t type; /* enum node_type */
+	uint16_t depth; /* longest way down to a leaf; at most PROGRAM_DEPTH_MAX */
+	uint32_t a, b, c;
+	int64_t imm;
+};
+
+/* Limits: what a program may hold. A builder that goes over one gives -E2BIG, a loader -EBADMSG. */
+#define PROGRAM_NODES_MAX   (1u << 20)
+#define PROGRAM_STRINGS_MAX (1u << 20)
+#define PROGRAM_DEPTH_MAX   4096
+#define PROGRAM_RULES_MAX   65536
+#define PROGRAM_STRING_MAX  65535 /* bytes of one string */
+
+/* How one string of a set matches. */
+enum strm_kind {
+	STRM_EXACT,
+	STRM_PATTERN, /* '*' is any run of bytes */
+	STRM_GLOB,    /* path glob, see lib/glob.h */
+	STRM_REGEX    /* RE2 syntax, unanchored, see lib/regex.h */
+};
+
+struct strm {
+	uint32_t str; /* string index: the text as written */
+	uint8_t kind; /* enum strm_kind */
+	uint8_t icase;
+	uint16_t pad;
+};
+
+struct strset { uint32_t first, count; }; /* into strms[] */
+struct intset { uint32_t first, count; }; /* into ints[], ascending */
+struct ipset { uint32_t first, count; };  /* into ips[]: string indexes of 17 bytes */
+
+/* A rule: when @root holds on an event of type @event, it fires. Its clauses tell the sieve's bits (see clause). */
+struct prule {
+	uint32_t id, description, policy, version; /* string indexes; 0 is the empty string */
+	uint32_t tags_first, tags_count; /* into tags[]: pairs of string indexes, ascending by name */
+	uint32_t root;			 /* BOOL node */
+	uint32_t clause_first, clause_count; /* into clauses[] */
+	uint16_t event;
+	uint16_t severity; /* 0 none, 1 info .. 5 critical */
+	uint32_t pad;
+};
+
+/*
+ * A clause of a rule: what has to hold, as one BOOL node, and the bit that the sieve knows it by. Bits are per event type.
+ * The OR of a rule's clauses equals its root. A rule that was not brought to clauses has one: its root.
+ */
+struct clause {
+	uint32_t root;
+	uint16_t bit; /* 0..SV_CLAUSES-1; clauses may share a bit */
+	uint16_t pad;
+};
+
+/* A loaded or built program. All arrays are borrowed from the builder or from the bundle's bytes. */
+struct program {
+	const struct catalog *catalog; /* borrowed */
+	const struct node *nodes;      uint32_t nnodes;
+	const struct prule *rules;     uint32_t nrules;
+	const struct clause *clauses;  uint32_t nclauses;
+	const uint32_t *tags;	       uint32_t ntags;
+	const struct strm *strms;      uint32_t nstrms;
+	const struct strset *strsets;  uint32_t nstrsets;
+	const struct intset *intsets;  uint32_t nintsets;
+	const struct ipset *ipsets;    uint32_t nipsets;
+	const int64_t *ints;	       uint32_t nints;
+	const uint32_t *ips;	       uint32_t nips;
+	const uint32_t *str_off;       uint32_t nstrs; /* nstrs + 1 offsets into str_bytes */
+	const char *str_bytes;	       uint32_t str_size;
+};
+
+static inline const char *program_str(const struct program *p, uint32_t i, uint32_t *ret_len)
+{
+	*ret_len = p->str_off[i + 1] - p->str_off[i];
+	return p->str_bytes + p->str_off[i];
+}
+
+/* ---- building ------------------------------------------------------------------------------------------------------ */
+
+struct program_builder;
+
+int program_builder_new(const struct catalog *c, struct program_builder **ret);
+void program_builder_free(struct program_builder *b);
+
+/* Each returns an index >= 0 (the same for the same content), or a negative errno (-E2BIG, -ENOMEM, -EINVAL on types). */
+int64_t program_str_add(struct program_builder *b, const char *s, size_t len);
+int64_t program_strset_add(struct program_builder *b, const struct strm *m, size_t n);
+int64_t program_intset_add(struct program_builder *b, const int64_t *v, size_t n); /* sorts and drops doubles */
+int64_t program_ipset_add(struct program_builder *b, const uint32_t *str_indexes, size_t n);
+/*
+ * Adds a node, or finds it: hash-consed. Works out type and depth from op and operands; folds constants and the plain
+ * identities of AND, OR, NOT (so the root of a rule that can never fire is the N_BOOL false node).
+ */
+int64_t program_node(struct program_builder *b, enum node_op op, uint32_t a, uint32_t c_b, uint32_t c, int64_t imm);
+/* Rules and clauses: clauses of one rule are added together, right after it. */
+int64_t program_rule_add(struct program_builder *b, const struct prule *rule, const uint32_t *tags, size_t ntags);
+int program_clauses_set(struct program_builder *b, uint32_t rule, const struct clause *c, size_t n);
+/* A view of what was built so far; valid until the next call that adds. */
+struct program program_view(const struct program_builder *b);
+
+/* ---- bytes --------------------------------------------------------------------------------------------------------- */
+
+struct buf;
+/* Appends the program's section to @out (lib/bundle.h wraps it). Same program, same bytes. */
+int program_save(const struct program *p, struct buf *out);
+/*
+ * Reads a program from @bytes, which must stay as they are while it is in use (8-byte aligned). Every index, offset, type and depth is
+ * checked here, once, so that nothing after it needs to. -EBADMSG with a reason in @err on anything malformed.
+ */
+int program_load(const struct catalog *c, const void *bytes, size_t size, struct program *ret, struct err *err);
+
+#endif
