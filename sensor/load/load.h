@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel side as the monitor sees it: one BPF object, its hooks, the sieve in force, and the counters. The only place
+ * that knows libbpf (beside the ring's reader). Reads no event and no policy text.
+ *
+ * Which hook serves an event is found by trying, best rung first; a hook that no clause needs is not attached.
+ */
+#ifndef TAMIS_LOAD_H
+#define TAMIS_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "tamis/sieve.h"
+
+struct load;
+
+struct load_options {
+	enum ev_rung rung;   /* EV_RUNG_NONE: the best that works; else this rung or an error */
+	uint32_t ring_bytes; /* a power of two, at least 64 KiB; 0: LOAD_RING_BYTES */
+	bool envs;	     /* hand over environments with exec records */
+};
+
+#define LOAD_RING_BYTES (8u << 20)
+#define LOAD_HOOKS_MAX	64
+
+/* One program that serves events: a row of `tamisctl hooks`. */
+struct load_hook {
+	const char *event;   /* "open", or "process" for the hooks that keep the process table; static */
+	const char *program; /* name of the BPF program; static */
+	const char *target;  /* kernel function or tracepoint that it sits on; static */
+	enum ev_rung rung;
+	bool attached;
+	const char *misses; /* what this rung cannot see for this event, or ""; static */
+	char why[160];	    /* why a better rung was not taken, or "" */
+	uint64_t runs;	    /* since the start; counted by the kernel only while load_measure is on */
+	uint64_t run_ns;    /* the like, summed */
+	uint64_t missed;    /* runs that the kernel skipped because the program was already running on that CPU: lost */
+};
+
+/* "fentry", "kprobe", "tracepoint", or NULL; and back (EV_RUNG_NONE if unknown). */
+const char *load_rung_name(enum ev_rung r);
+enum ev_rung load_rung_parse(const char *name);
+
+/*
+ * Opens and loads the BPF object; attaches nothing. Takes the privileges that BPF needs.
+ * -EPERM, -ENOSYS, -ENOTSUP (no BTF, rung impossible here), each with the remedy in @err.
+ */
+int load_open(const struct load_options *o, struct load **ret, struct err *err);
+
+/*
+ * Puts the sieve @s in force as generation @generation: attaches the hooks that its events need and that are not attached
+ * yet, swaps the map in one step, detaches what it does not need any more. On error the sieve before stays in force.
+ */
+int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err);
+
+/* The ring buffer's map fd; borrowed. */
+int load_ring_fd(const struct load *l);
+
+/* Fills at most @max rows and returns how many there are. */
+int load_hooks(struct load *l, struct load_hook *rows, size_t max);
+
+/* Sums over CPUs, one struct an event type. */
+int load_stats(struct load *l, struct ev_stats ret[EV_TYPES]);
+
+/* The same of one CPU; -ERANGE beyond the last. */
+int load_stats_cpu(struct load *l, unsigned int cpu, struct ev_stats ret[EV_TYPES]);
+
+/* Turns the kernel's measuring of run times on or off (costs some ns a run). */
+int load_measure(struct load *l, bool on);
+
+/* Detaches and frees; NULL is fine. */
+void load_free(struct load *l);
+
+#endif
