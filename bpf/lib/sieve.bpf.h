@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Looking things up in the sieve. The same lines compile as BPF (clang-14, -mcpu=v2, kernels from 5.10 on) and as host C, so
+ * that the tests run what the kernel runs. No maps, no helpers, nothing that knows an event: the hook brings the pointers.
+ *
+ * Every index that comes out of the tables is masked before it is used, even though the loader has validated them: the
+ * verifier has seen neither the loader nor the file. sv_hide() stands before each mask, because the compiler may otherwise
+ * prove it redundant (or move it) and the verifier is then left with an index without a bound.
+ *
+ * The order of a hook's work: sv_alive_start, then numbers (cheap), then strings; stop as soon as nothing is alive. A string
+ * that could not be read whole is not run at all: leaving an automaton out is always sound.
+ */
+#ifndef TAMIS_BPF_SIEVE_H
+#define TAMIS_BPF_SIEVE_H
+
+#include "tamis/sieve.h"
+
+#define SV_INLINE static inline __attribute__((always_inline, unused))
+#define sv_hide(x) asm volatile("" : "+r"(x))
+
+#define SV_BUF_SIZE (2 * EV_PATH_MAX) /* bytes that sv_dfa_run_at may look at from its base */
+
+/* ---- masks --------------------------------------------------------------------------------------------------------- */
+
+SV_INLINE void sv_mask_copy(struct sv_mask *dst, const struct sv_mask *src)
+{
+	dst->w[0] = src->w[0];
+	dst->w[1] = src->w[1];
+	dst->w[2] = src->w[2];
+	dst->w[3] = src->w[3];
+}
+
+SV_INLINE void sv_mask_and(struct sv_mask *dst, const struct sv_mask *src)
+{
+	dst->w[0] &= src->w[0];
+	dst->w[1] &= src->w[1];
+	dst->w[2] &= src->w[2];
+	dst->w[3] &= src->w[3];
+}
+
+SV_INLINE int sv_mask_zero(const struct sv_mask *m)
+{
+	return !(m->w[0] | m->w[1] | m->w[2] | m->w[3]);
+}
+
+/* Whether two masks have a bit in common. */
+SV_INLINE int sv_mask_meets(const struct sv_mask *a, const struct sv_mask *b)
+{
+	return ((a->w[0] & b->w[0]) | (a->w[1] & b->w[1]) | (a->w[2] & b->w[2]) | (a->w[3] & b->w[3])) != 0;
+}
+
+/* All clauses of event type @e; false when no rule wants the type. */
+SV_INLINE int sv_alive_start(const struct sv_event *e, struct sv_mask *alive)
+{
+	sv_mask_copy(alive, &e->clauses);
+	return !sv_mask_zero(alive);
+}
+
+/* ---- automata ------------------------------------------------------------------------------------------------------ */
+
+SV_INLINE ev_u32 sv_dfa_step(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, ev_u8 byte)
+{
+	ev_u64 i = a->base + (ev_u64)state * a->classes + a->cls[byte];
+
+	sv_hide(i);
+	i &= SV_TRANS - 1;
+	return s->trans[i];
+}
+
+/*
+ * Runs @a from @state over min(@len, @max) bytes at @buf; the state it ends in. @max is a constant and the verifier has to
+ * know that @buf has so many bytes: 16 for an address, which may be on the stack. State 0 is the start.
+ */
+SV_INLINE ev_u32 sv_dfa_run_max(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, const ev_u8 *buf,
+				ev_u32 len, ev_u32 max)
+{
+	for (ev_u32 i = 0; i < max; i++) {
+		if (i >= len)
+			break;
+		state = sv_dfa_step(s, a, state, buf[i]);
+	}
+	return state;
+}
+
+/* The same for a buffer of at least EV_PATH_MAX bytes. */
+SV_INLINE ev_u32 sv_dfa_run(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, const ev_u8 *buf, ev_u32 len)
+{
+	return sv_dfa_run_max(s, a, state, buf, len, EV_PATH_MAX);
+}
+
+/*
+ * The same for @len bytes at @base + @off, where @off is not a constant: @base has SV_BUF_SIZE bytes and positions wrap
+ * around in them, so that no @off and @len reads outside.
+ */
+SV_INLINE ev_u32 sv_dfa_run_at(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, const ev_u8 *base,
+			       ev_u32 off, ev_u32 len)
+{
+	for (ev_u32 i = 0; i < EV_PATH_MAX; i++) {
+		ev_u64 at = (ev_u64)off + i;
+
+		if (i >= len)
+			break;
+		sv_hide(at);
+		at &= SV_BUF_SIZE - 1;
+		state = sv_dfa_step(s, a, state, base[at]);
+	}
+	return state;
+}
+
+SV_INLINE const struct sv_mask *sv_state_mask(const struct sieve *s, const ev_u16 *table, const struct sv_automaton *a,
+					      ev_u32 state)
+{
+	ev_u64 i = (ev_u64)a->first + state;
+	ev_u64 m;
+
+	sv_hide(i);
+	i &= SV_STATES - 1;
+	m = table[i];
+	sv_hide(m);
+	m &= SV_MASKS - 1;
+	return &s->masks[m];
+}
+
+/* The clauses that are possible when the string ends in @state. */
+SV_INLINE const struct sv_mask *sv_final_mask(const struct sieve *s, const struct sv_automaton *a, ev_u32 state)
+{
+	return sv_state_mask(s, s->state_final, a, state);
+}
+
+/* The clauses that are possible for some string that goes on from @state (or ends there). */
+SV_INLINE const struct sv_mask *sv_reach_mask(const struct sieve *s, const struct sv_automaton *a, ev_u32 state)
+{
+	return sv_state_mask(s, s->state_reach, a, state);
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+
+SV_INLINE ev_u64 sv_slot_value(ev_u64 slot, const struct ev_head *h, const ev_u64 *num)
+{
+	switch (slot) {
+	case SV_SLOT_UID:
+		return h->uid;
+	case SV_SLOT_GID:
+		return h->gid;
+	case SV_SLOT_EUID:
+		return h->euid;
+	case SV_SLOT_EGID:
+		return h->egid;
+	case SV_SLOT_RETVAL:
+		return (ev_u64)h->retval;
+	}
+	sv_hide(slot);
+	return slot < EV_NUM_MAX ? num[slot] : 0;
+}
+
+SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
+{
+	ev_s64 v = (ev_s64)(value & p->and);
+
+	if (p->op == SV_OP_EQ)
+		return v == p->rhs;
+	if (p->op == SV_OP_LT)
+		return v < p->rhs;
+	return v <= p->rhs;
+}
+
+/*
+ * Strikes from @alive what the numbers rule out; false when nothing is left. @num has EV_NUM_MAX numbers and lies in map
+ * memory: 5.10 knows no reads of the stack at a variable offset. @h gives the head's numbers, @alive may be its alive[].
+ */
+SV_INLINE int sv_nums(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive)
+{
+	ev_u32 n = e->npreds;
+
+	for (ev_u32 i = 0; i < SV_PREDS; i++) {
+		const struct sv_pred *p = &e->preds[i];
+
+		if (i >= n)
+			break;
+		if (sv_pred_holds(p, sv_slot_value(p->slot, h, num)))
+			sv_mask_and(alive, &p->keep_true);
+		else
+			sv_mask_and(alive, &p->keep_false);
+		if (sv_mask_zero(alive))
+			return 0;
+	}
+	return !sv_mask_zero(alive);
+}
+
+#endif
