@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/catalog.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 
 enum node_type { NT_INT, NT_BOOL, NT_STR, NT_IP, NT_INTS, NT_STRS, NT_BOOLS, NT_IPS };
@@ -27,19 +28,24 @@ enum node_op {
 	N_STR,	    /* STR: a = string index */
 	N_IP,	    /* IP: a = string index (17 bytes) */
 	N_FIELD,    /* T of the field; a = field index in the catalog. Array fields give the array types */
-	N_ELEM,	    /* the present element of the N_ANY around it; T scalar */
-	N_CURRENT,  /* field a of the ancestor that the N_EXISTS around it stands at (process.ancestors[A].x) */
+	N_ELEM,	    /* the present element of the nearest N_ANY around it; a = its enum node_type, a scalar one */
+	N_CURRENT,  /* element of array field a (field index) that the N_EXISTS around it stands at: process.ancestors[A].x */
 	N_LEN,	    /* INT: bytes of STR a, or elements of array a */
 	N_ADD, N_SUB, N_BAND, N_BOR, N_BXOR, N_BNOT, N_NEG, /* INT */
 	N_NOW,	    /* INT: the time of evaluation, ns since 1970 */
-	N_EQ, N_LT, N_LE, /* BOOL of INT a, b (EQ of BOOLs too); the other orders are written with these */
+	N_EQ, N_LT, N_LE, /* BOOL of INT a, b (EQ of BOOLs too); see program_node_gt() for the other orders */
 	N_STREQ,    /* BOOL: STR a equals STR b; c != 0: without regard to case (ASCII) */
 	N_STRIN,    /* BOOL: STR a is in string set b (set index) */
 	N_INTIN,    /* BOOL: INT a is in integer set b (set index) */
 	N_IPIN,	    /* BOOL: IP a matches network set b (set index); c != 0: matches every one (allin) */
 	N_IPEQ,	    /* BOOL: IP a equals or contains or lies in IP b */
 	N_ANY,	    /* BOOL: for some element of array a, b holds (b uses N_ELEM) */
-	N_EXISTS,   /* BOOL: for some ancestor (at most VAL_ANCESTORS_MAX), a holds (a uses N_CURRENT) */
+	/*
+	 * BOOL: for some position (of at most VAL_ANCESTORS_MAX), a holds (a uses N_CURRENT). b is the field index of an array
+	 * field: its elements are the positions; the fields of N_CURRENT in a have the same home. With an ancestors field the
+	 * positions are the ancestors, and N_CURRENT of a field that has several values in one process gives an array.
+	 */
+	N_EXISTS,
 	N_AND, N_OR, N_NOT, /* BOOL */
 	N_OPS
 };
@@ -58,6 +64,7 @@ struct node {
 #define PROGRAM_DEPTH_MAX   4096
 #define PROGRAM_RULES_MAX   65536
 #define PROGRAM_STRING_MAX  65535 /* bytes of one string */
+#define PROGRAM_STR_BYTES_MAX (64u << 20) /* bytes of all strings */
 
 /* How one string of a set matches. */
 enum strm_kind {
@@ -81,7 +88,7 @@ struct ipset { uint32_t first, count; };  /* into ips[]: string indexes of 17 by
 /* A rule: when @root holds on an event of type @event, it fires. Its clauses tell the sieve's bits (see clause). */
 struct prule {
 	uint32_t id, description, policy, version; /* string indexes; 0 is the empty string */
-	uint32_t tags_first, tags_count; /* into tags[]: pairs of string indexes, ascending by name */
+	uint32_t tags_first, tags_count; /* into tags[]: tags_count pairs of string indexes, ascending by name */
 	uint32_t root;			 /* BOOL node */
 	uint32_t clause_first, clause_count; /* into clauses[] */
 	uint16_t event;
@@ -105,7 +112,7 @@ struct program {
 	const struct node *nodes;      uint32_t nnodes;
 	const struct prule *rules;     uint32_t nrules;
 	const struct clause *clauses;  uint32_t nclauses;
-	const uint32_t *tags;	       uint32_t ntags;
+	const uint32_t *tags;	       uint32_t ntags; /* twice the tags */
 	const struct strm *strms;      uint32_t nstrms;
 	const struct strset *strsets;  uint32_t nstrsets;
 	const struct intset *intsets;  uint32_t nintsets;
@@ -127,32 +134,49 @@ static inline const char *program_str(const struct program *p, uint32_t i, uint3
 struct program_builder;
 
 int program_builder_new(const struct catalog *c, struct program_builder **ret);
-void program_builder_free(struct program_builder *b);
+void program_builder_free(struct program_builder *pb);
+DEFINE_CLEANUP(struct program_builder *, program_builder_free);
 
-/* Each returns an index >= 0 (the same for the same content), or a negative errno (-E2BIG, -ENOMEM, -EINVAL on types). */
-int64_t program_str_add(struct program_builder *b, const char *s, size_t len);
-int64_t program_strset_add(struct program_builder *b, const struct strm *m, size_t n);
-int64_t program_intset_add(struct program_builder *b, const int64_t *v, size_t n); /* sorts and drops doubles */
-int64_t program_ipset_add(struct program_builder *b, const uint32_t *str_indexes, size_t n);
 /*
- * Adds a node, or finds it: hash-consed. Works out type and depth from op and operands; folds constants and the plain
- * identities of AND, OR, NOT (so the root of a rule that can never fire is the N_BOOL false node).
+ * Each returns an index >= 0 (the same for the same content), or a negative errno: -E2BIG over a limit, -ENOMEM, -EINVAL on
+ * operands that do not fit. String 0 is the empty string.
  */
-int64_t program_node(struct program_builder *b, enum node_op op, uint32_t a, uint32_t c_b, uint32_t c, int64_t imm);
-/* Rules and clauses: clauses of one rule are added together, right after it. */
-int64_t program_rule_add(struct program_builder *b, const struct prule *rule, const uint32_t *tags, size_t ntags);
-int program_clauses_set(struct program_builder *b, uint32_t rule, const struct clause *c, size_t n);
+int64_t program_str_add(struct program_builder *pb, const char *s, size_t len);
+int64_t program_strset_add(struct program_builder *pb, const struct strm *m, size_t n); /* sorts and drops doubles */
+int64_t program_intset_add(struct program_builder *pb, const int64_t *v, size_t n);	 /* sorts and drops doubles */
+int64_t program_ipset_add(struct program_builder *pb, const uint32_t *strs, size_t n);	 /* sorts and drops doubles */
+/*
+ * Adds a node, or finds it: hash-consed. Works out type and depth from op and operands; unused operands are 0. What comes
+ * back may be another node of the same meaning:
+ *	- constants are folded, and AND, OR, NOT, EQ with a constant (the root of a rule that can never fire is N_BOOL 0)
+ *	- of a comparison with a constant, the constant is b (c < x becomes NOT (x <= c))
+ *	- AND and OR have the cheaper operand as a
+ */
+int64_t program_node(struct program_builder *pb, enum node_op op, uint32_t a, uint32_t b, uint32_t c, int64_t imm);
+/* a > b and a >= b */
+static inline int64_t program_node_gt(struct program_builder *pb, uint32_t a, uint32_t b) { return program_node(pb, N_LT, b, a, 0, 0); }
+static inline int64_t program_node_ge(struct program_builder *pb, uint32_t a, uint32_t b) { return program_node(pb, N_LE, b, a, 0, 0); }
+/* The event type whose fields the node looks at, or EV_NONE where every event has them. A node of two event types is -EINVAL. */
+uint16_t program_node_event(const struct program_builder *pb, uint32_t node);
+/*
+ * Rules and clauses. rule->tags_*, clause_* and pad are filled in here; @tags are pairs of string indexes (2 * ntags of
+ * them), stored ascending by name. root must be BOOL, use no N_ELEM or N_CURRENT outside of N_ANY and N_EXISTS, and no field
+ * of another event type. A rule without clauses set has one: its root, with bit 0.
+ */
+int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, const uint32_t *tags, size_t ntags);
+int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct clause *c, size_t n);
 /* A view of what was built so far; valid until the next call that adds. */
-struct program program_view(const struct program_builder *b);
+struct program program_view(const struct program_builder *pb);
 
 /* ---- bytes --------------------------------------------------------------------------------------------------------- */
 
 struct buf;
-/* Appends the program's section to @out (lib/bundle.h wraps it). Same program, same bytes. */
+/* Appends the program's section to @out (lib/bundle.h wraps it). Same program, same bytes. 0 or the buffer's error. */
 int program_save(const struct program *p, struct buf *out);
 /*
- * Reads a program from @bytes, which must stay as they are while it is in use (8-byte aligned). Every index, offset, type and depth is
- * checked here, once, so that nothing after it needs to. -EBADMSG with a reason in @err on anything malformed.
+ * Reads a program from @bytes, which must be 8-byte aligned and stay as they are while it is in use. Every index, offset,
+ * type and depth is checked here, once, so that nothing after it needs to (patterns are compiled by engine_new()). -EBADMSG
+ * with a reason in @err on anything malformed or made for another catalog.
  */
 int program_load(const struct catalog *c, const void *bytes, size_t size, struct program *ret, struct err *err);
 

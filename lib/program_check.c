@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/program_check.h"
+
+#include <errno.h>
+
+#define COST_MAX (1u << 20)
+
+/* What an operand of a node is. */
+enum operand {
+	OP_NONE,     /* has to be 0 */
+	OP_INT,	     /* a node of that type, and so on */
+	OP_BOOL,
+	OP_STR,
+	OP_IP,
+	OP_ARRAY,    /* a node of any array type */
+	OP_STR_INDEX,
+	OP_IP_INDEX, /* a string that is an address */
+	OP_FIELD,
+	OP_ARRAY_FIELD,
+	OP_SCALAR,   /* an enum node_type of one value */
+	OP_STRSET,
+	OP_INTSET,
+	OP_IPSET,
+	OP_FLAG	     /* 0 or 1 */
+};
+
+static const struct {
+	uint8_t a, b, c;
+	uint8_t type; /* enum node_type of the result, where it does not depend on the operands */
+	bool imm;     /* has a value in imm; otherwise imm has to be 0 */
+	uint16_t cost;
+} ops[N_OPS] = {
+	[N_INT] = { OP_NONE, OP_NONE, OP_NONE, NT_INT, true, 0 },
+	[N_BOOL] = { OP_NONE, OP_NONE, OP_NONE, NT_BOOL, true, 0 },
+	[N_STR] = { OP_STR_INDEX, OP_NONE, OP_NONE, NT_STR, false, 0 },
+	[N_IP] = { OP_IP_INDEX, OP_NONE, OP_NONE, NT_IP, false, 0 },
+	[N_FIELD] = { OP_FIELD, OP_NONE, OP_NONE, 0, false, 1 },
+	[N_ELEM] = { OP_SCALAR, OP_NONE, OP_NONE, 0, false, 1 },
+	[N_CURRENT] = { OP_ARRAY_FIELD, OP_NONE, OP_NONE, 0, false, 1 },
+	[N_LEN] = { OP_STR, OP_NONE, OP_NONE, NT_INT, false, 1 },
+	[N_ADD] = { OP_INT, OP_INT, OP_NONE, NT_INT, false, 1 },
+	[N_SUB] = { OP_INT, OP_INT, OP_NONE, NT_INT, false, 1 },
+	[N_BAND] = { OP_INT, OP_INT, OP_NONE, NT_INT, false, 1 },
+	[N_BOR] = { OP_INT, OP_INT, OP_NONE, NT_INT, false, 1 },
+	[N_BXOR] = { OP_INT, OP_INT, OP_NONE, NT_INT, false, 1 },
+	[N_BNOT] = { OP_INT, OP_NONE, OP_NONE, NT_INT, false, 1 },
+	[N_NEG] = { OP_INT, OP_NONE, OP_NONE, NT_INT, false, 1 },
+	[N_NOW] = { OP_NONE, OP_NONE, OP_NONE, NT_INT, false, 1 },
+	[N_EQ] = { OP_INT, OP_INT, OP_NONE, NT_BOOL, false, 2 },
+	[N_LT] = { OP_INT, OP_INT, OP_NONE, NT_BOOL, false, 2 },
+	[N_LE] = { OP_INT, OP_INT, OP_NONE, NT_BOOL, false, 2 },
+	[N_STREQ] = { OP_STR, OP_STR, OP_FLAG, NT_BOOL, false, 3 },
+	[N_STRIN] = { OP_STR, OP_STRSET, OP_NONE, NT_BOOL, false, 5 },
+	[N_INTIN] = { OP_INT, OP_INTSET, OP_NONE, NT_BOOL, false, 4 },
+	[N_IPIN] = { OP_IP, OP_IPSET, OP_FLAG, NT_BOOL, false, 20 },
+	[N_IPEQ] = { OP_IP, OP_IP, OP_NONE, NT_BOOL, false, 5 },
+	[N_ANY] = { OP_ARRAY, OP_BOOL, OP_NONE, NT_BOOL, false, 10 },
+	[N_EXISTS] = { OP_BOOL, OP_ARRAY_FIELD, OP_NONE, NT_BOOL, false, 50 },
+	[N_AND] = { OP_BOOL, OP_BOOL, OP_NONE, NT_BOOL, false, 0 },
+	[N_OR] = { OP_BOOL, OP_BOOL, OP_NONE, NT_BOOL, false, 0 },
+	[N_NOT] = { OP_BOOL, OP_NONE, OP_NONE, NT_BOOL, false, 0 },
+};
+
+static const uint8_t scalar_of_val[] = { [VAL_INT] = NT_INT, [VAL_STR] = NT_STR, [VAL_BOOL] = NT_BOOL, [VAL_IP] = NT_IP };
+static const uint8_t array_of_scalar[] = { [NT_INT] = NT_INTS, [NT_BOOL] = NT_BOOLS, [NT_STR] = NT_STRS, [NT_IP] = NT_IPS };
+
+static bool is_scalar(uint32_t type)
+{
+	return type <= NT_IP;
+}
+
+/* The type of one element of an array type. */
+static uint8_t elem_type(uint8_t array)
+{
+	for (uint8_t t = NT_INT; t <= NT_IP; t++)
+		if (array_of_scalar[t] == array)
+			return t;
+	return NT_INT;
+}
+
+/* Several values in one process, such as args_flags: every ancestors field is an array, so ask its process field. */
+static bool is_array_in_proc(const struct catalog *c, uint16_t slot)
+{
+	for (size_t i = 0; i < c->nfields; i++)
+		if (c->fields[i].home == CAT_HOME_PROC && c->fields[i].slot == slot)
+			return c->fields[i].flags & CF_ARRAY;
+	return false;
+}
+
+static uint8_t field_type(const struct catalog *c, const struct cat_field *f, bool current)
+{
+	uint8_t scalar = scalar_of_val[f->type];
+	bool array = f->flags & CF_ARRAY;
+
+	if (current)
+		array = f->home == CAT_HOME_ANCESTORS && is_array_in_proc(c, f->slot);
+	return array ? array_of_scalar[scalar] : scalar;
+}
+
+static bool operand_is_node(uint8_t kind)
+{
+	return kind >= OP_INT && kind <= OP_ARRAY;
+}
+
+/* Whether node type @t is what an operand of that kind wants in a node of that op. */
+static bool type_fits(uint8_t op, uint8_t kind, uint8_t t)
+{
+	switch (kind) {
+	case OP_INT:
+		return t == NT_INT || (op == N_EQ && t == NT_BOOL);
+	case OP_BOOL:
+		return t == NT_BOOL;
+	case OP_STR:
+		return t == NT_STR || (op == N_LEN && !is_scalar(t));
+	case OP_IP:
+		return t == NT_IP;
+	default:
+		return !is_scalar(t);
+	}
+}
+
+static bool operand_fits(const struct node_env *env, uint8_t op, uint8_t kind, uint32_t v)
+{
+	switch (kind) {
+	case OP_NONE:
+		return v == 0;
+	case OP_STR_INDEX:
+		return v < env->nstrs;
+	case OP_IP_INDEX:
+		return v < env->nstrs && env->is_ip(env->ctx, v);
+	case OP_FIELD:
+		return v < env->catalog->nfields;
+	case OP_ARRAY_FIELD:
+		return v < env->catalog->nfields && (env->catalog->fields[v].flags & CF_ARRAY);
+	case OP_SCALAR:
+		return is_scalar(v);
+	case OP_STRSET:
+		return v < env->nstrsets;
+	case OP_INTSET:
+		return v < env->nintsets;
+	case OP_IPSET:
+		return v < env->nipsets;
+	case OP_FLAG:
+		return v <= 1;
+	default:
+		return v < env->nnodes && type_fits(op, kind, env->nodes[v].type);
+	}
+}
+
+/* Merges what operand @from looks at into @info; false where the two cannot stand in one node. */
+static bool merge(struct node_info *info, const struct node_info *from)
+{
+	if (info->event != EV_NONE && from->event != EV_NONE && info->event != from->event)
+		return false;
+	if (info->elem && from->elem && info->elem != from->elem)
+		return false;
+	if (info->current && from->current && info->current != from->current)
+		return false;
+	info->event |= from->event;
+	info->elem |= from->elem;
+	info->current |= from->current;
+	info->cost += from->cost;
+	return true;
+}
+
+/* a is the array; what b leaves unbound of N_ELEM is bound here. */
+static bool check_any(const struct node_env *env, const struct node *n, struct node_info *info)
+{
+	struct node_info body = env->infos[n->b];
+
+	if (body.elem && body.elem != 1 + elem_type(env->nodes[n->a].type))
+		return false;
+	body.elem = 0;
+	body.cost = (body.cost < COST_MAX ? body.cost : COST_MAX) * 10;
+	*info = env->infos[n->a];
+	return merge(info, &body);
+}
+
+static bool check_exists(const struct node_env *env, const struct node *n, struct node_info *info)
+{
+	const struct cat_field *f = &env->catalog->fields[n->b];
+	struct node_info body = env->infos[n->a];
+
+	if (body.current && body.current != 1 + f->home)
+		return false;
+	body.current = 0;
+	body.cost = (body.cost < COST_MAX ? body.cost : COST_MAX) * 50;
+	*info = (struct node_info){ .event = f->event };
+	return merge(info, &body);
+}
+
+static bool check_plain(const struct node_env *env, const struct node *n, struct node_info *info)
+{
+	const uint8_t kinds[] = { ops[n->op].a, ops[n->op].b, ops[n->op].c };
+	const uint32_t v[] = { n->a, n->b, n->c };
+
+	*info = (struct node_info){ 0 };
+	for (int i = 0; i < 3; i++)
+		if (operand_is_node(kinds[i]) && !merge(info, &env->infos[v[i]]))
+			return false;
+	return true;
+}
+
+static void leaf_info(const struct node_env *env, struct node *n, struct node_info *info)
+{
+	const struct cat_field *f;
+
+	switch (n->op) {
+	case N_FIELD:
+		f = &env->catalog->fields[n->a];
+		n->type = field_type(env->catalog, f, false);
+		info->event = f->event;
+		info->cost += f->home == CAT_HOME_ANCESTORS ? 100 : 0;
+		break;
+	case N_CURRENT:
+		f = &env->catalog->fields[n->a];
+		n->type = field_type(env->catalog, f, true);
+		info->event = f->event;
+		info->current = 1 + f->home;
+		break;
+	case N_ELEM:
+		n->type = (uint8_t)n->a;
+		info->elem = (uint8_t)(1 + n->a);
+		break;
+	case N_STRIN:
+		info->cost += env->strset_costs ? env->strset_costs[n->b] : 0;
+		break;
+	}
+}
+
+static uint16_t depth_of(const struct node_env *env, const struct node *n)
+{
+	uint16_t depth = 0;
+
+	if (operand_is_node(ops[n->op].a))
+		depth = env->nodes[n->a].depth + 1;
+	if (operand_is_node(ops[n->op].b) && env->nodes[n->b].depth >= depth)
+		depth = env->nodes[n->b].depth + 1;
+	return depth;
+}
+
+int node_check(const struct node_env *env, struct node *n, struct node_info *ret_info)
+{
+	struct node_info info;
+	bool ok;
+
+	if (n->op >= N_OPS || (!ops[n->op].imm && n->imm) || (n->op == N_BOOL && n->imm != 0 && n->imm != 1))
+		return -EINVAL;
+	if (!operand_fits(env, n->op, ops[n->op].a, n->a) || !operand_fits(env, n->op, ops[n->op].b, n->b) ||
+	    !operand_fits(env, n->op, ops[n->op].c, n->c))
+		return -EINVAL;
+	/* A number and a truth value are not comparable. */
+	if (n->op == N_EQ && env->nodes[n->a].type != env->nodes[n->b].type)
+		return -EINVAL;
+
+	ok = n->op == N_ANY ? check_any(env, n, &info) : n->op == N_EXISTS ? check_exists(env, n, &info) : check_plain(env, n, &info);
+	if (!ok)
+		return -EINVAL;
+	n->type = ops[n->op].type;
+	info.cost += ops[n->op].cost;
+	leaf_info(env, n, &info);
+	if (info.cost > COST_MAX)
+		info.cost = COST_MAX;
+	n->depth = depth_of(env, n);
+	if (n->depth > PROGRAM_DEPTH_MAX)
+		return -E2BIG;
+	*ret_info = info;
+	return 0;
+}
+
+bool node_is_root(const struct node *n, const struct node_info *info, uint16_t event)
+{
+	return n->type == NT_BOOL && !info->elem && !info->current && (info->event == EV_NONE || info->event == event);
+}
+
+bool program_ip_valid(const char *s, uint32_t len)
+{
+	return len == VAL_IP_BYTES && (unsigned char)s[VAL_IP_BYTES - 1] <= 128;
+}
