@@ -8,6 +8,9 @@
  * rows of CAT_PROC follow those of the event. Integers are in host order. A string's off counts from the start of the
  * record. A record is untrusted: sensor/ingest checks every size before it reads.
  *
+ * Times of files in num[] are ns since 1970; a process's CREATED_AT is CLOCK_BOOTTIME ns, the start_ns of that process (in a
+ * fork, of the child, whose head is the parent's).
+ *
  * EV_ARGS records carry a piece of an exec's arguments and environment (struct ev_args); they come before the exec record
  * that they belong to, on the same CPU, and carry its tid and boot_ns.
  */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_ENRICH_ENRICH_H
+#define TAMIS_ENRICH_ENRICH_H
+
+/*
+ * The stage after decoding: gives an event its process with parents, the names of ids, and every value that is worked out
+ * from others. After enrich_new() and enrich_seed(), which run as root, nothing here opens a privileged file. What cannot
+ * be found out stays empty; counters tell.
+ *
+ *	as root:	enrich_new(&o, &e); enrich_seed(e);
+ *	each record:	if (decode_record(d, rec, size, &dec) == 1) { enrich_event(e, &dec); engine_eval(..., &dec.ev); }
+ *	each second:	decode_clock(d, decode_clock_now()); enrich_tick(e);
+ */
+
+#include "lib/catalog.h"
+#include "sensor/enrich/proctable.h"
+#include "sensor/enrich/users.h"
+#include "sensor/ingest/decode.h"
+
+struct enrich;
+
+struct enrich_options {
+	const char *hostname;	/* copied */
+	const char *origin;	/* event.origin: "ebpf" or "replay"; copied */
+	const char *proc_path;	/* as in struct proctable_options */
+	const char *etc_path;	/* normally "/etc"; NULL: no names of users and groups */
+	size_t max_images, max_bytes; /* 0: the defaults of the process table */
+};
+
+struct enrich_stats {
+	struct proctable_stats table;
+	struct users_stats users;
+	uint64_t no_process; /* events that went on without a process: no memory for one */
+};
+
+int enrich_new(const struct enrich_options *o, struct enrich **ret);
+void enrich_free(struct enrich *e);
+
+/* Fills the process table from /proc. */
+int enrich_seed(struct enrich *e);
+
+/* Completes d->ev. Everything it adds is borrowed from @e until the next call of enrich_event or enrich_tick. */
+void enrich_event(struct enrich *e, struct decoded *d);
+
+/* Upkeep; about once a second. */
+void enrich_tick(struct enrich *e);
+
+struct proctable *enrich_proctable(struct enrich *e);
+void enrich_stats(const struct enrich *e, struct enrich_stats *ret);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_ENRICH_PROCTABLE_H
+#define TAMIS_ENRICH_PROCTABLE_H
+
+/*
+ * What is known of the processes of this machine, by (pid, boot time of the start).
+ *
+ * The table holds images: what a process was from one exec or fork to the next. An image changes only where a later record
+ * shows other credentials; proctable_version() then differs. Its parent is the image that forked it, as it was then; after
+ * an exec on top of an exec it is the image that was replaced (same pid), so that "sh -c 'exec cat'" keeps its shell. An
+ * image lives as long as its process runs, a younger image descends from it, or for PROCTABLE_LINGER_NS of event time after
+ * its end, for the sake of records that come late. Beyond the bounds the oldest dead images go first, their children then
+ * hang on their parents.
+ *
+ * Nothing here fails towards the caller: what cannot be known stays empty and a counter says so.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/value.h"
+#include "sensor/enrich/users.h"
+#include "sensor/ingest/decode.h"
+
+#define PROCTABLE_IMAGES    32768
+#define PROCTABLE_BYTES	    (24u << 20)
+#define PROCTABLE_LINGER_NS (3 * 1000000000ull)
+
+struct proctable;
+
+struct proctable_stats {
+	uint64_t images, bytes; /* now */
+	uint64_t live;		/* of them the present image of a running process */
+	uint64_t evicted;	/* dead images that gave way to a bound */
+	uint64_t evicted_live;	/* images of running processes that did: the bounds are too small for this machine */
+	uint64_t seeded;	/* from /proc at the start */
+	uint64_t late;		/* unknown process of a record, read from /proc */
+	uint64_t minimal;	/* unknown process of a record, nothing but the record's head known */
+	uint64_t failures;	/* no memory */
+};
+
+struct proctable_options {
+	const char *proc_path;	/* normally "/proc"; NULL: never look (replay, fuzzing) */
+	size_t max_images;	/* 0: PROCTABLE_IMAGES */
+	size_t max_bytes;	/* 0: PROCTABLE_BYTES */
+	struct users *users;	/* borrowed; NULL: no names */
+};
+
+int proctable_new(const struct proctable_options *o, struct proctable **ret);
+void proctable_free(struct proctable *t);
+
+/* Reads every process from /proc. As root, before privileges are dropped: exe links and environments need it. */
+int proctable_seed(struct proctable *t, int64_t clock_offset_ns);
+
+/* The image that a record is about, made or updated from it: the new image of an exec, the child of a fork. */
+const struct proc *proctable_event(struct proctable *t, const struct decoded *d);
+
+/* The present image of a process, or NULL. For look-ups by other parts; does not change anything. */
+const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint64_t start_ns);
+
+/* A number that is different for every image and every change of one: what caches of others go by. Never 0. */
+uint64_t proctable_version(const struct proc *p);
+
+/* Room for one cached text (an alert's JSON) beside an image; it goes when the image goes or changes. */
+struct proctable_cache {
+	void *bytes; /* owned by the table, counted in its bytes */
+	uint32_t len;
+	uint32_t extra; /* the setter's */
+};
+const struct proctable_cache *proctable_cache_get(const struct proc *p);
+void proctable_cache_set(struct proctable *t, const struct proc *p, const void *bytes, uint32_t len, uint32_t extra);
+
+/* After users_refresh() said that names changed. */
+void proctable_rename_users(struct proctable *t);
+
+void proctable_stats(const struct proctable *t, struct proctable_stats *ret);
+
+#endif
