@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "scenario.h"
+
+/* Alerts are on their way for a while: the sensor polls, and an emulated machine is slow. */
+#define ALERTS_WAIT_SECONDS 6
+
+static const char usage[] =
+	"usage: scenario list\n"
+	"       scenario act ROW|all DIR           do it, below DIR\n"
+	"       scenario check ROW|all DIR ALERTS  was it seen? prints ROW, yes|no|skip and why, between tabs\n";
+
+static int wanted(const struct row *row, const char *which)
+{
+	return !strcmp(which, "all") || !strcmp(which, row->name);
+}
+
+/* Notes of what was acted: beside DIR, because whatever is below DIR raises alerts. */
+static FILE *notes_open(const char *dir, const char *mode)
+{
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s.acted", dir);
+	return fopen(path, mode);
+}
+
+static int notes_find(const char *dir, const char *name, struct acted *ret_acted)
+{
+	struct acted a, found = { 0 };
+	FILE *f = notes_open(dir, "re");
+
+	if (!f)
+		return -errno;
+	while (fscanf(f, "%31s %d %d %d", a.name, &a.actor, &a.pid, &a.res) == 4)
+		if (!strcmp(a.name, name))
+			found = a;
+	fclose(f);
+	*ret_acted = found;
+	return found.actor ? 0 : -ENOENT;
+}
+
+/* ---- act ---------------------------------------------------------------------------------------------------------- */
+
+static int spot_open(struct spot *s, const char *dir, const char *name)
+{
+	int fd;
+
+	memset(s, 0, sizeof(*s));
+	if (snprintf(s->dir, sizeof(s->dir), "%s/%s", dir, name) > PATH_MAX - 8)
+		return -ENAMETOOLONG;
+	stpcpy(stpcpy(s->f, s->dir), "/f");
+	stpcpy(stpcpy(s->g, s->dir), "/g");
+	stpcpy(stpcpy(s->d, s->dir), "/d");
+	stpcpy(stpcpy(s->df, s->dir), "/d/f");
+	if ((mkdir(dir, 0755) < 0 && errno != EEXIST) || mkdir(s->dir, 0755) < 0 || mkdir(s->d, 0755) < 0)
+		return -errno;
+	fd = open(s->f, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, "ten bytes\n", 10) != 10)
+		return -errno;
+	close(fd);
+	s->dirfd = open(s->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->dirfd < 0)
+		return -errno;
+	s->pid = mmap(NULL, sizeof(*s->pid), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return s->pid == MAP_FAILED ? -errno : 0;
+}
+
+static void spot_close(struct spot *s)
+{
+	munmap((void *)s->pid, sizeof(*s->pid));
+	close(s->dirfd);
+}
+
+/* The actor's wait status as a result. An act's errno comes back as its exit status. */
+static int act_result(const struct row *row, int status)
+{
+	if (status == row->ends)
+		return 0;
+	/* int $0x80 faults where 32-bit system calls are not compiled in, or switched off */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV)
+		return -ENOSYS;
+	return WIFEXITED(status) && WEXITSTATUS(status) ? -WEXITSTATUS(status) : -EPROTO;
+}
+
+static int act_row(const struct row *row, const char *dir, FILE *notes)
+{
+	struct spot s;
+	pid_t actor;
+	int status, r;
+
+	r = spot_open(&s, dir, row->name);
+	if (!r && row->prepare)
+		r = row->prepare(&s);
+	if (r) {
+		fprintf(stderr, "scenario: %s: cannot make ready: %s\n", row->name, strerror(-r));
+		return r;
+	}
+	actor = fork();
+	if (actor == 0) {
+		*s.pid = getpid();
+		_exit(-row->act(&s));
+	}
+	if (actor < 0 || waitpid(actor, &status, 0) < 0)
+		return -errno;
+	r = act_result(row, status);
+	fprintf(notes, "%s %d %d %d\n", row->name, actor, *s.pid, r);
+	if (r && r != -ENOSYS)
+		fprintf(stderr, "scenario: %s: %s\n", row->name, strerror(-r));
+	spot_close(&s);
+	return r == -ENOSYS ? 0 : r;
+}
+
+static int act(const char *which, const char *dir)
+{
+	FILE *notes = notes_open(dir, "we");
+	int r, done = 0, bad = 0;
+	const struct row *row;
+
+	r = listener_open();
+	if (!notes || r < 0) {
+		fprintf(stderr, "scenario: cannot start: %s\n", strerror(notes ? -r : errno));
+		return 2;
+	}
+	umask(022);
+	for (row = rows; row->name; row++)
+		if (wanted(row, which)) {
+			bad |= act_row(row, dir, notes) < 0;
+			done = 1;
+		}
+	fclose(notes);
+	if (!done)
+		fprintf(stderr, "scenario: no row is called \"%s\"; see scenario list\n", which);
+	return !done ? 2 : bad;
+}
+
+/* ---- check -------------------------------------------------------------------------------------------------------- */
+
+static int check(const char *which, const char *dir, const char *alerts)
+{
+	struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	time_t deadline = time(NULL) + ALERTS_WAIT_SECONDS;
+	const struct row *row;
+	struct acted acted;
+	char why[512];
+	int r, bad = 0;
+
+	for (row = rows; row->name; row++) {
+		if (!wanted(row, which))
+			continue;
+		if (notes_find(dir, row->name, &acted) < 0) {
+			printf("%s\tno\tit was not acted\n", row->name);
+			bad = 1;
+			continue;
+		}
+		if (acted.res == -ENOSYS) {
+			printf("%s\tskip\tthe kernel has no such operation\n", row->name);
+			continue;
+		}
+		if (acted.res < 0) {
+			printf("%s\tno\tthe act itself failed: %s\n", row->name, strerror(-acted.res));
+			bad = 1;
+			continue;
+		}
+		while ((r = check_row(row, &acted, dir, alerts, why, sizeof(why))) && time(NULL) < deadline)
+			nanosleep(&pause, NULL);
+		printf("%s\t%s\t%s\n", row->name, r ? "no" : "yes", why);
+		bad |= r;
+	}
+	return bad;
+}
+
+static int list(void)
+{
+	const struct row *row;
+
+	for (row = rows; row->name; row++)
+		puts(row->name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	/* what the exec rows run: a copy of this program */
+	if (argc >= 2 && !strcmp(argv[1], "noop"))
+		return 0;
+	if (argc == 2 && !strcmp(argv[1], "list"))
+		return list();
+	if (argc == 4 && !strcmp(argv[1], "act"))
+		return act(argv[2], argv[3]);
+	if (argc == 5 && !strcmp(argv[1], "check"))
+		return check(argv[2], argv[3], argv[4]);
+	fputs(usage, stderr);
+	return 2;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The matrix's scenario: for each cell one real operation, and what its alert has to say.
+ *
+ * A row is done by a process of its own, forked from one that has made everything ready, so that its alert is told from
+ * the noise of the preparations by the process id. Rows know nothing of the sensor; check.c knows nothing of kernels.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Where a row happens. Rows write into no other place. */
+struct spot {
+	char dir[PATH_MAX];	/* the row's own directory */
+	char f[PATH_MAX];	/* dir/f: there, ten bytes, mode 0600 */
+	char g[PATH_MAX];	/* dir/g: not there, unless the row's prepare() makes it */
+	char d[PATH_MAX];	/* dir/d: a directory */
+	char df[PATH_MAX];	/* dir/d/f: f again, once bind_mount() has put dir at dir/d */
+	int dirfd;		/* of dir */
+	volatile pid_t *pid;	/* shared; whose alert it is: the actor's, unless the act says otherwise */
+};
+
+struct row {
+	const char *name;			/* event, or event.variant */
+	int (*prepare)(const struct spot *s);	/* in the parent; may be NULL */
+	int (*act)(const struct spot *s);	/* in the actor; 0 or a negative errno, -ENOSYS where the kernel lacks it */
+	/*
+	 * What the alert must hold: "field=value", the field by its dotted name. In values %d is the row's directory, %p
+	 * the actor's process id. "field&mask=value" compares the bits of a mask.
+	 */
+	const char *expect[8];
+	const char *image;			/* process.file.path, as a value; NULL is this very program */
+	int ends;				/* the actor's wait status, if the act does not return */
+};
+
+extern const struct row rows[];			/* ends with a row without a name */
+
+/* The listening port that the connect rows find, and the ports that they and the bind rows use. */
+#define PORT_CLOSED 9
+#define PORT_OPEN   54320
+#define PORT_BIND   54321
+#define PORT_BIND6  54322
+
+/* acts.c: the listener of PORT_OPEN. Returns the socket or a negative errno. */
+int listener_open(void);
+
+/* uring.c: one operation through io_uring. The operation's result, or -ENOSYS where the kernel has no such operation. */
+struct io_uring_sqe;
+int uring_do(const struct io_uring_sqe *sqe);
+
+/* What became of a row's act, as scenario.c notes it down for check.c. */
+struct acted {
+	char name[32];
+	pid_t actor;		/* 0: the row was not acted */
+	pid_t pid;		/* whose alert it is */
+	int res;		/* 0, or a negative errno; -ENOSYS means that the row is to be skipped */
+};
+
+/* check.c: compare one acted row with the alerts. 0 and "" if it is there, else 1 and the reason. */
+int check_row(const struct row *row, const struct acted *acted, const char *dir, const char *alerts, char *ret_why, size_t size);
