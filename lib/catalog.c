@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/near.h"
 #include "tamis/sieve.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -209,49 +210,15 @@ const struct cat_constant *catalog_constant(const struct catalog *c, const char 
 	return NULL;
 }
 
-#define NEAR_MAX 64
-
-/* Damerau-Levenshtein distance (optimal string alignment), or NEAR_MAX where a name is too long to compare. */
-static size_t distance(const char *a, size_t la, const char *b, size_t lb)
-{
-	size_t row[3][NEAR_MAX + 1];
-
-	if (la > NEAR_MAX || lb > NEAR_MAX)
-		return NEAR_MAX;
-	for (size_t j = 0; j <= lb; j++)
-		row[0][j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t *cur = row[i % 3], *prev = row[(i + 2) % 3], *prev2 = row[(i + 1) % 3];
-
-		cur[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t d = prev[j - 1] + (a[i - 1] != b[j - 1]);
-
-			d = prev[j] + 1 < d ? prev[j] + 1 : d;
-			d = cur[j - 1] + 1 < d ? cur[j - 1] + 1 : d;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && prev2[j - 2] + 1 < d)
-				d = prev2[j - 2] + 1;
-			cur[j] = d;
-		}
-	}
-	return row[la % 3][lb];
-}
-
 const char *catalog_nearest(const struct catalog *c, const char *name, size_t len)
 {
-	const char *best = NULL;
-	size_t best_d = len / 3 + 1;
+	struct near n = near_to(name, len);
 
-	for (size_t i = 0; i < c->nfields + c->nconstants; i++) {
-		const char *s = i < c->nfields ? c->fields[i].name : c->constants[i - c->nfields].name;
-		size_t d = distance(name, len, s, strlen(s));
-
-		if (d < best_d) {
-			best_d = d;
-			best = s;
-		}
-	}
-	return best;
+	for (size_t i = 0; i < c->nfields; i++)
+		near_try(&n, c->fields[i].name);
+	for (size_t i = 0; i < c->nconstants; i++)
+		near_try(&n, c->constants[i].name);
+	return n.best;
 }
 
 /* The automaton of path row @f: paths are numbered in the order of their strings in the record. */
