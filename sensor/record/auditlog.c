@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/record/auditlog_impl.h"
+#include "lib/b64.h"
+#include "lib/cleanup.h"
+#include "lib/jsonw.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#define AUDITLOG_KEY "log.key.pem"
+#define AUDITLOG_PUB "log.pub.pem"
+
+DEFINE_CLEANUP(struct auditlog *, auditlog_free);
+
+/* ---- appending ---- */
+
+/* The pending line that begins at `from` in log->lines is complete: end it and add its leaf. */
+static int auditlog_seal_line(struct auditlog *log, size_t from, uint64_t *ret_seq)
+{
+	merkle_hash leaf;
+	int r = buf_room(&log->leaves, HASH_SIZE);
+
+	if (r == 0)
+		r = buf_putc(&log->lines, '\n');
+	if (r < 0) {
+		/* refuse this record alone: what waited before it is whole */
+		buf_truncate(&log->lines, from);
+		log->lines.error = log->leaves.error = 0;
+		return r;
+	}
+	merkle_leaf(log->lines.data + from, log->lines.len - from - 1, leaf);
+	buf_put(&log->leaves, leaf, HASH_SIZE);
+	merkle_add(&log->tree, leaf);
+	log->seq++;
+	if (ret_seq)
+		*ret_seq = log->seq;
+	return 0;
+}
+
+static int auditlog_put_note(struct auditlog *log, const char *kind, struct line_str details, uint64_t *ret_seq)
+{
+	size_t from = log->lines.len;
+	char now[LINE_TIME_SIZE];
+
+	line_time(log->o.io->realtime_ns(), now);
+	line_render(&log->lines, kind, log->host, log->seq + 1, now, details);
+	return auditlog_seal_line(log, from, ret_seq);
+}
+
+/* What a segment says of itself: its number, the key, and how the segment before it ended. */
+static int auditlog_put_segment(struct auditlog *log)
+{
+	struct jsonw w = jsonw_to(&log->scratch);
+	struct buf root;
+	int r;
+
+	buf_reset(&log->scratch);
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "key");
+	jsonw_cstr(&w, sig_key_id(log->key));
+	jsonw_key(&w, "number");
+	jsonw_u64(&w, log->seg.number);
+	if (log->prev_segment) {
+		buf_init(&root, 64);
+		b64_encode(&root, log->prev_root, HASH_SIZE);
+		jsonw_key(&w, "prev");
+		jsonw_obj_begin(&w);
+		jsonw_key(&w, "root");
+		jsonw_str(&w, root.data, root.len);
+		jsonw_key(&w, "segment");
+		jsonw_u64(&w, log->prev_segment);
+		jsonw_key(&w, "size");
+		jsonw_u64(&w, log->prev_size);
+		jsonw_obj_end(&w);
+		buf_done(&root);
+	}
+	jsonw_obj_end(&w);
+	if (buf_error(&log->scratch))
+		return buf_error(&log->scratch);
+	r = auditlog_put_note(log, "segment", (struct line_str){ (char *)log->scratch.data, log->scratch.len }, NULL);
+	log->fresh = r < 0;
+	return r;
+}
+
+void auditlog_begin_segment(struct auditlog *log, uint64_t number)
+{
+	segment_close(&log->seg);
+	segment_init(&log->seg, log->o.io, log->dir_fd, number);
+	merkle_init(&log->tree);
+	log->written = log->signed_size = 0;
+	log->fresh = true;
+}
+
+/* The present segment is full and wholly signed: remember how it ended and turn to the next. */
+static void auditlog_rotate(struct auditlog *log)
+{
+	log->prev_segment = log->seg.number;
+	log->prev_size = log->tree.size;
+	merkle_root(&log->tree, log->prev_root);
+	log->o.io->fdatasync(log->seg.fd[SEGMENT_LEAF]);
+	auditlog_begin_segment(log, log->seg.number + 1);
+}
+
+static bool auditlog_full(const struct auditlog *log, size_t n)
+{
+	return log->lines.len + n + 1024 > log->o.pending_max;
+}
+
+/* Room for one more record of n bytes, in memory and in the segment. */
+static int auditlog_admit(struct auditlog *log, size_t n, struct err *e)
+{
+	int r;
+
+	if (auditlog_full(log, n)) {
+		r = auditlog_flush(log, e);
+		/* a flush that fails at the signature has still written the records */
+		if (r < 0 && auditlog_full(log, n))
+			return r;
+	}
+	if (log->seg.bytes[SEGMENT_LOG] >= log->o.segment_bytes && log->signed_size == log->tree.size)
+		auditlog_rotate(log);
+	r = log->fresh ? auditlog_put_segment(log) : 0;
+	return r < 0 ? err_set(e, r, "no memory for another record of the log") : 0;
+}
+
+static bool auditlog_alert_fits(const struct auditlog_alert *a)
+{
+	if (!a->before_len || a->after_len < 2 || a->before_len + a->after_len > LINE_MAX_BYTES - 32)
+		return false;
+	if (a->before[0] != '{' || a->after[0] != '"' || a->after[a->after_len - 1] != '}')
+		return false;
+	if (a->before_len > 1 && a->before[a->before_len - 1] != ',')
+		return false;
+	return !memchr(a->before, '\n', a->before_len) && !memchr(a->after, '\n', a->after_len);
+}
+
+int auditlog_append(struct auditlog *log, const struct auditlog_alert *a, uint64_t *ret_seq, struct err *e)
+{
+	size_t from;
+	int r;
+
+	if (!auditlog_alert_fits(a))
+		return err_set(e, -EINVAL, "an alert for the log is not one line of JSON in two pieces");
+	r = auditlog_admit(log, a->before_len + a->after_len + 32, e);
+	if (r < 0)
+		return r;
+	from = log->lines.len;
+	buf_put(&log->lines, a->before, a->before_len);
+	buf_put(&log->lines, "\"seq\":", 6);
+	buf_put_dec(&log->lines, log->seq + 1);
+	buf_putc(&log->lines, ',');
+	buf_put(&log->lines, a->after, a->after_len);
+	r = auditlog_seal_line(log, from, ret_seq);
+	return r < 0 ? err_set(e, r, "no memory for another record of the log") : 0;
+}
+
+int auditlog_note(struct auditlog *log, const char *kind, const char *details, uint64_t *ret_seq, struct err *e)
+{
+	struct line_str d = { details ? details : "{}", details ? strlen(details) : 2 };
+	int r;
+
+	if (d.n > LINE_MAX_BYTES / 2 || memchr(d.p, '\n', d.n))
+		return err_set(e, -EINVAL, "the details of a %s record are not one line of JSON", kind);
+	r = auditlog_admit(log, d.n + 512, e);
+	if (r < 0)
+		return r;
+	r = auditlog_put_note(log, kind, d, ret_seq);
+	return r < 0 ? err_set(e, r, "no memory for another record of the log") : 0;
+}
+
+/* ---- closing batches ---- */
+
+static int auditlog_write_records(struct auditlog *log, struct err *e)
+{
+	int r = segment_open(&log->seg, e);
+
+	if (r == 0)
+		r = segment_write(&log->seg, SEGMENT_LOG, &log->lines, e);
+	if (r == 0)
+		r = segment_write(&log->seg, SEGMENT_LEAF, &log->leaves, e);
+	if (r == 0)
+		r = segment_commit(&log->seg, SEGMENT_LOG, &log->lines, e);
+	if (r < 0)
+		return r;
+	/* leaves can be computed again, so they are synced only when the segment ends */
+	log->seg.bytes[SEGMENT_LEAF] += log->leaves.len;
+	log->written = log->tree.size;
+	buf_reset(&log->lines);
+	buf_reset(&log->leaves);
+	return 0;
+}
+
+static void auditlog_fill_checkpoint(const struct auditlog *log, struct checkpoint *ret)
+{
+	*ret = (struct checkpoint){
+		.segment = log->seg.number,
+		.size = log->tree.size,
+		.seq = log->seq,
+		.prev_segment = log->prev_segment,
+		.prev_size = log->prev_size,
+		.chained = log->chained,
+	};
+	memcpy(ret->name, log->name, sizeof(ret->name));
+	merkle_root(&log->tree, ret->root);
+	line_time(log->o.io->realtime_ns(), ret->time);
+	memcpy(ret->prev_root, log->prev_root, HASH_SIZE);
+	memcpy(ret->chain, log->chain, HASH_SIZE);
+}
+
+static int auditlog_write_checkpoint(struct auditlog *log, struct err *e)
+{
+	struct buf *b = &log->scratch;
+	struct checkpoint c;
+	int r;
+
+	auditlog_fill_checkpoint(log, &c);
+	buf_reset(b);
+	r = checkpoint_sign(&c, log->key, b);
+	if (r < 0)
+		return err_set(e, r, "cannot sign the log's checkpoint: %s", strerror(-r));
+	r = segment_write(&log->seg, SEGMENT_CKPT, b, e);
+	if (r == 0)
+		r = segment_commit(&log->seg, SEGMENT_CKPT, b, e);
+	if (r < 0)
+		return r;
+	hash_sha256(b->data, b->len, log->chain);
+	log->chained = true;
+	log->signed_size = log->tree.size;
+	log->head_due = true;
+	buf_reset(&log->note);
+	return buf_put(&log->note, b->data, b->len);
+}
+
+/* Not synced: rename never shows a half file, and after a crash HEAD may be older than the log but not newer. */
+static int auditlog_write_head(struct auditlog *log, struct err *e)
+{
+	_cleanup_close_ int fd = log->o.io->openat(log->dir_fd, "HEAD.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot create", "HEAD.new");
+	r = recio_write(log->o.io, fd, log->note.data, log->note.len, 0);
+	if (r < 0)
+		return err_sys(e, r, "cannot write", "HEAD.new");
+	if (log->o.io->renameat(log->dir_fd, "HEAD.new", "HEAD") < 0)
+		return err_sys(e, -errno, "cannot replace", "HEAD");
+	log->head_due = false;
+	return 0;
+}
+
+int auditlog_flush(struct auditlog *log, struct err *e)
+{
+	int r = 0;
+
+	if (log->lines.len)
+		r = auditlog_write_records(log, e);
+	if (r == 0 && log->signed_size < log->tree.size)
+		r = auditlog_write_checkpoint(log, e);
+	if (r == 0 && log->head_due)
+		r = auditlog_write_head(log, e);
+	log->batch_since = 0;
+	return r;
+}
+
+static bool auditlog_waits(const struct auditlog *log)
+{
+	return log->signed_size < log->tree.size || log->head_due;
+}
+
+int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
+{
+	int r;
+
+	if (!auditlog_waits(log))
+		return 0;
+	if (!log->batch_since)
+		log->batch_since = now_ns;
+	if (auditlog_pending(log) < log->o.batch_max &&
+	    now_ns - log->batch_since < (uint64_t)log->o.batch_ms * 1000000)
+		return 0;
+	r = auditlog_flush(log, e);
+	if (r < 0)
+		log->batch_since = now_ns;
+	return r;
+}
+
+uint64_t auditlog_due(const struct auditlog *log)
+{
+	if (!auditlog_waits(log))
+		return UINT64_MAX;
+	return log->batch_since ? log->batch_since + (uint64_t)log->o.batch_ms * 1000000 : 0;
+}
+
+uint64_t auditlog_seq(const struct auditlog *log)
+{
+	return log->seq;
+}
+
+size_t auditlog_pending(const struct auditlog *log)
+{
+	return (size_t)(log->tree.size - log->written);
+}
+
+const char *auditlog_host(const struct auditlog *log)
+{
+	return log->host;
+}
+
+/* ---- opening and closing ---- */
+
+static void auditlog_defaults(struct auditlog *log, const struct auditlog_options *o)
+{
+	if (o)
+		log->o = *o;
+	log->o.segment_bytes = log->o.segment_bytes ? log->o.segment_bytes : 64ull << 20;
+	log->o.batch_ms = log->o.batch_ms ? log->o.batch_ms : 200;
+	log->o.batch_max = log->o.batch_max ? log->o.batch_max : 8192;
+	log->o.pending_max = log->o.pending_max ? log->o.pending_max : 32ull << 20;
+	log->o.io = log->o.io ? log->o.io : &recio_system;
+	/* the lines' own maximum lies above pending_max: auditlog_admit refuses first, and softly */
+	buf_init(&log->lines, log->o.pending_max + 2 * LINE_MAX_BYTES);
+	buf_init(&log->leaves, log->o.pending_max + 2 * LINE_MAX_BYTES);
+	buf_init(&log->note, CHECKPOINT_NOTE_MAX);
+	buf_init(&log->scratch, 4096);
+	log->dir_fd = log->lock_fd = -1;
+	segment_init(&log->seg, log->o.io, -1, 0);
+}
+
+/* The name goes into signed notes, where a space or a plus sign would have a meaning. */
+static void auditlog_name(struct auditlog *log)
+{
+	if (log->o.host)
+		snprintf(log->host, sizeof(log->host), "%s", log->o.host);
+	else if (gethostname(log->host, sizeof(log->host) - 1) < 0 || !log->host[0])
+		snprintf(log->host, sizeof(log->host), "localhost");
+	for (char *c = log->host; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			*c = '-';
+	snprintf(log->name, sizeof(log->name), "tamis/%s", log->host);
+	log->o.host = log->host;
+}
+
+static int auditlog_open_dir(struct auditlog *log, const char *dir, struct err *e)
+{
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, -errno, "cannot create", dir);
+	log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (log->dir_fd < 0)
+		return err_sys(e, -errno, "cannot open", dir);
+	log->lock_fd = openat(log->dir_fd, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (log->lock_fd < 0)
+		return err_sys(e, -errno, "cannot create the lock in", dir);
+	if (flock(log->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, -EBUSY, "the log in %s is being written by another process", dir);
+	return 0;
+}
+
+static int auditlog_open_key(struct auditlog *log, const char *keys_dir, struct err *e)
+{
+	_cleanup_free_ char *key = NULL, *pub = NULL;
+	int r;
+
+	if (mkdir(keys_dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, -errno, "cannot create", keys_dir);
+	if (asprintf(&key, "%s/" AUDITLOG_KEY, keys_dir) < 0 || asprintf(&pub, "%s/" AUDITLOG_PUB, keys_dir) < 0)
+		return err_set(e, -ENOMEM, "no memory");
+	if (access(key, F_OK) < 0 && errno == ENOENT) {
+		r = sig_keygen(key, pub, e);
+		if (r == -EEXIST)
+			return err_set(e, r, "%s is there but the private key %s is not: restore it, or move the log and its "
+				       "keys away to begin a new log", pub, key);
+		if (r < 0)
+			return r;
+	}
+	return sig_load_private(key, &log->key, e);
+}
+
+int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_options *o, struct auditlog **ret,
+		  struct err *e)
+{
+	_cleanup_(auditlog_free) struct auditlog *log = calloc(1, sizeof(*log));
+	int r;
+
+	err_clear(e);
+	if (!log)
+		return err_set(e, -ENOMEM, "no memory for the log");
+	auditlog_defaults(log, o);
+	auditlog_name(log);
+	r = auditlog_open_dir(log, dir, e);
+	if (r == 0)
+		r = auditlog_open_key(log, keys_dir, e);
+	if (r == 0)
+		r = recover_log(log, e);
+	if (r == 0)
+		r = auditlog_note(log, AUDITLOG_START, log->o.start_details, NULL, e);
+	if (r == 0)
+		r = auditlog_flush(log, e);
+	if (r < 0)
+		return r;
+	log->o.start_details = NULL;
+	*ret = TAKE_PTR(log);
+	return 0;
+}
+
+void auditlog_free(struct auditlog *log)
+{
+	if (!log)
+		return;
+	segment_close(&log->seg);
+	buf_done(&log->lines);
+	buf_done(&log->leaves);
+	buf_done(&log->note);
+	buf_done(&log->scratch);
+	sig_key_free(log->key);
+	if (log->dir_fd >= 0)
+		close(log->dir_fd);
+	if (log->lock_fd >= 0)
+		close(log->lock_fd);
+	free(log);
+}
+
+int auditlog_close(struct auditlog *log, struct err *e)
+{
+	int r;
+
+	if (!log)
+		return 0;
+	err_clear(e);
+	r = auditlog_note(log, AUDITLOG_STOP, NULL, NULL, e);
+	if (r == 0)
+		r = auditlog_flush(log, e);
+	if (r == 0)
+		log->o.io->fdatasync(log->seg.fd[SEGMENT_LEAF]);
+	auditlog_free(log);
+	return r;
+}

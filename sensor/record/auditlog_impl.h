@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_SENSOR_RECORD_AUDITLOG_IMPL_H
+#define TAMIS_SENSOR_RECORD_AUDITLOG_IMPL_H
+
+/*
+ * What auditlog.c (appending) and recover.c (opening after an earlier run) share; nobody else includes this.
+ *
+ * Invariants: the lines and leaves in memory are exactly those of `tree` that are not on disk; `written` counts the
+ * leaves on disk and `signed_size` those under a checkpoint; signed_size <= written <= tree.size.
+ */
+
+#include "sensor/record/auditlog.h"
+#include "sensor/record/segment.h"
+
+struct auditlog {
+	struct auditlog_options o;	/* with defaults filled in; host and start_details borrowed from nobody */
+	char host[72];
+	char name[CHECKPOINT_NAME_MAX];	/* "tamis/" and the host */
+	struct sig_key *key;		/* owned */
+	int dir_fd, lock_fd;		/* owned */
+
+	struct segment seg;		/* owned */
+	struct merkle tree;
+	uint64_t written, signed_size;
+	uint64_t seq;			/* of the last record */
+	bool fresh;			/* this segment's first record, the `segment` record, is still to come */
+	bool head_due;			/* HEAD is older than the newest checkpoint */
+
+	uint64_t prev_segment, prev_size;	/* how the segment before ended; 0: there is none */
+	merkle_hash prev_root;
+	bool chained;
+	uint8_t chain[HASH_SIZE];	/* the newest checkpoint's hash */
+
+	struct buf lines, leaves;	/* owned: the batch */
+	struct buf note;		/* owned: the newest checkpoint, as HEAD is to hold it */
+	struct buf scratch;		/* owned: a record being rendered */
+	uint64_t batch_since;		/* when a tick first saw the batch; 0: not yet */
+};
+
+/* Turns to a new segment in memory. */
+void auditlog_begin_segment(struct auditlog *log, uint64_t number);
+
+/* Takes over what an earlier run left in log->dir_fd, and appends the records that tell of it. */
+int recover_log(struct auditlog *log, struct err *e);
+
+#endif

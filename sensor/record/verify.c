@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/record/verify.h"
+#include "lib/b64.h"
+#include "lib/cleanup.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <time.h>
+
+/* Functions below return 0: good so far; VERIFY_BAD: the report names a place; or a negative errno. */
+#define VERIFY_BAD 1
+
+struct verifier {
+	int dir_fd;
+	struct sig_key *key;
+	struct verify_options o;
+	struct verify_report *rep;
+	struct err *e;
+
+	struct buf head_text;
+	struct checkpoint_note head;
+	bool head_found;		/* among the checkpoints seen */
+
+	/* how the segment before ended */
+	uint64_t prev_segment, prev_size;
+	merkle_hash prev_root;
+	uint8_t prev_note[HASH_SIZE];
+	uint64_t end_byte, end_record;	/* of the last segment, for the place of a truncation */
+	bool unsigned_tail;		/* the bad place is only that records are not signed yet */
+};
+
+/* One segment while it is looked at. */
+struct verify_seg {
+	struct segment_image img;
+	char name[SEGMENT_FILES][SEGMENT_NAME_SIZE];
+	struct checkpoint_note *notes;	/* owned */
+	size_t n_notes;
+	merkle_hash *leaves;		/* owned; computed from the lines */
+	uint64_t *offsets;		/* owned; of each line, and of the end behind the last */
+	size_t n_lines;
+	const merkle_hash *stored;	/* borrowed from img: the leaf file */
+	size_t n_stored;
+};
+
+static int verify_bad(struct verifier *v, const char *file, uint64_t byte, uint64_t record, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+static int verify_bad(struct verifier *v, const char *file, uint64_t byte, uint64_t record, const char *fmt, ...)
+{
+	struct verify_report *rep = v->rep;
+	va_list ap;
+
+	snprintf(rep->file, sizeof(rep->file), "%s", file);
+	rep->byte = byte;
+	rep->record = record;
+	va_start(ap, fmt);
+	vsnprintf(rep->problem, sizeof(rep->problem), fmt, ap);
+	va_end(ap);
+	return VERIFY_BAD;
+}
+
+void verify_place(const struct verify_report *rep, char *ret, size_t size)
+{
+	if (rep->record)
+		snprintf(ret, size, "%s: byte %" PRIu64 " (record %" PRIu64 "): %s", rep->file, rep->byte, rep->record,
+			 rep->problem);
+	else
+		snprintf(ret, size, "%s: byte %" PRIu64 ": %s", rep->file, rep->byte, rep->problem);
+}
+
+/* ---- checkpoints ---- */
+
+static int verify_collect_notes(struct verifier *v, struct verify_seg *s)
+{
+	const struct buf *b = &s->img.file[SEGMENT_CKPT];
+	struct rd r = rd_of(b->data, b->len);
+	struct err why = { "" };
+	size_t cap = 0;
+
+	while (r.left) {
+		if (s->n_notes == cap) {
+			void *grown;
+
+			cap = cap ? 2 * cap : 16;
+			grown = realloc(s->notes, cap * sizeof(*s->notes));
+			if (!grown)
+				return -ENOMEM;
+			s->notes = grown;
+		}
+		if (checkpoint_next(&r, &s->notes[s->n_notes], &why) < 0)
+			return verify_bad(v, s->name[SEGMENT_CKPT], b->len - r.left, 0, "%s", why.msg);
+		s->n_notes++;
+	}
+	if (!s->n_notes)
+		return verify_bad(v, s->name[SEGMENT_CKPT], 0, 0, "the segment has no checkpoint");
+	return 0;
+}
+
+static int verify_bad_note(struct verifier *v, const struct verify_seg *s, size_t i, const char *problem)
+{
+	const struct checkpoint_note *n = &s->notes[i];
+
+	return verify_bad(v, s->name[SEGMENT_CKPT], (uint64_t)(n->p - s->img.file[SEGMENT_CKPT].data), 0,
+			  "checkpoint %zu: %s", i + 1, problem);
+}
+
+/*
+ * The chain line against the note before. Where they differ, one of the two was changed: the one whose signature is
+ * bad.
+ */
+static int verify_chain(struct verifier *v, const struct verify_seg *s, size_t i)
+{
+	const struct checkpoint_note *n = &s->notes[i];
+	uint8_t want[HASH_SIZE];
+
+	if (i == 0 && !v->prev_segment) {
+		if (n->c.chained && s->img.number == 1)
+			return verify_bad_note(v, s, i, "it names a checkpoint before it, but it is the log's first");
+		return 0;
+	}
+	if (i == 0)
+		memcpy(want, v->prev_note, HASH_SIZE);
+	else
+		checkpoint_hash(&s->notes[i - 1], want);
+	if (n->c.chained && !memcmp(n->c.chain, want, HASH_SIZE))
+		return 0;
+	if (i > 0 && checkpoint_verify(&s->notes[i - 1], v->key, NULL) < 0)
+		return verify_bad_note(v, s, i - 1, "it was changed: the checkpoint after it has another hash for it");
+	return verify_bad_note(v, s, i, "its chain line is not the hash of the checkpoint before it");
+}
+
+static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
+{
+	const struct checkpoint *c = &s->notes[i].c;
+
+	if (c->segment != s->img.number)
+		return verify_bad_note(v, s, i, "it is another segment's");
+	if (!c->size || (i > 0 && c->size < s->notes[i - 1].c.size))
+		return verify_bad_note(v, s, i, "its size is smaller than that of the checkpoint before it");
+	if (v->prev_segment &&
+	    (c->prev_segment != v->prev_segment || c->prev_size != v->prev_size ||
+	     memcmp(c->prev_root, v->prev_root, HASH_SIZE)))
+		return verify_bad_note(v, s, i, "its prev line is not how the segment before it ended");
+	if (!v->prev_segment && c->prev_segment && s->img.number == 1)
+		return verify_bad_note(v, s, i, "it names a segment before the first");
+	return verify_chain(v, s, i);
+}
+
+static int verify_notes(struct verifier *v, struct verify_seg *s)
+{
+	struct err why = { "" };
+	int r = verify_collect_notes(v, s);
+
+	for (size_t i = 0; r == 0 && i < s->n_notes; i++) {
+		const struct checkpoint_note *n = &s->notes[i];
+
+		r = verify_note(v, s, i);
+		if (n->len == v->head.len && !memcmp(n->p, v->head.p, n->len))
+			v->head_found = true;
+	}
+	/* by the chain, the newest signature covers every note before it */
+	if (r == 0 && checkpoint_verify(&s->notes[s->n_notes - 1], v->key, &why) < 0)
+		r = verify_bad_note(v, s, s->n_notes - 1, why.msg);
+	return r;
+}
+
+/* ---- records ---- */
+
+static int verify_split(struct verify_seg *s)
+{
+	const struct buf *b = &s->img.file[SEGMENT_LOG];
+	struct rd r = rd_of(b->data, b->len);
+	struct line_str text;
+	size_t n = 0;
+
+	while (segment_line(&r, &text))
+		n++;
+	s->leaves = calloc(n + 1, sizeof(*s->leaves));
+	s->offsets = calloc(n + 1, sizeof(*s->offsets));
+	if (!s->leaves || !s->offsets)
+		return -ENOMEM;
+	r = rd_of(b->data, b->len);
+	while (segment_line(&r, &text)) {
+		merkle_leaf(text.p, text.n, s->leaves[s->n_lines++]);
+		s->offsets[s->n_lines] = b->len - r.left;
+	}
+	s->stored = (const merkle_hash *)(const void *)s->img.file[SEGMENT_LEAF].data;
+	s->n_stored = s->img.file[SEGMENT_LEAF].len / HASH_SIZE;
+	return 0;
+}
+
+static bool verify_same(const merkle_hash *a, size_t n_a, size_t i, const merkle_hash *b, size_t n_b, size_t k)
+{
+	return i < n_a && k < n_b && !memcmp(a[i], b[k], HASH_SIZE);
+}
+
+/* The record at i is not the one that was signed: what happened to it? */
+static int verify_bad_record(struct verifier *v, const struct verify_seg *s, size_t i)
+{
+	const char *what = "the record was changed: it is not the one that was signed";
+	size_t lines = s->n_lines, stored = s->n_stored;
+
+	if (i >= lines && s->offsets[lines] < s->img.file[SEGMENT_LOG].len)
+		what = "the file ends within this record";
+	else if (i >= lines)
+		what = "the file ends here, but more records were signed";
+	else if (verify_same(s->leaves, lines, i, s->stored, stored, i + 1) &&
+		 verify_same(s->leaves, lines, i + 1, s->stored, stored, i))
+		what = "the record and the one after it have changed places";
+	else if (verify_same(s->leaves, lines, i, s->stored, stored, i + 1))
+		what = "a record that was signed is missing here";
+	else if (verify_same(s->leaves, lines, i + 1, s->stored, stored, i))
+		what = "a record that was not signed was put in here";
+	return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i < lines ? i : lines], i + 1, "%s", what);
+}
+
+/* The tree under checkpoint k is not the signed one. The leaf file, where it is good itself, says which record differs. */
+static int verify_localise(struct verifier *v, const struct verify_seg *s, size_t k)
+{
+	const struct checkpoint *c = &s->notes[k].c;
+	uint64_t from = k ? s->notes[k - 1].c.size : 0;
+	merkle_hash root;
+
+	if (s->n_stored >= c->size) {
+		merkle_root_of(s->stored, c->size, root);
+		for (size_t i = 0; !memcmp(root, c->root, HASH_SIZE) && i < c->size; i++)
+			if (!verify_same(s->leaves, s->n_lines, i, s->stored, s->n_stored, i))
+				return verify_bad_record(v, s, i);
+	}
+	if (s->n_lines < c->size)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[s->n_lines], s->n_lines + 1,
+				  "%zu records, but %" PRIu64 " were signed", s->n_lines, c->size);
+	return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[from], from + 1,
+			  "one of the records %" PRIu64 " to %" PRIu64 " is not the one that was signed", from + 1, c->size);
+}
+
+static int verify_roots(struct verifier *v, const struct verify_seg *s)
+{
+	struct merkle tree;
+	merkle_hash root;
+
+	merkle_init(&tree);
+	for (size_t k = 0; k < s->n_notes; k++) {
+		const struct checkpoint *c = &s->notes[k].c;
+
+		while (tree.size < c->size && tree.size < s->n_lines)
+			merkle_add(&tree, s->leaves[tree.size]);
+		merkle_root(&tree, root);
+		if (tree.size < c->size || memcmp(root, c->root, HASH_SIZE))
+			return verify_localise(v, s, k);
+	}
+	return 0;
+}
+
+/* Nothing may be behind what the last checkpoint covers. */
+static int verify_tail(struct verifier *v, const struct verify_seg *s)
+{
+	uint64_t size = s->notes[s->n_notes - 1].c.size, end = s->offsets[size];
+
+	if (end == s->img.file[SEGMENT_LOG].len)
+		return 0;
+	v->unsigned_tail = true;
+	if (s->n_lines == size)
+		return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
+				  "%" PRIu64 " bytes behind the last record are not a whole record",
+				  s->img.file[SEGMENT_LOG].len - end);
+	return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
+			  "%" PRIu64 " records from here on are not signed: put in, or left by a crash of the sensor "
+			  "(its next start signs them)", s->n_lines - size);
+}
+
+/* The leaf file protects nothing, but a wrong one was damaged by somebody. */
+static int verify_stored(struct verifier *v, const struct verify_seg *s)
+{
+	size_t n = s->notes[s->n_notes - 1].c.size;
+
+	for (size_t i = 0; i < n; i++)
+		if (!verify_same(s->leaves, n, i, s->stored, s->n_stored, i))
+			return verify_bad(v, s->name[SEGMENT_LEAF], i * HASH_SIZE, i + 1,
+					  i < s->n_stored ? "the leaf hash is not its record's" : "the file ends too early");
+	if (s->img.file[SEGMENT_LEAF].len != n * HASH_SIZE) {
+		v->unsigned_tail = true;
+		return verify_bad(v, s->name[SEGMENT_LEAF], n * HASH_SIZE, 0, "leaf hashes of no record that was signed");
+	}
+	return 0;
+}
+
+/* ---- what the records say ---- */
+
+/* The segment's first record repeats how the segment before it ended. */
+static int verify_first(struct verifier *v, const struct verify_seg *s, const struct line *l)
+{
+	struct line_str prev, value, root;
+	uint8_t digest[HASH_SIZE];
+	uint64_t number = 0, size = 0;
+	size_t n;
+
+	if (!line_str_is(l->kind, "segment") || line_member(l->body, "number", &value) < 0 ||
+	    line_value_u64(value, &number) < 0 || number != s->img.number)
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the first record is not this segment's `segment` record");
+	if (!v->prev_segment)
+		return 0;
+	if (line_member(l->body, "prev", &prev) < 0 || line_member(prev, "segment", &value) < 0 ||
+	    line_value_u64(value, &number) < 0 || line_member(prev, "size", &value) < 0 ||
+	    line_value_u64(value, &size) < 0 || line_member(prev, "root", &value) < 0 ||
+	    line_value_str(value, &root) < 0 || b64_decode(root.p, root.n, digest, sizeof(digest), &n) < 0 || n != HASH_SIZE)
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the `segment` record does not name the segment before");
+	if (number != v->prev_segment || size != v->prev_size || memcmp(digest, v->prev_root, HASH_SIZE))
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the `segment` record names another end of segment %" PRIu64,
+				  v->prev_segment);
+	return 0;
+}
+
+static int verify_record(struct verifier *v, const struct verify_seg *s, size_t i, uint64_t *ret_seq)
+{
+	const char *p = (const char *)s->img.file[SEGMENT_LOG].data + s->offsets[i];
+	uint64_t want = v->rep->last_seq + 1;
+	struct line l;
+
+	if (line_parse(p, s->offsets[i + 1] - s->offsets[i] - 1, &l) < 0)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "not a record: malformed JSON or members");
+	*ret_seq = l.seq;
+	if (v->rep->first_seq && l.seq != want)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
+				  "the record has seq %" PRIu64 " where %" PRIu64 " follows", l.seq, want);
+	if (!v->rep->first_seq && s->img.number == 1 && l.seq != 1)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "the log's first record has seq %" PRIu64, l.seq);
+	return i == 0 ? verify_first(v, s, &l) : 0;
+}
+
+static int verify_records(struct verifier *v, const struct verify_seg *s)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < s->notes[s->n_notes - 1].c.size; i++) {
+		uint64_t seq = 0;
+		int r = verify_record(v, s, i, &seq);
+
+		if (r != 0)
+			return r;
+		v->rep->first_seq = v->rep->first_seq ? v->rep->first_seq : seq;
+		v->rep->last_seq = seq;
+		for (; k < s->n_notes && s->notes[k].c.size == i + 1; k++)
+			if (s->notes[k].c.seq != seq)
+				return verify_bad_note(v, s, k, "its seq line is not the last record's number");
+	}
+	return 0;
+}
+
+/* ---- segments ---- */
+
+static void verify_seg_done(struct verify_seg *s)
+{
+	segment_image_done(&s->img);
+	free(s->notes);
+	free(s->leaves);
+	free(s->offsets);
+}
+
+static void verify_remember(struct verifier *v, const struct verify_seg *s)
+{
+	const struct checkpoint_note *n = &s->notes[s->n_notes - 1];
+
+	v->prev_segment = n->c.segment;
+	v->prev_size = n->c.size;
+	memcpy(v->prev_root, n->c.root, HASH_SIZE);
+	checkpoint_hash(n, v->prev_note);
+	v->end_byte = s->offsets[n->c.size];
+	v->end_record = n->c.size + 1;
+	v->rep->segments++;
+	v->rep->checkpoints += s->n_notes;
+	v->rep->records += n->c.size;
+	v->rep->bytes += v->end_byte;
+	memcpy(v->rep->last_time, n->c.time, LINE_TIME_SIZE);
+}
+
+static int verify_segment(struct verifier *v, uint64_t number)
+{
+	struct verify_report before = *v->rep;
+	struct verify_seg s = { 0 };
+	int r = segment_read(v->dir_fd, number, &s.img, v->e);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < SEGMENT_FILES; i++)
+		segment_name(number, i, s.name[i]);
+	v->unsigned_tail = false;
+	r = verify_split(&s);
+	r = r == 0 ? verify_notes(v, &s) : r;
+	r = r == 0 ? verify_roots(v, &s) : r;
+	r = r == 0 ? verify_records(v, &s) : r;
+	r = r == 0 ? verify_tail(v, &s) : r;
+	r = r == 0 ? verify_stored(v, &s) : r;
+	if (r == 0)
+		verify_remember(v, &s);
+	else if (v->unsigned_tail)
+		v->rep->first_seq = before.first_seq, v->rep->last_seq = before.last_seq;
+	verify_seg_done(&s);
+	return r;
+}
+
+/* A live sensor may be between a batch's records and its checkpoint: look again before calling that bad. */
+static int verify_newest(struct verifier *v, uint64_t number)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	unsigned int waited = 0;
+	int r;
+
+	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->unsigned_tail && waited < v->o.wait_ms) {
+		nanosleep(&pause, NULL);
+		waited += 100;
+	}
+	return r;
+}
+
+static int verify_segments(struct verifier *v, const uint64_t *list, size_t n)
+{
+	uint64_t want = v->o.from_segment;
+	char name[SEGMENT_NAME_SIZE];
+	size_t i = 0;
+	int r = 0;
+
+	while (i < n && list[i] < want)
+		i++;
+	for (; r == 0 && i < n; i++, want++) {
+		segment_name(want, SEGMENT_LOG, name);
+		if (list[i] != want)
+			return verify_bad(v, name, 0, 0, "the segment is missing%s", want > 1 ? "" :
+					  " (if it was removed on purpose, say from which segment on the log is to hold)");
+		r = i + 1 == n ? verify_newest(v, want) : verify_segment(v, want);
+	}
+	segment_name(want, SEGMENT_LOG, name);
+	if (r == 0 && !v->rep->segments)
+		return verify_bad(v, name, 0, 0, "the segment is missing: the log is empty");
+	return r;
+}
+
+/* ---- HEAD ---- */
+
+/* Read before the segments: then they hold at least what HEAD promises. */
+static int verify_read_head(struct verifier *v)
+{
+	struct err why = { "" };
+	struct rd r;
+	int got;
+
+	buf_init(&v->head_text, 64 * 1024);
+	got = recio_read(v->dir_fd, "HEAD", &v->head_text);
+	if (got == -ENOENT)
+		return verify_bad(v, "HEAD", 0, 0, "the file is missing");
+	if (got < 0)
+		return err_sys(v->e, got, "cannot read", "HEAD");
+	r = rd_of(v->head_text.data, v->head_text.len);
+	if (checkpoint_next(&r, &v->head, &why) < 0 || checkpoint_verify(&v->head, v->key, &why) < 0)
+		return verify_bad(v, "HEAD", 0, 0, "%s", why.msg);
+	if (r.left)
+		return verify_bad(v, "HEAD", v->head.len, 0, "more than one checkpoint");
+	return 0;
+}
+
+static int verify_head(struct verifier *v)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	if (v->head_found || v->head.c.segment < v->o.from_segment)
+		return 0;
+	segment_name(v->prev_segment, SEGMENT_LOG, name);
+	if (v->head.c.seq > v->rep->last_seq)
+		return verify_bad(v, name, v->end_byte, v->end_record,
+				  "the log ends here, but HEAD holds a checkpoint of segment %" PRIu64 " with %" PRIu64
+				  " records: the log was cut", v->head.c.segment, v->head.c.size);
+	return verify_bad(v, "HEAD", 0, 0, "its checkpoint is not among those of the segments");
+}
+
+int verify_log(const char *dir, struct sig_key *key, const struct verify_options *o, struct verify_report *ret,
+	       struct err *e)
+{
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ uint64_t *list = NULL;
+	struct verifier v = { .dir_fd = fd, .key = key, .rep = ret, .e = e };
+	size_t n = 0;
+	int r;
+
+	*ret = (struct verify_report){ 0 };
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot open the log", dir);
+	if (o)
+		v.o = *o;
+	v.o.from_segment = v.o.from_segment ? v.o.from_segment : 1;
+	v.o.wait_ms = v.o.wait_ms ? v.o.wait_ms : 1000;
+	r = verify_read_head(&v);
+	if (r == 0)
+		r = segment_list(fd, &list, &n);
+	if (r == 0)
+		r = verify_segments(&v, list, n);
+	if (r == 0)
+		r = verify_head(&v);
+	buf_done(&v.head_text);
+	ret->ok = r == 0;
+	if (r < 0)
+		return e && e->msg[0] ? r : err_sys(e, r, "cannot verify the log", dir);
+	return 0;
+}
