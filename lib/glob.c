@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/glob.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline unsigned char fold(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+static bool same(const char *a, const char *b, size_t n, bool icase)
+{
+	if (!icase)
+		return memcmp(a, b, n) == 0;
+	for (size_t i = 0; i < n; i++)
+		if (fold((unsigned char)a[i]) != fold((unsigned char)b[i]))
+			return false;
+	return true;
+}
+
+/* ---- plain patterns ------------------------------------------------------------------------------------------------ */
+
+int pattern_check(const char *pattern, size_t len, struct err *err)
+{
+	const char *deep = memmem(pattern, len, "**", 2);
+
+	if (deep)
+		return err_set(err, -EINVAL, "\"**\" at character %zu: this field is no path, use \"*\"", (size_t)(deep - pattern) + 1);
+	return 0;
+}
+
+/*
+ * When a byte does not fit, only the last star needs another try: whatever an earlier star could reach by being longer,
+ * the last one reaches too.
+ */
+bool pattern_match(const char *pattern, size_t plen, const char *s, size_t len, bool icase)
+{
+	size_t p = 0, i = 0, star_p = SIZE_MAX, star_i = 0;
+
+	while (i < len) {
+		if (p < plen && pattern[p] == '*') {
+			star_p = ++p;
+			star_i = i;
+			if (p == plen)
+				return true;
+		} else if (p < plen && same(&pattern[p], &s[i], 1, icase)) {
+			p++;
+			i++;
+		} else if (star_p != SIZE_MAX) {
+			p = star_p;
+			i = ++star_i;
+		} else {
+			return false;
+		}
+	}
+	while (p < plen && pattern[p] == '*')
+		p++;
+	return p == plen;
+}
+
+/* ---- path globs ---------------------------------------------------------------------------------------------------- */
+
+static size_t comp_len(const char *s, const char *end)
+{
+	const char *slash = memchr(s, '/', (size_t)(end - s));
+
+	return (size_t)((slash ? slash : end) - s);
+}
+
+static uint32_t count_comps(const char *s, size_t len)
+{
+	uint32_t n = 1;
+
+	for (size_t i = 0; i < len; i++)
+		n += s[i] == '/';
+	return n;
+}
+
+static int comp_kind(const char *s, size_t len)
+{
+	if (len == 1 && s[0] == '*')
+		return GLOB_ANY;
+	if (len == 2 && s[0] == '*' && s[1] == '*')
+		return GLOB_DEEP;
+	if (memmem(s, len, "**", 2))
+		return -EINVAL;
+	return memchr(s, '*', len) ? GLOB_STARS : GLOB_LITERAL;
+}
+
+static int split(struct glob *g, struct err *err)
+{
+	const char *s = g->text, *end = g->text + g->len;
+
+	for (uint32_t i = 0; i < g->ncomps; i++) {
+		size_t len = comp_len(s, end);
+		int kind = comp_kind(s, len);
+
+		if (kind < 0 || (kind == GLOB_DEEP && i == 0 && g->ncomps > 1))
+			return err_set(err, -EINVAL, "\"**\" in \"%.*s\": it has to be a whole component, after a '/'", (int)len, s);
+		g->comps[i] = (struct glob_comp){ .s = s, .len = (uint32_t)len, .kind = (uint32_t)kind };
+		g->has_deep = g->has_deep || kind == GLOB_DEEP;
+		s += len + 1;
+	}
+	return 0;
+}
+
+int glob_new(const char *pattern, size_t len, bool icase, struct glob **ret, struct err *err)
+{
+	_cleanup_(glob_free) struct glob *g = NULL;
+	uint32_t n = count_comps(pattern, len);
+	const char *star;
+	char *text;
+	int r;
+
+	if (len > GLOB_LEN_MAX)
+		return err_set(err, -EINVAL, "a glob of %zu bytes: more than %d", len, GLOB_LEN_MAX);
+	g = calloc(1, sizeof(*g) + n * sizeof(g->comps[0]) + len + 1);
+	if (!g)
+		return err_set(err, -ENOMEM, "out of memory");
+	text = (char *)&g->comps[n];
+	memcpy(text, pattern, len);
+	g->text = text;
+	g->len = len;
+	g->ncomps = n;
+	g->icase = icase;
+	r = split(g, err);
+	if (r < 0)
+		return r;
+	g->skip_slash = g->comps[0].kind == GLOB_ANY;
+	star = memchr(text, '*', len);
+	g->prefix = (uint32_t)(star ? (size_t)(star - text) : len);
+	*ret = TAKE_PTR(g);
+	return 0;
+}
+
+void glob_free(struct glob *g)
+{
+	free(g);
+}
+
+static bool comp_match(const struct glob *g, const struct glob_comp *c, const char *s, size_t len)
+{
+	switch (c->kind) {
+	case GLOB_LITERAL:
+		return c->len == len && same(c->s, s, len, g->icase);
+	case GLOB_STARS:
+		return pattern_match(c->s, c->len, s, len, g->icase);
+	default:
+		return true;
+	}
+}
+
+/*
+ * Components as pattern_match() does bytes: a "**" in the middle is the star, and only the last one needs another try.
+ * @s is NULL once the path has no component left.
+ */
+static bool match_comps(const struct glob *g, const char *s, const char *end)
+{
+	const char *retry_s = NULL;
+	uint32_t i = 0, retry_i = 0;
+
+	while (s) {
+		size_t len = comp_len(s, end);
+
+		if (i < g->ncomps && g->comps[i].kind == GLOB_DEEP) {
+			if (i == g->ncomps - 1)
+				return true;
+			retry_i = ++i;
+			retry_s = s;
+		} else if (i < g->ncomps && comp_match(g, &g->comps[i], s, len)) {
+			i++;
+			s = s + len < end ? s + len + 1 : NULL;
+		} else if (retry_s) {
+			len = comp_len(retry_s, end);
+			retry_s = retry_s + len < end ? retry_s + len + 1 : NULL;
+			i = retry_i;
+			s = retry_s;
+		} else {
+			return false;
+		}
+	}
+	/* What is left would have to match nothing: only a "**" in the middle can, and then its next component is left. */
+	return i == g->ncomps;
+}
+
+bool glob_match(const struct glob *g, const char *path, size_t len)
+{
+	if (!path)
+		path = "";
+	if (len < g->prefix || !same(g->text, path, g->prefix, g->icase))
+		return false;
+	if (g->skip_slash && len > 0 && path[0] == '/') {
+		path++;
+		len--;
+	}
+	return match_comps(g, path, path + len);
+}
+
+bool glob_contains(const struct glob *g, const char *dir, size_t len)
+{
+	const char *end;
+
+	if (g->len == 1 && g->text[0] == '/')
+		return true;
+	if (g->skip_slash && len > 0 && dir[0] == '/') {
+		dir++;
+		len--;
+	}
+	end = dir + len;
+	for (uint32_t i = 0; i < g->ncomps; i++) {
+		size_t n = comp_len(dir, end);
+
+		/* Anything can follow below a "**". */
+		if (g->comps[i].kind == GLOB_DEEP)
+			return true;
+		if (!comp_match(g, &g->comps[i], dir, n))
+			return false;
+		if (dir + n >= end)
+			return true;
+		dir += n + 1;
+	}
+	return false;
+}
