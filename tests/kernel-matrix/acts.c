@@ -437,7 +437,8 @@ static int act_bind_v6(const struct spot *s) { (void)s; return bind_to(AF_INET6,
 #define ASYNC		"event.async=true"
 
 #define EXEC	      "exec.file.path=%d/g", "process.args=noop"
-#define FORK	      "process.ppid=%p"
+/* No rule can name a fork. It shows where the child ends: only from the fork can its file and parent be known. */
+#define FORK	      "process.ppid=%p", "process.parent.pid=%p"
 #define OPEN(path, flags) \
 	"open.file.path=" path, "open.flags&0xffff7fff=" flags /* all but O_LARGEFILE, which the kernel may add */
 #define OPEN_RDWR     OPEN("%d/f", "1026") /* O_RDWR | O_APPEND */
@@ -458,9 +459,9 @@ const struct row rows[] = {
 	{ "exec.cwd", prepare_program, act_exec_cwd, .expect = { EXEC }, .image = "%d/g" },
 	{ "exec.execveat", prepare_program, act_exec_execveat, .expect = { EXEC }, .image = "%d/g" },
 	{ "exec.thread", prepare_program, act_exec_thread, .expect = { EXEC }, .image = "%d/g" },
-	{ "fork", NULL, act_fork, .expect = { FORK } },
-	{ "fork.vfork", NULL, act_fork_vfork, .expect = { FORK } },
-	{ "fork.clone3", NULL, act_fork_clone3, .expect = { FORK } },
+	{ "fork", NULL, act_fork, .expect = { FORK }, .event = "exit" },
+	{ "fork.vfork", NULL, act_fork_vfork, .expect = { FORK }, .event = "exit" },
+	{ "fork.clone3", NULL, act_fork_clone3, .expect = { FORK }, .event = "exit" },
 	{ "exit", NULL, act_exit, .expect = { "exit.code=7", "exit.cause=0" }, .ends = W_EXITCODE(7, 0) },
 	{ "exit.signal", NULL, act_exit_signal, .expect = { "exit.code=9", "exit.cause=2" }, .ends = W_EXITCODE(0, SIGKILL) },
 

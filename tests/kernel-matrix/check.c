@@ -34,7 +34,9 @@ static void expand(const struct expansion *x, const char *value, char *out, size
 	out[n < size ? n : size - 1] = '\0';
 }
 
-/* The value at a dotted name, as text. "(none)" if there is none. */
+#define NONE "(none)"
+
+/* The value at a dotted name, as text; NONE if there is none. */
 static void field_text(const json_t *alert, const char *field, unsigned long mask, char *out, size_t size)
 {
 	char name[128], *rest = name, *part;
@@ -50,7 +52,7 @@ static void field_text(const json_t *alert, const char *field, unsigned long mas
 	else if (json_is_boolean(v))
 		snprintf(out, size, "%s", json_is_true(v) ? "true" : "false");
 	else
-		snprintf(out, size, v ? "(an object)" : "(none)");
+		snprintf(out, size, v ? "(an object)" : NONE);
 }
 
 /* One "field=value" or "field&mask=value". 1 if it differs, with the difference in @why. */
@@ -69,7 +71,7 @@ static int differs(const struct expansion *x, const json_t *alert, const char *e
 	}
 	expand(x, eq + 1, want, sizeof(want));
 	field_text(alert, field, mask, got, sizeof(got));
-	if (!strcmp(want, got))
+	if (!strcmp(want, got) || (!strcmp(got, NONE) && (!strcmp(want, "0") || !strcmp(want, "false"))))
 		return 0;
 	snprintf(why, size, "%s is %.160s, not %.160s", field, got, want);
 	return 1;
@@ -93,7 +95,10 @@ static int concerns(const struct row *row, pid_t pid, const json_t *alert)
 {
 	char event[32], rule[40], want[16], got[40];
 
-	snprintf(event, sizeof(event), "%.*s", (int)strcspn(row->name, "."), row->name);
+	if (row->event)
+		snprintf(event, sizeof(event), "%s", row->event);
+	else
+		snprintf(event, sizeof(event), "%.*s", (int)strcspn(row->name, "."), row->name);
 	snprintf(want, sizeof(want), "%d", pid);
 	field_text(alert, "process.pid", 0, got, sizeof(got));
 	if (strcmp(got, want))

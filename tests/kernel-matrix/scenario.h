@@ -27,11 +27,12 @@ struct row {
 	int (*prepare)(const struct spot *s);	/* in the parent; may be NULL */
 	int (*act)(const struct spot *s);	/* in the actor; 0 or a negative errno, -ENOSYS where the kernel lacks it */
 	/*
-	 * What the alert must hold: "field=value", the field by its dotted name. In values %d is the row's directory, %p
+	 * What the alert must hold: "field=value", the field by its dotted name; an absent one is 0 or false. In values %d is the row's directory, %p
 	 * the actor's process id. "field&mask=value" compares the bits of a mask.
 	 */
 	const char *expect[8];
 	const char *image;			/* process.file.path, as a value; NULL is this very program */
+	const char *event;			/* the alert's event, if it is not that of the name */
 	int ends;				/* the actor's wait status, if the act does not return */
 };
 
