@@ -56,7 +56,7 @@ struct sv_automaton {
 	ev_u32 first;	/* into state_final[], state_reach[] */
 	ev_u32 states;
 	ev_u32 classes;
-	ev_u32 pad;
+	ev_u32 live;	/* states from this one on are never left: whatever follows, the verdict stands */
 	ev_u8 cls[256];
 };
 
