@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #define AUDITLOG_KEY "log.key.pem"
@@ -343,8 +342,11 @@ static void auditlog_name(struct auditlog *log)
 	log->o.host = log->host;
 }
 
+/* The lock is one that a reader can ask about without taking it (verify.c does). */
 static int auditlog_open_dir(struct auditlog *log, const char *dir, struct err *e)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, -errno, "cannot create", dir);
 	log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -353,7 +355,7 @@ static int auditlog_open_dir(struct auditlog *log, const char *dir, struct err *
 	log->lock_fd = openat(log->dir_fd, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (log->lock_fd < 0)
 		return err_sys(e, -errno, "cannot create the lock in", dir);
-	if (flock(log->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	if (fcntl(log->lock_fd, F_OFD_SETLK, &whole) < 0)
 		return err_set(e, -EBUSY, "the log in %s is being written by another process", dir);
 	return 0;
 }

@@ -72,7 +72,7 @@ int recio_read(int dir_fd, const char *name, struct buf *ret)
 		if (got < 0)
 			return -errno;
 		ret->len += (size_t)got;
-		r = buf_room(ret, 4096);
+		r = buf_room(ret, 1);
 		if (r < 0)
 			return r;
 	}

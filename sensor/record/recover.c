@@ -21,6 +21,7 @@ struct recovery {
 	struct checkpoint_note note;		/* the last of this segment */
 	struct checkpoint_note head;
 	bool has_prev, has_note, has_head;
+	bool note_signed;
 	size_t ckpt_bytes, log_bytes;		/* what is kept of each file */
 	uint64_t cut;				/* bytes that are not */
 	uint64_t kept;				/* whole records behind the last checkpoint */
@@ -41,15 +42,36 @@ static void recover_done(struct recovery *rec)
 
 /* ---- looking ---- */
 
+/*
+ * A last checkpoint with a bad signature can be the remains of a write that failed and could not be taken back, with
+ * the start of another try over it. Such a note was never good, so HEAD is older than it: then it is cut off like any
+ * torn write.
+ */
+static bool recover_unfinished(const struct recovery *rec, uint64_t number)
+{
+	uint64_t head = rec->has_head && rec->head.c.segment >= number ? rec->head.c.size : 0;
+
+	return rec->has_head && rec->head.c.segment <= number && head < rec->note.c.size;
+}
+
 static void recover_notes(struct recovery *rec, struct sig_key *key)
 {
 	const struct buf *b = &rec->img.file[SEGMENT_CKPT];
 	struct rd r = rd_of(b->data, b->len);
+	struct checkpoint_note before = { .len = 0 };
 
-	while (r.left && checkpoint_next(&r, &rec->note, NULL) == 0)
-		rec->has_note = true;
+	while (r.left && checkpoint_next(&r, &rec->note, NULL) == 0) {
+		if (!r.left && checkpoint_verify(&rec->note, key, NULL) < 0 && recover_unfinished(rec, rec->img.number)) {
+			r.left = rec->note.len;
+			rec->note = before;
+			break;
+		}
+		before = rec->note;
+	}
+	rec->has_note = rec->note.len > 0;
 	rec->ckpt_bytes = b->len - r.left;
-	if (rec->has_note && checkpoint_verify(&rec->note, key, NULL) < 0)
+	rec->note_signed = rec->has_note && checkpoint_verify(&rec->note, key, NULL) == 0;
+	if (rec->has_note && !rec->note_signed)
 		rec->damage = "the segment's last checkpoint is not signed by this log's key";
 }
 
@@ -188,7 +210,7 @@ static int recover_leaves(struct recovery *rec, struct auditlog *log, struct err
 /* The segment is not sound: leave it, and begin another behind the newest checkpoint that can be trusted. */
 static void recover_leave(struct recovery *rec, struct auditlog *log)
 {
-	const struct checkpoint_note *n = rec->has_note ? &rec->note : rec->has_prev ? &rec->prev : NULL;
+	const struct checkpoint_note *n = rec->note_signed ? &rec->note : rec->has_prev ? &rec->prev : NULL;
 	uint64_t number = rec->img.number;
 
 	if (rec->has_head && (!n || rec->head.c.seq > n->c.seq))

@@ -27,7 +27,7 @@ struct verifier {
 	merkle_hash prev_root;
 	uint8_t prev_note[HASH_SIZE];
 	uint64_t end_byte, end_record;	/* of the last segment, for the place of a truncation */
-	bool unsigned_tail;		/* the bad place is only that records are not signed yet */
+	bool may_settle;		/* the bad place is what a sensor between two writes also leaves */
 };
 
 /* One segment while it is looked at. */
@@ -88,13 +88,14 @@ static int verify_collect_notes(struct verifier *v, struct verify_seg *s)
 				return -ENOMEM;
 			s->notes = grown;
 		}
-		if (checkpoint_next(&r, &s->notes[s->n_notes], &why) < 0)
+		if (checkpoint_next(&r, &s->notes[s->n_notes], &why) < 0) {
+			v->may_settle = true;
 			return verify_bad(v, s->name[SEGMENT_CKPT], b->len - r.left, 0, "%s", why.msg);
+		}
 		s->n_notes++;
 	}
-	if (!s->n_notes)
-		return verify_bad(v, s->name[SEGMENT_CKPT], 0, 0, "the segment has no checkpoint");
-	return 0;
+	v->may_settle = !s->n_notes;
+	return s->n_notes ? 0 : verify_bad(v, s->name[SEGMENT_CKPT], 0, 0, "the segment has no checkpoint");
 }
 
 static int verify_bad_note(struct verifier *v, const struct verify_seg *s, size_t i, const char *problem)
@@ -133,9 +134,13 @@ static int verify_chain(struct verifier *v, const struct verify_seg *s, size_t i
 static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 {
 	const struct checkpoint *c = &s->notes[i].c;
+	int r;
 
 	if (c->segment != s->img.number)
 		return verify_bad_note(v, s, i, "it is another segment's");
+	r = verify_chain(v, s, i);
+	if (r != 0)
+		return r;
 	if (!c->size || (i > 0 && c->size < s->notes[i - 1].c.size))
 		return verify_bad_note(v, s, i, "its size is smaller than that of the checkpoint before it");
 	if (v->prev_segment &&
@@ -144,7 +149,7 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 		return verify_bad_note(v, s, i, "its prev line is not how the segment before it ended");
 	if (!v->prev_segment && c->prev_segment && s->img.number == 1)
 		return verify_bad_note(v, s, i, "it names a segment before the first");
-	return verify_chain(v, s, i);
+	return 0;
 }
 
 static int verify_notes(struct verifier *v, struct verify_seg *s)
@@ -260,7 +265,7 @@ static int verify_tail(struct verifier *v, const struct verify_seg *s)
 
 	if (end == s->img.file[SEGMENT_LOG].len)
 		return 0;
-	v->unsigned_tail = true;
+	v->may_settle = true;
 	if (s->n_lines == size)
 		return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
 				  "%" PRIu64 " bytes behind the last record are not a whole record",
@@ -280,7 +285,7 @@ static int verify_stored(struct verifier *v, const struct verify_seg *s)
 			return verify_bad(v, s->name[SEGMENT_LEAF], i * HASH_SIZE, i + 1,
 					  i < s->n_stored ? "the leaf hash is not its record's" : "the file ends too early");
 	if (s->img.file[SEGMENT_LEAF].len != n * HASH_SIZE) {
-		v->unsigned_tail = true;
+		v->may_settle = true;
 		return verify_bad(v, s->name[SEGMENT_LEAF], n * HASH_SIZE, 0, "leaf hashes of no record that was signed");
 	}
 	return 0;
@@ -385,7 +390,7 @@ static int verify_segment(struct verifier *v, uint64_t number)
 		return r;
 	for (int i = 0; i < SEGMENT_FILES; i++)
 		segment_name(number, i, s.name[i]);
-	v->unsigned_tail = false;
+	v->may_settle = false;
 	r = verify_split(&s);
 	r = r == 0 ? verify_notes(v, &s) : r;
 	r = r == 0 ? verify_roots(v, &s) : r;
@@ -394,22 +399,31 @@ static int verify_segment(struct verifier *v, uint64_t number)
 	r = r == 0 ? verify_stored(v, &s) : r;
 	if (r == 0)
 		verify_remember(v, &s);
-	else if (v->unsigned_tail)
+	else if (v->may_settle)
 		v->rep->first_seq = before.first_seq, v->rep->last_seq = before.last_seq;
 	verify_seg_done(&s);
 	return r;
 }
 
+/* Does a sensor hold the log's lock? */
+static bool verify_live(const struct verifier *v)
+{
+	_cleanup_close_ int fd = openat(v->dir_fd, "LOCK", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 /* A live sensor may be between a batch's records and its checkpoint: look again before calling that bad. */
 static int verify_newest(struct verifier *v, uint64_t number)
 {
-	const struct timespec pause = { .tv_nsec = 100000000 };
+	const struct timespec pause = { .tv_nsec = 50000000 };
 	unsigned int waited = 0;
 	int r;
 
-	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->unsigned_tail && waited < v->o.wait_ms) {
+	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->may_settle && waited < v->o.wait_ms && verify_live(v)) {
 		nanosleep(&pause, NULL);
-		waited += 100;
+		waited += 50;
 	}
 	return r;
 }
@@ -452,7 +466,7 @@ static int verify_read_head(struct verifier *v)
 	if (got < 0)
 		return err_sys(v->e, got, "cannot read", "HEAD");
 	r = rd_of(v->head_text.data, v->head_text.len);
-	if (checkpoint_next(&r, &v->head, &why) < 0 || checkpoint_verify(&v->head, v->key, &why) < 0)
+	if (checkpoint_next(&r, &v->head, &why) < 0)
 		return verify_bad(v, "HEAD", 0, 0, "%s", why.msg);
 	if (r.left)
 		return verify_bad(v, "HEAD", v->head.len, 0, "more than one checkpoint");
@@ -462,8 +476,14 @@ static int verify_read_head(struct verifier *v)
 static int verify_head(struct verifier *v)
 {
 	char name[SEGMENT_NAME_SIZE];
+	struct err why = { "" };
 
-	if (v->head_found || v->head.c.segment < v->o.from_segment)
+	/* where it is among the segments' checkpoints, its signature is as good as theirs */
+	if (v->head_found)
+		return 0;
+	if (checkpoint_verify(&v->head, v->key, &why) < 0)
+		return verify_bad(v, "HEAD", 0, 0, "%s", why.msg);
+	if (v->head.c.segment < v->o.from_segment)
 		return 0;
 	segment_name(v->prev_segment, SEGMENT_LOG, name);
 	if (v->head.c.seq > v->rep->last_seq)

@@ -16,7 +16,7 @@
 
 struct verify_options {
 	uint64_t from_segment;	/* segments before this one were removed on purpose; 0 or 1: none was */
-	unsigned int wait_ms;	/* how long a live sensor may take to sign its newest records; 0: 1000 */
+	unsigned int wait_ms;	/* how long a running sensor may take to sign its newest records; 0: 1000 */
 };
 
 struct verify_report {

@@ -1,0 +1,859 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The signed log: what is promised in docs/log-format.md and sensor/record/{auditlog,verify,prove}.h. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "lib/cleanup.h"
+#include "lib/jsonw.h"
+#include "sensor/record/auditlog.h"
+#include "sensor/record/verify.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+/* ---- a log in a directory of its own ---- */
+
+struct place {
+	char root[64], dir[80], keys[80], pub[100];
+};
+
+static void place_new(struct place *p)
+{
+	snprintf(p->root, sizeof(p->root), "/tmp/tamis-test-log-XXXXXX");
+	assert_non_null(mkdtemp(p->root));
+	snprintf(p->dir, sizeof(p->dir), "%s/log", p->root);
+	snprintf(p->keys, sizeof(p->keys), "%s/keys", p->root);
+	snprintf(p->pub, sizeof(p->pub), "%s/log.pub.pem", p->keys);
+}
+
+static int place_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void place_remove(struct place *p)
+{
+	nftw(p->root, place_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct auditlog *place_open(const struct place *p, const struct auditlog_options *o)
+{
+	struct auditlog *log = NULL;
+	struct err e = { "" };
+
+	if (auditlog_open(p->dir, p->keys, o, &log, &e) < 0)
+		fail_msg("auditlog_open: %s", e.msg);
+	return log;
+}
+
+static uint64_t append(struct auditlog *log, const char *what)
+{
+	struct auditlog_alert a = { .after = "\"time\":\"2026-11-20T12:00:00.000000000Z\",\"v\":1}" };
+	struct err e = { "" };
+	char before[256];
+	uint64_t seq = 0;
+
+	a.before_len = (size_t)snprintf(before, sizeof(before), "{\"event\":{\"type\":\"%s\"},\"host\":\"h\",\"kind\":\"alert\",",
+					what);
+	a.before = before;
+	a.after_len = strlen(a.after);
+	if (auditlog_append(log, &a, &seq, &e) < 0)
+		fail_msg("auditlog_append: %s", e.msg);
+	return seq;
+}
+
+static void flush(struct auditlog *log)
+{
+	struct err e = { "" };
+
+	if (auditlog_flush(log, &e) < 0)
+		fail_msg("auditlog_flush: %s", e.msg);
+}
+
+/* Verifies; in a file name's place in rep->problem goes the whole line. */
+static bool place_verify(const struct place *p, struct verify_report *rep)
+{
+	const struct verify_options o = { .wait_ms = 1 };
+	struct sig_key *key = NULL;
+	struct err e = { "" };
+
+	if (sig_load_public(p->pub, &key, &e) < 0 || verify_log(p->dir, key, &o, rep, &e) < 0)
+		fail_msg("verify: %s", e.msg);
+	sig_key_free(key);
+	return rep->ok;
+}
+
+static void assert_verifies(const struct place *p, struct verify_report *rep)
+{
+	char line[400];
+
+	if (place_verify(p, rep))
+		return;
+	verify_place(rep, line, sizeof(line));
+	fail_msg("%s", line);
+}
+
+/* ---- files ---- */
+
+static void file_read(const struct place *p, const char *name, struct buf *ret)
+{
+	_cleanup_close_ int fd = open(p->dir, O_RDONLY | O_DIRECTORY);
+
+	buf_init(ret, 1 << 24);
+	assert_int_equal(recio_read(fd, name, ret), 0);
+}
+
+static void file_write(const struct place *p, const char *name, const void *data, size_t n)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, n, f), n);
+	fclose(f);
+}
+
+static bool file_holds(const struct place *p, const char *name, const char *text)
+{
+	struct buf b;
+	bool found;
+
+	file_read(p, name, &b);
+	found = memmem(b.data, b.len, text, strlen(text));
+	buf_done(&b);
+	return found;
+}
+
+/* Offset of line i (from 0) in a file; the end behind the last line. */
+static size_t line_at(const struct buf *b, size_t i)
+{
+	struct rd r = rd_of(b->data, b->len);
+	struct line_str text;
+
+	while (i-- && segment_line(&r, &text))
+		;
+	return b->len - r.left;
+}
+
+/* ---- plain working ---- */
+
+static void a_log_is_written_and_verified(void **state)
+{
+	struct verify_report rep;
+	struct auditlog *log;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, NULL);
+	/* segment is 1, start is 2 */
+	assert_int_equal(append(log, "open"), 3);
+	assert_int_equal(append(log, "exec"), 4);
+	assert_int_equal(auditlog_pending(log), 2);
+	flush(log);
+	assert_int_equal(auditlog_pending(log), 0);
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	assert_verifies(&p, &rep);
+	assert_int_equal(rep.records, 5);
+	assert_int_equal(rep.last_seq, 5);
+	assert_int_equal(rep.checkpoints, 3);
+	place_remove(&p);
+}
+
+static void the_tick_closes_a_batch_by_time_and_by_count(void **state)
+{
+	struct auditlog_options o = { .batch_ms = 200, .batch_max = 3 };
+	struct auditlog *log;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, &o);
+	assert_int_equal(auditlog_due(log), UINT64_MAX);
+	append(log, "open");
+	assert_int_equal(auditlog_tick(log, 1000000000, NULL), 0);
+	assert_int_equal(auditlog_due(log), 1200000000);
+	assert_int_equal(auditlog_tick(log, 1199999999, NULL), 0);
+	assert_int_equal(auditlog_pending(log), 1);
+	assert_int_equal(auditlog_tick(log, 1200000000, NULL), 0);
+	assert_int_equal(auditlog_pending(log), 0);
+	for (int i = 0; i < 3; i++)
+		append(log, "open");
+	assert_int_equal(auditlog_tick(log, 1200000001, NULL), 0);
+	assert_int_equal(auditlog_pending(log), 0);
+	auditlog_close(log, NULL);
+	place_remove(&p);
+}
+
+static void two_writers_are_refused(void **state)
+{
+	struct auditlog *log, *other;
+	struct err e;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, NULL);
+	assert_int_equal(auditlog_open(p.dir, p.keys, NULL, &other, &e), -EBUSY);
+	auditlog_close(log, NULL);
+	place_remove(&p);
+}
+
+static void what_is_no_record_is_refused(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} bad[] = {
+		{ "", "\"v\":1}" },	  { "{", "" },		 { "{\"a\":1", "\"v\":1}" },
+		{ "{\"a\":\n1,", "\"v\":1}" }, { "{", "\"v\":1}\n" }, { "[", "\"v\":1}" },
+	};
+	struct auditlog *log;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, NULL);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct auditlog_alert a = { bad[i].before, strlen(bad[i].before), bad[i].after, strlen(bad[i].after) };
+
+		assert_int_equal(auditlog_append(log, &a, NULL, NULL), -EINVAL);
+	}
+	assert_int_equal(auditlog_note(log, AUDITLOG_LOSS, "{\"a\":\n1}", NULL, NULL), -EINVAL);
+	assert_int_equal(auditlog_pending(log), 0);
+	auditlog_close(log, NULL);
+	place_remove(&p);
+}
+
+static void seq_and_segments_go_on_over_restarts(void **state)
+{
+	struct auditlog_options o = { .segment_bytes = 600 };
+	struct verify_report rep;
+	struct place p;
+	uint64_t last = 0;
+
+	place_new(&p);
+	for (int run = 0; run < 5; run++) {
+		struct auditlog *log = place_open(&p, &o);
+
+		for (int i = 0; i < 4; i++) {
+			uint64_t seq = append(log, "open");
+
+			assert_true(seq > last);
+			last = seq;
+			flush(log);
+		}
+		assert_int_equal(auditlog_close(log, NULL), 0);
+		assert_verifies(&p, &rep);
+	}
+	assert_true(rep.segments > 5);
+	assert_int_equal(rep.records, rep.last_seq);
+	assert_false(file_holds(&p, "00000001.jsonl", "\"gap\""));
+	place_remove(&p);
+}
+
+static void kinds_sort_to_their_place(void **state)
+{
+	static const char *const kinds[] = { "alert", "start", "stop", "loss", "gap", "policy", "segment", "recovery", "canary" };
+	struct buf b;
+	struct line l;
+
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		buf_reset(&b);
+		line_render(&b, kinds[i], "h", 7, "2026-11-20T12:00:00.000000000Z", (struct line_str){ "{\"n\":1}", 7 });
+		assert_int_equal(buf_error(&b), 0);
+		/* line_parse refuses members out of order */
+		assert_int_equal(line_parse((char *)b.data, b.len, &l), 0);
+		assert_true(line_str_is(l.body, "{\"n\":1}"));
+		assert_int_equal(l.seq, 7);
+	}
+	buf_done(&b);
+}
+
+static void times_are_rfc_3339(void **state)
+{
+	static const struct {
+		uint64_t s;
+		const char *text;
+	} cases[] = {
+		{ 0, "1970-01-01T00:00:00.000000042Z" },
+		{ 951782400, "2000-02-29T00:00:00.000000042Z" },
+		{ 951868800, "2000-03-01T00:00:00.000000042Z" },
+		{ 1795176000, "2026-11-20T12:00:00.000000042Z" },
+		{ 4107542399, "2100-02-28T23:59:59.000000042Z" },
+		{ 4107542400, "2100-03-01T00:00:00.000000042Z" },
+	};
+	char text[LINE_TIME_SIZE];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_time(cases[i].s * 1000000000 + 42, text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+/* ---- tampering ---- */
+
+/* Two segments, a few checkpoints, closed well. */
+static void place_small_log(struct place *p)
+{
+	struct auditlog_options o = { .segment_bytes = 700, .host = "h" };
+	struct auditlog *log;
+
+	place_new(p);
+	log = place_open(p, &o);
+	append(log, "open");
+	append(log, "exec");
+	flush(log);
+	for (int i = 0; i < 3; i++)
+		append(log, i ? "chmod" : "unlink");
+	flush(log);
+	append(log, "next");
+	append(log, "last");
+	assert_int_equal(auditlog_close(log, NULL), 0);
+}
+
+static const char *const small_files[] = {
+	"00000001.jsonl", "00000001.ckpt", "00000001.leaf", "00000002.jsonl", "00000002.ckpt", "00000002.leaf", "HEAD",
+};
+
+static void any_changed_byte_is_found(void **state)
+{
+	struct verify_report rep;
+	struct place p;
+
+	place_small_log(&p);
+	assert_verifies(&p, &rep);
+	assert_int_equal(rep.segments, 2);
+	for (size_t f = 0; f < sizeof(small_files) / sizeof(small_files[0]); f++) {
+		struct buf b;
+
+		file_read(&p, small_files[f], &b);
+		for (size_t i = 0; i < b.len; i++) {
+			uint8_t flip = (uint8_t)(1 << i % 8);
+
+			b.data[i] ^= flip;
+			file_write(&p, small_files[f], b.data, b.len);
+			if (place_verify(&p, &rep))
+				fail_msg("%s: byte %zu changed by %#x was not found", small_files[f], i, flip);
+			/* the place: this file, and no byte behind the changed one */
+			if (strcmp(rep.file, small_files[f]) || rep.byte > i)
+				fail_msg("%s: byte %zu changed was called %s: byte %" PRIu64 ": %s", small_files[f], i, rep.file,
+					 rep.byte, rep.problem);
+			b.data[i] ^= flip;
+		}
+		file_write(&p, small_files[f], b.data, b.len);
+		buf_done(&b);
+	}
+	assert_verifies(&p, &rep);
+	place_remove(&p);
+}
+
+/* A changed record is named exactly: by number, and by the offset of its line. */
+static void the_changed_record_is_named(void **state)
+{
+	struct verify_report rep;
+	struct buf b;
+	struct place p;
+	char place[400];
+
+	place_small_log(&p);
+	file_read(&p, "00000001.jsonl", &b);
+	for (size_t i = 0; line_at(&b, i) < b.len; i++) {
+		size_t at = line_at(&b, i);
+
+		b.data[at + 15] ^= 1;
+		file_write(&p, "00000001.jsonl", b.data, b.len);
+		assert_false(place_verify(&p, &rep));
+		assert_int_equal(rep.record, i + 1);
+		assert_int_equal(rep.byte, at);
+		b.data[at + 15] ^= 1;
+	}
+	verify_place(&rep, place, sizeof(place));
+	assert_non_null(strstr(place, "(record 7): the record was changed"));
+	buf_done(&b);
+	place_remove(&p);
+}
+
+/* Rewrites 00000001.jsonl from its lines in this order, expects it to be found, and puts it back. */
+static void expect_order_found(const struct place *p, const struct buf *b, const size_t *order, size_t n, const char *problem)
+{
+	struct verify_report rep;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	for (size_t i = 0; i < n; i++) {
+		size_t at = line_at(b, order[i]);
+
+		buf_put(&out, b->data + at, line_at(b, order[i] + 1) - at);
+	}
+	file_write(p, "00000001.jsonl", out.data, out.len);
+	assert_false(place_verify(p, &rep));
+	assert_string_equal(rep.file, "00000001.jsonl");
+	assert_non_null(strstr(rep.problem, problem));
+	file_write(p, "00000001.jsonl", b->data, b->len);
+	buf_done(&out);
+}
+
+static void deleted_doubled_and_moved_records_are_found(void **state)
+{
+	struct verify_report rep;
+	struct place p;
+	struct buf b;
+	const size_t n = 7;
+
+	place_small_log(&p);
+	file_read(&p, "00000001.jsonl", &b);
+	assert_int_equal(line_at(&b, n), b.len);
+	for (size_t i = 0; i < n; i++) {
+		size_t order[8];
+
+		/* without record i */
+		for (size_t k = 0; k < n - 1; k++)
+			order[k] = k < i ? k : k + 1;
+		expect_order_found(&p, &b, order, n - 1, i == n - 1 ? "more records were signed" : "is missing here");
+		/* record i twice */
+		for (size_t k = 0; k < n + 1; k++)
+			order[k] = k <= i ? k : k - 1;
+		expect_order_found(&p, &b, order, n + 1, i == n - 1 ? "are not signed" : "was put in here");
+		/* record i and the next in the other order */
+		for (size_t k = 0; k < n; k++)
+			order[k] = k;
+		if (i + 1 < n) {
+			order[i] = i + 1;
+			order[i + 1] = i;
+			expect_order_found(&p, &b, order, n, "have changed places");
+		}
+	}
+	assert_verifies(&p, &rep);
+	buf_done(&b);
+	place_remove(&p);
+}
+
+static void any_truncation_is_found(void **state)
+{
+	struct verify_report rep;
+	struct place p;
+
+	place_small_log(&p);
+	for (size_t f = 0; f < sizeof(small_files) / sizeof(small_files[0]); f++) {
+		struct buf b;
+
+		file_read(&p, small_files[f], &b);
+		for (size_t len = 0; len < b.len; len++) {
+			file_write(&p, small_files[f], b.data, len);
+			if (place_verify(&p, &rep))
+				fail_msg("%s cut to %zu bytes was not found", small_files[f], len);
+		}
+		file_write(&p, small_files[f], b.data, b.len);
+		buf_done(&b);
+	}
+	place_remove(&p);
+}
+
+/* All files of the newest segment cut back to an older checkpoint: only HEAD knows better. */
+static void a_cut_at_a_checkpoint_is_found_by_head(void **state)
+{
+	struct verify_report rep;
+	struct checkpoint_note n;
+	struct auditlog *log;
+	struct place p;
+	struct buf b, lines;
+	struct rd r;
+
+	place_new(&p);
+	log = place_open(&p, NULL);
+	append(log, "open");
+	flush(log);
+	auditlog_close(log, NULL);
+	file_read(&p, "00000001.ckpt", &b);
+	file_read(&p, "00000001.jsonl", &lines);
+	r = rd_of(b.data, b.len);
+	assert_int_equal(checkpoint_next(&r, &n, NULL), 0);
+	assert_int_equal(checkpoint_next(&r, &n, NULL), 0);
+	file_write(&p, "00000001.ckpt", b.data, b.len - r.left);
+	file_write(&p, "00000001.jsonl", lines.data, line_at(&lines, n.c.size));
+	buf_done(&lines);
+	buf_done(&b);
+	file_read(&p, "00000001.leaf", &b);
+	file_write(&p, "00000001.leaf", b.data, n.c.size * HASH_SIZE);
+	buf_done(&b);
+	assert_false(place_verify(&p, &rep));
+	assert_non_null(strstr(rep.problem, "the log was cut"));
+	/* the writer finds it too, says so, and does not hide it by going on in the same segment */
+	auditlog_close(place_open(&p, NULL), NULL);
+	assert_true(file_holds(&p, "00000002.jsonl", "HEAD holds a newer checkpoint"));
+	assert_false(place_verify(&p, &rep));
+	place_remove(&p);
+}
+
+static void a_removed_segment_is_found(void **state)
+{
+	struct auditlog_options o = { .segment_bytes = 1 };
+	struct verify_report rep;
+	struct auditlog *log;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, &o);
+	for (int i = 0; i < 3; i++) {
+		append(log, "open");
+		flush(log);
+	}
+	auditlog_close(log, NULL);
+	assert_verifies(&p, &rep);
+	assert_int_equal(rep.segments, 5);
+	for (int i = 1; i <= 5; i++) {
+		const char *suffix[] = { "jsonl", "leaf", "ckpt" };
+		char from[120], to[120];
+
+		for (int pass = 0; pass < 2; pass++) {
+			for (int k = 0; k < 3; k++) {
+				snprintf(from, sizeof(from), "%s/%08d.%s", p.dir, i, suffix[k]);
+				snprintf(to, sizeof(to), "%s/away.%s", p.dir, suffix[k]);
+				assert_int_equal(pass ? rename(to, from) : rename(from, to), 0);
+			}
+			assert_int_equal(place_verify(&p, &rep), pass);
+		}
+	}
+	place_remove(&p);
+}
+
+/* ---- recovery ---- */
+
+static void a_torn_last_record_is_cut_off_and_told(void **state)
+{
+	struct verify_report rep;
+	struct place p;
+	size_t from, end;
+	struct buf b;
+
+	place_small_log(&p);
+	file_read(&p, "00000002.jsonl", &b);
+	end = b.len;
+	from = line_at(&b, 1);
+	from = line_at(&b, 2) > from ? from : 0;
+	buf_done(&b);
+	for (size_t len = 1; len <= end - from; len++) {
+		struct auditlog *log;
+		struct place q;
+		struct buf c;
+		char told[40];
+
+		place_small_log(&q);
+		file_read(&q, "00000002.jsonl", &c);
+		/* a part of an unsigned record, as a crash leaves it; as a whole line it has the wrong number and is cut, too */
+		buf_put(&c, c.data + from, len);
+		file_write(&q, "00000002.jsonl", c.data, c.len);
+		buf_done(&c);
+		assert_false(place_verify(&q, &rep));
+		log = place_open(&q, NULL);
+		append(log, "after");
+		auditlog_close(log, NULL);
+		assert_verifies(&q, &rep);
+		snprintf(told, sizeof(told), "{\"cut_bytes\":%zu,", len);
+		assert_true(file_holds(&q, "00000002.jsonl", told));
+		place_remove(&q);
+	}
+	place_remove(&p);
+}
+
+static void unsigned_records_are_kept_and_signed(void **state)
+{
+	struct verify_report rep;
+	struct auditlog *log;
+	struct place p;
+	struct checkpoint_note n;
+	struct buf b;
+	uint64_t seq;
+	struct rd r;
+
+	place_new(&p);
+	log = place_open(&p, NULL);
+	seq = append(log, "open");
+	flush(log);
+	auditlog_free(log);
+	/* the crash: the checkpoint of the second batch never came */
+	file_read(&p, "00000001.ckpt", &b);
+	r = rd_of(b.data, b.len);
+	assert_int_equal(checkpoint_next(&r, &n, NULL), 0);
+	file_write(&p, "00000001.ckpt", b.data, n.len + 30);
+	file_write(&p, "HEAD", b.data, n.len);
+	buf_done(&b);
+	assert_int_equal(seq, 3);
+	log = place_open(&p, NULL);
+	assert_int_equal(append(log, "after"), 7);
+	auditlog_close(log, NULL);
+	assert_verifies(&p, &rep);
+	assert_true(file_holds(&p, "00000001.jsonl", "\"recovery\":{\"cut_bytes\":0,\"resigned_records\":1,\"segment\":1}"));
+	assert_true(file_holds(&p, "00000001.jsonl", "\"reason\":\"unclean stop\""));
+	place_remove(&p);
+}
+
+static void an_unclean_stop_is_a_gap(void **state)
+{
+	struct verify_report rep;
+	struct auditlog *log;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, NULL);
+	append(log, "open");
+	flush(log);
+	append(log, "lost");
+	auditlog_free(log);
+	assert_verifies(&p, &rep);
+	log = place_open(&p, NULL);
+	auditlog_close(log, NULL);
+	assert_verifies(&p, &rep);
+	assert_true(file_holds(&p, "00000001.jsonl",
+			       "\"gap\":{\"last_seq\":3,\"last_time\":\"2026-11-20T12:00:00.000000000Z\",\"reason\":\"unclean stop\"}"));
+	assert_false(file_holds(&p, "00000001.jsonl", "lost"));
+	place_remove(&p);
+}
+
+static void a_damaged_segment_is_left_as_evidence(void **state)
+{
+	struct verify_report rep;
+	struct auditlog *log;
+	struct place p;
+	struct buf b;
+
+	place_small_log(&p);
+	file_read(&p, "00000002.jsonl", &b);
+	b.data[20] ^= 1;
+	file_write(&p, "00000002.jsonl", b.data, b.len);
+	log = place_open(&p, NULL);
+	append(log, "after");
+	auditlog_close(log, NULL);
+	assert_true(file_holds(&p, "00000003.jsonl", "does not fit its last checkpoint"));
+	assert_false(place_verify(&p, &rep));
+	assert_string_equal(rep.file, "00000002.jsonl");
+	/* put right by hand, all of it holds together */
+	b.data[20] ^= 1;
+	file_write(&p, "00000002.jsonl", b.data, b.len);
+	assert_verifies(&p, &rep);
+	buf_done(&b);
+	place_remove(&p);
+}
+
+static void a_lost_leaf_file_is_made_again(void **state)
+{
+	struct verify_report rep;
+	struct place p;
+
+	place_small_log(&p);
+	file_write(&p, "00000002.leaf", "x", 1);
+	assert_false(place_verify(&p, &rep));
+	assert_string_equal(rep.file, "00000002.leaf");
+	auditlog_close(place_open(&p, NULL), NULL);
+	assert_verifies(&p, &rep);
+	place_remove(&p);
+}
+
+/* ---- faults ---- */
+
+/* The n-th call fails, or all from the n-th to the m-th; a failing write may put half of its bytes first. */
+static struct {
+	int calls, from, to, error;
+	bool half;
+} fault;
+
+static bool fault_hits(void)
+{
+	int call = ++fault.calls;
+
+	if (call < fault.from || call > fault.to)
+		return false;
+	errno = fault.error;
+	return true;
+}
+
+static int fault_openat(int dir_fd, const char *name, int flags, mode_t mode)
+{
+	return fault_hits() ? -1 : recio_system.openat(dir_fd, name, flags, mode);
+}
+
+static ssize_t fault_pwrite(int fd, const void *data, size_t n, off_t at)
+{
+	if (!fault_hits())
+		return recio_system.pwrite(fd, data, n, at);
+	if (fault.half && n > 1 && pwrite(fd, data, n / 2, at) < 0)
+		return -1;
+	errno = fault.error;
+	return -1;
+}
+
+static int fault_fdatasync(int fd)
+{
+	return fault_hits() ? -1 : 0;
+}
+
+static int fault_ftruncate(int fd, off_t len)
+{
+	return fault_hits() ? -1 : recio_system.ftruncate(fd, len);
+}
+
+static int fault_renameat(int dir_fd, const char *from, const char *to)
+{
+	return fault_hits() ? -1 : recio_system.renameat(dir_fd, from, to);
+}
+
+static uint64_t fault_realtime_ns(void)
+{
+	return recio_system.realtime_ns();
+}
+
+static const struct recio fault_io = {
+	fault_openat, fault_pwrite, fault_fdatasync, fault_ftruncate, fault_renameat, fault_realtime_ns,
+};
+
+static void fault_set(int from, int to, int error)
+{
+	fault.calls = 0;
+	fault.from = from;
+	fault.to = to;
+	fault.error = error;
+	fault.half = true;
+}
+
+/* Appends and ticks through a run with faults on; returns how many ticks failed. */
+static int fault_run(struct auditlog *log)
+{
+	struct err e = { "" };
+	uint64_t now = 1;
+	int failed = 0;
+
+	for (int i = 0; i < 6; i++) {
+		append(log, "open");
+		for (int k = 0; k < 3; k++)
+			failed += auditlog_tick(log, now += 300000000, &e) < 0;
+	}
+	return failed;
+}
+
+/* Every call in turn fails once, as on a full disk: no record is lost, doubled or half there. */
+static void each_failing_call_is_survived(void **state)
+{
+	static const int errors[] = { ENOSPC, EIO };
+	struct auditlog_options o = { .segment_bytes = 900, .io = &fault_io };
+	struct verify_report rep;
+
+	for (int error = 0; error < 2; error++) {
+		for (int n = 1, reached = 1; reached; n++) {
+			struct auditlog *log;
+			struct err e = { "" };
+			struct place p;
+			int failed;
+
+			place_new(&p);
+			fault_set(0, 0, 0);
+			log = place_open(&p, &o);
+			fault_set(n, n, errors[error]);
+			failed = fault_run(log);
+			/* a fault while taking back is silent; the write is done again all the same */
+			reached = fault.calls >= n;
+			assert_true(!reached || failed <= 1);
+			fault_set(0, 0, 0);
+			if (auditlog_close(log, &e) < 0)
+				fail_msg("call %d: %s", n, e.msg);
+			assert_verifies(&p, &rep);
+			assert_int_equal(rep.records, rep.last_seq);
+			assert_int_equal(rep.last_seq, 1 + 1 + 6 + 1 + (rep.segments - 1));
+			place_remove(&p);
+		}
+	}
+}
+
+/* The disk is full from the n-th call on, and the sensor is killed: what is there verifies after the next start. */
+static void a_full_disk_and_a_crash_are_survived(void **state)
+{
+	struct auditlog_options o = { .segment_bytes = 900, .io = &fault_io };
+	struct verify_report rep;
+
+	for (int n = 1, reached = 1; reached; n++) {
+		struct auditlog *log;
+		struct place p;
+
+		place_new(&p);
+		fault_set(0, 0, 0);
+		log = place_open(&p, &o);
+		fault_set(n, INT32_MAX, ENOSPC);
+		fault_run(log);
+		reached = fault.calls >= n;
+		auditlog_free(log);
+		fault_set(0, 0, 0);
+		log = place_open(&p, &o);
+		append(log, "after");
+		assert_int_equal(auditlog_close(log, NULL), 0);
+		assert_verifies(&p, &rep);
+		assert_int_equal(rep.records, rep.last_seq);
+		place_remove(&p);
+	}
+}
+
+/* Full for long: appends are refused at pending_max with the disk's error, and go on when there is room. */
+static void a_long_full_disk_bounds_the_memory(void **state)
+{
+	struct auditlog_options o = { .pending_max = 4096, .io = &fault_io };
+	struct auditlog_alert a = { "{", 1, "\"v\":1}", 6 };
+	struct verify_report rep;
+	struct auditlog *log;
+	struct err e = { "" };
+	struct place p;
+	uint64_t taken = 0;
+	int r = 0;
+
+	place_new(&p);
+	fault_set(0, 0, 0);
+	log = place_open(&p, &o);
+	a = (struct auditlog_alert){ .before = "{\"host\":\"h\",\"kind\":\"alert\",", .before_len = 27,
+				     .after = "\"time\":\"2026-11-20T12:00:00.000000000Z\",\"v\":1}", .after_len = 46 };
+	fault_set(1, INT32_MAX, ENOSPC);
+	for (int i = 0; i < 1000; i++) {
+		r = auditlog_append(log, &a, NULL, &e);
+		taken += r == 0;
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_non_null(strstr(e.msg, "No space left"));
+	assert_true(taken > 20 && taken < 60);
+	fault_set(0, 0, 0);
+	assert_int_equal(auditlog_append(log, &a, NULL, &e), 0);
+	auditlog_close(log, NULL);
+	assert_verifies(&p, &rep);
+	assert_int_equal(rep.records, 2 + taken + 1 + 1);
+	place_remove(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_log_is_written_and_verified),
+		cmocka_unit_test(the_tick_closes_a_batch_by_time_and_by_count),
+		cmocka_unit_test(two_writers_are_refused),
+		cmocka_unit_test(what_is_no_record_is_refused),
+		cmocka_unit_test(seq_and_segments_go_on_over_restarts),
+		cmocka_unit_test(kinds_sort_to_their_place),
+		cmocka_unit_test(times_are_rfc_3339),
+		cmocka_unit_test(any_changed_byte_is_found),
+		cmocka_unit_test(the_changed_record_is_named),
+		cmocka_unit_test(deleted_doubled_and_moved_records_are_found),
+		cmocka_unit_test(any_truncation_is_found),
+		cmocka_unit_test(a_cut_at_a_checkpoint_is_found_by_head),
+		cmocka_unit_test(a_removed_segment_is_found),
+		cmocka_unit_test(a_torn_last_record_is_cut_off_and_told),
+		cmocka_unit_test(unsigned_records_are_kept_and_signed),
+		cmocka_unit_test(an_unclean_stop_is_a_gap),
+		cmocka_unit_test(a_damaged_segment_is_left_as_evidence),
+		cmocka_unit_test(a_lost_leaf_file_is_made_again),
+		cmocka_unit_test(each_failing_call_is_survived),
+		cmocka_unit_test(a_full_disk_and_a_crash_are_survived),
+		cmocka_unit_test(a_long_full_disk_bounds_the_memory),
+	};
+
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
