@@ -37,6 +37,7 @@ static const struct cat_field parent_rows[] = { CAT_PROC(ROW, "process.parent") 
 static const struct cat_field ancestors_rows[] = { CAT_PROC(ROW, "process.ancestors") };
 static const struct cat_field exec_proc_rows[] = { CAT_PROC(ROW, "exec") };
 static const struct cat_field exit_proc_rows[] = { CAT_PROC(ROW, "exit") };
+static const struct cat_field fork_proc_rows[] = { CAT_PROC(ROW, "fork") };
 #define E(EV, NR, NAME, LIST, PROC, DOC) static const struct cat_field rows_##EV[] = { LIST(ROW) };
 CAT_EVENTS(E)
 #undef E
@@ -146,6 +147,7 @@ const struct catalog *catalog_tamis(void)
 	gather(ancestors_rows, COUNT(ancestors_rows), EV_NONE, CAT_HOME_ANCESTORS, CF_ARRAY);
 	gather(exec_proc_rows, COUNT(exec_proc_rows), EV_EXEC, CAT_HOME_PROC, 0);
 	gather(exit_proc_rows, COUNT(exit_proc_rows), EV_EXIT, CAT_HOME_PROC, 0);
+	gather(fork_proc_rows, COUNT(fork_proc_rows), EV_FORK, CAT_HOME_PROC, 0);
 #define E(EV, NR, NAME, LIST, PROC, DOC) gather(rows_##EV, COUNT(rows_##EV), NR, -1, 0);
 	CAT_EVENTS(E)
 #undef E

@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * File events.
+ *
+ * Upper rung (fentry/fexit): what has a path and a result in one function is one fexit program (open, chmod, chown,
+ * truncate). What makes or removes a name knows its dentry only inside (security_path_*) and its result only outside (do_*,
+ * from 7.0 on filename_*): the record is made at the former and sent at the latter, kept by thread in between.
+ *
+ * Tracepoint rung: everything at sys_exit, where arguments, result and the opened file are at hand. Paths of system calls that
+ * take a string come from user memory there (EV_F_USER_PATH).
+ *
+ * Failed operations are events only when they were refused (EPERM, EACCES): a search through $PATH is none.
+ */
+#include "lib/path.bpf.h"
+
+#define EPERM  1
+#define EACCES 13
+
+INLINE bool reportable(s64 ret)
+{
+	return ret >= 0 || ret == -EPERM || ret == -EACCES;
+}
+
+/* 0 for success: what a successful call returns (a descriptor) is no result that a rule can use on every rung. */
+INLINE s64 result(s64 ret)
+{
+	return ret < 0 ? ret : 0;
+}
+
+#define NUM(EV, SLOT) EVN_##EV##_##SLOT
+#define STR(EV, SLOT) EVS_##EV##_##SLOT
+
+/*
+ * The frame of every program: the sieve, the event's clauses, a slot; BODY sees sv, e, s, alive and gives true if the record is to be
+ * sent.
+ */
+struct hook {
+	const struct sieve *sv;
+	const struct sv_event *e;
+	struct slot *s;
+	struct sv_mask alive;
+};
+
+INLINE bool hook_begin(struct hook *h, const u32 type)
+{
+	h->sv = sieve_get();
+	if (!h->sv)
+		return false;
+	h->e = &h->sv->event[type];
+	if (!sv_alive_start(h->e, &h->alive))
+		return false;
+	stat_add(type, seen);
+	h->s = slot_claim();
+	if (!h->s) {
+		stat_add(type, lost);
+		return false;
+	}
+	return true;
+}
+
+INLINE void hook_end(struct hook *h, const u32 type, bool alive)
+{
+	if (alive)
+		rec_send(h->s, type, true);
+	else
+		stat_add(type, dropped);
+	slot_release(h->s);
+}
+
+/* ---- one file: head, numbers and strings that all of them have --------------------------------------------------------- */
+
+/* The record of an event whose first rows are CAT_FILE; @at.d NULL where only a string is known. */
+INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 nstr, u8 rung, s64 ret, struct place at)
+{
+	struct rec *r = &s->rec;
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	rec_begin(r, type, nnum, nstr, rung);
+	rec_task(r, task);
+	rec_head(r)->retval = ret;
+	if (at.d)
+		file_nums(rec_num(r), at);
+	file_strs(s, 0, rec_str(r, nnum), at.d);
+}
+
+/* ---- upper rung ---------------------------------------------------------------------------------------------------------- */
+
+#define FENTRY_FILE(TYPE, AT, RET, SET)                                                                                \
+	do {                                                                                                           \
+		struct hook h;                                                                                         \
+		s64 r_ = RET;                                                                                          \
+		if (!reportable(r_) || !hook_begin(&h, EV_##TYPE))                                                     \
+			return 0;                                                                                      \
+		bool ok_ = path_sieve(h.s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive);                                     \
+		if (ok_) {                                                                                             \
+			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, result(r_),   \
+				 AT);                                                                                  \
+			u64 *num = rec_num(&h.s->rec);                                                                 \
+			SET;                                                                                           \
+			ok_ = rec_sieve(h.s, h.sv, h.e, &h.alive);                                                     \
+		}                                                                                                      \
+		hook_end(&h, EV_##TYPE, ok_);                                                                          \
+	} while (0)
+
+#define FMODE_EXEC	 0x20 /* open_flag of the kernel's own opens for execve */
+#define O_LARGEFILE	 0100000 /* added by 64-bit kernels to what the caller gave; on no rung part of open.flags */
+#define IS_ERR_VALUE(x)	 ((u64)(x) >= (u64)-4095)
+
+INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op, struct file *file)
+{
+	u32 flags = BPF_CORE_READ(op, open_flag) & ~O_LARGEFILE;
+	u16 mode = BPF_CORE_READ(op, mode);
+	struct place none = {};
+
+	if (flags & FMODE_EXEC)
+		return 0;
+	if (!IS_ERR_VALUE(file)) {
+		struct place at = place_of_file(file);
+
+		FENTRY_FILE(OPEN, at, 0, {
+			num[NUM(OPEN, FLAGS)] = flags;
+			num[NUM(OPEN, MODE)] = mode & 07777;
+		});
+		return 0;
+	}
+
+	struct hook h;
+	s64 ret = (s64)file;
+
+	if (!reportable(ret) || !hook_begin(&h, EV_OPEN))
+		return 0;
+	bool ok = string_sieve(h.s, 0, h.sv, h.e, (void *)bpf_get_current_task(), dfd, BPF_CORE_READ(name, name), false,
+			       &h.alive);
+	if (ok) {
+		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_FENTRY, ret, none);
+		rec_num(&h.s->rec)[NUM(OPEN, FLAGS)] = flags;
+		rec_num(&h.s->rec)[NUM(OPEN, MODE)] = mode & 07777;
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	}
+	hook_end(&h, EV_OPEN, ok);
+	return 0;
+}
+
+SEC("fexit/do_filp_open")
+int BPF_PROG(do_filp_open_x, int dfd, struct filename *name, const struct open_flags *op, struct file *ret)
+{
+	return open_exit(dfd, name, op, ret);
+}
+
+SEC("fexit/do_file_open") /* 7.0 renamed it */
+int BPF_PROG(do_file_open_x, int dfd, struct filename *name, const struct open_flags *op, struct file *ret)
+{
+	return open_exit(dfd, name, op, ret);
+}
+
+SEC("fexit/chmod_common")
+int BPF_PROG(chmod_common_x, struct path *path, u16 mode, int ret)
+{
+	struct place at = place_of(path);
+
+	FENTRY_FILE(CHMOD, at, (s32)ret, num[NUM(CHMOD, MODE)] = mode & 07777);
+	return 0;
+}
+
+SEC("fexit/chown_common")
+int BPF_PROG(chown_common_x, struct path *path, u32 uid, u32 gid, int ret)
+{
+	struct place at = place_of(path);
+
+	FENTRY_FILE(CHOWN, at, (s32)ret, {
+		num[NUM(CHOWN, DEST_UID)] = (s64)(s32)uid;
+		num[NUM(CHOWN, DEST_GID)] = (s64)(s32)gid;
+	});
+	return 0;
+}
+
+SEC("fexit/vfs_truncate")
+int BPF_PROG(vfs_truncate_x, struct path *path, s64 length, int ret)
+{
+	struct place at = place_of(path);
+
+	FENTRY_FILE(TRUNCATE, at, (s32)ret, num[NUM(TRUNCATE, SIZE)] = length);
+	return 0;
+}
+
+SEC("fexit/do_ftruncate") /* from 6.9 on */
+int BPF_PROG(do_ftruncate_x, struct file *file, s64 length, int small, int ret)
+{
+	struct place at = place_of_file(file);
+
+	FENTRY_FILE(TRUNCATE, at, (s32)ret, num[NUM(TRUNCATE, SIZE)] = length);
+	return 0;
+}
+
+SEC("fexit/do_sys_ftruncate") /* where do_ftruncate is not there */
+int BPF_PROG(do_sys_ftruncate_x, u32 fd, s64 length, int small, int ret)
+{
+	struct file *file = file_of_fd((void *)bpf_get_current_task(), fd);
+
+	if (!file)
+		return 0;
+	struct place at = place_of_file(file);
+
+	FENTRY_FILE(TRUNCATE, at, (s32)ret, num[NUM(TRUNCATE, SIZE)] = length);
+	return 0;
+}
+
+/* ---- upper rung, two halves ------------------------------------------------------------------------------------------------ */
+
+/* Keeps the record of @h's slot until the second half; counts it as lost where there is no room. */
+INLINE void half_keep(struct hook *h, const u32 type, bool ok)
+{
+	struct rec *r = &h->s->rec;
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+
+	if (!ok) {
+		stat_add(type, dropped);
+	} else {
+		struct ev_head *head = rec_head(r);
+
+		head->policy = h->sv->generation;
+		head->flags = h->s->flags;
+		sv_mask_copy((struct sv_mask *)head->alive, &h->alive);
+		if (!slot_ok(h->s) || r->used > PENDING_MAX || bpf_map_update_elem(&pending, &tid, r, BPF_ANY))
+			stat_add(type, lost);
+	}
+	slot_release(h->s);
+}
+
+/* The second half of all of them: the result is known. */
+INLINE int half_send(const u32 type, s64 ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
+	const struct sieve *sv = sieve_get();
+	struct ev_head *head;
+
+	if (!p)
+		return 0;
+	head = (void *)p->raw;
+	if (p->type != type || !reportable(ret)) {
+		stat_add(type, dropped);
+		bpf_map_delete_elem(&pending, &tid);
+		return 0;
+	}
+	head->retval = result(ret);
+	/* The mask is of the sieve that the first half saw; numbers of another policy's clauses would not fit it. */
+	if (sv && sv->generation == head->policy &&
+	    !sv_nums(&sv->event[type], head, (u64 *)(p->raw + HEAD), (struct sv_mask *)head->alive))
+		stat_add(type, dropped);
+	else if (raw_send(p->raw, p->used, PENDING_MAX, 0))
+		stat_add(type, sent);
+	else
+		stat_add(type, lost);
+	bpf_map_delete_elem(&pending, &tid);
+	return 0;
+}
+
+/* A name in a directory: unlink, rmdir, mkdir, symlink. SET may use num and s. */
+#define HALF_FILE(TYPE, DIR, DENTRY, SET)                                                                              \
+	do {                                                                                                           \
+		struct hook h;                                                                                         \
+		struct place at = { DENTRY, real_mount(BPF_CORE_READ(DIR, mnt)) };                                     \
+		if (!hook_begin(&h, EV_##TYPE))                                                                        \
+			return 0;                                                                                      \
+		struct slot *s = h.s;                                                                                  \
+		bool ok_ = path_sieve(s, 0, h.sv, h.e, EV_##TYPE, at, &h.alive);                                       \
+		if (ok_) {                                                                                             \
+			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, 0, at);         \
+			u64 *num = rec_num(&s->rec);                                                                   \
+			(void)num;                                                                                     \
+			SET;                                                                                           \
+		}                                                                                                      \
+		half_keep(&h, EV_##TYPE, ok_);                                                                         \
+		return 0;                                                                                              \
+	} while (0)
+
+SEC("fentry/security_path_unlink")
+int BPF_PROG(path_unlink_e, struct path *dir, struct dentry *dentry)
+{
+	HALF_FILE(UNLINK, dir, dentry, );
+}
+SEC("fexit/do_unlinkat")
+int BPF_PROG(do_unlinkat_x, int dfd, void *name, int ret)
+{
+	return half_send(EV_UNLINK, (s32)ret);
+}
+SEC("fexit/filename_unlinkat")
+int BPF_PROG(filename_unlinkat_x, int dfd, void *name, int ret)
+{
+	return half_send(EV_UNLINK, (s32)ret);
+}
+
+SEC("fentry/security_path_rmdir")
+int BPF_PROG(path_rmdir_e, struct path *dir, struct dentry *dentry)
+{
+	HALF_FILE(RMDIR, dir, dentry, );
+}
+SEC("fexit/do_rmdir")
+int BPF_PROG(do_rmdir_x, int dfd, void *name, int ret)
+{
+	return half_send(EV_RMDIR, (s32)ret);
+}
+SEC("fexit/filename_rmdir")
+int BPF_PROG(filename_rmdir_x, int dfd, void *name, int ret)
+{
+	return half_send(EV_RMDIR, (s32)ret);
+}
+
+SEC("fentry/security_path_mkdir")
+int BPF_PROG(path_mkdir_e, struct path *dir, struct dentry *dentry, u16 mode)
+{
+	HALF_FILE(MKDIR, dir, dentry, num[NUM(MKDIR, MODE)] = mode & 07777);
+}
+SEC("fexit/do_mkdirat")
+int BPF_PROG(do_mkdirat_x, int dfd, void *name, u16 mode, int ret)
+{
+	return half_send(EV_MKDIR, (s32)ret);
+}
+SEC("fexit/filename_mkdirat")
+int BPF_PROG(filename_mkdirat_x, int dfd, void *name, u16 mode, int ret)
+{
+	return half_send(EV_MKDIR, (s32)ret);
+}
+
+SEC("fentry/security_path_symlink")
+int BPF_PROG(path_symlink_e, struct path *dir, struct dentry *dentry, const char *target)
+{
+	HALF_FILE(SYMLINK, dir, dentry,
+		  rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)], target, EV_PATH_MAX, false));
+}
+SEC("fexit/do_symlinkat")
+int BPF_PROG(do_symlinkat_x, void *from, int dfd, void *to, int ret)
+{
+	return half_send(EV_SYMLINK, (s32)ret);
+}
+SEC("fexit/filename_symlinkat")
+int BPF_PROG(filename_symlinkat_x, void *from, int dfd, void *to, int ret)
+{
+	return half_send(EV_SYMLINK, (s32)ret);
+}
+
+/* Two names: rename and link. Both lie on one mount, else the call has failed before. */
+#define HALF_TWO(TYPE, AT, DEST)                                                                                       \
+	do {                                                                                                           \
+		struct hook h;                                                                                         \
+		if (!hook_begin(&h, EV_##TYPE))                                                                        \
+			return 0;                                                                                      \
+		bool ok_ = path_sieve(h.s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive) &&                                   \
+			   path_sieve(h.s, 1, h.sv, h.e, EV_##TYPE, DEST, &h.alive);                                   \
+		if (ok_) {                                                                                             \
+			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, 0, AT);       \
+			file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                   \
+			file_strs(h.s, 1, &rec_str(&h.s->rec, EVN_##TYPE##_COUNT)[STR(TYPE, DEST_PATH)], DEST.d);      \
+		}                                                                                                      \
+		half_keep(&h, EV_##TYPE, ok_);                                                                         \
+		return 0;                                                                                              \
+	} while (0)
+
+SEC("fentry/security_path_rename")
+int BPF_PROG(path_rename_e, struct path *old_dir, struct dentry *old_dentry, struct path *new_dir,
+	     struct dentry *new_dentry)
+{
+	struct place at = { old_dentry, real_mount(BPF_CORE_READ(old_dir, mnt)) };
+	struct place dest = { new_dentry, real_mount(BPF_CORE_READ(new_dir, mnt)) };
+
+	HALF_TWO(RENAME, at, dest);
+}
+SEC("fexit/do_renameat2")
+int BPF_PROG(do_renameat2_x, int olddfd, void *from, int newdfd, void *to, u32 flags, int ret)
+{
+	return half_send(EV_RENAME, (s32)ret);
+}
+SEC("fexit/filename_renameat2")
+int BPF_PROG(filename_renameat2_x, int olddfd, void *from, int newdfd, void *to, u32 flags, int ret)
+{
+	return half_send(EV_RENAME, (s32)ret);
+}
+
+SEC("fentry/security_path_link")
+int BPF_PROG(path_link_e, struct dentry *old_dentry, struct path *new_dir, struct dentry *new_dentry)
+{
+	struct place at = { old_dentry, real_mount(BPF_CORE_READ(new_dir, mnt)) };
+	struct place dest = { new_dentry, at.m };
+
+	HALF_TWO(LINK, at, dest);
+}
+SEC("fexit/do_linkat")
+int BPF_PROG(do_linkat_x, int olddfd, void *from, int newdfd, void *to, int flags, int ret)
+{
+	return half_send(EV_LINK, (s32)ret);
+}
+SEC("fexit/filename_linkat")
+int BPF_PROG(filename_linkat_x, int olddfd, void *from, int newdfd, void *to, int flags, int ret)
+{
+	return half_send(EV_LINK, (s32)ret);
+}
+
+/* ---- tracepoint rung -------------------------------------------------------------------------------------------------------- */
+
+/* How this call tells its event; the dispatcher (tracepoint.bpf.c) has found that it tells one. */
+INLINE const struct sysdesc *sys_desc(struct pt_regs *regs, struct sysargs *args)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u32 zero = 0;
+	struct sysdescs *all = bpf_map_lookup_elem(&syscalls, &zero);
+
+	args->compat = sys_compat(task);
+	args->nr = sys_nr(regs);
+	if (!all || args->nr >= SYSCALLS)
+		return 0;
+	sys_args(regs, args->compat, args);
+	return args->compat ? &all->compat[args->nr] : &all->native[args->nr];
+}
+
+/* Puts the arguments where an index that is not a constant can reach them. */
+INLINE void sys_keep(struct slot *s, const struct sysargs *args)
+{
+	s->args[0] = args->a[0];
+	s->args[1] = args->a[1];
+	s->args[2] = args->a[2];
+	s->args[3] = args->a[3];
+	s->args[4] = args->a[4];
+	s->args[5] = args->a[5];
+	s->args[6] = 0;
+	s->args[NO_ARG] = 0;
+	if (args->compat)
+		s->flags |= EV_F_COMPAT;
+}
+
+INLINE u64 sys_arg(struct slot *s, u8 i)
+{
+	u64 at = i;
+
+	sv_hide(at);
+	return s->args[at & 7];
+}
+
+/*
+ * Path @w of a call: the file of a descriptor, or a string from a directory. *ret_at tells the file where there is one.
+ */
+INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 dirfd, u8 path, struct place *ret_at)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const void *ptr = (const void *)sys_arg(h->s, path);
+	s32 fd = dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h->s, dirfd);
+	struct file *file = 0;
+	char first = 1;
+
+	ret_at->d = 0;
+	/* An empty string stands for the descriptor itself (AT_EMPTY_PATH). */
+	if (form == SYSFORM_FD || (fd >= 0 && !bpf_probe_read_user(&first, 1, ptr) && !first))
+		file = file_of_fd(task, fd);
+	if (file) {
+		*ret_at = place_of_file(file);
+		return path_sieve(h->s, w, h->sv, h->e, type, *ret_at, &h->alive);
+	}
+	return string_sieve(h->s, w, h->sv, h->e, task, fd, ptr, true, &h->alive);
+}
+
+/* The frame of a sys_exit program with one path. SET may use num, s, d. */
+#define SYS_FILE(TYPE, SET)                                                                                            \
+	do {                                                                                                           \
+		struct hook h;                                                                                         \
+		struct sysargs args;                                                                                   \
+		struct place at;                                                                                       \
+		const struct sysdesc *d = sys_desc(regs, &args);                                                       \
+		if (!d || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                                              \
+			return 0;                                                                                      \
+		struct slot *s = h.s;                                                                                  \
+		sys_keep(s, &args);                                                                                    \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, d->form == SYSFORM_FD ? SYSFORM_FD : SYSFORM_PATH, d->dirfd,     \
+				    d->path, &at);                                                                     \
+		if (ok_) {                                                                                             \
+			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,             \
+				 result(ret), at);                                                                     \
+			u64 *num = rec_num(&s->rec);                                                                   \
+			(void)num;                                                                                     \
+			SET;                                                                                           \
+			ok_ = rec_sieve(s, h.sv, h.e, &h.alive);                                                       \
+		}                                                                                                      \
+		hook_end(&h, EV_##TYPE, ok_);                                                                          \
+		return 0;                                                                                              \
+	} while (0)
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_unlink, struct pt_regs *regs, long ret)
+{
+	SYS_FILE(UNLINK, num[NUM(UNLINK, FLAGS)] = sys_arg(s, d->x));
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_rmdir, struct pt_regs *regs, long ret)
+{
+	SYS_FILE(RMDIR, );
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_mkdir, struct pt_regs *regs, long ret)
+{
+	SYS_FILE(MKDIR, num[NUM(MKDIR, MODE)] = sys_arg(s, d->x) & 07777);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_symlink, struct pt_regs *regs, long ret)
+{
+	SYS_FILE(SYMLINK, rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)],
+				   (void *)sys_arg(s, d->x), EV_PATH_MAX, true));
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_chmod, struct pt_regs *regs, long ret)
+{
+	SYS_FILE(CHMOD, num[NUM(CHMOD, MODE)] = sys_arg(s, d->x) & 07777);
+}
+
+/* Before 32-bit ids, -1 was 16 bits wide (chown16). */
+INLINE s64 sys_id(struct slot *s, u8 i, bool wide)
+{
+	u32 id = sys_arg(s, i);
+
+	return wide ? (s64)(s32)id : (s64)(s16)id == -1 ? -1 : (s64)(u16)id;
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_chown, struct pt_regs *regs, long ret)
+{
+	SYS_FILE(CHOWN, {
+		bool wide = !args.compat || args.nr >= 198;
+
+		num[NUM(CHOWN, DEST_UID)] = sys_id(s, d->x, wide);
+		num[NUM(CHOWN, DEST_GID)] = sys_id(s, d->y, wide);
+	});
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_truncate, struct pt_regs *regs, long ret)
+{
+	/* On 32 bits the length is two arguments for the calls that end in 64. */
+	SYS_FILE(TRUNCATE, num[NUM(TRUNCATE, SIZE)] =
+				   d->y == NO_ARG ? (args.compat ? (u64)(s64)(s32)sys_arg(s, d->x) : sys_arg(s, d->x))
+						  : (u32)sys_arg(s, d->x) | sys_arg(s, d->y) << 32);
+}
+
+/* struct open_how */
+struct how {
+	u64 flags, mode, resolve;
+};
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
+{
+	struct hook h;
+	struct sysargs args;
+	struct place at = {};
+	struct file *file;
+	const struct sysdesc *d = sys_desc(regs, &args);
+	struct how how = {};
+	bool ok;
+
+	if (!d || !reportable(ret) || !hook_begin(&h, EV_OPEN))
+		return 0;
+	sys_keep(h.s, &args);
+	file = ret >= 0 ? file_of_fd((void *)bpf_get_current_task(), ret) : 0;
+	if (file) {
+		at = place_of_file(file);
+		ok = path_sieve(h.s, 0, h.sv, h.e, EV_OPEN, at, &h.alive);
+	} else {
+		ok = string_sieve(h.s, 0, h.sv, h.e, (void *)bpf_get_current_task(),
+				  d->dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h.s, d->dirfd),
+				  (void *)sys_arg(h.s, d->path), true, &h.alive);
+	}
+	if (ok) {
+		u64 *num = rec_num(&h.s->rec);
+
+		if (d->form == SYSFORM_OPENAT2) {
+			if (bpf_probe_read_user(&how, sizeof(how), (void *)sys_arg(h.s, d->x)))
+				h.s->flags |= EV_F_UNREADABLE;
+		} else {
+			how.flags = d->x == NO_ARG ? (args.nr == 85 || args.compat ? 01101 : 0) : sys_arg(h.s, d->x);
+			how.mode = sys_arg(h.s, d->y);
+		}
+		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_TRACEPOINT, result(ret), at);
+		num[NUM(OPEN, FLAGS)] = (u32)how.flags & ~O_LARGEFILE;
+		num[NUM(OPEN, MODE)] = how.flags & 0100 ? how.mode & 07777 : 0;
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	}
+	hook_end(&h, EV_OPEN, ok);
+	return 0;
+}
+
+#define SYS_TWO(TYPE)                                                                                                  \
+	do {                                                                                                           \
+		struct hook h;                                                                                         \
+		struct sysargs args;                                                                                   \
+		struct place at, dest;                                                                                 \
+		const struct sysdesc *d = sys_desc(regs, &args);                                                       \
+		if (!d || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                                              \
+			return 0;                                                                                      \
+		sys_keep(h.s, &args);                                                                                  \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d->dirfd, d->path, &at) &&                         \
+			   sys_path(&h, 1, EV_##TYPE, SYSFORM_PATH, d->dirfd2, d->path2, &dest);                       \
+		if (ok_) {                                                                                             \
+			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,           \
+				 result(ret), at);                                                                     \
+			if (dest.d)                                                                                    \
+				file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], dest);                           \
+			file_strs(h.s, 1, &rec_str(&h.s->rec, EVN_##TYPE##_COUNT)[STR(TYPE, DEST_PATH)], dest.d);      \
+			ok_ = rec_sieve(h.s, h.sv, h.e, &h.alive);                                                     \
+		}                                                                                                      \
+		hook_end(&h, EV_##TYPE, ok_);                                                                          \
+		return 0;                                                                                              \
+	} while (0)
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_rename, struct pt_regs *regs, long ret)
+{
+	SYS_TWO(RENAME);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_link, struct pt_regs *regs, long ret)
+{
+	SYS_TWO(LINK);
+}

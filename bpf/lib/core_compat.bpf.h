@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Fields that kernels renamed or moved: one accessor each, so that nothing else knows of it. */
+#ifndef TAMIS_BPF_CORE_COMPAT_H
+#define TAMIS_BPF_CORE_COMPAT_H
+
+#include "lib/kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define INLINE static inline __attribute__((always_inline, unused))
+#define NSEC   1000000000ull
+
+INLINE u64 inode_mtime(struct inode *inode)
+{
+	struct inode___ctime_split *split = (void *)inode;
+	struct inode___ctime_6_7 *v67 = (void *)inode;
+	struct inode___ctime_old *old = (void *)inode;
+
+	if (bpf_core_field_exists(split->i_mtime_sec))
+		return BPF_CORE_READ(split, i_mtime_sec) * NSEC + BPF_CORE_READ(split, i_mtime_nsec);
+	if (bpf_core_field_exists(v67->__i_mtime))
+		return BPF_CORE_READ(v67, __i_mtime.tv_sec) * NSEC + BPF_CORE_READ(v67, __i_mtime.tv_nsec);
+	return BPF_CORE_READ(old, i_mtime.tv_sec) * NSEC + BPF_CORE_READ(old, i_mtime.tv_nsec);
+}
+
+INLINE u64 inode_ctime(struct inode *inode)
+{
+	struct inode___ctime_split *split = (void *)inode;
+	struct inode___ctime_6_6 *v66 = (void *)inode;
+	struct inode___ctime_old *old = (void *)inode;
+
+	if (bpf_core_field_exists(split->i_ctime_sec))
+		return BPF_CORE_READ(split, i_ctime_sec) * NSEC + BPF_CORE_READ(split, i_ctime_nsec);
+	if (bpf_core_field_exists(v66->__i_ctime))
+		return BPF_CORE_READ(v66, __i_ctime.tv_sec) * NSEC + BPF_CORE_READ(v66, __i_ctime.tv_nsec);
+	return BPF_CORE_READ(old, i_ctime.tv_sec) * NSEC + BPF_CORE_READ(old, i_ctime.tv_nsec);
+}
+
+INLINE struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+{
+	struct kernfs_node___rcu *rcu = (void *)kn;
+
+	if (bpf_core_field_exists(rcu->__parent))
+		return BPF_CORE_READ(rcu, __parent);
+	return BPF_CORE_READ(kn, parent);
+}
+
+/* A system call's arguments and number out of pt_regs, for the 64-bit and (x86) the 32-bit entry. */
+struct sysargs {
+	u64 a[6];
+	u32 nr;
+	bool compat;
+};
+
+#define TS_COMPAT 0x0002 /* thread_info.status: 32-bit system call (arch/x86/include/asm/thread_info.h) */
+
+#if defined(__TARGET_ARCH_x86)
+INLINE u32 sys_nr(struct pt_regs *regs)
+{
+	return (u32)BPF_CORE_READ(regs, orig_ax);
+}
+INLINE bool sys_compat(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
+{
+	if (compat) {
+		s->a[0] = (u32)BPF_CORE_READ(regs, bx);
+		s->a[1] = (u32)BPF_CORE_READ(regs, cx);
+		s->a[2] = (u32)BPF_CORE_READ(regs, dx);
+		s->a[3] = (u32)BPF_CORE_READ(regs, si);
+		s->a[4] = (u32)BPF_CORE_READ(regs, di);
+		s->a[5] = (u32)BPF_CORE_READ(regs, bp);
+	} else {
+		s->a[0] = BPF_CORE_READ(regs, di);
+		s->a[1] = BPF_CORE_READ(regs, si);
+		s->a[2] = BPF_CORE_READ(regs, dx);
+		s->a[3] = BPF_CORE_READ(regs, r10);
+		s->a[4] = BPF_CORE_READ(regs, r8);
+		s->a[5] = BPF_CORE_READ(regs, r9);
+	}
+}
+#elif defined(__TARGET_ARCH_arm64)
+INLINE u32 sys_nr(struct pt_regs *regs)
+{
+	return (u32)BPF_CORE_READ(regs, syscallno);
+}
+INLINE bool sys_compat(struct task_struct *task)
+{
+	return false;
+}
+INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
+{
+	s->a[0] = BPF_CORE_READ(regs, orig_x0); /* regs[0] holds the return value at exit */
+	s->a[1] = BPF_CORE_READ(regs, regs[1]);
+	s->a[2] = BPF_CORE_READ(regs, regs[2]);
+	s->a[3] = BPF_CORE_READ(regs, regs[3]);
+	s->a[4] = BPF_CORE_READ(regs, regs[4]);
+	s->a[5] = BPF_CORE_READ(regs, regs[5]);
+}
+#endif
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Records: where they are made, their head, strings and numbers, and their way into the ring. */
+#ifndef TAMIS_BPF_EMIT_H
+#define TAMIS_BPF_EMIT_H
+
+#include "lib/maps.bpf.h"
+
+#define HEAD	      ((u32)sizeof(struct ev_head))
+#define rec_head(r)   ((struct ev_head *)(r)->raw)
+#define rec_num(r)    ((u64 *)((r)->raw + HEAD))
+#define rec_str(r, n) ((struct ev_str *)((r)->raw + HEAD + (n) * 8)) /* n: numbers of the record */
+
+#define stat_add(TYPE, FIELD)                                                                                          \
+	do {                                                                                                           \
+		u32 key_ = TYPE;                                                                                       \
+		struct ev_stats *st_ = bpf_map_lookup_elem(&stats, &key_);                                             \
+		if (st_)                                                                                               \
+			st_->FIELD++;                                                                                  \
+	} while (0)
+
+/* ---- slots ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Takes a free slot of this CPU. Two programs interleaved on one CPU may both come to believe that a slot is theirs, since
+ * 5.10 has no atomic exchange for BPF. Then the one that finishes second finds another owner, marks the slot dirty, and
+ * whoever owns it drops its record: slot_ok() is asked before a record leaves, and the record is counted as lost.
+ */
+INLINE struct slot *slot_try(u32 i, u64 me)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &i);
+
+	if (!s || *(volatile u64 *)&s->owner)
+		return 0;
+	*(volatile u64 *)&s->owner = me;
+	if (*(volatile u64 *)&s->owner != me)
+		return 0;
+	*(volatile u64 *)&s->dirty = 0;
+	s->flags = 0;
+	s->compat = 0;
+	return s;
+}
+
+INLINE u64 slot_me(void)
+{
+	return (u64)(u32)bpf_get_current_pid_tgid() + 1;
+}
+
+INLINE struct slot *slot_claim(void)
+{
+	u64 me = slot_me();
+	struct slot *s = slot_try(0, me);
+
+	if (!s)
+		s = slot_try(1, me);
+	if (!s)
+		s = slot_try(2, me);
+	return s;
+}
+
+INLINE bool slot_ok(struct slot *s)
+{
+	return *(volatile u64 *)&s->owner == slot_me() && !*(volatile u64 *)&s->dirty;
+}
+
+INLINE void slot_release(struct slot *s)
+{
+	if (*(volatile u64 *)&s->owner == slot_me())
+		*(volatile u64 *)&s->owner = 0;
+	else
+		*(volatile u64 *)&s->dirty = 1;
+}
+
+/* ---- records -------------------------------------------------------------------------------------------------------- */
+
+/* The sieve in force, or NULL (before the first policy). */
+INLINE const struct sieve *sieve_get(void)
+{
+	u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&sieve_now, &zero);
+
+	return inner ? bpf_map_lookup_elem(inner, &zero) : 0;
+}
+
+/* Starts a record of @type with @nnum numbers and @nstr strings (constants), all zero. */
+INLINE void rec_begin(struct rec *r, u16 type, const u32 nnum, const u32 nstr, u8 rung)
+{
+	struct ev_head *h = rec_head(r);
+
+	__builtin_memset(r->raw, 0, HEAD + nnum * 8 + nstr * 8);
+	r->type = type;
+	r->used = HEAD + nnum * 8 + nstr * 8;
+	h->type = type;
+	h->nnum = nnum;
+	h->nstr = nstr;
+	h->rung = rung;
+}
+
+/* Fills in who acts, and when. */
+INLINE void rec_task(struct rec *r, struct task_struct *task)
+{
+	struct ev_head *h = rec_head(r);
+	u64 ids = bpf_get_current_pid_tgid(), ugid = bpf_get_current_uid_gid();
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+
+	h->boot_ns = bpf_ktime_get_boot_ns();
+	h->pid = ids >> 32;
+	h->tid = (u32)ids;
+	h->uid = (u32)ugid;
+	h->gid = ugid >> 32;
+	h->euid = BPF_CORE_READ(cred, euid.val);
+	h->egid = BPF_CORE_READ(cred, egid.val);
+	h->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+/* Appends @len bytes at @src (kernel memory) as string @str. */
+INLINE void rec_put(struct slot *s, struct ev_str *str, const void *src, u64 len)
+{
+	struct rec *r = &s->rec;
+	u64 at = r->used;
+
+	sv_hide(len);
+	if (len > EV_PATH_MAX) {
+		len = EV_PATH_MAX;
+		s->flags |= EV_F_TRUNCATED;
+	}
+	sv_hide(at);
+	if (at > RAW_CAP) {
+		s->flags |= EV_F_TRUNCATED;
+		return;
+	}
+	sv_hide(len);
+	if (len > EV_PATH_MAX || bpf_probe_read_kernel(r->raw + at, len, src)) {
+		s->flags |= EV_F_UNREADABLE;
+		return;
+	}
+	str->off = at;
+	str->len = len;
+	r->used = at + len;
+}
+
+/* Appends the NUL-terminated string at @src, of at most @max - 1 (< EV_PATH_MAX) bytes; @user: it lies in user memory. */
+INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const u32 max, bool user)
+{
+	struct rec *r = &s->rec;
+	u64 at = r->used;
+	long n;
+
+	sv_hide(at);
+	if (!src || at > RAW_CAP)
+		return;
+	n = user ? bpf_probe_read_user_str(r->raw + at, max, src) : bpf_probe_read_kernel_str(r->raw + at, max, src);
+	if (n <= 0) {
+		s->flags |= EV_F_UNREADABLE;
+		return;
+	}
+	if (n == max)
+		s->flags |= EV_F_TRUNCATED;
+	str->off = at;
+	str->len = n - 1;
+	r->used = at + n - 1;
+}
+
+/*
+ * The reader polls, so a wake-up is only worth its price when the ring fills up.
+ */
+INLINE u64 ring_flags(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Hands @raw of @used bytes to the ring; false when it is full. @max bytes are there (a constant). */
+INLINE bool raw_send(u8 *raw, u64 used, const u64 max, u32 flags)
+{
+	struct ev_head *h = (void *)raw;
+	u64 size = (used + 7) & ~7ull;
+
+	sv_hide(size);
+	if (size > max)
+		return false;
+	h->size = size;
+	h->flags |= flags;
+	return bpf_ringbuf_output(&events, raw, size, ring_flags()) == 0;
+}
+
+/* Sends the record of @s, and counts it. @alive false: it goes out only to keep the process table. */
+INLINE void rec_send(struct slot *s, const u32 type, bool alive)
+{
+	bool sent = slot_ok(s) && raw_send(s->rec.raw, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
+	u32 key = type;
+	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
+
+	if (!st)
+		return;
+	if (alive && sent)
+		st->sent++;
+	else if (alive)
+		st->lost++;
+	else if (sent)
+		st->context++;
+	else
+		st->lost_context++;
+}
+
+/*
+ * Numbers decide last: fills in the policy and the mask. False, and counted, when nothing is alive.
+ */
+INLINE bool rec_sieve(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive)
+{
+	struct ev_head *h = rec_head(&s->rec);
+
+	h->policy = sv->generation;
+	if (!sv_nums(e, h, rec_num(&s->rec), alive))
+		return false;
+	sv_mask_copy((struct sv_mask *)h->alive, alive);
+	return true;
+}
+
+#endif

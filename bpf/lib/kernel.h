@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's types as far as the programs read them: only the fields that are used, relocated at load time (CO-RE), the
+ * same file for every architecture and kernel. A name with three underscores is a "flavour": an older or newer shape of the
+ * type, see core_compat.bpf.h.
+ */
+#ifndef TAMIS_BPF_KERNEL_H
+#define TAMIS_BPF_KERNEL_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef short s16;
+typedef int s32;
+typedef unsigned long long u64;
+typedef long long s64;
+typedef u8 __u8;
+typedef u16 __u16;
+typedef u32 __u32;
+typedef u64 __u64;
+typedef s32 __s32;
+typedef s64 __s64;
+typedef u16 __be16;
+typedef u32 __be32;
+typedef u32 __wsum;
+typedef _Bool bool;
+#define true 1
+#define false 0
+
+/* From the uapi headers; they cannot be included next to this file. */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0 };
+enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
+enum { BPF_RB_AVAIL_DATA = 0 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+typedef struct {
+	u32 val;
+} kuid_t;
+typedef struct {
+	u32 val;
+} kgid_t;
+typedef struct {
+	int counter;
+} atomic_t;
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+struct qstr {
+	union {
+		struct {
+			u32 hash;
+			u32 len;
+		};
+		u64 hash_len;
+	};
+	const unsigned char *name;
+};
+struct file_system_type {
+	const char *name;
+};
+struct super_block {
+	u32 s_dev;
+	struct file_system_type *s_type;
+};
+struct inode {
+	u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	int mnt_id;
+};
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	unsigned int f_flags;
+	void *private_data;
+};
+struct filename {
+	const char *name;
+};
+struct open_flags {
+	int open_flag;
+	u16 mode;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
+};
+struct fs_struct {
+	struct path root, pwd;
+};
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t euid;
+	kgid_t egid;
+	kuid_t fsuid;
+	kgid_t fsgid;
+	u64 cap_permitted; /* u32[2] before 6.3 (f122a08b197d): the same eight bytes on little-endian machines */
+	u64 cap_effective;
+};
+struct tty_struct {
+	char name[64];
+};
+struct signal_struct {
+	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
+	struct tty_struct *tty;
+};
+struct kernfs_node {
+	struct kernfs_node *parent;
+	const char *name;
+	u64 id;
+};
+struct cgroup {
+	struct kernfs_node *kn;
+};
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+struct mm_struct {
+	unsigned long arg_start, arg_end, env_start, env_end;
+};
+struct thread_info {
+	u32 status;
+};
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int flags;
+	struct mm_struct *mm;
+	int exit_code;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	u64 start_boottime;
+	const struct cred *real_cred;
+	const struct cred *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct signal_struct *signal;
+	kuid_t loginuid;
+	struct css_set *cgroups;
+};
+struct linux_binprm {
+	struct file *file;
+	const char *filename;
+	const char *interp;
+};
+struct sock_common {
+	u16 skc_family;
+};
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_protocol; /* a bit-field before 5.6 */
+};
+struct socket {
+	short type;
+	struct sock *sk;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	u64 regs[31];
+	u64 sp, pc, pstate;
+};
+struct pt_regs {
+	u64 regs[31];
+	u64 sp, pc, pstate, orig_x0;
+	s32 syscallno;
+};
+#endif
+
+/* Shapes that changed. */
+struct inode___ctime_old { /* before 6.6 (13bc24457850) */
+	struct timespec64 i_mtime, i_ctime;
+};
+struct inode___ctime_6_6 { /* 6.6 and 6.7: i_ctime renamed first */
+	struct timespec64 i_mtime, __i_ctime;
+};
+struct inode___ctime_6_7 { /* 6.7 to 6.10 (12cd44023651) */
+	struct timespec64 __i_mtime, __i_ctime;
+};
+struct inode___ctime_split { /* from 6.11 (3aa63a569c64) */
+	s64 i_mtime_sec, i_ctime_sec;
+	u32 i_mtime_nsec, i_ctime_nsec;
+};
+struct kernfs_node___rcu { /* from 6.15 (633488947ef6) */
+	struct kernfs_node *__parent;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* All maps, and the settings that user space writes before the load. Nothing else configures a program. */
+#ifndef TAMIS_BPF_MAPS_H
+#define TAMIS_BPF_MAPS_H
+
+#include "lib/core_compat.bpf.h"
+#include "lib/sieve.bpf.h"
+
+#define RAW_CAP	    9216		   /* where the last string of a record may begin */
+#define RAW_MAX	    (RAW_CAP + EV_PATH_MAX) /* bytes of a record */
+#define PENDING_MAX 8704		   /* bytes of a record that waits for its return value: head, numbers, two paths */
+#define CHUNK	    4096		   /* bytes of arguments in one EV_ARGS record */
+#define SYSCALLS    512
+
+/* A record in the making. */
+struct rec {
+	u32 type;
+	u32 used; /* bytes of raw[] */
+	u8 raw[RAW_MAX];
+};
+
+struct pending {
+	u32 type;
+	u32 used;
+	u8 raw[PENDING_MAX];
+};
+
+/*
+ * What a program works on; too big for the stack. One a CPU is not enough: on preemptible kernels a trampoline's program can
+ * be preempted and another one run on the same CPU. See slot_claim().
+ */
+struct slot {
+	u64 owner; /* thread id + 1; 0: free */
+	u64 dirty; /* somebody else may have written here while it was owned */
+	u64 args[8];
+	u64 path_off[2]; /* the path of work[i] is work[i][path_off..path_off+path_len) */
+	u64 path_len[2];
+	u64 dir_len[2]; /* bytes of the path up to and with its last '/' */
+	u32 flags;	/* enum ev_flags */
+	u32 compat;
+	u8 work[2][SV_BUF_SIZE + 512];
+	u8 name[256];
+	struct rec rec;
+	struct ev_args chunk;
+	u8 chunk_data[CHUNK];
+};
+
+#define SLOTS 3
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, u32);
+	__type(value, struct slot);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EV_TYPES);
+	__type(key, u32);
+	__type(value, struct ev_stats);
+} stats SEC(".maps");
+
+/* The sieve in force: one slot, swapped as a whole. */
+struct sieve_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct sieve);
+} sieve_first SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__array(values, struct sieve_inner);
+} sieve_now SEC(".maps") = { .values = { &sieve_first } };
+
+/* The automaton's state at a directory, see path.bpf.h. */
+struct dir_key {
+	u64 a, b;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct dir_key);
+	__type(value, u32);
+} dirs SEC(".maps");
+
+/* Records that wait for the return value of their function, by thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, struct pending);
+} pending SEC(".maps");
+
+/*
+ * The tracepoint rung: how each system call tells its event. Indexes are into the call's arguments, NO_ARG where there is
+ * none. Filled by user space from one table (sensor/load/syscalls.c).
+ */
+#define NO_ARG 7
+struct sysdesc {
+	u8 event;	 /* enum ev_type, 0: not ours */
+	u8 form;	 /* enum sysform */
+	u8 dirfd, path;	 /* first path */
+	u8 dirfd2, path2; /* second path */
+	u8 x, y;	 /* flags, mode, owner, ...: by event */
+};
+enum sysform { SYSFORM_PATH, SYSFORM_FD, SYSFORM_OPENAT2, SYSFORM_SOCKETCALL, SYSFORM_LEN64 };
+struct sysdescs {
+	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct sysdescs);
+} syscalls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, EV_TYPES);
+	__type(key, u32);
+	__type(value, u32);
+} sys_events SEC(".maps");
+
+/* Settings. */
+const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
+const volatile __u32 want_envs = 0;
+const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * exec, fork, exit. The same tracepoints on every rung. Always attached and always sent: the process table lives on them. A
+ * record that no rule wants carries EV_F_CONTEXT.
+ */
+#include "lib/task.bpf.h"
+
+/* What is never dropped counts differently: see ev_stats.context. */
+INLINE bool process_begin(struct hook *h, const u32 type)
+{
+	h->sv = sieve_get();
+	if (!h->sv)
+		return false;
+	h->e = &h->sv->event[type];
+	sv_alive_start(h->e, &h->alive);
+	stat_add(type, seen);
+	h->s = slot_claim();
+	if (!h->s)
+		stat_add(type, lost);
+	return h->s;
+}
+
+/*
+ * Arguments and environment, in pieces, before the record that they belong to. They lie one behind the other on the new stack. A page of it
+ * that is not there ends it; user space then asks /proc.
+ */
+INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	u64 start = BPF_CORE_READ(mm, arg_start), argv = BPF_CORE_READ(mm, arg_end) - start;
+	u64 envp = want_envs ? BPF_CORE_READ(mm, env_end) - BPF_CORE_READ(mm, env_start) : 0, total = argv + envp;
+
+	if (total > EV_ARGS_MAX) {
+		total = EV_ARGS_MAX;
+		s->flags |= EV_F_ARGS_TRUNCATED;
+	}
+	__builtin_memset(&s->chunk, 0, sizeof(s->chunk));
+	s->chunk.head.type = EV_ARGS;
+	s->chunk.head.boot_ns = boot_ns;
+	s->chunk.head.pid = bpf_get_current_pid_tgid() >> 32;
+	s->chunk.head.tid = (u32)bpf_get_current_pid_tgid();
+	s->chunk.argv_total = argv;
+	s->chunk.envp_total = envp;
+	for (u32 i = 0; i < EV_ARGS_MAX / CHUNK; i++) {
+		u64 off = i * CHUNK, len = total - off;
+
+		if (off >= total)
+			break;
+		sv_hide(len);
+		if (len > CHUNK)
+			len = CHUNK;
+		if (bpf_probe_read_user(s->chunk_data, len, (void *)(start + off))) {
+			s->flags |= EV_F_ARGS_TRUNCATED;
+			break;
+		}
+		s->chunk.off = off;
+		s->chunk.len = len;
+		if (!raw_send((u8 *)&s->chunk, sizeof(s->chunk) + len, sizeof(s->chunk) + CHUNK, 0)) {
+			s->flags |= EV_F_ARGS_TRUNCATED;
+			break;
+		}
+	}
+}
+
+#define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
+#define EXEC_NSTR (EVS_EXEC_COUNT + EVS_PROC_COUNT)
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct hook h;
+	struct place at;
+	struct rec *r;
+	u64 *num;
+	struct ev_str *str;
+	bool alive;
+
+	if (!process_begin(&h, EV_EXEC))
+		return 0;
+	at = place_of_file(BPF_CORE_READ(bprm, file));
+	r = &h.s->rec;
+	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out then. */
+	alive = !sv_mask_zero(&h.alive) && path_sieve(h.s, 0, h.sv, h.e, EV_EXEC, at, &h.alive);
+	if (!alive && path_walk(h.s, 0, at))
+		h.s->flags |= EV_F_TRUNCATED;
+
+	rec_begin(r, EV_EXEC, EXEC_NNUM, EXEC_NSTR, EV_RUNG_TRACEPOINT);
+	rec_task(r, task);
+	num = rec_num(r) + EVN_EXEC_COUNT;
+	str = rec_str(r, EXEC_NNUM) + EVS_EXEC_COUNT;
+	proc_nums(num, task);
+	file_nums(&num[EVN_PROC_FILE_INODE], at);
+	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], BPF_CORE_READ(bprm, filename), EV_PATH_MAX, false);
+	file_strs(h.s, 0, &str[EVS_PROC_FILE_PATH], at.d);
+	proc_strs(h.s, str, task);
+	args_send(h.s, task, rec_head(r)->boot_ns);
+	rec_head(r)->policy = h.sv->generation;
+	alive = alive && rec_sieve(h.s, h.sv, h.e, &h.alive);
+	rec_send(h.s, EV_EXEC, alive);
+	slot_release(h.s);
+	return 0;
+}
+
+#define FORK_NNUM (EVN_FORK_COUNT + EVN_PROC_COUNT)
+#define FORK_NSTR (EVS_FORK_COUNT + EVS_PROC_COUNT)
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct hook h;
+	bool alive;
+
+	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid) || !process_begin(&h, EV_FORK))
+		return 0;
+	rec_begin(&h.s->rec, EV_FORK, FORK_NNUM, FORK_NSTR, EV_RUNG_TRACEPOINT);
+	rec_task(&h.s->rec, parent);
+	proc_nums(rec_num(&h.s->rec) + EVN_FORK_COUNT, child);
+	rec_head(&h.s->rec)->policy = h.sv->generation;
+	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
+	rec_send(h.s, EV_FORK, alive);
+	slot_release(h.s);
+	return 0;
+}
+
+/* exit.cause */
+enum { EXITED, COREDUMPED, SIGNALED };
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	struct hook h;
+	u32 code;
+	u64 *num;
+	bool alive;
+
+	/* The last thread ends the process. */
+	if (BPF_CORE_READ(task, signal, live.counter) || !process_begin(&h, EV_EXIT))
+		return 0;
+	code = BPF_CORE_READ(task, exit_code);
+	rec_begin(&h.s->rec, EV_EXIT, EVN_EXIT_COUNT, EVS_EXIT_COUNT, EV_RUNG_TRACEPOINT);
+	rec_task(&h.s->rec, task);
+	num = rec_num(&h.s->rec);
+	num[EVN_EXIT_CODE] = code & 0x7f ? code & 0x7f : code >> 8 & 0xff;
+	num[EVN_EXIT_CAUSE] = !(code & 0x7f) ? EXITED : code & 0x80 ? COREDUMPED : SIGNALED;
+	rec_head(&h.s->rec)->policy = h.sv->generation;
+	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
+	rec_send(h.s, EV_EXIT, alive);
+	slot_release(h.s);
+	return 0;
+}

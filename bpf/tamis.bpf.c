@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All programs as one object, so that they share maps and settings without pinning. Each family reads on its own; which of the
+ * programs is loaded is decided at run time (sensor/load/hooks.c).
+ */
+#include "lib/maps.bpf.h"
+
+#include "file.bpf.c"
+#include "net.bpf.c"
+#include "process.bpf.c"
+#include "tracepoint.bpf.c"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/load/syscalls.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+struct row {
+	int native; /* -1: not there */
+	int compat; /* i386 */
+	struct sysdesc d;
+};
+
+#define _ NO_ARG
+#define ROW(NATIVE, COMPAT, EVENT, FORM, ...) { NATIVE, COMPAT, { EV_##EVENT, SYSFORM_##FORM, __VA_ARGS__ } }
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+/*
+ * Arguments by index: directory and path, second directory and path, then x and y by event: open flags, mode; unlink flags;
+ * mkdir, chmod mode; symlink target; chown owner, group; truncate length (its upper half in y on 32 bits).
+ * The i386 numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
+ */
+static const struct row rows[] = {
+#ifdef __x86_64__
+	ROW(SYS_open, 5, OPEN, PATH, _, 0, _, _, 1, 2),
+	ROW(SYS_creat, 8, OPEN, PATH, _, 0, _, _, _, 1),
+	ROW(SYS_unlink, 10, UNLINK, PATH, _, 0, _, _, _, _),
+	ROW(SYS_rmdir, 40, RMDIR, PATH, _, 0, _, _, _, _),
+	ROW(SYS_rename, 38, RENAME, PATH, _, 0, _, 1, _, _),
+	ROW(SYS_mkdir, 39, MKDIR, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_link, 9, LINK, PATH, _, 0, _, 1, _, _),
+	ROW(SYS_symlink, 83, SYMLINK, PATH, _, 1, _, _, 0, _),
+	ROW(SYS_chmod, 15, CHMOD, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_chown, 212, CHOWN, PATH, _, 0, _, _, 1, 2),
+	ROW(SYS_lchown, 198, CHOWN, PATH, _, 0, _, _, 1, 2),
+	ROW(-1, 182, CHOWN, PATH, _, 0, _, _, 1, 2), /* chown16 */
+	ROW(-1, 16, CHOWN, PATH, _, 0, _, _, 1, 2),  /* lchown16 */
+	ROW(-1, 95, CHOWN, FD, 0, _, _, _, 1, 2),    /* fchown16 */
+	ROW(-1, 193, TRUNCATE, LEN64, _, 0, _, _, 1, 2),
+	ROW(-1, 194, TRUNCATE, FD, 0, _, _, _, 1, 2),
+	ROW(-1, 102, CONNECT, SOCKETCALL, _, _, _, _, _, _),
+#endif
+	ROW(SYS_openat, 295, OPEN, PATH, 0, 1, _, _, 2, 3),
+	ROW(SYS_openat2, 437, OPEN, OPENAT2, 0, 1, _, _, 2, _),
+	ROW(SYS_open_by_handle_at, 342, OPEN, PATH, 0, _, _, _, 2, _),
+	ROW(SYS_unlinkat, 301, UNLINK, PATH, 0, 1, _, _, 2, _),
+#ifdef SYS_renameat
+	ROW(SYS_renameat, 302, RENAME, PATH, 0, 1, 2, 3, _, _),
+#endif
+	ROW(SYS_renameat2, 353, RENAME, PATH, 0, 1, 2, 3, _, _),
+	ROW(SYS_mkdirat, 296, MKDIR, PATH, 0, 1, _, _, 2, _),
+	ROW(SYS_linkat, 303, LINK, PATH, 0, 1, 2, 3, _, _),
+	ROW(SYS_symlinkat, 304, SYMLINK, PATH, 1, 2, _, _, 0, _),
+	ROW(SYS_fchmod, 94, CHMOD, FD, 0, _, _, _, 1, _),
+	ROW(SYS_fchmodat, 306, CHMOD, PATH, 0, 1, _, _, 2, _),
+	ROW(SYS_fchmodat2, 452, CHMOD, PATH, 0, 1, _, _, 2, _),
+	ROW(SYS_fchown, 207, CHOWN, FD, 0, _, _, _, 1, 2),
+	ROW(SYS_fchownat, 298, CHOWN, PATH, 0, 1, _, _, 2, 3),
+	ROW(SYS_truncate, 92, TRUNCATE, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_ftruncate, 93, TRUNCATE, FD, 0, _, _, _, 1, _),
+	ROW(SYS_connect, 362, CONNECT, PATH, _, _, _, _, _, _),
+	ROW(SYS_bind, 361, BIND, PATH, _, _, _, _, _, _),
+};
+
+void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+		/* unlinkat also removes directories, socketcall also binds; their programs check again. */
+		bool want = wanted[r->d.event] || (r->d.event == EV_UNLINK && r->d.x != NO_ARG && wanted[EV_RMDIR]) ||
+			    (r->d.form == SYSFORM_SOCKETCALL && wanted[EV_BIND]);
+
+		if (!want)
+			continue;
+		if (r->native >= 0 && r->native < SYSCALLS)
+			ret->native[r->native] = r->d;
+		if (r->compat >= 0 && r->compat < SYSCALLS)
+			ret->compat[r->compat] = r->d;
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How system calls tell events, for the tracepoint rung: which argument is what. struct sysdesc mirrors bpf/lib/maps.bpf.h.
+ */
+#ifndef TAMIS_LOAD_SYSCALLS_H
+#define TAMIS_LOAD_SYSCALLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tamis/event.h"
+
+#define SYSCALLS 512
+#define NO_ARG	 7
+
+enum sysform { SYSFORM_PATH, SYSFORM_FD, SYSFORM_OPENAT2, SYSFORM_SOCKETCALL, SYSFORM_LEN64 };
+
+struct sysdesc {
+	uint8_t event, form, dirfd, path, dirfd2, path2, x, y;
+};
+
+struct sysdescs {
+	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
+};
+
+/* Fills @ret with the calls that tell the events for which @wanted says true; all others are zero. */
+void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret);
+
+#endif
