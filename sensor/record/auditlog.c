@@ -298,6 +298,11 @@ uint64_t auditlog_seq(const struct auditlog *log)
 	return log->seq;
 }
 
+uint64_t auditlog_found(const struct auditlog *log)
+{
+	return log->found;
+}
+
 size_t auditlog_pending(const struct auditlog *log)
 {
 	return (size_t)(log->tree.size - log->written);

@@ -103,6 +103,8 @@ int auditlog_flush(struct auditlog *log, struct err *e);
 /* The number that was given last, and how many records wait in memory. */
 uint64_t auditlog_seq(const struct auditlog *log);
 size_t auditlog_pending(const struct auditlog *log);
+/* The number of the last record that was there before auditlog_open; 0: none. Tells a restarted writer how far the one before came. */
+uint64_t auditlog_found(const struct auditlog *log);
 /* Borrowed, as in the records: for the caller that renders "host" into an alert. */
 const char *auditlog_host(const struct auditlog *log);
 

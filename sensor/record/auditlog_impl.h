@@ -23,6 +23,7 @@ struct auditlog {
 	struct merkle tree;
 	uint64_t written, signed_size;
 	uint64_t seq;			/* of the last record */
+	uint64_t found;			/* of the last record that an earlier run left */
 	bool fresh;			/* this segment's first record, the `segment` record, is still to come */
 	bool head_due;			/* HEAD is older than the newest checkpoint */
 

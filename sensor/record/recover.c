@@ -278,6 +278,7 @@ static int recover_segment(struct recovery *rec, struct auditlog *log, uint64_t 
 		recover_continue(rec, log, &tree);
 		r = recover_leaves(rec, log, e);
 	}
+	log->found = log->seq;
 	if (r == 0)
 		r = recover_tell_cut(rec, log, e);
 	return r < 0 ? r : recover_tell_gap(rec, log, e);
