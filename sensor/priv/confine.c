@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/priv/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+enum confine_mode confine_mode_env(void)
+{
+	const char *s = getenv(CONFINE_ENV);
+
+	if (s && strcmp(s, "log") == 0)
+		return CONFINE_LOG;
+	if (s && strcmp(s, "off") == 0)
+		return CONFINE_OFF;
+	return CONFINE_KILL;
+}
+
+/* ---- user ---------------------------------------------------------------------------------------------------------- */
+
+void confine_user(enum role role, struct confine_user *ret)
+{
+	const char *name = role == ROLE_RECORD ? CONFINE_RECORD_USER : CONFINE_ENGINE_USER;
+	uid_t id = role == ROLE_RECORD ? CONFINE_RECORD_ID : CONFINE_ENGINE_ID;
+	_cleanup_fclose_ FILE *f = fopen("/etc/passwd", "re");
+	struct passwd *pw;
+
+	*ret = (struct confine_user){ .uid = id, .gid = id };
+	while (f && (pw = fgetpwent(f)))
+		if (strcmp(pw->pw_name, name) == 0)
+			*ret = (struct confine_user){ .uid = pw->pw_uid, .gid = pw->pw_gid };
+}
+
+/* Has to be done while CAP_SETPCAP is there. Unknown capabilities end the loop: the kernel's last one is behind us. */
+static int drop_bounding_set(struct err *e)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap) < 0 && errno != EINVAL)
+			return err_set(e, -errno, "cannot drop capability %d: %s", cap, strerror(errno));
+	return 0;
+}
+
+int confine_drop_user(const struct confine_user *u, struct err *e)
+{
+	cap_t none;
+	int r = drop_bounding_set(e);
+
+	if (r < 0)
+		return r;
+	if (setgroups(0, NULL) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
+		return err_set(e, -errno, "cannot become user %u: %s (create the users %s and %s)", u->uid,
+			       strerror(errno), CONFINE_ENGINE_USER, CONFINE_RECORD_USER);
+	none = cap_init();
+	r = none ? cap_set_proc(none) : -1;
+	cap_free(none);
+	if (r < 0)
+		return err_set(e, -errno, "cannot drop capabilities: %s", strerror(errno));
+	if (setuid(0) == 0)
+		return err_set(e, -EPERM, "user %u can become root again", u->uid);
+	return 0;
+}
+
+/* ---- capabilities -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	cap_value_t cap;
+	const char *why;
+} monitor_caps[] = {
+	{ CAP_BPF, "another policy's sieve and hooks" },
+	{ CAP_PERFMON, "hooks of another policy" },
+	{ CAP_SETUID, "a restarted process gives up root" },
+	{ CAP_SETGID, "the like" },
+	{ CAP_SETPCAP, "a restarted process drops its bounding set" },
+	{ CAP_KILL, "ending a process that runs as another user" },
+	{ CAP_SYS_PTRACE, "a restarted engine reads /proc/PID/exe and environ" },
+	{ CAP_DAC_READ_SEARCH, "a restarted engine reads /proc, a restarted record its directory" },
+};
+
+int confine_monitor_caps(struct err *e)
+{
+	cap_t have = cap_get_proc(), keep = cap_init();
+	cap_flag_value_t on;
+	int r = have && keep ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < COUNT(monitor_caps); i++) {
+		const cap_value_t cap = monitor_caps[i].cap;
+
+		if (cap_get_flag(have, cap, CAP_PERMITTED, &on) < 0 || on != CAP_SET)
+			continue;
+		if (cap_set_flag(keep, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
+		    cap_set_flag(keep, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)
+			r = -errno;
+	}
+	if (r == 0 && cap_set_proc(keep) < 0)
+		r = -errno;
+	cap_free(have);
+	cap_free(keep);
+	return r < 0 ? err_set(e, r, "cannot reduce the monitor's capabilities: %s", strerror(-r)) : 0;
+}
+
+/* ---- system calls -------------------------------------------------------------------------------------------------- */
+
+#define M 1u /* monitor; its list covers what its children do before they have a list of their own */
+#define G 2u /* engine */
+#define R 4u /* record */
+
+/* Calls without conditions on their arguments. A name that an architecture lacks is passed over. */
+static const struct {
+	const char *name;
+	unsigned int who;
+} plain_calls[] = {
+	/* memory, time, threads of control */
+	{ "brk", M | G | R }, { "munmap", M | G | R }, { "mremap", M | G | R }, { "madvise", M | G | R },
+	{ "clock_gettime", M | G | R }, { "gettimeofday", M | G | R }, { "time", M | G | R },
+	{ "clock_nanosleep", M | G | R }, { "nanosleep", M | G | R }, { "restart_syscall", M | G | R },
+	{ "getrandom", M | G | R }, { "getpid", M | G | R }, { "gettid", M | G | R }, { "getppid", M | G | R },
+	{ "exit", M | G | R }, { "exit_group", M | G | R }, { "futex", M | G | R }, { "rseq", M | G | R },
+	{ "rt_sigreturn", M | G | R }, { "rt_sigaction", M | G | R }, { "rt_sigprocmask", M | G | R },
+	{ "sched_yield", M | G | R }, { "membarrier", M | G | R }, { "sched_getaffinity", M | G | R },
+	/* open files and sockets */
+	{ "read", M | G | R }, { "pread64", M | G | R }, { "write", M | G | R }, { "writev", M | G | R },
+	{ "close", M | G | R }, { "close_range", M }, { "lseek", M | G | R }, { "_llseek", M | G | R },
+	{ "fstat", M | G | R }, { "newfstatat", M | G | R }, { "fstat64", M | G | R }, { "fstatat64", M | G | R },
+	{ "statx", M | G | R }, { "poll", M | G | R }, { "ppoll", M | G | R }, { "epoll_wait", M | G | R },
+	{ "epoll_pwait", M | G | R }, { "sendmsg", M | G | R }, { "sendto", M | G | R }, { "recvmsg", M | G | R },
+	{ "dup", M }, { "dup2", M }, { "dup3", M }, { "fcntl", M | G | R }, { "fcntl64", M | G | R },
+	{ "getdents64", M | G | R }, { "readlink", M }, { "readlinkat", M }, { "faccessat", M | R }, { "faccessat2", M | R },
+	{ "access", M | R }, { "sysinfo", M | G | R }, { "uname", M | G | R },
+	/* the log */
+	{ "pwrite64", M | R }, { "fdatasync", M | R }, { "fsync", M | R }, { "ftruncate", M | R }, { "ftruncate64", M | R },
+	{ "fallocate", M | R }, { "rename", M | R }, { "renameat", M | R }, { "renameat2", M | R }, { "unlink", M | R },
+	{ "unlinkat", M | R }, { "mkdir", M | R }, { "mkdirat", M | R }, { "flock", M | R }, { "fchmod", M | R },
+	{ "link", M | R }, { "linkat", M | R }, { "umask", M | R }, { "fchown", M }, { "fchownat", M }, { "chmod", M },
+	/* BPF, and setting up the other two */
+	{ "bpf", M }, { "perf_event_open", M }, { "epoll_create1", M }, { "epoll_ctl", M }, { "memfd_create", M },
+	{ "eventfd2", M }, { "signalfd4", M }, { "signalfd", M }, { "socketpair", M }, { "accept4", M }, { "getsockopt", M },
+	{ "setsockopt", M }, { "clone", M }, { "clone3", M }, { "fork", M }, { "vfork", M }, { "wait4", M }, { "waitid", M },
+	{ "kill", M }, { "tgkill", M | G | R }, { "set_robust_list", M }, { "set_tid_address", M }, { "setgroups", M },
+	{ "setgroups32", M }, { "setresuid", M }, { "setresuid32", M }, { "setresgid", M }, { "setresgid32", M },
+	{ "setuid", M }, { "setuid32", M }, { "getuid", M | G | R }, { "geteuid", M | G | R }, { "getgid", M },
+	{ "getegid", M }, { "capget", M }, { "capset", M }, { "prctl", M }, { "seccomp", M }, { "prlimit64", M | G | R },
+	{ "setrlimit", M }, { "getrlimit", M }, { "ugetrlimit", M }, { "chdir", M }, { "fchdir", M }, { "statfs", M },
+	{ "fstatfs", M }, { "getcwd", M }, { "connect", M },
+};
+
+static unsigned int role_bit(enum role role)
+{
+	return role == ROLE_MONITOR ? M : role == ROLE_ENGINE ? G : R;
+}
+
+static int allow(scmp_filter_ctx ctx, const char *name, unsigned int n, const struct scmp_arg_cmp *args)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+	int r = nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, n, args);
+
+	/* -EDOM: this architecture multiplexes or lacks the call */
+	return r == -EDOM ? 0 : r;
+}
+
+/* Calls whose arguments matter. */
+static int allow_conditional(scmp_filter_ctx ctx, enum role role)
+{
+	const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp read_only =
+		SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY);
+	const struct scmp_arg_cmp unix_socket = SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */);
+	/* isatty() of stdio, on every descriptor that it opens */
+	const struct scmp_arg_cmp tcgets = SCMP_A1(SCMP_CMP_EQ, 0x5401);
+	const struct scmp_arg_cmp get_name = SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME);
+	int r = allow(ctx, "mmap", 1, &no_exec);
+
+	if (r == 0)
+		r = allow(ctx, "mmap2", 1, &no_exec);
+	if (r == 0)
+		r = allow(ctx, "mprotect", 1, &no_exec);
+	if (r == 0)
+		r = allow(ctx, "openat", role == ROLE_ENGINE, &read_only);
+	if (r == 0)
+		r = role == ROLE_MONITOR ? allow(ctx, "socket", 1, &unix_socket) : allow(ctx, "prctl", 1, &get_name);
+	/* the monitor attaches kprobes through perf events: ioctl(PERF_EVENT_IOC_*) */
+	if (r == 0)
+		r = allow(ctx, "ioctl", role != ROLE_MONITOR, &tcgets);
+	return r;
+}
+
+int confine_syscalls(enum role role, enum confine_mode mode, struct err *e)
+{
+	scmp_filter_ctx ctx;
+	int r = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set(e, -errno, "cannot set no_new_privs: %s", strerror(errno));
+	if (mode == CONFINE_OFF)
+		return 0;
+	ctx = seccomp_init(mode == CONFINE_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
+	if (!ctx)
+		return err_set(e, -ENOMEM, "no memory for the filter of system calls");
+	for (size_t i = 0; r == 0 && i < COUNT(plain_calls); i++)
+		if (plain_calls[i].who & role_bit(role))
+			r = allow(ctx, plain_calls[i].name, 0, NULL);
+	if (r == 0)
+		r = allow_conditional(ctx, role);
+	/* a list of some 90 calls is searched as a tree: a few comparisons a call instead of 90 */
+	if (r == 0)
+		seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r == 0)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return r < 0 ? err_set(e, r, "cannot install the filter of system calls: %s (is CONFIG_SECCOMP_FILTER on?)",
+			       strerror(-r))
+		     : 0;
+}
+
+void confine_memory(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+}

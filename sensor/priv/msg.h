@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the processes of tamisd, and tamisctl, speak: typed messages over AF_UNIX SOCK_SEQPACKET. msg.c holds the one table
+ * of what may be said: type, sender, receiver, size, whether a file descriptor comes along. A message that is not in it
+ * is -EPROTO; the receiver then ends the peer. What a message makes a process do is in that process's own list of
+ * handlers (see chan_serve), so a type without a handler is -EPROTO too.
+ *
+ * Never calls upward: knows no process, no policy, no event.
+ */
+#ifndef TAMIS_PRIV_MSG_H
+#define TAMIS_PRIV_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MSG_BYTES_MAX (128u << 10) /* one message, its head included */
+#define MSG_BODY_MAX  (MSG_BYTES_MAX - (uint32_t)sizeof(struct msg_head))
+#define MSG_TEXT_MAX  512
+
+enum role { ROLE_NONE, ROLE_MONITOR, ROLE_ENGINE, ROLE_RECORD, ROLE_CTL, ROLES };
+
+enum msg_type {
+	MSG_NONE,
+	MSG_READY,	/* engine, record -> monitor: set up and confined */
+	MSG_PROGRAM,	/* monitor -> engine: a rule program in a sealed memfd */
+	MSG_PROGRAM_OK, /* engine -> monitor: it is loaded, or why not */
+	MSG_PEER,	/* monitor -> engine, record: the socket to the other one, which was started anew */
+	MSG_PEER_OK,	/* engine, record -> monitor: nothing is under way on the socket before any more */
+	MSG_NOTE,	/* monitor -> record: a record about the sensor itself */
+	MSG_ALERTS,	/* engine -> record: a batch of alerts */
+	MSG_PIECE,	/* engine -> record: a piece of an alert that is too long for one message */
+	MSG_STOP,	/* monitor -> engine, record: finish what is there, then end */
+	MSG_STATUS,	/* ctl -> monitor: requests without arguments, each answered by MSG_REPLY */
+	MSG_HOOKS,
+	MSG_STATS,
+	MSG_RELOAD,	/* ctl -> monitor: a bundle to put in force, as an open file */
+	MSG_REPLY,	/* monitor -> ctl */
+	MSG_TYPES
+};
+
+struct msg_head {
+	uint32_t size; /* bytes of the whole message; equals the packet's */
+	uint16_t type; /* enum msg_type */
+	uint16_t pad;  /* zero */
+};
+
+struct msg_ready {
+	uint64_t value; /* engine: processes found in /proc; record: the number of the last record */
+};
+
+struct msg_program {
+	uint32_t generation;
+	uint32_t pad;
+};
+
+struct msg_program_ok {
+	uint32_t generation;
+	int32_t error;		  /* 0 or a negative errno */
+	char text[MSG_TEXT_MAX]; /* what is wrong; terminated, whatever the sender did */
+};
+
+/* MSG_NOTE's body: this, then kind_len bytes of the record's kind, then canonical JSON up to the end. */
+struct msg_note {
+	uint32_t kind_len;
+};
+
+/* MSG_PIECE's body: this, then bytes of what would be a MSG_ALERTS body of @total bytes. Pieces come in order. */
+struct msg_piece {
+	uint32_t off, total;
+};
+#define MSG_PIECES_MAX ((1u << 20) + 4096) /* total of an alert in pieces */
+
+/* MSG_RELOAD's body: the bundle's name for messages, not terminated. */
+
+/* MSG_REPLY's body: this, then text: JSON when error is 0, else the reason. */
+struct msg_reply {
+	int32_t error; /* 0 or a negative errno */
+};
+
+/* A received message. */
+struct msg {
+	uint16_t type;
+	uint32_t len;	   /* bytes of body */
+	const void *body;  /* borrowed from the receive buffer; 8-byte aligned */
+	int fd;		   /* -1, or the descriptor that came along: chan_serve closes it unless the handler takes it */
+};
+
+/* One end of a socket. The fd is owned by whoever holds the struct. */
+struct chan {
+	int fd;
+	enum role self, peer;
+};
+
+const char *msg_name(uint16_t type);
+const char *role_name(enum role r);
+
+/*
+ * Is this a message that @peer may send to @self? 0, or -EPROTO. @bytes is a whole packet as received, 8-byte aligned,
+ * @fd the descriptor with it or -1. On success *ret borrows from @bytes.
+ */
+int msg_check(const void *bytes, size_t size, int fd, enum role peer, enum role self, struct msg *ret);
+
+/* A connected pair, close-on-exec and non-blocking; ret[0] is @a's end. */
+int chan_pair(enum role a, enum role b, struct chan ret[2]);
+void chan_close(struct chan *c);
+
+/*
+ * Sends one message, all or nothing: -EAGAIN when the peer has no room, -EPIPE or -ECONNRESET when it is gone, -EPROTO
+ * when the table forbids it. @fd -1 for none; it stays the caller's.
+ */
+int chan_send(const struct chan *c, uint16_t type, const void *body, size_t len, int fd);
+/* The same in two pieces, so that a caller need not glue a head to a long text. */
+int chan_send2(const struct chan *c, uint16_t type, const void *a, size_t alen, const void *b, size_t blen, int fd);
+/* Waits at most @timeout_ms for room, then sends. */
+int chan_send_wait(const struct chan *c, uint16_t type, const void *a, size_t alen, const void *b, size_t blen, int fd,
+		   int timeout_ms);
+
+/*
+ * Receives one message into @buf (MSG_BYTES_MAX bytes, 8-byte aligned). 1 with *ret filled, 0 when there is none now;
+ * -ECONNRESET when the peer closed its end, -EPROTO for what the table forbids. The caller owns ret->fd.
+ */
+int chan_recv(const struct chan *c, void *buf, struct msg *ret);
+
+/* What a process does with a message; a negative errno ends the peer. */
+typedef int (*msg_handler)(void *ctx, struct msg *m);
+
+/*
+ * Receives and handles at most @most messages. How many were handled, or chan_recv's and the handler's errors; -EPROTO
+ * for a type that has no handler.
+ */
+int chan_serve(const struct chan *c, const msg_handler handlers[MSG_TYPES], void *ctx, void *buf, int most);
+
+/* ---- MSG_ALERTS: { u32 head_len, u32 tail_len, head bytes, tail bytes, zeros up to 4 } repeated ------------------ */
+
+struct alert_text {
+	const char *head, *tail; /* the record's JSON before and after "seq"; borrowed */
+	uint32_t head_len, tail_len;
+};
+
+#define ALERT_TEXT_SIZE(head_len, tail_len) ((8u + (head_len) + (tail_len) + 3u) & ~3u)
+
+/* Writes one alert to @to, which has room for ALERT_TEXT_SIZE of it. */
+void alert_text_put(void *to, const struct alert_text *a);
+/* Takes the next alert off a body of @len bytes: 1, 0 at its end, -EPROTO for anything malformed. *off starts at 0. */
+int alert_text_next(const void *body, uint32_t len, uint32_t *off, struct alert_text *ret);
+
+#endif

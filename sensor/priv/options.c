@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/priv/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+enum kind { TEXT, FLAG, BYTES };
+
+/* One row serves the command line (--name VALUE) and the configuration file (name = value). */
+static const struct setting {
+	const char *name;
+	enum kind kind;
+	size_t at; /* offset into struct options */
+	bool in_file;
+} settings[] = {
+	{ "policy", TEXT, offsetof(struct options, policy), true },
+	{ "trust", TEXT, offsetof(struct options, trust), true },
+	{ "state", TEXT, offsetof(struct options, state), true },
+	{ "alerts", TEXT, offsetof(struct options, alerts), true },
+	{ "rung", TEXT, offsetof(struct options, rung), true },
+	{ "ring-bytes", BYTES, offsetof(struct options, ring_bytes), true },
+	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
+	{ "allow-unsigned", FLAG, offsetof(struct options, allow_unsigned), true },
+	{ "foreground", FLAG, offsetof(struct options, foreground), false },
+	{ "replay", TEXT, offsetof(struct options, replay), false },
+	{ "help", FLAG, offsetof(struct options, help), false },
+	{ "version", FLAG, offsetof(struct options, version), false },
+};
+#define OPT_CONFIG COUNT(settings)
+
+const char *options_help(void)
+{
+	return "usage: tamisd --policy BUNDLE.tpb --trust PUB.pem [OPTION...]\n"
+	       "\n"
+	       "Watches this machine by a compiled policy and writes signed alerts to STATE/log.\n"
+	       "\n"
+	       "  --policy FILE        the bundle, made by `tamisc build`\n"
+	       "  --trust PUB.pem      the key that must have signed it\n"
+	       "  --allow-unsigned     take a bundle whoever made it\n"
+	       "  --state DIR          where log, keys and control socket live (" OPTIONS_STATE ")\n"
+	       "  --alerts -|FILE      print alerts too, one JSON record a line, once they are on disk\n"
+	       "  --foreground         stay in the foreground; without it, return once the sensor is ready\n"
+	       "  --rung NAME          use only this kind of hook: fentry, kprobe or tracepoint\n"
+	       "  --ring-bytes N       size of the kernel's ring buffer, a power of two (8M)\n"
+	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
+	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
+	       "  --replay CAPTURE     evaluate a capture instead of this machine\n"
+	       "  --version, --help\n"
+	       "\n"
+	       "Says `ready` on stderr once every hook is attached. `tamisctl doctor` tells what a host lacks.\n";
+}
+
+/* "8388608", "8192K", "8M", "1G" */
+static int parse_bytes(const char *text, uint32_t *ret)
+{
+	char *end;
+	unsigned long long v;
+	unsigned int shift = 0;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*end && strchr("KMG", *end))
+		shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 30;
+	if (errno || end[shift ? 1 : 0] || v > (UINT32_MAX >> shift))
+		return -EINVAL;
+	*ret = (uint32_t)(v << shift);
+	return 0;
+}
+
+static int parse_flag(const char *text, bool *ret)
+{
+	static const char *const yes[] = { "yes", "true", "1", "on" }, *const no[] = { "no", "false", "0", "off" };
+
+	for (size_t i = 0; i < COUNT(yes); i++) {
+		if (strcmp(text, yes[i]) == 0)
+			return *ret = true, 0;
+		if (strcmp(text, no[i]) == 0)
+			return *ret = false, 0;
+	}
+	return -EINVAL;
+}
+
+static int set(struct options *o, const struct setting *s, const char *value, struct err *e)
+{
+	void *at = (char *)o + s->at;
+
+	switch (s->kind) {
+	case TEXT:
+		free(*(char **)at);
+		*(char **)at = strdup(value);
+		return *(char **)at ? 0 : err_set(e, -ENOMEM, "no memory");
+	case BYTES:
+		if (parse_bytes(value, at) < 0)
+			return err_set(e, -EINVAL, "%s wants a number of bytes such as 8M, not '%s'", s->name, value);
+		return 0;
+	case FLAG:
+		if (parse_flag(value, at) < 0)
+			return err_set(e, -EINVAL, "%s wants yes or no, not '%s'", s->name, value);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------------------ */
+
+static char *trim(char *s)
+{
+	char *end;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	end = s + strlen(s);
+	while (end > s && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	return s;
+}
+
+static const struct setting *setting_of_file(const char *name)
+{
+	for (size_t i = 0; i < COUNT(settings); i++)
+		if (settings[i].in_file && strcmp(settings[i].name, name) == 0)
+			return &settings[i];
+	return NULL;
+}
+
+/* @given: which rows the command line has set; it goes first. */
+static int file_line(struct options *o, const bool *given, char *line, struct err *e)
+{
+	char *name = trim(line), *eq = strchr(name, '=');
+	const struct setting *s;
+
+	if (!*name || *name == '#')
+		return 0;
+	if (!eq)
+		return err_set(e, -EINVAL, "expected 'name = value', not '%s'", name);
+	*eq = '\0';
+	s = setting_of_file(trim(name));
+	if (!s)
+		return err_set(e, -EINVAL, "there is no setting '%s'", trim(name));
+	return given[s - settings] ? 0 : set(o, s, trim(eq + 1), e);
+}
+
+static int read_file(struct options *o, const bool *given, const char *path, struct err *e)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	char line[4096 + 64];
+	int r;
+
+	if (!f)
+		return err_sys(e, -errno, "cannot read", path);
+	for (int n = 1; fgets(line, sizeof(line), f); n++) {
+		r = file_line(o, given, line, e);
+		if (r < 0)
+			return err_set(e, r, "%s:%d: %s", path, n, e ? e->msg : "");
+	}
+	return 0;
+}
+
+/* ---- the command line ---------------------------------------------------------------------------------------------- */
+
+/* Errors are worded here, so getopt is kept quiet. */
+static int read_args(int argc, char **argv, struct options *o, bool *given, char **ret_config, struct err *e)
+{
+	struct option longs[COUNT(settings) + 2] = { { 0 } };
+	int c, r;
+
+	for (size_t i = 0; i < COUNT(settings); i++)
+		longs[i] = (struct option){ settings[i].name, settings[i].kind != FLAG, NULL, 0x100 + (int)i };
+	longs[OPT_CONFIG] = (struct option){ "config", required_argument, NULL, 0x100 + OPT_CONFIG };
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		size_t i = (size_t)c - 0x100;
+
+		if (c == 'h')
+			o->help = true;
+		else if (c == ':')
+			return err_set(e, -EINVAL, "%s wants a value", argv[optind - 1]);
+		else if (c == '?')
+			return err_set(e, -EINVAL, "there is no option %s", argv[optind - 1]);
+		else if (i == OPT_CONFIG)
+			*ret_config = optarg;
+		else {
+			given[i] = true;
+			r = set(o, &settings[i], settings[i].kind == FLAG ? "yes" : optarg, e);
+			if (r < 0)
+				return r;
+		}
+	}
+	if (optind < argc)
+		return err_set(e, -EINVAL, "unexpected argument '%s'", argv[optind]);
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret, struct err *e)
+{
+	struct options o = { 0 };
+	bool given[COUNT(settings)] = { 0 };
+	char *config = NULL;
+	int r = read_args(argc, argv, &o, given, &config, e);
+
+	if (r == 0 && !o.help && !o.version && (config || !o.policy))
+		r = read_file(&o, given, config ? config : OPTIONS_CONFIG, e);
+	if (r == -ENOENT && !config)
+		r = err_set(e, -EINVAL, "no policy: give --policy BUNDLE.tpb, or name it in " OPTIONS_CONFIG);
+	else if (r == 0 && !o.help && !o.version && !o.policy)
+		r = err_set(e, -EINVAL, "no policy: give --policy BUNDLE.tpb, or name it in the configuration file");
+	if (r == 0 && !o.state && !(o.state = strdup(OPTIONS_STATE)))
+		r = err_set(e, -ENOMEM, "no memory");
+	if (r < 0) {
+		options_done(&o);
+		return r;
+	}
+	*ret = o;
+	return 0;
+}
+
+void options_done(struct options *o)
+{
+	for (size_t i = 0; i < COUNT(settings); i++)
+		if (settings[i].kind == TEXT)
+			free(*(char **)((char *)o + settings[i].at));
+	*o = (struct options){ 0 };
+}

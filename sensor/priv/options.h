@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What tamisd was asked for: the command line over the configuration file. Strings are owned by the struct.
+ */
+#ifndef TAMIS_PRIV_OPTIONS_H
+#define TAMIS_PRIV_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "tamis/event.h"
+
+#define OPTIONS_CONFIG "/etc/tamis/tamisd.conf"
+#define OPTIONS_STATE  "/var/lib/tamis"
+
+struct options {
+	char *policy;	 /* bundle; required */
+	char *trust;	 /* public key, or NULL */
+	char *state;	 /* directory of everything that is kept */
+	char *alerts;	 /* "-", a file, or NULL: the log only */
+	char *replay;	 /* capture, or NULL */
+	char *rung;	 /* name, or NULL: the best */
+	bool allow_unsigned;
+	bool foreground;
+	bool help, version;
+	uint32_t ring_bytes;  /* 0: the default */
+	uint32_t queue_bytes; /* 0: the default */
+};
+
+/*
+ * Reads the command line and then the configuration file (--config, or OPTIONS_CONFIG where no --policy was given) for
+ * what it leaves open. -EINVAL with the reason for anything that is not understood.
+ */
+int options_parse(int argc, char **argv, struct options *ret, struct err *e);
+void options_done(struct options *o);
+
+/* The text of --help. */
+const char *options_help(void);
+
+#endif

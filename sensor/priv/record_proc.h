@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The record process: alerts and notes come in, a signed log goes out, and then what is on disk goes to --alerts.
+ * It holds the signing key. It knows nothing of events and parses nothing but the framing of its messages.
+ */
+#ifndef TAMIS_PRIV_RECORD_PROC_H
+#define TAMIS_PRIV_RECORD_PROC_H
+
+#include "sensor/priv/confine.h"
+#include "sensor/priv/counts.h"
+#include "sensor/priv/msg.h"
+
+struct record_args {
+	struct chan monitor, engine; /* taken over */
+	struct record_page *page;    /* the process is its one writer */
+	int log_fd, keys_fd;	     /* the directories; the process's user owns them */
+	const char *log_name;	     /* what to call the first in messages */
+	int alerts_fd;		     /* -1: no --alerts */
+	const char *start_details;   /* canonical JSON for the log's `start` record */
+	enum confine_mode mode;
+};
+
+/* The whole life of the process; returns its exit status. */
+int record_main(struct record_args *a);
+
+#endif
