@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_SENSOR_RECORD_PROVE_H
+#define TAMIS_SENSOR_RECORD_PROVE_H
+
+/*
+ * The proof that one record is in the log, for somebody who has neither the log nor its other records: the record, its
+ * place, the hashes from there up to the root (RFC 9162 2.1.3), and the signed checkpoint with that root. As JSON:
+ *
+ *	{"checkpoint":"tamis/web-1/1\n8193\n...","hashes":["...",...],"index":16,"kind":"proof","record":"{...}","v":1}
+ *
+ * record is the line's very bytes as a string, index counts from 0 within the segment, hashes are base64, leaf's
+ * sibling first.
+ */
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/sig.h"
+
+#define PROVE_TEXT_MAX (4u << 20)	/* a longer proof is refused */
+
+/*
+ * Appends the proof of the record with this seq under its segment's newest checkpoint, and a newline.
+ * -ENOENT: no such record, or not signed yet. -EBADMSG: the segment does not fit its checkpoint (verify says where).
+ */
+int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e);
+
+struct prove_result {
+	uint64_t segment, index, size;
+	char time[32];			/* of the checkpoint */
+	char *record;			/* owned: the record's line */
+};
+
+/* 0: the key signed a log that holds this record. -EBADMSG with *e: it did not, or this is no proof. */
+int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_result *ret, struct err *e);
+void prove_result_done(struct prove_result *res);
+
+#endif
