@@ -55,6 +55,7 @@ INLINE bool hook_begin(struct hook *h, const u32 type)
 		stat_add(type, lost);
 		return false;
 	}
+	h->s->generation = h->sv->generation;
 	return true;
 }
 
@@ -108,8 +109,8 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 
 INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op, struct file *file)
 {
-	u32 flags = BPF_CORE_READ(op, open_flag) & ~O_LARGEFILE;
-	u16 mode = BPF_CORE_READ(op, mode);
+	u32 flags = READ(op, open_flag) & ~O_LARGEFILE;
+	u16 mode = READ(op, mode);
 	struct place none = {};
 
 	if (flags & FMODE_EXEC)
@@ -129,7 +130,7 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 
 	if (!reportable(ret) || !hook_begin(&h, EV_OPEN))
 		return 0;
-	bool ok = string_sieve(h.s, 0, h.sv, h.e, (void *)bpf_get_current_task(), dfd, BPF_CORE_READ(name, name), false,
+	bool ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(), dfd, READ(name, name), false,
 			       &h.alive);
 	if (ok) {
 		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_FENTRY, ret, none);
@@ -260,7 +261,7 @@ INLINE int half_send(const u32 type, s64 ret)
 #define HALF_FILE(TYPE, DIR, DENTRY, SET)                                                                              \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
-		struct place at = { DENTRY, real_mount(BPF_CORE_READ(DIR, mnt)) };                                     \
+		struct place at = { DENTRY, real_mount(READ(DIR, mnt)) };                                     \
 		if (!hook_begin(&h, EV_##TYPE))                                                                        \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
@@ -361,8 +362,8 @@ SEC("fentry/security_path_rename")
 int BPF_PROG(path_rename_e, struct path *old_dir, struct dentry *old_dentry, struct path *new_dir,
 	     struct dentry *new_dentry)
 {
-	struct place at = { old_dentry, real_mount(BPF_CORE_READ(old_dir, mnt)) };
-	struct place dest = { new_dentry, real_mount(BPF_CORE_READ(new_dir, mnt)) };
+	struct place at = { old_dentry, real_mount(READ(old_dir, mnt)) };
+	struct place dest = { new_dentry, real_mount(READ(new_dir, mnt)) };
 
 	HALF_TWO(RENAME, at, dest);
 }
@@ -380,7 +381,7 @@ int BPF_PROG(filename_renameat2_x, int olddfd, void *from, int newdfd, void *to,
 SEC("fentry/security_path_link")
 int BPF_PROG(path_link_e, struct dentry *old_dentry, struct path *new_dir, struct dentry *new_dentry)
 {
-	struct place at = { old_dentry, real_mount(BPF_CORE_READ(new_dir, mnt)) };
+	struct place at = { old_dentry, real_mount(READ(new_dir, mnt)) };
 	struct place dest = { new_dentry, at.m };
 
 	HALF_TWO(LINK, at, dest);
@@ -398,19 +399,28 @@ int BPF_PROG(filename_linkat_x, int olddfd, void *from, int newdfd, void *to, in
 
 /* ---- tracepoint rung -------------------------------------------------------------------------------------------------------- */
 
-/* How this call tells its event; the dispatcher (tracepoint.bpf.c) has found that it tells one. */
-INLINE const struct sysdesc *sys_desc(struct pt_regs *regs, struct sysargs *args)
+/* How this call tells its event, as a copy, and its arguments. False for a call that tells none. */
+INLINE bool sys_desc(struct pt_regs *regs, struct sysargs *args, struct sysdesc *ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	u32 zero = 0;
 	struct sysdescs *all = bpf_map_lookup_elem(&syscalls, &zero);
+	u64 nr = sys_nr(regs);
 
+	if (!all || nr >= SYSCALLS)
+		return false;
 	args->compat = sys_compat(task);
-	args->nr = sys_nr(regs);
-	if (!all || args->nr >= SYSCALLS)
-		return 0;
+	args->nr = nr;
+	sv_hide(nr);
+	nr &= SYSCALLS - 1;
+	if (args->compat)
+		*ret = all->compat[nr];
+	else
+		*ret = all->native[nr];
+	if (!ret->event)
+		return false;
 	sys_args(regs, args->compat, args);
-	return args->compat ? &all->compat[args->nr] : &all->native[args->nr];
+	return true;
 }
 
 /* Puts the arguments where an index that is not a constant can reach them. */
@@ -455,7 +465,7 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 		*ret_at = place_of_file(file);
 		return path_sieve(h->s, w, h->sv, h->e, type, *ret_at, &h->alive);
 	}
-	return string_sieve(h->s, w, h->sv, h->e, task, fd, ptr, true, &h->alive);
+	return string_sieve(h->s, w, h->sv, h->e, type, task, fd, ptr, true, &h->alive);
 }
 
 /* The frame of a sys_exit program with one path. SET may use num, s, d. */
@@ -464,13 +474,13 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 		struct hook h;                                                                                         \
 		struct sysargs args;                                                                                   \
 		struct place at;                                                                                       \
-		const struct sysdesc *d = sys_desc(regs, &args);                                                       \
-		if (!d || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                                              \
+		struct sysdesc d;                                                                                      \
+		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                      \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
 		sys_keep(s, &args);                                                                                    \
-		bool ok_ = sys_path(&h, 0, EV_##TYPE, d->form == SYSFORM_FD ? SYSFORM_FD : SYSFORM_PATH, d->dirfd,     \
-				    d->path, &at);                                                                     \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, d.form == SYSFORM_FD ? SYSFORM_FD : SYSFORM_PATH, d.dirfd,     \
+				    d.path, &at);                                                                     \
 		if (ok_) {                                                                                             \
 			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,             \
 				 result(ret), at);                                                                     \
@@ -486,7 +496,7 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_unlink, struct pt_regs *regs, long ret)
 {
-	SYS_FILE(UNLINK, num[NUM(UNLINK, FLAGS)] = sys_arg(s, d->x));
+	SYS_FILE(UNLINK, num[NUM(UNLINK, FLAGS)] = sys_arg(s, d.x));
 }
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_rmdir, struct pt_regs *regs, long ret)
@@ -496,18 +506,18 @@ int BPF_PROG(sys_rmdir, struct pt_regs *regs, long ret)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_mkdir, struct pt_regs *regs, long ret)
 {
-	SYS_FILE(MKDIR, num[NUM(MKDIR, MODE)] = sys_arg(s, d->x) & 07777);
+	SYS_FILE(MKDIR, num[NUM(MKDIR, MODE)] = sys_arg(s, d.x) & 07777);
 }
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_symlink, struct pt_regs *regs, long ret)
 {
 	SYS_FILE(SYMLINK, rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)],
-				   (void *)sys_arg(s, d->x), EV_PATH_MAX, true));
+				   (void *)sys_arg(s, d.x), EV_PATH_MAX, true));
 }
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_chmod, struct pt_regs *regs, long ret)
 {
-	SYS_FILE(CHMOD, num[NUM(CHMOD, MODE)] = sys_arg(s, d->x) & 07777);
+	SYS_FILE(CHMOD, num[NUM(CHMOD, MODE)] = sys_arg(s, d.x) & 07777);
 }
 
 /* Before 32-bit ids, -1 was 16 bits wide (chown16). */
@@ -523,8 +533,8 @@ int BPF_PROG(sys_chown, struct pt_regs *regs, long ret)
 	SYS_FILE(CHOWN, {
 		bool wide = !args.compat || args.nr >= 198;
 
-		num[NUM(CHOWN, DEST_UID)] = sys_id(s, d->x, wide);
-		num[NUM(CHOWN, DEST_GID)] = sys_id(s, d->y, wide);
+		num[NUM(CHOWN, DEST_UID)] = sys_id(s, d.x, wide);
+		num[NUM(CHOWN, DEST_GID)] = sys_id(s, d.y, wide);
 	});
 }
 SEC("tp_btf/sys_exit")
@@ -532,8 +542,8 @@ int BPF_PROG(sys_truncate, struct pt_regs *regs, long ret)
 {
 	/* On 32 bits the length is two arguments for the calls that end in 64. */
 	SYS_FILE(TRUNCATE, num[NUM(TRUNCATE, SIZE)] =
-				   d->y == NO_ARG ? (args.compat ? (u64)(s64)(s32)sys_arg(s, d->x) : sys_arg(s, d->x))
-						  : (u32)sys_arg(s, d->x) | sys_arg(s, d->y) << 32);
+				   d.y == NO_ARG ? (args.compat ? (u64)(s64)(s32)sys_arg(s, d.x) : sys_arg(s, d.x))
+						  : (u32)sys_arg(s, d.x) | sys_arg(s, d.y) << 32);
 }
 
 /* struct open_how */
@@ -548,11 +558,11 @@ int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
 	struct sysargs args;
 	struct place at = {};
 	struct file *file;
-	const struct sysdesc *d = sys_desc(regs, &args);
+	struct sysdesc d;
 	struct how how = {};
 	bool ok;
 
-	if (!d || !reportable(ret) || !hook_begin(&h, EV_OPEN))
+	if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_OPEN))
 		return 0;
 	sys_keep(h.s, &args);
 	file = ret >= 0 ? file_of_fd((void *)bpf_get_current_task(), ret) : 0;
@@ -560,19 +570,19 @@ int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
 		at = place_of_file(file);
 		ok = path_sieve(h.s, 0, h.sv, h.e, EV_OPEN, at, &h.alive);
 	} else {
-		ok = string_sieve(h.s, 0, h.sv, h.e, (void *)bpf_get_current_task(),
-				  d->dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h.s, d->dirfd),
-				  (void *)sys_arg(h.s, d->path), true, &h.alive);
+		ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(),
+				  d.dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h.s, d.dirfd),
+				  (void *)sys_arg(h.s, d.path), true, &h.alive);
 	}
 	if (ok) {
 		u64 *num = rec_num(&h.s->rec);
 
-		if (d->form == SYSFORM_OPENAT2) {
-			if (bpf_probe_read_user(&how, sizeof(how), (void *)sys_arg(h.s, d->x)))
+		if (d.form == SYSFORM_OPENAT2) {
+			if (bpf_probe_read_user(&how, sizeof(how), (void *)sys_arg(h.s, d.x)))
 				h.s->flags |= EV_F_UNREADABLE;
 		} else {
-			how.flags = d->x == NO_ARG ? (args.nr == 85 || args.compat ? 01101 : 0) : sys_arg(h.s, d->x);
-			how.mode = sys_arg(h.s, d->y);
+			how.flags = d.x == NO_ARG ? (args.nr == 85 || args.compat ? 01101 : 0) : sys_arg(h.s, d.x);
+			how.mode = sys_arg(h.s, d.y);
 		}
 		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_TRACEPOINT, result(ret), at);
 		num[NUM(OPEN, FLAGS)] = (u32)how.flags & ~O_LARGEFILE;
@@ -588,12 +598,12 @@ int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
 		struct hook h;                                                                                         \
 		struct sysargs args;                                                                                   \
 		struct place at, dest;                                                                                 \
-		const struct sysdesc *d = sys_desc(regs, &args);                                                       \
-		if (!d || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                                              \
+		struct sysdesc d;                                                                                      \
+		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                      \
 			return 0;                                                                                      \
 		sys_keep(h.s, &args);                                                                                  \
-		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d->dirfd, d->path, &at) &&                         \
-			   sys_path(&h, 1, EV_##TYPE, SYSFORM_PATH, d->dirfd2, d->path2, &dest);                       \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d.dirfd, d.path, &at) &&                         \
+			   sys_path(&h, 1, EV_##TYPE, SYSFORM_PATH, d.dirfd2, d.path2, &dest);                       \
 		if (ok_) {                                                                                             \
 			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,           \
 				 result(ret), at);                                                                     \

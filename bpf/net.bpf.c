@@ -49,9 +49,9 @@ INLINE bool addr_read(struct addr *a, const void *sa, bool user)
 
 INLINE u64 file_protocol(struct file *file)
 {
-	struct socket *sock = BPF_CORE_READ(file, private_data);
+	struct socket *sock = READ(file, private_data);
 
-	return BPF_CORE_READ(sock, sk, sk_protocol);
+	return READ(sock, sk, sk_protocol);
 }
 
 /* Makes the record and decides on all but, for bind's first half, the result. */
@@ -107,7 +107,7 @@ int BPF_PROG(socket_bind_e, struct socket *sock, void *address, int addrlen)
 		return 0;
 	if (!addr_read(&a, address, false))
 		h.s->flags |= EV_F_UNREADABLE;
-	a.protocol = BPF_CORE_READ(sock, sk, sk_protocol);
+	a.protocol = READ(sock, sk, sk_protocol);
 	half_keep(&h, EV_BIND, net_rec(&h, EV_BIND, EVN_BIND_COUNT, EVS_BIND_COUNT, EV_RUNG_FENTRY, 0, &a));
 	return 0;
 }
@@ -136,16 +136,16 @@ INLINE int sys_net(struct pt_regs *regs, s64 ret, const u32 type)
 	struct addr a = {};
 	struct hook h;
 	struct sysargs args;
-	const struct sysdesc *d = sys_desc(regs, &args);
+	struct sysdesc d;
 	u32 packed[2] = {};
 	struct file *file;
 	u64 sa;
 	bool ok;
 
-	if (!d || !hook_begin(&h, type))
+	if (!sys_desc(regs, &args, &d) || !hook_begin(&h, type))
 		return 0;
 	sys_keep(h.s, &args);
-	if (d->form == SYSFORM_SOCKETCALL) {
+	if (d.form == SYSFORM_SOCKETCALL) {
 		/* socketcall(2): the arguments lie in an array of 32-bit words. */
 		if (bpf_probe_read_user(packed, sizeof(packed), (void *)args.a[1]))
 			h.s->flags |= EV_F_UNREADABLE;
@@ -157,7 +157,7 @@ INLINE int sys_net(struct pt_regs *regs, s64 ret, const u32 type)
 	}
 	if (!addr_read(&a, (void *)sa, true))
 		h.s->flags |= EV_F_UNREADABLE;
-	if (file && (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) == 0140000)
+	if (file && (READ(file, f_inode, i_mode) & 0170000) == 0140000)
 		a.protocol = file_protocol(file);
 	ok = net_rec(&h, type, EVN_CONNECT_COUNT, EVS_CONNECT_COUNT, EV_RUNG_TRACEPOINT, result(ret), &a) &&
 	     rec_sieve(h.s, h.sv, h.e, &h.alive);

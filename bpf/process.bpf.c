@@ -15,9 +15,12 @@ INLINE bool process_begin(struct hook *h, const u32 type)
 	sv_alive_start(h->e, &h->alive);
 	stat_add(type, seen);
 	h->s = slot_claim();
-	if (!h->s)
+	if (!h->s) {
 		stat_add(type, lost);
-	return h->s;
+		return false;
+	}
+	h->s->generation = h->sv->generation;
+	return true;
 }
 
 /*
@@ -26,21 +29,24 @@ INLINE bool process_begin(struct hook *h, const u32 type)
  */
 INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 {
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	u64 start = BPF_CORE_READ(mm, arg_start), argv = BPF_CORE_READ(mm, arg_end) - start;
-	u64 envp = want_envs ? BPF_CORE_READ(mm, env_end) - BPF_CORE_READ(mm, env_start) : 0, total = argv + envp;
+	struct mm_struct *mm = READ(task, mm);
+	u64 start = READ(mm, arg_start), argv = READ(mm, arg_end) - start;
+	struct ev_args *chunk;
+	u64 envp = want_envs ? READ(mm, env_end) - READ(mm, env_start) : 0, total = argv + envp;
 
 	if (total > EV_ARGS_MAX) {
 		total = EV_ARGS_MAX;
 		s->flags |= EV_F_ARGS_TRUNCATED;
 	}
-	__builtin_memset(&s->chunk, 0, sizeof(s->chunk));
-	s->chunk.head.type = EV_ARGS;
-	s->chunk.head.boot_ns = boot_ns;
-	s->chunk.head.pid = bpf_get_current_pid_tgid() >> 32;
-	s->chunk.head.tid = (u32)bpf_get_current_pid_tgid();
-	s->chunk.argv_total = argv;
-	s->chunk.envp_total = envp;
+	/* The paths are in the record by now: their room is free. */
+	chunk = (void *)s->work[0];
+	__builtin_memset(chunk, 0, sizeof(*chunk));
+	chunk->head.type = EV_ARGS;
+	chunk->head.boot_ns = boot_ns;
+	chunk->head.pid = bpf_get_current_pid_tgid() >> 32;
+	chunk->head.tid = (u32)bpf_get_current_pid_tgid();
+	chunk->argv_total = argv;
+	chunk->envp_total = envp;
 	for (u32 i = 0; i < EV_ARGS_MAX / CHUNK; i++) {
 		u64 off = i * CHUNK, len = total - off;
 
@@ -49,13 +55,13 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 		sv_hide(len);
 		if (len > CHUNK)
 			len = CHUNK;
-		if (bpf_probe_read_user(s->chunk_data, len, (void *)(start + off))) {
+		if (bpf_probe_read_user(s->work[0] + sizeof(*chunk), len, (void *)(start + off))) {
 			s->flags |= EV_F_ARGS_TRUNCATED;
 			break;
 		}
-		s->chunk.off = off;
-		s->chunk.len = len;
-		if (!raw_send((u8 *)&s->chunk, sizeof(s->chunk) + len, sizeof(s->chunk) + CHUNK, 0)) {
+		chunk->off = off;
+		chunk->len = len;
+		if (!raw_send(s->work[0], sizeof(*chunk) + len, sizeof(*chunk) + CHUNK, 0)) {
 			s->flags |= EV_F_ARGS_TRUNCATED;
 			break;
 		}
@@ -77,11 +83,11 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 
 	if (!process_begin(&h, EV_EXEC))
 		return 0;
-	at = place_of_file(BPF_CORE_READ(bprm, file));
+	at = place_of_file(READ(bprm, file));
 	r = &h.s->rec;
 	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out then. */
 	alive = !sv_mask_zero(&h.alive) && path_sieve(h.s, 0, h.sv, h.e, EV_EXEC, at, &h.alive);
-	if (!alive && path_walk(h.s, 0, at))
+	if (!alive && path_walk(h.s->index, 0, (u64)at.d, (u64)at.m))
 		h.s->flags |= EV_F_TRUNCATED;
 
 	rec_begin(r, EV_EXEC, EXEC_NNUM, EXEC_NSTR, EV_RUNG_TRACEPOINT);
@@ -90,7 +96,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	str = rec_str(r, EXEC_NNUM) + EVS_EXEC_COUNT;
 	proc_nums(num, task);
 	file_nums(&num[EVN_PROC_FILE_INODE], at);
-	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], BPF_CORE_READ(bprm, filename), EV_PATH_MAX, false);
+	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], READ(bprm, filename), EV_PATH_MAX, false);
 	file_strs(h.s, 0, &str[EVS_PROC_FILE_PATH], at.d);
 	proc_strs(h.s, str, task);
 	args_send(h.s, task, rec_head(r)->boot_ns);
@@ -110,7 +116,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct hook h;
 	bool alive;
 
-	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid) || !process_begin(&h, EV_FORK))
+	if (READ(child, pid) != READ(child, tgid) || !process_begin(&h, EV_FORK))
 		return 0;
 	rec_begin(&h.s->rec, EV_FORK, FORK_NNUM, FORK_NSTR, EV_RUNG_TRACEPOINT);
 	rec_task(&h.s->rec, parent);
@@ -134,9 +140,9 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	bool alive;
 
 	/* The last thread ends the process. */
-	if (BPF_CORE_READ(task, signal, live.counter) || !process_begin(&h, EV_EXIT))
+	if (READ(task, signal, live.counter) || !process_begin(&h, EV_EXIT))
 		return 0;
-	code = BPF_CORE_READ(task, exit_code);
+	code = READ(task, exit_code);
 	rec_begin(&h.s->rec, EV_EXIT, EVN_EXIT_COUNT, EVS_EXIT_COUNT, EV_RUNG_TRACEPOINT);
 	rec_task(&h.s->rec, task);
 	num = rec_num(&h.s->rec);

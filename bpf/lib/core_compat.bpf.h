@@ -12,6 +12,13 @@
 #define INLINE static inline __attribute__((always_inline, unused))
 #define NSEC   1000000000ull
 
+/* BPF_CORE_READ would also relocate the accesses within @p itself (at.d, where struct place is ours). */
+#define READ(p, ...)                                                                                                   \
+	({                                                                                                             \
+		__auto_type p_ = (p);                                                                                  \
+		BPF_CORE_READ(p_, __VA_ARGS__);                                                                        \
+	})
+
 INLINE u64 inode_mtime(struct inode *inode)
 {
 	struct inode___ctime_split *split = (void *)inode;
@@ -19,10 +26,10 @@ INLINE u64 inode_mtime(struct inode *inode)
 	struct inode___ctime_old *old = (void *)inode;
 
 	if (bpf_core_field_exists(split->i_mtime_sec))
-		return BPF_CORE_READ(split, i_mtime_sec) * NSEC + BPF_CORE_READ(split, i_mtime_nsec);
+		return READ(split, i_mtime_sec) * NSEC + READ(split, i_mtime_nsec);
 	if (bpf_core_field_exists(v67->__i_mtime))
-		return BPF_CORE_READ(v67, __i_mtime.tv_sec) * NSEC + BPF_CORE_READ(v67, __i_mtime.tv_nsec);
-	return BPF_CORE_READ(old, i_mtime.tv_sec) * NSEC + BPF_CORE_READ(old, i_mtime.tv_nsec);
+		return READ(v67, __i_mtime.tv_sec) * NSEC + READ(v67, __i_mtime.tv_nsec);
+	return READ(old, i_mtime.tv_sec) * NSEC + READ(old, i_mtime.tv_nsec);
 }
 
 INLINE u64 inode_ctime(struct inode *inode)
@@ -32,10 +39,10 @@ INLINE u64 inode_ctime(struct inode *inode)
 	struct inode___ctime_old *old = (void *)inode;
 
 	if (bpf_core_field_exists(split->i_ctime_sec))
-		return BPF_CORE_READ(split, i_ctime_sec) * NSEC + BPF_CORE_READ(split, i_ctime_nsec);
+		return READ(split, i_ctime_sec) * NSEC + READ(split, i_ctime_nsec);
 	if (bpf_core_field_exists(v66->__i_ctime))
-		return BPF_CORE_READ(v66, __i_ctime.tv_sec) * NSEC + BPF_CORE_READ(v66, __i_ctime.tv_nsec);
-	return BPF_CORE_READ(old, i_ctime.tv_sec) * NSEC + BPF_CORE_READ(old, i_ctime.tv_nsec);
+		return READ(v66, __i_ctime.tv_sec) * NSEC + READ(v66, __i_ctime.tv_nsec);
+	return READ(old, i_ctime.tv_sec) * NSEC + READ(old, i_ctime.tv_nsec);
 }
 
 INLINE struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
@@ -43,8 +50,8 @@ INLINE struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	struct kernfs_node___rcu *rcu = (void *)kn;
 
 	if (bpf_core_field_exists(rcu->__parent))
-		return BPF_CORE_READ(rcu, __parent);
-	return BPF_CORE_READ(kn, parent);
+		return READ(rcu, __parent);
+	return READ(kn, parent);
 }
 
 /* A system call's arguments and number out of pt_regs, for the 64-bit and (x86) the 32-bit entry. */
@@ -59,34 +66,34 @@ struct sysargs {
 #if defined(__TARGET_ARCH_x86)
 INLINE u32 sys_nr(struct pt_regs *regs)
 {
-	return (u32)BPF_CORE_READ(regs, orig_ax);
+	return (u32)READ(regs, orig_ax);
 }
 INLINE bool sys_compat(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+	return READ(task, thread_info.status) & TS_COMPAT;
 }
 INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 {
 	if (compat) {
-		s->a[0] = (u32)BPF_CORE_READ(regs, bx);
-		s->a[1] = (u32)BPF_CORE_READ(regs, cx);
-		s->a[2] = (u32)BPF_CORE_READ(regs, dx);
-		s->a[3] = (u32)BPF_CORE_READ(regs, si);
-		s->a[4] = (u32)BPF_CORE_READ(regs, di);
-		s->a[5] = (u32)BPF_CORE_READ(regs, bp);
+		s->a[0] = (u32)READ(regs, bx);
+		s->a[1] = (u32)READ(regs, cx);
+		s->a[2] = (u32)READ(regs, dx);
+		s->a[3] = (u32)READ(regs, si);
+		s->a[4] = (u32)READ(regs, di);
+		s->a[5] = (u32)READ(regs, bp);
 	} else {
-		s->a[0] = BPF_CORE_READ(regs, di);
-		s->a[1] = BPF_CORE_READ(regs, si);
-		s->a[2] = BPF_CORE_READ(regs, dx);
-		s->a[3] = BPF_CORE_READ(regs, r10);
-		s->a[4] = BPF_CORE_READ(regs, r8);
-		s->a[5] = BPF_CORE_READ(regs, r9);
+		s->a[0] = READ(regs, di);
+		s->a[1] = READ(regs, si);
+		s->a[2] = READ(regs, dx);
+		s->a[3] = READ(regs, r10);
+		s->a[4] = READ(regs, r8);
+		s->a[5] = READ(regs, r9);
 	}
 }
 #elif defined(__TARGET_ARCH_arm64)
 INLINE u32 sys_nr(struct pt_regs *regs)
 {
-	return (u32)BPF_CORE_READ(regs, syscallno);
+	return (u32)READ(regs, syscallno);
 }
 INLINE bool sys_compat(struct task_struct *task)
 {
@@ -94,12 +101,12 @@ INLINE bool sys_compat(struct task_struct *task)
 }
 INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 {
-	s->a[0] = BPF_CORE_READ(regs, orig_x0); /* regs[0] holds the return value at exit */
-	s->a[1] = BPF_CORE_READ(regs, regs[1]);
-	s->a[2] = BPF_CORE_READ(regs, regs[2]);
-	s->a[3] = BPF_CORE_READ(regs, regs[3]);
-	s->a[4] = BPF_CORE_READ(regs, regs[4]);
-	s->a[5] = BPF_CORE_READ(regs, regs[5]);
+	s->a[0] = READ(regs, orig_x0); /* regs[0] holds the return value at exit */
+	s->a[1] = READ(regs, regs[1]);
+	s->a[2] = READ(regs, regs[2]);
+	s->a[3] = READ(regs, regs[3]);
+	s->a[4] = READ(regs, regs[4]);
+	s->a[5] = READ(regs, regs[5]);
 }
 #endif
 

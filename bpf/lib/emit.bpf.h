@@ -36,7 +36,7 @@ INLINE struct slot *slot_try(u32 i, u64 me)
 		return 0;
 	*(volatile u64 *)&s->dirty = 0;
 	s->flags = 0;
-	s->compat = 0;
+	s->index = i;
 	return s;
 }
 
@@ -100,16 +100,16 @@ INLINE void rec_task(struct rec *r, struct task_struct *task)
 {
 	struct ev_head *h = rec_head(r);
 	u64 ids = bpf_get_current_pid_tgid(), ugid = bpf_get_current_uid_gid();
-	const struct cred *cred = BPF_CORE_READ(task, cred);
+	const struct cred *cred = READ(task, cred);
 
 	h->boot_ns = bpf_ktime_get_boot_ns();
 	h->pid = ids >> 32;
 	h->tid = (u32)ids;
 	h->uid = (u32)ugid;
 	h->gid = ugid >> 32;
-	h->euid = BPF_CORE_READ(cred, euid.val);
-	h->egid = BPF_CORE_READ(cred, egid.val);
-	h->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	h->euid = READ(cred, euid.val);
+	h->egid = READ(cred, egid.val);
+	h->start_ns = READ(task, group_leader, start_boottime);
 }
 
 /* Appends @len bytes at @src (kernel memory) as string @str. */

@@ -127,6 +127,10 @@ struct fs_struct {
 	struct path root, pwd;
 };
 
+/* u64 val from 6.3 on (f122a08b197d), u32 cap[2] before: the same eight bytes on little-endian machines. Read whole. */
+typedef struct {
+	u64 bytes;
+} kernel_cap_t;
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
@@ -134,8 +138,7 @@ struct cred {
 	kgid_t egid;
 	kuid_t fsuid;
 	kgid_t fsgid;
-	u64 cap_permitted; /* u32[2] before 6.3 (f122a08b197d): the same eight bytes on little-endian machines */
-	u64 cap_effective;
+	kernel_cap_t cap_permitted, cap_effective;
 };
 struct tty_struct {
 	char name[64];

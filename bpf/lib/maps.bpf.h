@@ -25,6 +25,11 @@ struct pending {
 	u8 raw[PENDING_MAX];
 };
 
+/* What a directory is known by, see dir_fingerprint(). */
+struct dir_key {
+	u64 a, b;
+};
+
 /*
  * What a program works on; too big for the stack. One a CPU is not enough: on preemptible kernels a trampoline's program can
  * be preempted and another one run on the same CPU. See slot_claim().
@@ -32,18 +37,18 @@ struct pending {
 struct slot {
 	u64 owner; /* thread id + 1; 0: free */
 	u64 dirty; /* somebody else may have written here while it was owned */
-	u64 args[8];
-	u64 path_off[2]; /* the path of work[i] is work[i][path_off..path_off+path_len) */
+	u64 args[8];	 /* of the system call, on the tracepoint rung */
+	u64 path_off[2]; /* the path in work[i] is work[i][path_off..path_off+path_len) */
 	u64 path_len[2];
-	u64 dir_len[2]; /* bytes of the path up to and with its last '/' */
+	struct dir_key key; /* fingerprint of the directory at hand */
+	u64 run_off, run_len, run_state, run_slash, run_dots; /* arguments and results of the loops in path.bpf.h */
+	u32 index;	/* of this slot */
+	u32 generation; /* of the sieve that the program began with */
 	u32 flags;	/* enum ev_flags */
-	u32 compat;
 	u8 work[2][SV_BUF_SIZE + 512];
 	u8 name[256];
 	struct rec rec;
-	struct ev_args chunk;
-	u8 chunk_data[CHUNK];
-};
+}; /* at most 32 KiB, the limit of a per-CPU value */
 
 #define SLOTS 3
 
@@ -82,9 +87,6 @@ struct {
 } sieve_now SEC(".maps") = { .values = { &sieve_first } };
 
 /* The automaton's state at a directory, see path.bpf.h. */
-struct dir_key {
-	u64 a, b;
-};
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -133,6 +135,7 @@ struct {
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
 const volatile __u32 want_envs = 0;
+const volatile __u32 have_bpf_loop = 0; /* 5.17 (e6f2dd0f8067) */
 const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
 
 #endif

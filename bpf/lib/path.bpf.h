@@ -5,7 +5,12 @@
  *
  * A path is built backwards, from its last component, so that it ends at work[w][EV_PATH_MAX]. A string that user space gave
  * is appended behind it. The offset is kept in the slot (map memory) and read again at every step: held in a register, the
- * verifier would follow every value that it can have (see docs/decisions/0002-path-walk.md).
+ * verifier would follow every value that it can have.
+ *
+ * What loops is a global function (path_walk, dir_fingerprint, path_dfa, path_normal): the verifier then looks at it once
+ * a program and not once for each way that leads to it. 5.10 takes only numbers as arguments there, so they get the slot by its index and kernel
+ * pointers as numbers, and find the sieve anew: should a policy have been swapped in between, they see another generation and
+ * decide nothing.
  */
 #ifndef TAMIS_BPF_PATH_H
 #define TAMIS_BPF_PATH_H
@@ -27,14 +32,14 @@ INLINE struct mount *real_mount(struct vfsmount *mnt)
 
 INLINE struct place place_of(struct path *p)
 {
-	struct place at = { BPF_CORE_READ(p, dentry), real_mount(BPF_CORE_READ(p, mnt)) };
+	struct place at = { READ(p, dentry), real_mount(READ(p, mnt)) };
 
 	return at;
 }
 
 INLINE struct place place_of_file(struct file *f)
 {
-	struct place at = { BPF_CORE_READ(f, f_path.dentry), real_mount(BPF_CORE_READ(f, f_path.mnt)) };
+	struct place at = { READ(f, f_path.dentry), real_mount(READ(f, f_path.mnt)) };
 
 	return at;
 }
@@ -42,20 +47,25 @@ INLINE struct place place_of_file(struct file *f)
 /* Steps from the root of a mount to where it is mounted. False at the root of all, and on what hangs nowhere. */
 INLINE bool place_cross(struct place *at)
 {
-	struct mount *up = BPF_CORE_READ(at->m, mnt_parent);
+	struct mount *up = READ(at->m, mnt_parent);
 
-	if (at->d != BPF_CORE_READ(at->m, mnt.mnt_root) || up == at->m)
+	if (at->d != READ(at->m, mnt.mnt_root) || up == at->m)
 		return false;
-	at->d = BPF_CORE_READ(at->m, mnt_mountpoint);
+	at->d = READ(at->m, mnt_mountpoint);
 	at->m = up;
 	return true;
 }
 
-/* Puts the name of @d before what work[w] holds. Returns 0, or -1 if it does not fit or changed under the reading. */
-INLINE int path_prepend(struct slot *s, const u32 w, struct dentry *d, bool slash)
+INLINE struct slot *slot_at(u32 index)
 {
-	u64 before = BPF_CORE_READ(d, d_name.hash_len), off = s->path_off[w], len = before >> 32, pos;
-	const void *name = BPF_CORE_READ(d, d_name.name);
+	return bpf_map_lookup_elem(&slots, &index);
+}
+
+/* Puts the name of @d before what work[w] holds. Returns 0, or -1 if it does not fit or changed under the reading. */
+INLINE int path_prepend(struct slot *s, u32 w, struct dentry *d, bool slash)
+{
+	u64 before = READ(d, d_name.hash_len), off = s->path_off[w & 1], len = before >> 32, pos;
+	const void *name = READ(d, d_name.name);
 
 	sv_hide(len);
 	if (len > 255 || off < len + 1)
@@ -66,52 +76,55 @@ INLINE int path_prepend(struct slot *s, const u32 w, struct dentry *d, bool slas
 	pos &= EV_PATH_MAX - 1;
 	sv_hide(len);
 	len &= 255;
-	if (bpf_probe_read_kernel(&s->work[w][pos], len, name) || BPF_CORE_READ(d, d_name.hash_len) != before)
+	if (bpf_probe_read_kernel(&s->work[w & 1][pos], len, name) || READ(d, d_name.hash_len) != before)
 		return -1;
 	if (slash) {
 		off--;
 		pos = off;
 		sv_hide(pos);
 		pos &= EV_PATH_MAX - 1;
-		s->work[w][pos] = '/';
+		s->work[w & 1][pos] = '/';
 	}
-	s->path_off[w] = off;
+	s->path_off[w & 1] = off;
 	return 0;
 }
 
 /*
- * Writes the path of @at before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long, or was renamed while it was
- * read: then it is not to be relied on.
+ * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long, or was
+ * renamed while it was read: then it is not to be relied on.
  */
-INLINE int path_walk(struct slot *s, const u32 w, struct place at)
+__noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 {
+	struct place at = { (struct dentry *)d_, (struct mount *)m_ };
+	struct slot *s = slot_at(slot);
 	bool done = false;
 
-	s->path_off[w] = EV_PATH_MAX;
+	if (!s)
+		return -1;
+	s->path_off[w & 1] = EV_PATH_MAX;
+	s->path_len[w & 1] = 0;
 	for (int i = 0; i < PATH_DEPTH; i++) {
-		struct dentry *parent = BPF_CORE_READ(at.d, d_parent);
+		struct dentry *parent = READ(at.d, d_parent);
 
-		if (at.d == parent || at.d == BPF_CORE_READ(at.m, mnt.mnt_root)) {
+		if (at.d == parent || at.d == READ(at.m, mnt.mnt_root)) {
 			if (place_cross(&at))
 				continue;
 			/* A root of its own that is not a mount's: memfd, pipe. Its name is all there is. */
-			if (at.d != BPF_CORE_READ(at.m, mnt.mnt_root) && path_prepend(s, w, at.d, false))
+			if (at.d != READ(at.m, mnt.mnt_root) && path_prepend(s, w, at.d, false))
 				return -1;
 			done = true;
 			break;
 		}
 		if (path_prepend(s, w, at.d, true))
-			return -1;
+			break;
 		at.d = parent;
 	}
-	if (!done)
-		return -1;
-	if (s->path_off[w] == EV_PATH_MAX) {
-		s->path_off[w] = EV_PATH_MAX - 1;
-		s->work[w][EV_PATH_MAX - 1] = '/';
+	if (done && s->path_off[w & 1] == EV_PATH_MAX) {
+		s->path_off[w & 1] = EV_PATH_MAX - 1;
+		s->work[w & 1][EV_PATH_MAX - 1] = '/';
 	}
-	s->path_len[w] = EV_PATH_MAX - s->path_off[w];
-	return 0;
+	s->path_len[w & 1] = EV_PATH_MAX - s->path_off[w & 1];
+	return done ? 0 : -1;
 }
 
 /*
@@ -147,105 +160,172 @@ INLINE u32 dentry_seq(struct dentry *d)
 	return seq;
 }
 
-INLINE bool dir_fingerprint(struct place at, u64 salt, struct dir_key *k)
+/* The fingerprint of directory @d_ on mount @m_, into the slot's key. 0, or -1 where the chain is too deep. */
+__noinline int dir_fingerprint(u32 slot, u64 d_, u64 m_, u64 salt)
 {
-	struct inode *inode = BPF_CORE_READ(at.d, d_inode);
+	struct place at = { (struct dentry *)d_, (struct mount *)m_ };
+	struct inode *inode = READ(at.d, d_inode);
+	struct slot *s = slot_at(slot);
+	struct dir_key k = { seed[0] ^ salt, seed[1] + salt };
 
-	k->a = seed[0] ^ salt;
-	k->b = seed[1] + salt;
-	mix(k, BPF_CORE_READ(inode, i_ino));
-	mix(k, BPF_CORE_READ((struct inode___gen *)inode, i_generation));
+	if (!s)
+		return -1;
+	mix(&k, READ(inode, i_ino));
+	mix(&k, READ((struct inode___gen *)inode, i_generation));
 	for (int i = 0; i < PATH_DEPTH; i++) {
-		struct dentry *parent = BPF_CORE_READ(at.d, d_parent);
+		struct dentry *parent = READ(at.d, d_parent);
 
-		if (at.d == parent || at.d == BPF_CORE_READ(at.m, mnt.mnt_root)) {
-			mix(k, (u64)at.m);
-			if (!place_cross(&at))
-				return true;
+		if (at.d == parent || at.d == READ(at.m, mnt.mnt_root)) {
+			mix(&k, (u64)at.m);
+			if (!place_cross(&at)) {
+				s->key = k;
+				return 0;
+			}
 			continue;
 		}
-		mix(k, (u64)at.d);
-		mix(k, BPF_CORE_READ(at.d, d_name.hash_len));
-		mix(k, dentry_seq(at.d));
+		mix(&k, (u64)at.d);
+		mix(&k, READ(at.d, d_name.hash_len));
+		mix(&k, dentry_seq(at.d));
 		at.d = parent;
 	}
-	return false;
+	return -1;
 }
 
-/* The last component of @at to the front of work[w], the directory above it as *ret_dir. False for roots. */
-INLINE bool path_split(struct slot *s, const u32 w, struct place at, struct place *ret_dir, u64 *ret_len)
-{
-	struct dentry *parent;
-	u64 hash_len, len;
+/* ---- automata over what work[] holds ---------------------------------------------------------------------------------- */
 
-	for (int i = 0; i < 8 && place_cross(&at); i++)
-		;
-	parent = BPF_CORE_READ(at.d, d_parent);
-	hash_len = BPF_CORE_READ(at.d, d_name.hash_len);
-	len = hash_len >> 32;
-	sv_hide(len);
-	if (parent == at.d || len > 255 || at.d == BPF_CORE_READ(at.m, mnt.mnt_root))
-		return false;
-	if (bpf_probe_read_kernel(s->work[w], len & 255, BPF_CORE_READ(at.d, d_name.name)) ||
-	    BPF_CORE_READ(at.d, d_name.hash_len) != hash_len)
-		return false;
-	ret_dir->d = parent;
-	ret_dir->m = at.m;
-	*ret_len = len;
-	return true;
+struct loop_ctx {
+	const struct sieve *sv;
+	const struct sv_automaton *a;
+	struct slot *s;
+	u32 w;
+};
+
+#define WORK_MASK (SV_BUF_SIZE - 1)
+
+/*
+ * Eight bytes of an automaton's run. What it changes lies in the slot: 6.1 takes stack values that a callback changed for
+ * constants, and removes the code that depends on them.
+ */
+static long dfa_turn(u32 turn, struct loop_ctx *c)
+{
+	struct slot *s = c->s;
+	u64 state = s->run_state, off = s->run_off + 8 * (u64)turn, left = s->run_len - 8 * (u64)turn;
+
+	for (u64 j = 0; j < 8 && j < left; j++) {
+		u64 at = off + j;
+
+		sv_hide(at);
+		state = sv_dfa_step(c->sv, c->a, state, s->work[c->w & 1][at & WORK_MASK]);
+	}
+	s->run_state = state;
+	return state >= c->a->live;
 }
 
 /*
- * The cheap look: the directory's cached state and the last name. False when that rules out every clause in @alive. Where it
- * cannot tell, true. *ret_known says whether the directory was in the cache; *ret_cacheable, that *ret_key is good to
- * store its state under.
+ * Runs automaton @aut of event @event from @state over work[w][off..off+len); the state reached, or -1 if the policy was
+ * swapped meanwhile. @ids: slot | w << 4 | aut << 8 | event << 16.
  */
-INLINE bool path_peek(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_automaton *a, u64 salt, struct place at,
-		      const struct sv_mask *alive, struct dir_key *ret_key, bool *ret_cacheable, bool *ret_known)
+__noinline int path_dfa(u32 ids, u32 state, u64 off, u64 len)
 {
-	struct place dir;
-	u64 len = 0;
-	u32 *state;
+	struct slot *s = slot_at(ids & 15);
+	const struct sieve *sv = sieve_get();
+	u64 event = ids >> 16, aut = ids >> 8 & 15, w = ids >> 4 & 1;
+	struct loop_ctx c;
 
-	if (!path_split(s, w, at, &dir, &len) || !dir_fingerprint(dir, salt, ret_key))
+	sv_hide(event);
+	sv_hide(aut);
+	if (!s || !sv || event >= EV_TYPES || aut >= SV_AUTOMATA || sv->generation != s->generation)
+		return -1;
+	if (len > EV_PATH_MAX)
+		len = EV_PATH_MAX;
+	c.sv = sv;
+	c.a = &sv->event[event].automata[aut];
+	c.s = s;
+	c.w = w;
+	if (!have_bpf_loop)
+		return sv_dfa_run_at(sv, c.a, state, s->work[w], off, len);
+	s->run_off = off;
+	s->run_len = len;
+	s->run_state = state;
+	bpf_loop((len + 7) / 8, dfa_turn, &c, 0);
+	return s->run_state;
+}
+
+/* Up from the roots of mounts to the dentry that has the name. */
+INLINE struct place place_named(struct place at)
+{
+	for (int i = 0; i < 8 && place_cross(&at); i++)
+		;
+	return at;
+}
+
+/*
+ * The last component of @at (place_named) to the front of work[w], where no path has been built yet; its length, or 0 for
+ * roots and where it changed under the reading.
+ */
+INLINE u64 path_name(struct slot *s, const u32 w, struct place at)
+{
+	u64 hash_len = READ(at.d, d_name.hash_len), len = hash_len >> 32;
+
+	sv_hide(len);
+	if (READ(at.d, d_parent) == at.d || len > 255 || at.d == READ(at.m, mnt.mnt_root))
+		return 0;
+	if (bpf_probe_read_kernel(s->work[w], len & 255, READ(at.d, d_name.name)) || READ(at.d, d_name.hash_len) != hash_len)
+		return 0;
+	return len;
+}
+
+#define DFA_IDS(S, W, TYPE) ((S)->index | (W) << 4 | (W) << 8 | (TYPE) << 16)
+
+/*
+ * The cheap look: the directory's cached state and the last name. False when that rules out every clause in @alive. Where it
+ * cannot tell, true. *ret_learn says that the directory's state should be stored under the slot's key.
+ */
+INLINE bool path_peek(struct slot *s, const u32 w, const u32 type, const struct sieve *sv, const struct sv_automaton *a,
+		      struct place named, const struct sv_mask *alive, bool *ret_learn)
+{
+	u64 len = path_name(s, w, named);
+	u32 *cached;
+	int state;
+
+	if (!len || dir_fingerprint(s->index, (u64)READ(named.d, d_parent), (u64)named.m,
+				    ((u64)sv->generation << 24) | type << 2 | w))
 		return true;
-	*ret_cacheable = true;
-	state = bpf_map_lookup_elem(&dirs, ret_key);
-	if (!state)
+	cached = bpf_map_lookup_elem(&dirs, &s->key);
+	*ret_learn = !cached;
+	if (!cached)
 		return true;
-	*ret_known = true;
-	if (!sv_mask_meets(alive, sv_reach_mask(sv, a, *state)))
+	if (!sv_mask_meets(alive, sv_reach_mask(sv, a, *cached)))
 		return false;
-	return sv_mask_meets(alive, sv_final_mask(sv, a, sv_dfa_run_name_at(sv, a, *state, s->work[w], 0, len)));
+	state = path_dfa(DFA_IDS(s, w, type), *cached, 0, len);
+	return state < 0 || sv_mask_meets(alive, sv_final_mask(sv, a, state));
 }
 
 /*
  * Runs the automaton over the path in work[w], whose last @name_len bytes are its last component: first the directory, whose
- * state is kept under @key unless that is NULL, then the name. False when nothing stays alive.
+ * state is stored under the slot's key if @learn, then the name. False when nothing stays alive.
  */
-INLINE bool path_run(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_automaton *a, u64 name_len,
-		     const struct dir_key *key, struct sv_mask *alive)
+INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct sieve *sv, const struct sv_automaton *a,
+		     u64 name_len, bool learn, struct sv_mask *alive)
 {
-	u64 len = s->path_len[w];
-	u32 state;
+	u64 off = s->path_off[w], len = s->path_len[w];
+	int state;
+	u32 dir;
 
-	sv_hide(name_len);
-	if (name_len > 255 || name_len > len)
+	if (name_len > len)
 		name_len = 0;
-	state = sv_dfa_run_at(sv, a, 0, s->work[w], s->path_off[w], len - name_len);
-	if (key)
-		bpf_map_update_elem(&dirs, key, &state, BPF_ANY);
-	state = sv_dfa_run_name_at(sv, a, state, s->work[w], s->path_off[w] + len - name_len, name_len);
+	state = path_dfa(DFA_IDS(s, w, type), 0, off, len - name_len);
+	if (state < 0)
+		return true;
+	dir = state;
+	if (learn)
+		bpf_map_update_elem(&dirs, &s->key, &dir, BPF_ANY);
+	if (name_len)
+		state = path_dfa(DFA_IDS(s, w, type), dir, off + len - name_len, name_len);
+	if (state < 0)
+		return true;
 	sv_mask_and(alive, sv_final_mask(sv, a, state));
 	return !sv_mask_zero(alive);
-}
-
-/* Length of the last component of a path. */
-INLINE u64 name_len_of(struct place at)
-{
-	for (int i = 0; i < 8 && place_cross(&at); i++)
-		;
-	return BPF_CORE_READ(at.d, d_name.hash_len) >> 32;
 }
 
 /*
@@ -259,30 +339,28 @@ INLINE bool path_sieve(struct slot *s, const u32 w, const struct sieve *sv, cons
 		       struct place at, struct sv_mask *alive)
 {
 	const struct sv_automaton *a = &e->automata[w];
-	u64 salt = ((u64)sv->generation << 16) | (type << 2) | w;
-	bool cacheable = false, known = false;
-	struct dir_key key;
+	struct place named = place_named(at);
+	bool learn = false;
 
-	if (a->used && !path_peek(s, w, sv, a, salt, at, alive, &key, &cacheable, &known))
+	if (a->used && !path_peek(s, w, type, sv, a, named, alive, &learn))
 		return false;
-	if (path_walk(s, w, at)) {
+	if (path_walk(s->index, w, (u64)at.d, (u64)at.m)) {
 		s->flags |= EV_F_TRUNCATED;
-		s->path_len[w] = s->path_off[w] < EV_PATH_MAX ? EV_PATH_MAX - s->path_off[w] : 0;
 		return true;
 	}
 	if (!a->used)
 		return true;
-	return path_run(s, w, sv, a, name_len_of(at), cacheable && !known ? &key : 0, alive);
+	return path_run(s, w, type, sv, a, READ(named.d, d_name.hash_len) >> 32, learn, alive);
 }
 
 /* ---- paths given as strings ------------------------------------------------------------------------------------------ */
 
 INLINE struct file *file_of_fd(struct task_struct *task, s32 fd)
 {
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd), *f = 0;
+	struct fdtable *fdt = READ(task, files, fdt);
+	struct file **fds = READ(fdt, fd), *f = 0;
 
-	if (fd < 0 || (u32)fd >= BPF_CORE_READ(fdt, max_fds))
+	if (fd < 0 || (u32)fd >= READ(fdt, max_fds))
 		return 0;
 	bpf_probe_read_kernel(&f, sizeof(f), fds + fd);
 	return f;
@@ -295,9 +373,9 @@ INLINE bool place_of_dirfd(struct task_struct *task, s32 dirfd, struct place *re
 	struct file *f;
 
 	if (dirfd == AT_FDCWD) {
-		fs = BPF_CORE_READ(task, fs);
-		ret->d = BPF_CORE_READ(fs, pwd.dentry);
-		ret->m = real_mount(BPF_CORE_READ(fs, pwd.mnt));
+		fs = READ(task, fs);
+		ret->d = READ(fs, pwd.dentry);
+		ret->m = real_mount(READ(fs, pwd.mnt));
 		return true;
 	}
 	f = file_of_fd(task, dirfd);
@@ -307,43 +385,74 @@ INLINE bool place_of_dirfd(struct task_struct *task, s32 dirfd, struct place *re
 	return true;
 }
 
-/*
- * False when user space will have to take '.', '..' or '//' out of the string at work[w][start..start+len), or may have to:
- * then the automaton is not asked. Also for a '/' at the end.
- */
-INLINE bool path_normal(struct slot *s, const u32 w, const u64 start, u64 len)
+/* 1 when two bytes are the same, else 0, without a jump: the verifier would follow both ways of each. */
+INLINE u64 same(u64 a, u64 b)
 {
-	u32 slash = 0, dots = 0, last = 0;
+	u64 d = a ^ b;
 
-	for (u64 i = 0; i < EV_PATH_MAX; i++) {
-		u64 at = start + i;
-		u8 c;
+	sv_hide(d);
+	return (d - 1) >> 63;
+}
 
-		if (i >= len)
-			break;
+/* Eight bytes of path_normal. */
+static long normal_turn(u32 turn, struct loop_ctx *c)
+{
+	struct slot *s = c->s;
+	u64 slash = s->run_slash, dots = s->run_dots, bad = 0;
+
+#pragma GCC unroll 8
+	for (u64 j = 0; j < 8; j++) {
+		u64 at = s->run_off + 8 * (u64)turn + j, byte, is_slash, is_dot, is_end;
+
 		sv_hide(at);
-		at &= SV_BUF_SIZE - 1;
-		c = s->work[w][at];
-		if (slash && c == '/')
-			return false;
-		if (dots && (c == '/' || c == '.'))
-			return false;
-		dots = slash && c == '.';
-		slash = c == '/';
-		last = c;
+		byte = s->work[c->w & 1][at & WORK_MASK];
+		is_slash = same(byte, '/');
+		is_dot = same(byte, '.');
+		is_end = is_slash | same(byte, 0);
+		bad |= (slash & is_end) | (dots & (is_end | is_dot));
+		dots = slash & is_dot;
+		slash = is_slash;
 	}
-	return !dots && last != '/';
+	s->run_slash = slash;
+	s->run_dots = dots;
+	s->run_state |= bad;
+	return bad != 0;
 }
 
 /*
- * The path that the string @ptr means, seen from @dirfd, into work[w]: the directory's path, '/', the string as it is. Symbolic links are
- * not followed: this is for hooks that have nothing better, and for failed opens.
+ * 0 when user space will have to take '.', '..' or '//' out of the string at work[w][off..off+len), or may have to: then the
+ * automaton is not asked. Also for a '/' at the end. A zero byte has to follow the string. @ids: slot | w << 4.
  */
-INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e,
-			 struct task_struct *task, s32 dirfd, const void *ptr, bool user, struct sv_mask *alive)
+__noinline int path_normal(u32 ids, u64 off, u64 len)
 {
-	const struct sv_automaton *a = &e->automata[w];
+	struct slot *s = slot_at(ids & 15);
+	struct loop_ctx c = { .s = s, .w = ids >> 4 & 1 };
+	u64 turns = len / 8 + 1;
+
+	if (!s || turns > EV_PATH_MAX / 8)
+		return 0;
+	s->run_off = off;
+	s->run_state = s->run_slash = s->run_dots = 0;
+	if (have_bpf_loop) {
+		bpf_loop(turns, normal_turn, &c, 0);
+		return !s->run_state;
+	}
+	for (u32 i = 0; i < EV_PATH_MAX / 8; i++)
+		if (i >= turns || normal_turn(i, &c))
+			break;
+	return !s->run_state;
+}
+
+/*
+ * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX] and, where it is relative, the path of @dirfd before that. The
+ * path is then work[w][path_off..+path_len); *ret_len is the length of the string. False, with the reason in the flags, where it cannot be
+ * relied on.
+ */
+INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
+			u64 *ret_len)
+{
 	struct place base;
+	u64 end;
 	long n;
 
 	s->flags |= EV_F_USER_PATH;
@@ -354,33 +463,52 @@ INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 		 : bpf_probe_read_kernel_str(&s->work[w][EV_PATH_MAX + 1], EV_PATH_MAX - 1, ptr);
 	if (n <= 0) {
 		s->flags |= EV_F_UNREADABLE;
-		return true;
+		return false;
 	}
 	n--;
+	end = n;
+	sv_hide(end);
+	__builtin_memset(&s->work[w][EV_PATH_MAX + 1 + (end & (EV_PATH_MAX - 1))], 0, 8);
+	*ret_len = n;
 	if (n > 0 && s->work[w][EV_PATH_MAX + 1] == '/') {
 		s->path_off[w] = EV_PATH_MAX + 1;
 		s->path_len[w] = n;
-		if (!a->used || !path_normal(s, w, EV_PATH_MAX + 1, n))
-			return true;
-		return path_run(s, w, sv, a, 0, 0, alive);
-	}
-	if (!place_of_dirfd(task, dirfd, &base) || path_walk(s, w, base)) {
-		s->flags |= EV_F_UNREADABLE;
 		return true;
 	}
-	/* "/" + "/" + name would be one slash too many */
+	if (!place_of_dirfd(task, dirfd, &base) || path_walk(s->index, w, (u64)base.d, (u64)base.m)) {
+		s->flags |= EV_F_UNREADABLE;
+		s->path_len[w] = 0;
+		return false;
+	}
+	/* An empty string is the directory (or file) itself; behind "/" one slash is enough. */
+	if (n == 0)
+		return true;
 	if (s->path_len[w] == 1)
 		s->path_off[w] = EV_PATH_MAX;
 	s->path_len[w] = EV_PATH_MAX - s->path_off[w] + 1 + n;
-	if (n == 0) /* AT_EMPTY_PATH: the directory (or file) itself */
-		s->path_len[w] = EV_PATH_MAX - s->path_off[w];
-	if (s->path_len[w] > EV_PATH_MAX) {
-		s->flags |= EV_F_TRUNCATED;
+	if (s->path_len[w] <= EV_PATH_MAX)
 		return true;
-	}
-	if (!a->used || n == 0 || !path_normal(s, w, EV_PATH_MAX, n + 1))
+	s->flags |= EV_F_TRUNCATED;
+	return false;
+}
+
+/*
+ * The sieve over the path that the string @ptr means, seen from @dirfd. Symbolic links are not followed: this is for hooks that have
+ * nothing better, and for failed opens.
+ */
+INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
+			 struct task_struct *task, s32 dirfd, const void *ptr, bool user, struct sv_mask *alive)
+{
+	const struct sv_automaton *a = &e->automata[w];
+	u64 len = 0, from;
+
+	if (!string_path(s, w, task, dirfd, ptr, user, &len) || !a->used || !len)
 		return true;
-	return path_run(s, w, sv, a, 0, 0, alive);
+	/* With the slash before it, unless it brings its own. */
+	from = s->path_off[w] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
+	if (!path_normal(s->index | w << 4, from, len + (EV_PATH_MAX + 1 - from)))
+		return true;
+	return path_run(s, w, type, sv, a, 0, false, alive);
 }
 
 /* ---- the file object in the record ------------------------------------------------------------------------------------ */
@@ -388,15 +516,15 @@ INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 /* The numbers of CAT_FILE at @num (INODE first), in the order of catalog.def. */
 INLINE void file_nums(u64 *num, struct place at)
 {
-	struct inode *inode = BPF_CORE_READ(at.d, d_inode);
+	struct inode *inode = READ(at.d, d_inode);
 
-	num[1] = (u32)BPF_CORE_READ(at.m, mnt_id);
+	num[1] = (u32)READ(at.m, mnt_id);
 	if (!inode)
 		return;
-	num[0] = BPF_CORE_READ(inode, i_ino);
-	num[2] = BPF_CORE_READ(inode, i_mode);
-	num[3] = BPF_CORE_READ(inode, i_uid.val);
-	num[4] = BPF_CORE_READ(inode, i_gid.val);
+	num[0] = READ(inode, i_ino);
+	num[2] = READ(inode, i_mode);
+	num[3] = READ(inode, i_uid.val);
+	num[4] = READ(inode, i_gid.val);
 	num[5] = inode_mtime(inode);
 	num[6] = inode_ctime(inode);
 }
@@ -415,7 +543,7 @@ INLINE void file_strs(struct slot *s, const u32 w, struct ev_str *str, struct de
 {
 	path_put(s, w, &str[0]);
 	if (d)
-		rec_puts(s, &str[1], BPF_CORE_READ(d, d_sb, s_type, name), 32, false);
+		rec_puts(s, &str[1], READ(d, d_sb, s_type, name), 32, false);
 }
 
 #endif

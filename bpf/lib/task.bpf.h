@@ -18,7 +18,7 @@ INLINE void cgroup_walk(struct slot *s, struct kernfs_node *kn)
 
 		if (!parent)
 			break;
-		n = bpf_probe_read_kernel_str(s->name, sizeof(s->name), BPF_CORE_READ(kn, name));
+		n = bpf_probe_read_kernel_str(s->name, sizeof(s->name), READ(kn, name));
 		if (n <= 1 || off < (u64)n)
 			break;
 		off -= n - 1;
@@ -45,33 +45,33 @@ INLINE void cgroup_walk(struct slot *s, struct kernfs_node *kn)
 /* The numbers at @num, in the order of CAT_PROC, but for the file's. CREATED_AT is CLOCK_BOOTTIME here. */
 INLINE void proc_nums(u64 *num, struct task_struct *task)
 {
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	const struct cred *cred = READ(task, real_cred);
 
-	num[EVN_PROC_PID] = BPF_CORE_READ(task, tgid);
-	num[EVN_PROC_TID] = BPF_CORE_READ(task, pid);
-	num[EVN_PROC_PPID] = BPF_CORE_READ(task, real_parent, tgid);
-	num[EVN_PROC_UID] = BPF_CORE_READ(cred, uid.val);
-	num[EVN_PROC_GID] = BPF_CORE_READ(cred, gid.val);
-	num[EVN_PROC_EUID] = BPF_CORE_READ(cred, euid.val);
-	num[EVN_PROC_EGID] = BPF_CORE_READ(cred, egid.val);
-	num[EVN_PROC_FSUID] = BPF_CORE_READ(cred, fsuid.val);
-	num[EVN_PROC_FSGID] = BPF_CORE_READ(cred, fsgid.val);
-	num[EVN_PROC_AUID] = BPF_CORE_READ(task, loginuid.val);
-	num[EVN_PROC_CAP_EFFECTIVE] = BPF_CORE_READ(cred, cap_effective);
-	num[EVN_PROC_CAP_PERMITTED] = BPF_CORE_READ(cred, cap_permitted);
-	num[EVN_PROC_CREATED_AT] = BPF_CORE_READ(task, group_leader, start_boottime);
-	num[EVN_PROC_CGROUP_INODE] = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	num[EVN_PROC_PID] = READ(task, tgid);
+	num[EVN_PROC_TID] = READ(task, pid);
+	num[EVN_PROC_PPID] = READ(task, real_parent, tgid);
+	num[EVN_PROC_UID] = READ(cred, uid.val);
+	num[EVN_PROC_GID] = READ(cred, gid.val);
+	num[EVN_PROC_EUID] = READ(cred, euid.val);
+	num[EVN_PROC_EGID] = READ(cred, egid.val);
+	num[EVN_PROC_FSUID] = READ(cred, fsuid.val);
+	num[EVN_PROC_FSGID] = READ(cred, fsgid.val);
+	num[EVN_PROC_AUID] = READ(task, loginuid.val);
+	bpf_probe_read_kernel(&num[EVN_PROC_CAP_EFFECTIVE], 8, (void *)cred + bpf_core_field_offset(cred->cap_effective));
+	bpf_probe_read_kernel(&num[EVN_PROC_CAP_PERMITTED], 8, (void *)cred + bpf_core_field_offset(cred->cap_permitted));
+	num[EVN_PROC_CREATED_AT] = READ(task, group_leader, start_boottime);
+	num[EVN_PROC_CGROUP_INODE] = READ(task, cgroups, dfl_cgrp, kn, id);
 }
 
 /* The strings at @str, but for the file's. */
 INLINE void proc_strs(struct slot *s, struct ev_str *str, struct task_struct *task)
 {
-	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+	struct tty_struct *tty = READ(task, signal, tty);
 
 	rec_puts(s, &str[EVS_PROC_COMM], (void *)task + bpf_core_field_offset(task->comm), 16, false);
 	if (tty)
 		rec_puts(s, &str[EVS_PROC_TTY_NAME], (void *)tty + bpf_core_field_offset(tty->name), 64, false);
-	cgroup_walk(s, BPF_CORE_READ(task, cgroups, dfl_cgrp, kn));
+	cgroup_walk(s, READ(task, cgroups, dfl_cgrp, kn));
 	path_put(s, 1, &str[EVS_PROC_CGROUP_ID]);
 }
 
