@@ -85,6 +85,9 @@ struct strset { uint32_t first, count; }; /* into strms[] */
 struct intset { uint32_t first, count; }; /* into ints[], ascending */
 struct ipset { uint32_t first, count; };  /* into ips[]: string indexes of 17 bytes */
 
+/* Which operands of a node of that op are nodes: bit 0 for a, bit 1 for b. c never is. */
+unsigned program_operands(enum node_op op);
+
 /* A rule: when @root holds on an event of type @event, it fires. Its clauses tell the sieve's bits (see clause). */
 struct prule {
 	uint32_t id, description, policy, version; /* string indexes; 0 is the empty string */

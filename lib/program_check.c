@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #define COST_MAX (1u << 20)
+/* Shared nodes that the engine cannot remember double the work with every level; no policy that people write comes near. */
+#define WORK_MAX (1u << 16)
 
 /* What an operand of a node is. */
 enum operand {
@@ -189,6 +191,14 @@ static bool check_exists(const struct node_env *env, const struct node *n, struc
 	return merge(info, &body);
 }
 
+/* Steps that an operand adds: what is closed and BOOL is asked once an event. */
+static uint32_t work_of(const struct node_env *env, uint32_t i)
+{
+	const struct node_info *info = &env->infos[i];
+
+	return env->nodes[i].type == NT_BOOL && !info->elem && !info->current ? 1 : info->work;
+}
+
 static bool check_plain(const struct node_env *env, const struct node *n, struct node_info *info)
 {
 	const uint8_t kinds[] = { ops[n->op].a, ops[n->op].b, ops[n->op].c };
@@ -253,7 +263,9 @@ int node_check(const struct node_env *env, struct node *n, struct node_info *ret
 	if (n->op == N_EQ && env->nodes[n->a].type != env->nodes[n->b].type)
 		return -EINVAL;
 
-	ok = n->op == N_ANY ? check_any(env, n, &info) : n->op == N_EXISTS ? check_exists(env, n, &info) : check_plain(env, n, &info);
+	ok = n->op == N_ANY ? check_any(env, n, &info)
+	     : n->op == N_EXISTS ? check_exists(env, n, &info)
+				 : check_plain(env, n, &info);
 	if (!ok)
 		return -EINVAL;
 	n->type = ops[n->op].type;
@@ -262,7 +274,8 @@ int node_check(const struct node_env *env, struct node *n, struct node_info *ret
 	if (info.cost > COST_MAX)
 		info.cost = COST_MAX;
 	n->depth = depth_of(env, n);
-	if (n->depth > PROGRAM_DEPTH_MAX)
+	info.work = 1 + (operand_is_node(ops[n->op].a) ? work_of(env, n->a) : 0) + (operand_is_node(ops[n->op].b) ? work_of(env, n->b) : 0);
+	if (n->depth > PROGRAM_DEPTH_MAX || info.work > WORK_MAX)
 		return -E2BIG;
 	*ret_info = info;
 	return 0;
@@ -276,4 +289,9 @@ bool node_is_root(const struct node *n, const struct node_info *info, uint16_t e
 bool program_ip_valid(const char *s, uint32_t len)
 {
 	return len == VAL_IP_BYTES && (unsigned char)s[VAL_IP_BYTES - 1] <= 128;
+}
+
+unsigned program_operands(enum node_op op)
+{
+	return (unsigned)operand_is_node(ops[op].a) | (unsigned)operand_is_node(ops[op].b) << 1;
 }
