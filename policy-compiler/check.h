@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_COMPILER_CHECK_H
+#define TAMIS_COMPILER_CHECK_H
+
+/*
+ * struct ast -> struct expr: resolves names (constants, macros, older names of fields, fields), puts macros in place, works
+ * out types and refuses what does not fit, going on after an error as long as what follows can still be judged.
+ * The catalog is the caller's: tests bring their own.
+ */
+
+#include "policy-compiler/expr.h"
+#include "policy-compiler/macro.h"
+
+#define CHECK_EXPRS_MAX	 (256u << 10) /* nodes of one rule with its macros in place */
+#define CHECK_MACROS_MAX 64	      /* macros within macros */
+#define CHECK_ERRORS_MAX 20	      /* of one rule; then it is given up */
+
+struct check {
+	struct arena *arena; /* of the typed tree */
+	struct diags *diags;
+	const struct catalog *catalog;
+	const struct macros *macros; /* or NULL */
+
+	/* worked out by check_rule */
+	uint16_t event;			  /* the type that its fields belong to, or EV_NONE */
+	const struct cat_field *iterated; /* an array field that the iterator runs over, or NULL */
+
+	/* for check.c and check_*.c */
+	const struct ast *event_at;
+	const char *event_field;
+	char iterator[64];	/* "process.ancestors[A]" */
+	unsigned int nexprs, depth;
+	size_t errors_before;
+};
+
+/* A condition (BOOL). -EINVAL with diagnostics, -ENOMEM. */
+int check_rule(struct check *c, const struct ast *a, struct expr **ret);
+/* A rule of a policy belongs to one event type: an error where check_rule found none. */
+int check_event(struct check *c, const struct ast *a);
+
+const char *check_type_name(const struct expr *e);
+
+#endif

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy-compiler/compile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "policy-compiler/check.h"
+#include "policy-compiler/files.h"
+#include "policy-compiler/filter.h"
+#include "policy-compiler/lower.h"
+#include "policy-compiler/parse.h"
+
+#define RULE_MEMORY_MAX (256u << 20) /* bytes of one rule's trees */
+
+int compile_new(const struct catalog *catalog, struct diags *diags, struct compile **ret)
+{
+	_cleanup_(compile_free) struct compile *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->arena = arena_of(COMPILE_MEMORY_MAX);
+	c->catalog = catalog;
+	c->diags = diags;
+	r = program_builder_new(catalog, &c->builder);
+	if (r == 0)
+		*ret = TAKE_PTR(c);
+	return r;
+}
+
+void compile_free(struct compile *c)
+{
+	if (!c)
+		return;
+	program_builder_free(c->builder);
+	arena_done(&c->arena);
+	free(c);
+}
+
+/* ---- files --------------------------------------------------------------------------------------------------------- */
+
+static int add_source(struct compile *c, const struct source *src)
+{
+	struct policy *p, **slot;
+	int r = policy_read(&c->arena, src, c->diags, &p);
+
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	slot = ARENA_PUSH(&c->arena, c->policies, c->npolicies);
+	if (!slot)
+		return -ENOMEM;
+	*slot = p;
+	return 0;
+}
+
+static int add_file(struct compile *c, const char *path)
+{
+	const struct source *src;
+	int r = source_read(&c->arena, path, c->diags, &src);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return add_source(c, src);
+}
+
+int compile_add(struct compile *c, const char *path)
+{
+	struct files files = { .max = COMPILE_FILES_MAX };
+	struct err err;
+	int r = files_find(&c->arena, path, FILES_POLICY, &files, &err);
+
+	if (r < 0) {
+		diag_error(c->diags, (struct span){ 0 }, "%s", err.msg);
+		diag_help(c->diags, "name a policy file or a directory of policies");
+		return r == -ENOMEM ? r : 0;
+	}
+	if (!files.n) {
+		diag_error(c->diags, (struct span){ 0 }, "%s: no policy files in this directory", path);
+		diag_help(c->diags, "policies are named *.yaml, *.yml or *.policy");
+	}
+	for (size_t i = 0; i < files.n && r == 0; i++)
+		r = add_file(c, files.path[i]);
+	return r;
+}
+
+int compile_add_text(struct compile *c, const char *path, const char *bytes, size_t size)
+{
+	const struct source *src;
+
+	if (size > YAML_FILE_MAX)
+		return diag_error(c->diags, (struct span){ 0 }, "%s is larger than %u MiB", path, YAML_FILE_MAX >> 20);
+	src = source_text(&c->arena, path, bytes, size);
+	return src ? add_source(c, src) : -ENOMEM;
+}
+
+/* Of policies named "default" the first counts, and goes first. */
+static void order_policies(struct compile *c)
+{
+	struct policy *def = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->npolicies; i++) {
+		struct policy *p = c->policies[i];
+
+		if (strcmp(p->name, "default") != 0) {
+			c->policies[n++] = p;
+		} else if (!def) {
+			def = p;
+		} else {
+			diag_warn(c->diags, (struct span){ p->src, 0, 0 }, "a second policy named default is not loaded");
+			diag_help(c->diags, "rename the file");
+		}
+	}
+	if (def) {
+		memmove(c->policies + 1, c->policies, n * sizeof(c->policies[0]));
+		c->policies[0] = def;
+		n++;
+	}
+	c->npolicies = n;
+}
+
+/* ---- macros -------------------------------------------------------------------------------------------------------- */
+
+static void warn_ignored(struct compile *c, const char *what, const char *id, struct span at, struct span first)
+{
+	uint32_t line, col, off, len;
+
+	diag_warn(c->diags, at, "the %s %s is defined again: this copy is ignored", what, id);
+	if (!first.src)
+		return;
+	span_place(first, &line, &col, &off, &len);
+	diag_help(c->diags, "the first is at %s:%u; add \"combine: override\" to replace it, or choose another id",
+		  first.src->path, line);
+}
+
+static int set_macro(struct compile *c, struct macro *m, const struct policy_macro *def)
+{
+	struct ast *body;
+	int r;
+
+	if (!def->expression)
+		return macro_set_values(m, &c->arena, def->values, def->nvalues, def->combine == POLICY_COMBINE_MERGE);
+	r = parse_macro(&c->arena, def->expression, c->diags, &body);
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	m->body = body;
+	m->values = false;
+	return 0;
+}
+
+static int add_macro(struct compile *c, const struct policy_macro *def)
+{
+	struct macro *m = macro_find(&c->macros, def->id, strlen(def->id));
+	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
+
+	if (r != FILTER_YES)
+		return r == -ENOMEM ? r : 0;
+	if (catalog_constant(c->catalog, def->id, strlen(def->id))) {
+		diag_warn(c->diags, def->at, "the macro %s has the name of a constant, which goes first", def->id);
+		diag_help(c->diags, "choose another id");
+	}
+	if (!m) {
+		m = macro_add(&c->macros, &c->arena, def->id, def->at);
+		return m ? set_macro(c, m, def) : -ENOMEM;
+	}
+	if (def->combine == POLICY_COMBINE_NONE) {
+		warn_ignored(c, "macro", def->id, def->at, m->at);
+		return 0;
+	}
+	if (def->combine == POLICY_COMBINE_MERGE && m->body && !m->values && m->body->kind != AST_LIST) {
+		diag_error(c->diags, def->at, "the macro %s is an expression: values cannot be added to it", def->id);
+		diag_help(c->diags, "use \"combine: override\"");
+		return 0;
+	}
+	return set_macro(c, m, def);
+}
+
+int compile_macro(struct compile *c, const char *id, const struct text *text)
+{
+	const struct policy_macro def = { .id = id, .expression = text, .at = text_span(text, 0, 1) };
+
+	return add_macro(c, &def);
+}
+
+/* ---- rules --------------------------------------------------------------------------------------------------------- */
+
+static int new_rule(struct compile *c, const struct policy_rule *def)
+{
+	struct compile_rule *rule = arena_alloc(&c->arena, sizeof(*rule)), **slot;
+
+	if (!rule || strmap_put(&c->by_id, &c->arena, def->id, strlen(def->id), rule) < 0)
+		return -ENOMEM;
+	slot = ARENA_PUSH(&c->arena, c->rules, c->nrules);
+	if (!slot)
+		return -ENOMEM;
+	*rule = (struct compile_rule){ .id = def->id,
+				       .def = def,
+				       .expression = def->expression,
+				       .tags = def->tags,
+				       .ntags = def->ntags,
+				       .product_tags = def->product_tags,
+				       .disabled = def->disabled };
+	*slot = rule;
+	return 0;
+}
+
+static void override_rule(struct compile_rule *rule, const struct policy_rule *def)
+{
+	unsigned int parts = def->override;
+
+	if (parts & POLICY_PART_ALL)
+		parts |= POLICY_PART_EXPRESSION | POLICY_PART_TAGS | POLICY_PART_PRODUCT_TAGS;
+	if ((parts & POLICY_PART_EXPRESSION) && def->expression) {
+		rule->expression = def->expression;
+		rule->def = def;
+	}
+	if (parts & POLICY_PART_TAGS) {
+		rule->tags = def->tags;
+		rule->ntags = def->ntags;
+	}
+	if (parts & POLICY_PART_PRODUCT_TAGS)
+		rule->product_tags = def->product_tags;
+	rule->disabled = def->disabled;
+}
+
+/* Another rule of the same id. Without "combine: override" all that it can do is switch the first on or off. */
+static void add_copy(struct compile *c, struct compile_rule *rule, const struct policy_rule *def)
+{
+	if (def->combine == POLICY_COMBINE_OVERRIDE) {
+		override_rule(rule, def);
+		return;
+	}
+	if (rule->disabled == def->disabled)
+		warn_ignored(c, "rule", def->id, def->at, rule->def->at);
+	rule->disabled = def->disabled;
+	if (!rule->expression && def->expression) {
+		rule->expression = def->expression;
+		rule->def = def;
+	}
+}
+
+static int add_rule(struct compile *c, const struct policy_rule *def)
+{
+	struct compile_rule *rule;
+	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
+
+	if (r != FILTER_YES) {
+		c->nskipped += r == FILTER_NO;
+		return r == -ENOMEM ? r : 0;
+	}
+	rule = strmap_get(&c->by_id, def->id, strlen(def->id));
+	if (rule)
+		add_copy(c, rule, def);
+	else if (c->nrules < POLICY_RULES_MAX)
+		return new_rule(c, def);
+	else
+		diag_error(c->diags, def->at, "more than %d rules", POLICY_RULES_MAX);
+	return 0;
+}
+
+/* ---- from a rule to its place in the program ------------------------------------------------------------------------ */
+
+static int64_t add_text(struct compile *c, const char *s)
+{
+	size_t len = s ? strlen(s) : 0;
+
+	return program_str_add(c->builder, s, len < PROGRAM_STRING_MAX ? len : PROGRAM_STRING_MAX);
+}
+
+static uint16_t severity_of(struct compile *c, const struct compile_rule *rule)
+{
+	static const char *const names[] = { "", "info", "low", "medium", "high", "critical" };
+
+	for (size_t i = 0; i < rule->ntags; i++) {
+		if (strcmp(rule->tags[i].name, "severity") != 0)
+			continue;
+		for (uint16_t s = 1; s < sizeof(names) / sizeof(names[0]); s++)
+			if (strcasecmp(rule->tags[i].value, names[s]) == 0)
+				return s;
+		diag_warn(c->diags, rule->def->at, "the severity \"%s\" is not known", rule->tags[i].value);
+		diag_help(c->diags, "severities are info, low, medium, high and critical");
+	}
+	return 0;
+}
+
+static int add_tags(struct compile *c, const struct compile_rule *rule, uint32_t *pairs, size_t *ret_n)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= rule->ntags; i++) {
+		bool more = i < rule->ntags;
+		const char *value = more ? rule->tags[i].value : rule->product_tags;
+		int64_t k, v;
+
+		if (!value)
+			continue;
+		k = add_text(c, more ? rule->tags[i].name : "product_tags");
+		v = add_text(c, value);
+		if (k < 0 || v < 0)
+			return (int)(k < 0 ? k : v);
+		pairs[2 * n] = (uint32_t)k;
+		pairs[2 * n++ + 1] = (uint32_t)v;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t event, uint32_t root)
+{
+	const struct policy_rule *def = rule->def;
+	const struct policy *policy = def->policy;
+	int64_t id = add_text(c, rule->id), description = add_text(c, def->description), name = add_text(c, policy->name);
+	int64_t version = add_text(c, def->version ? def->version : policy->version), number;
+	uint32_t pairs[2 * (POLICY_TAGS_MAX + 1)];
+	struct prule p = { .root = root, .event = event, .severity = severity_of(c, rule) };
+	size_t ntags = 0;
+	int r = add_tags(c, rule, pairs, &ntags);
+
+	if (r < 0)
+		return r;
+	if (id < 0 || description < 0 || name < 0 || version < 0)
+		return -E2BIG;
+	p.id = (uint32_t)id;
+	p.description = (uint32_t)description;
+	p.policy = (uint32_t)name;
+	p.version = (uint32_t)version;
+	number = program_rule_add(c->builder, &p, pairs, ntags);
+	if (number < 0)
+		return (int)number;
+	rule->number = (uint32_t)number;
+	rule->ok = true;
+	return 0;
+}
+
+static int lower_failed(struct compile *c, const struct ast *a, int r)
+{
+	if (r == -E2BIG) {
+		diag_error(c->diags, ast_span(a), "the program is full: rules, strings or expressions beyond its limits");
+		diag_help(c->diags, "build a smaller policy");
+		return -EINVAL;
+	}
+	if (r == -EINVAL)
+		diag_error(c->diags, ast_span(a), "the compiler cannot express this rule (a fault of tamisc: please report it)");
+	return r;
+}
+
+/* Parse, check, lower. @rule NULL: an expression of its own, which may be about no event type. */
+static int compile_one(struct compile *c, const struct text *text, bool is_rule, uint16_t *ret_event, uint32_t *ret_root)
+{
+	struct arena arena = arena_of(RULE_MEMORY_MAX);
+	struct check check = { .arena = &arena, .diags = c->diags, .catalog = c->catalog, .macros = &c->macros };
+	struct expr *e;
+	struct ast *ast;
+	int r = parse_rule(&arena, text, c->diags, &ast);
+
+	if (r == 0)
+		r = check_rule(&check, ast, &e);
+	if (r == 0 && is_rule)
+		r = check_event(&check, ast);
+	if (r == 0) {
+		r = lower_rule(c->builder, &check, e, ret_root);
+		if (r < 0)
+			r = lower_failed(c, ast, r);
+	}
+	*ret_event = check.event;
+	arena_done(&arena);
+	return r;
+}
+
+int compile_expression(struct compile *c, const struct text *text, uint16_t *ret_event, uint32_t *ret_root)
+{
+	return compile_one(c, text, false, ret_event, ret_root);
+}
+
+static int compile_rule(struct compile *c, struct compile_rule *rule)
+{
+	uint16_t event;
+	uint32_t root;
+	int r;
+
+	if (rule->disabled) {
+		c->ndisabled++;
+		return 0;
+	}
+	if (!rule->expression) {
+		diag_error(c->diags, rule->def->at, "the rule %s has no expression: nothing that it could override", rule->id);
+		diag_help(c->diags, "name the policy that defines it before this one");
+		return 0;
+	}
+	r = compile_one(c, rule->expression, true, &event, &root);
+	if (r == 0)
+		r = add_to_program(c, rule, event, root);
+	return r == -EINVAL ? 0 : r;
+}
+
+int compile_finish(struct compile *c)
+{
+	int r = 0;
+
+	order_policies(c);
+	for (size_t i = 0; i < c->npolicies; i++)
+		for (size_t k = 0; k < c->policies[i]->nmacros && r == 0; k++)
+			r = add_macro(c, &c->policies[i]->macros[k]);
+	for (size_t i = 0; i < c->npolicies; i++)
+		for (size_t k = 0; k < c->policies[i]->nrules && r == 0; k++)
+			r = add_rule(c, &c->policies[i]->rules[k]);
+	for (size_t i = 0; i < c->nrules && r == 0; i++)
+		r = compile_rule(c, c->rules[i]);
+	return r;
+}

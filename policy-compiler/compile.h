@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_COMPILER_COMPILE_H
+#define TAMIS_COMPILER_COMPILE_H
+
+/*
+ * All policies of one build: files are added one by one, then their macros and rules are put together as the language's
+ * load order says, and every rule becomes a node of one program. A bad rule is reported and left out; the others go on.
+ *
+ *	struct compile *c;
+ *	compile_new(catalog, diags, &c);
+ *	compile_add(c, path) for each file or directory
+ *	compile_finish(c)
+ *	compile_program(c), compile_rules(c)
+ */
+
+#include "lib/cleanup.h"
+#include "lib/program.h"
+#include "policy-compiler/macro.h"
+#include "policy-compiler/policy.h"
+
+#define COMPILE_MEMORY_MAX (1u << 30) /* bytes of all trees of one build */
+#define COMPILE_FILES_MAX  4096
+
+struct compile_rule {
+	const char *id;
+	const struct policy_rule *def; /* where it came from first */
+	const struct text *expression;
+	const struct policy_tag *tags;
+	size_t ntags;
+	const char *product_tags;
+	bool disabled;
+	bool ok;	 /* it is in the program */
+	uint32_t number; /* in the program */
+};
+
+struct compile {
+	struct arena arena;
+	struct diags *diags;	       /* borrowed */
+	const struct catalog *catalog; /* borrowed */
+	struct policy **policies;
+	size_t npolicies;
+	struct macros macros;
+	struct strmap by_id;
+	struct compile_rule **rules; /* in order of definition */
+	size_t nrules;
+	size_t ndisabled, nskipped; /* switched off; not for this sensor (filters, agent_version) */
+	struct program_builder *builder;
+};
+
+int compile_new(const struct catalog *catalog, struct diags *diags, struct compile **ret);
+void compile_free(struct compile *c);
+DEFINE_CLEANUP(struct compile *, compile_free);
+
+/*
+ * A file, or a directory: all *.yaml, *.yml and *.policy files below it (not *.test.yaml), in order of their names.
+ * What is wrong with a file is a diagnostic; -ENOMEM and the like end the build.
+ */
+int compile_add(struct compile *c, const char *path);
+/* A policy in memory; path is what diagnostics call it. Borrowed until compile_free. */
+int compile_add_text(struct compile *c, const char *path, const char *bytes, size_t size);
+int compile_finish(struct compile *c);
+
+/* One condition outside of any policy, with the macros so far: its root in the program. -EINVAL with diagnostics. */
+int compile_expression(struct compile *c, const struct text *text, uint16_t *ret_event, uint32_t *ret_root);
+/* Defines a macro outside of any policy. */
+int compile_macro(struct compile *c, const char *id, const struct text *text);
+
+#endif
