@@ -112,10 +112,11 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 	u32 flags = READ(op, open_flag) & ~O_LARGEFILE;
 	u16 mode = READ(op, mode);
 	struct place none = {};
+	s64 ret = as_number(file);
 
 	if (flags & FMODE_EXEC)
 		return 0;
-	if (!IS_ERR_VALUE(file)) {
+	if (!IS_ERR_VALUE(ret)) {
 		struct place at = place_of_file(file);
 
 		FENTRY_FILE(OPEN, at, 0, {
@@ -126,7 +127,6 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 	}
 
 	struct hook h;
-	s64 ret = (s64)file;
 
 	if (!reportable(ret) || !hook_begin(&h, EV_OPEN))
 		return 0;
@@ -261,7 +261,7 @@ INLINE int half_send(const u32 type, s64 ret)
 #define HALF_FILE(TYPE, DIR, DENTRY, SET)                                                                              \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
-		struct place at = { DENTRY, real_mount(READ(DIR, mnt)) };                                     \
+		struct place at = { (void *)as_number(DENTRY), real_mount(READ(DIR, mnt)) };                                     \
 		if (!hook_begin(&h, EV_##TYPE))                                                                        \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
@@ -362,8 +362,8 @@ SEC("fentry/security_path_rename")
 int BPF_PROG(path_rename_e, struct path *old_dir, struct dentry *old_dentry, struct path *new_dir,
 	     struct dentry *new_dentry)
 {
-	struct place at = { old_dentry, real_mount(READ(old_dir, mnt)) };
-	struct place dest = { new_dentry, real_mount(READ(new_dir, mnt)) };
+	struct place at = { (void *)as_number(old_dentry), real_mount(READ(old_dir, mnt)) };
+	struct place dest = { (void *)as_number(new_dentry), real_mount(READ(new_dir, mnt)) };
 
 	HALF_TWO(RENAME, at, dest);
 }
@@ -381,8 +381,8 @@ int BPF_PROG(filename_renameat2_x, int olddfd, void *from, int newdfd, void *to,
 SEC("fentry/security_path_link")
 int BPF_PROG(path_link_e, struct dentry *old_dentry, struct path *new_dir, struct dentry *new_dentry)
 {
-	struct place at = { old_dentry, real_mount(READ(new_dir, mnt)) };
-	struct place dest = { new_dentry, at.m };
+	struct place at = { (void *)as_number(old_dentry), real_mount(READ(new_dir, mnt)) };
+	struct place dest = { (void *)as_number(new_dentry), at.m };
 
 	HALF_TWO(LINK, at, dest);
 }

@@ -23,6 +23,26 @@ INLINE bool process_begin(struct hook *h, const u32 type)
 	return true;
 }
 
+/* One piece of them; the bytes that it handed over, or -1. */
+__noinline int args_piece(u32 slot, u64 start, u64 off, u64 total)
+{
+	struct slot *s = slot_at(slot);
+	struct ev_args *chunk;
+	u64 len = total - off;
+
+	if (!s)
+		return -1;
+	chunk = (void *)s->work[0];
+	sv_hide(len);
+	if (len > CHUNK)
+		len = CHUNK;
+	if (bpf_probe_read_user(s->work[0] + sizeof(*chunk), len, (void *)(start + off)))
+		return -1;
+	chunk->off = off;
+	chunk->len = len;
+	return raw_send(s->work[0], sizeof(*chunk) + len, sizeof(*chunk) + CHUNK, 0) ? (int)len : -1;
+}
+
 /*
  * Arguments and environment, in pieces, before the record that they belong to. They lie one behind the other on the new stack. A page of it
  * that is not there ends it; user space then asks /proc.
@@ -31,15 +51,14 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 {
 	struct mm_struct *mm = READ(task, mm);
 	u64 start = READ(mm, arg_start), argv = READ(mm, arg_end) - start;
-	struct ev_args *chunk;
 	u64 envp = want_envs ? READ(mm, env_end) - READ(mm, env_start) : 0, total = argv + envp;
+	/* The paths are in the record by now: their room is free. */
+	struct ev_args *chunk = (void *)s->work[0];
 
 	if (total > EV_ARGS_MAX) {
 		total = EV_ARGS_MAX;
 		s->flags |= EV_F_ARGS_TRUNCATED;
 	}
-	/* The paths are in the record by now: their room is free. */
-	chunk = (void *)s->work[0];
 	__builtin_memset(chunk, 0, sizeof(*chunk));
 	chunk->head.type = EV_ARGS;
 	chunk->head.boot_ns = boot_ns;
@@ -47,21 +66,10 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 	chunk->head.tid = (u32)bpf_get_current_pid_tgid();
 	chunk->argv_total = argv;
 	chunk->envp_total = envp;
-	for (u32 i = 0; i < EV_ARGS_MAX / CHUNK; i++) {
-		u64 off = i * CHUNK, len = total - off;
-
+	for (u64 off = 0; off < EV_ARGS_MAX; off += CHUNK) {
 		if (off >= total)
 			break;
-		sv_hide(len);
-		if (len > CHUNK)
-			len = CHUNK;
-		if (bpf_probe_read_user(s->work[0] + sizeof(*chunk), len, (void *)(start + off))) {
-			s->flags |= EV_F_ARGS_TRUNCATED;
-			break;
-		}
-		chunk->off = off;
-		chunk->len = len;
-		if (!raw_send(s->work[0], sizeof(*chunk) + len, sizeof(*chunk) + CHUNK, 0)) {
+		if (args_piece(s->index, start, off, total) < 0) {
 			s->flags |= EV_F_ARGS_TRUNCATED;
 			break;
 		}

@@ -19,6 +19,15 @@
 		BPF_CORE_READ(p_, __VA_ARGS__);                                                                        \
 	})
 
+/* A pointer that the verifier knows the type of, as a number: to compute with, or to hand to a global function. */
+INLINE u64 as_number(const void *p)
+{
+	u64 n = 0;
+
+	bpf_probe_read_kernel(&n, sizeof(n), &p);
+	return n;
+}
+
 INLINE u64 inode_mtime(struct inode *inode)
 {
 	struct inode___ctime_split *split = (void *)inode;

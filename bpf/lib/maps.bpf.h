@@ -41,7 +41,7 @@ struct slot {
 	u64 path_off[2]; /* the path in work[i] is work[i][path_off..path_off+path_len) */
 	u64 path_len[2];
 	struct dir_key key; /* fingerprint of the directory at hand */
-	u64 run_off, run_len, run_state, run_slash, run_dots; /* arguments and results of the loops in path.bpf.h */
+	u64 run_slash, run_dots; /* see path_normal() */
 	u32 index;	/* of this slot */
 	u32 generation; /* of the sieve that the program began with */
 	u32 flags;	/* enum ev_flags */
@@ -135,7 +135,6 @@ struct {
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
 const volatile __u32 want_envs = 0;
-const volatile __u32 have_bpf_loop = 0; /* 5.17 (e6f2dd0f8067) */
 const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
 
 #endif

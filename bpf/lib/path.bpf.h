@@ -193,62 +193,41 @@ __noinline int dir_fingerprint(u32 slot, u64 d_, u64 m_, u64 salt)
 
 /* ---- automata over what work[] holds ---------------------------------------------------------------------------------- */
 
-struct loop_ctx {
-	const struct sieve *sv;
-	const struct sv_automaton *a;
-	struct slot *s;
-	u32 w;
-};
-
 #define WORK_MASK (SV_BUF_SIZE - 1)
+#define BLOCK	  256 /* bytes that one call of a loop's inner function looks at; a name fits */
+
+/* Slot, buffer, automaton and event as one number, since 5.10 knows no more than five arguments. */
+#define DFA_IDS(S, W, TYPE) ((S)->index | (W) << 4 | (W) << 8 | (TYPE) << 16)
 
 /*
- * Eight bytes of an automaton's run. What it changes lies in the slot: 6.1 takes stack values that a callback changed for
- * constants, and removes the code that depends on them.
+ * Runs an automaton from @state over at most BLOCK bytes at work[w][off..]; the state reached, or -1 if the policy was swapped meanwhile.
  */
-static long dfa_turn(u32 turn, struct loop_ctx *c)
-{
-	struct slot *s = c->s;
-	u64 state = s->run_state, off = s->run_off + 8 * (u64)turn, left = s->run_len - 8 * (u64)turn;
-
-	for (u64 j = 0; j < 8 && j < left; j++) {
-		u64 at = off + j;
-
-		sv_hide(at);
-		state = sv_dfa_step(c->sv, c->a, state, s->work[c->w & 1][at & WORK_MASK]);
-	}
-	s->run_state = state;
-	return state >= c->a->live;
-}
-
-/*
- * Runs automaton @aut of event @event from @state over work[w][off..off+len); the state reached, or -1 if the policy was
- * swapped meanwhile. @ids: slot | w << 4 | aut << 8 | event << 16.
- */
-__noinline int path_dfa(u32 ids, u32 state, u64 off, u64 len)
+__noinline int dfa_block(u32 ids, u32 state_, u64 off, u64 len)
 {
 	struct slot *s = slot_at(ids & 15);
 	const struct sieve *sv = sieve_get();
-	u64 event = ids >> 16, aut = ids >> 8 & 15, w = ids >> 4 & 1;
-	struct loop_ctx c;
+	u64 event = ids >> 16, aut = ids >> 8 & 15, w = ids >> 4 & 1, state = state_;
+	const struct sv_automaton *a;
 
 	sv_hide(event);
 	sv_hide(aut);
 	if (!s || !sv || event >= EV_TYPES || aut >= SV_AUTOMATA || sv->generation != s->generation)
 		return -1;
-	if (len > EV_PATH_MAX)
-		len = EV_PATH_MAX;
-	c.sv = sv;
-	c.a = &sv->event[event].automata[aut];
-	c.s = s;
-	c.w = w;
-	if (!have_bpf_loop)
-		return sv_dfa_run_at(sv, c.a, state, s->work[w], off, len);
-	s->run_off = off;
-	s->run_len = len;
-	s->run_state = state;
-	bpf_loop((len + 7) / 8, dfa_turn, &c, 0);
-	return s->run_state;
+	a = &sv->event[event].automata[aut];
+	return sv_dfa_loop(sv, a, state, s->work[w], off, len, BLOCK, WORK_MASK);
+}
+
+/* The same over a whole path. A block a call: the verifier looks at the inner function once, on any kernel. */
+__noinline int path_dfa(u32 ids, u32 state, u64 off, u64 len)
+{
+	int r = state;
+
+	for (u64 i = 0; i < EV_PATH_MAX; i += BLOCK) {
+		if (i >= len || r < 0)
+			break;
+		r = dfa_block(ids, r, off + i, len - i);
+	}
+	return r;
 }
 
 /* Up from the roots of mounts to the dentry that has the name. */
@@ -266,16 +245,16 @@ INLINE struct place place_named(struct place at)
 INLINE u64 path_name(struct slot *s, const u32 w, struct place at)
 {
 	u64 hash_len = READ(at.d, d_name.hash_len), len = hash_len >> 32;
+	const void *name = READ(at.d, d_name.name);
 
-	sv_hide(len);
 	if (READ(at.d, d_parent) == at.d || len > 255 || at.d == READ(at.m, mnt.mnt_root))
 		return 0;
-	if (bpf_probe_read_kernel(s->work[w], len & 255, READ(at.d, d_name.name)) || READ(at.d, d_name.hash_len) != hash_len)
+	sv_hide(len);
+	len &= 255;
+	if (bpf_probe_read_kernel(s->work[w], len, name) || READ(at.d, d_name.hash_len) != hash_len)
 		return 0;
 	return len;
 }
-
-#define DFA_IDS(S, W, TYPE) ((S)->index | (W) << 4 | (W) << 8 | (TYPE) << 16)
 
 /*
  * The cheap look: the directory's cached state and the last name. False when that rules out every clause in @alive. Where it
@@ -297,7 +276,7 @@ INLINE bool path_peek(struct slot *s, const u32 w, const u32 type, const struct 
 		return true;
 	if (!sv_mask_meets(alive, sv_reach_mask(sv, a, *cached)))
 		return false;
-	state = path_dfa(DFA_IDS(s, w, type), *cached, 0, len);
+	state = dfa_block(DFA_IDS(s, w, type), *cached, 0, len);
 	return state < 0 || sv_mask_meets(alive, sv_final_mask(sv, a, state));
 }
 
@@ -312,7 +291,7 @@ INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct s
 	int state;
 	u32 dir;
 
-	if (name_len > len)
+	if (name_len > len || name_len > BLOCK)
 		name_len = 0;
 	state = path_dfa(DFA_IDS(s, w, type), 0, off, len - name_len);
 	if (state < 0)
@@ -321,7 +300,7 @@ INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct s
 	if (learn)
 		bpf_map_update_elem(&dirs, &s->key, &dir, BPF_ANY);
 	if (name_len)
-		state = path_dfa(DFA_IDS(s, w, type), dir, off + len - name_len, name_len);
+		state = dfa_block(DFA_IDS(s, w, type), dir, off + len - name_len, name_len);
 	if (state < 0)
 		return true;
 	sv_mask_and(alive, sv_final_mask(sv, a, state));
@@ -394,29 +373,36 @@ INLINE u64 same(u64 a, u64 b)
 	return (d - 1) >> 63;
 }
 
-/* Eight bytes of path_normal. */
-static long normal_turn(u32 turn, struct loop_ctx *c)
+/* path_normal over at most BLOCK bytes. What it knows of the bytes before lies in the slot. */
+__noinline int normal_block(u32 ids, u64 off, u64 len)
 {
-	struct slot *s = c->s;
-	u64 slash = s->run_slash, dots = s->run_dots, bad = 0;
+	struct slot *s = slot_at(ids & 15);
+	u64 slash, dots, bad = 0, w = ids >> 4 & 1;
 
+	if (!s)
+		return 0;
+	slash = s->run_slash;
+	dots = s->run_dots;
+	for (u64 i = 0; i < BLOCK / 8; i++) {
+		if (8 * i > len)
+			break;
 #pragma GCC unroll 8
-	for (u64 j = 0; j < 8; j++) {
-		u64 at = s->run_off + 8 * (u64)turn + j, byte, is_slash, is_dot, is_end;
+		for (u64 j = 0; j < 8; j++) {
+			u64 at = off + 8 * i + j, byte, is_slash, is_dot, is_end;
 
-		sv_hide(at);
-		byte = s->work[c->w & 1][at & WORK_MASK];
-		is_slash = same(byte, '/');
-		is_dot = same(byte, '.');
-		is_end = is_slash | same(byte, 0);
-		bad |= (slash & is_end) | (dots & (is_end | is_dot));
-		dots = slash & is_dot;
-		slash = is_slash;
+			sv_hide(at);
+			byte = s->work[w][at & WORK_MASK];
+			is_slash = same(byte, '/');
+			is_dot = same(byte, '.');
+			is_end = is_slash | same(byte, 0);
+			bad |= (slash & is_end) | (dots & (is_end | is_dot));
+			dots = slash & is_dot;
+			slash = is_slash;
+		}
 	}
 	s->run_slash = slash;
 	s->run_dots = dots;
-	s->run_state |= bad;
-	return bad != 0;
+	return !bad;
 }
 
 /*
@@ -426,21 +412,17 @@ static long normal_turn(u32 turn, struct loop_ctx *c)
 __noinline int path_normal(u32 ids, u64 off, u64 len)
 {
 	struct slot *s = slot_at(ids & 15);
-	struct loop_ctx c = { .s = s, .w = ids >> 4 & 1 };
-	u64 turns = len / 8 + 1;
 
-	if (!s || turns > EV_PATH_MAX / 8)
+	if (!s)
 		return 0;
-	s->run_off = off;
-	s->run_state = s->run_slash = s->run_dots = 0;
-	if (have_bpf_loop) {
-		bpf_loop(turns, normal_turn, &c, 0);
-		return !s->run_state;
-	}
-	for (u32 i = 0; i < EV_PATH_MAX / 8; i++)
-		if (i >= turns || normal_turn(i, &c))
+	s->run_slash = s->run_dots = 0;
+	for (u64 i = 0; i < EV_PATH_MAX; i += BLOCK) {
+		if (i > len)
 			break;
-	return !s->run_state;
+		if (!normal_block(ids, off + i, len - i))
+			return 0;
+	}
+	return 1;
 }
 
 /*

@@ -214,7 +214,6 @@ static int configure(struct load *l, const struct load_options *o, struct err *e
 		return err_set(err, -EIO, "no random bytes from the kernel");
 	l->skel->rodata->ring_bytes = ring;
 	l->skel->rodata->want_envs = o->envs;
-	l->skel->rodata->have_bpf_loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_loop, NULL) == 1;
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
 	return bpf_map__set_max_entries(l->skel->maps.events, ring);
 }
@@ -302,10 +301,17 @@ static bool wants(const struct sieve *s, uint16_t event)
 	return m->w[0] | m->w[1] | m->w[2] | m->w[3];
 }
 
-/* A new inner map that holds @s; its fd or a negative errno. */
-static int sieve_map(const struct sieve *s, uint32_t generation)
+/*
+ * A new inner map that holds @s; its fd or a negative errno. It needs the same type information as the first: 6.1 takes
+ * maps with and without it for different (their timer_off differs).
+ */
+static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 {
-	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, NULL);
+	const struct bpf_map *first = l->skel->maps.sieve_first;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)bpf_object__btf_fd(l->skel->obj),
+		    .btf_key_type_id = bpf_map__btf_key_type_id(first),
+		    .btf_value_type_id = bpf_map__btf_value_type_id(first));
+	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, &opts);
 	_cleanup_free_ struct sieve *copy = malloc(sizeof(*s));
 	uint32_t zero = 0;
 
@@ -388,7 +394,7 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 
 int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err)
 {
-	_cleanup_close_ int fd = sieve_map(s, generation);
+	_cleanup_close_ int fd = sieve_map(l, s, generation);
 	uint32_t zero = 0;
 	int r;
 
