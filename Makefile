@@ -91,3 +91,94 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_SENSOR) $(LIBS_CORE)
 .SECONDARY:
+
+# ---- what people call ----------------------------------------------------------------------------------------------
+help:
+	@sed -n 's/^#> //p' Makefile
+
+#> make deps        install what packages.txt names (root)
+deps:
+	@tools/deps
+
+#> make run         build, sign rules/ and run the sensor on this machine (root)
+run: deps
+	@$(MAKE) build
+	@tools/run $(RUN_ARGS)
+
+#> make check-host  unit tests, conformance, rule tests, in this build and with ASan and UBSan; no privilege
+check-host: build tests
+	@tools/check-host
+
+#> make asan        the same tests with AddressSanitizer and UBSan
+asan:
+	@$(MAKE) B=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" \
+		CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE tests build/asan/bin/tamisc
+	@TAMIS_BUILD=build/asan tools/check-host
+
+#> make check       everything: check-host, sanitizers, the sensor on this kernel, the kernel matrix, the packages (root)
+check: deps
+	@$(MAKE) build tests
+	@tools/check
+
+#> make matrix      every event x rung on kernels 5.10 to 7.x in QEMU
+matrix: build
+	@tests/kernel-matrix/fetch-kernels
+	@tests/kernel-matrix/run $(MATRIX_ARGS)
+
+#> make bench       side-by-side measurements; prints ratios
+bench: build
+	@bench/run
+
+#> make fuzz        every fuzz target for FUZZ_SECONDS (10) on its corpus
+FUZZ_SECONDS ?= 10
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_C))
+FUZZ_FLAGS := -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
+	-DTAMIS_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen
+FUZZ_LIB := $(patsubst %.c,$(B)/fuzzobj/%.o,$(LIB_C) $(ENGINE_C) $(COMPILER_C) $(filter-out sensor/load/%,$(SENSOR_C)))
+$(B)/fuzzobj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+$(B)/libfuzz.a: $(FUZZ_LIB)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/fuzz/%: $(B)/fuzzobj/tests/fuzz/%.o $(B)/libfuzz.a
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+-include $(shell find $(B)/fuzzobj -name '*.d' 2>/dev/null)
+fuzz-build: $(FUZZ_BINS)
+fuzz: fuzz-build
+	@tools/fuzz $(FUZZ_SECONDS) $(FUZZ_BINS)
+
+#> make lint        formatting, clang-tidy, include directions, SPDX lines
+lint:
+	@tools/lint
+
+format:
+	clang-format-14 -i $$(git ls-files '*.c' '*.h')
+
+#> make deb         Debian packages into build/deb/
+deb:
+	@packaging/build-deb
+
+#> make install     into DESTDIR, PREFIX (/usr)
+PREFIX ?= /usr
+install: build
+	install -D -m 755 $(B)/bin/tamisc $(DESTDIR)$(PREFIX)/bin/tamisc
+	install -D -m 755 $(B)/bin/tamisctl $(DESTDIR)$(PREFIX)/bin/tamisctl
+	install -D -m 755 $(B)/bin/tamisd $(DESTDIR)$(PREFIX)/sbin/tamisd
+	for m in docs/man/*.[1-8]; do \
+		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	cd rules && find . -name '*.yaml' ! -name '*.test.yaml' \
+		-exec install -D -m 644 {} $(DESTDIR)/usr/share/tamis/rules/{} \;
+	install -D -m 644 packaging/tamisd.conf $(DESTDIR)/etc/tamis/tamisd.conf
+	install -D -m 644 packaging/systemd/tamisd.service $(DESTDIR)/lib/systemd/system/tamisd.service
+	install -D -m 644 packaging/systemd/tamis.sysusers $(DESTDIR)/usr/lib/sysusers.d/tamis.conf
+
+# Pages that come from tables; lint fails where they are stale.
+docs-gen: docs/fields.md
+docs/fields.md: $(B)/bin/tamisc
+	@$< fields --markdown > $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+
+clean:
+	rm -rf $(B)
+.PHONY: docs-gen fuzz-build
