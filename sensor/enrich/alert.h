@@ -8,9 +8,9 @@
  *
  *	{"event":{...},"host":"...","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
  *
- * Values that are empty are left out of event types and processes; a reader takes the absent for empty. An ancestor beyond
- * the parent is shown in brief. The values of environment variables are never written, but for a few that matter to how
- * programs are loaded (docs/enrichment.md).
+ * Values that are empty are left out; a reader takes the absent for empty. process and process.parent are shown in full (the
+ * parent's arguments up to ALERT_ARGS_CUT), process.ancestors, the parent first, in brief. Of the environment, names are shown,
+ * values only of the few variables that change what a program loads or records (docs/enrichment.md).
  */
 
 #include <stddef.h>
@@ -20,6 +20,8 @@
 #include "lib/value.h"
 #include "sensor/enrich/proctable.h"
 
+#define ALERT_ARGS_CUT	 4096 /* bytes of arguments shown of the parent, and a second time under "exec" */
+#define ALERT_ARGS_BRIEF 256  /* of an ancestor */
 #define ALERT_MAX (1u << 20) /* bytes of one alert; where it would be more, arguments are cut and args_truncated says so */
 
 struct alert;

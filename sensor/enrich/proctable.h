@@ -25,7 +25,7 @@
 
 #define PROCTABLE_IMAGES    32768
 #define PROCTABLE_BYTES	    (24u << 20)
-#define PROCTABLE_LINGER_NS (3 * 1000000000ull)
+#define PROCTABLE_LINGER_NS 3000000000ull
 
 struct proctable;
 
@@ -37,10 +37,14 @@ struct proctable_stats {
 	uint64_t seeded;	/* from /proc at the start */
 	uint64_t late;		/* unknown process of a record, read from /proc */
 	uint64_t minimal;	/* unknown process of a record, nothing but the record's head known */
+	uint64_t late_args;	/* execs whose arguments did not all come and were read from /proc */
+	uint64_t vanished;	/* processes whose end was noticed by looking: their exit record was lost */
+	uint64_t over_budget;	/* look-ups in /proc that were not done, because there were too many */
 	uint64_t failures;	/* no memory */
 };
 
 struct proctable_options {
+	const struct catalog *catalog; /* borrowed */
 	const char *proc_path;	/* normally "/proc"; NULL: never look (replay, fuzzing) */
 	size_t max_images;	/* 0: PROCTABLE_IMAGES */
 	size_t max_bytes;	/* 0: PROCTABLE_BYTES */
@@ -56,20 +60,30 @@ int proctable_seed(struct proctable *t, int64_t clock_offset_ns);
 /* The image that a record is about, made or updated from it: the new image of an exec, the child of a fork. */
 const struct proc *proctable_event(struct proctable *t, const struct decoded *d);
 
-/* The present image of a process, or NULL. For look-ups by other parts; does not change anything. */
+/* The present image of a process, or NULL; @start_ns 0 takes the running one of that pid. Does not change anything. */
 const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint64_t start_ns);
+
+/* Upkeep, about once a second: forgets processes whose end was missed, gives memory back. */
+void proctable_tick(struct proctable *t);
 
 /* A number that is different for every image and every change of one: what caches of others go by. Never 0. */
 uint64_t proctable_version(const struct proc *p);
 
-/* Room for one cached text (an alert's JSON) beside an image; it goes when the image goes or changes. */
+/*
+ * Room for one cached text (an alert's JSON) beside an image; it goes when the image goes or changes, and whenever the texts
+ * together would pass PROCTABLE_CACHE_BYTES.
+ */
+#define PROCTABLE_CACHE_BYTES (6u << 20)
+#define PROCTABLE_CACHE_MAX   (32u << 10) /* one text; longer ones are not kept */
 struct proctable_cache {
-	void *bytes; /* owned by the table, counted in its bytes */
+	const char *text; /* owned by the table */
 	uint32_t len;
-	uint32_t extra; /* the setter's */
+	uint32_t mark[4]; /* the setter's */
 };
+/* NULL where there is none. @p must be the table's. */
 const struct proctable_cache *proctable_cache_get(const struct proc *p);
-void proctable_cache_set(struct proctable *t, const struct proc *p, const void *bytes, uint32_t len, uint32_t extra);
+/* Copies @c->text. What does not fit is not kept. */
+void proctable_cache_set(struct proctable *t, const struct proc *p, const struct proctable_cache *c);
 
 /* After users_refresh() said that names changed. */
 void proctable_rename_users(struct proctable *t);

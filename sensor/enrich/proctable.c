@@ -1,0 +1,857 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/enrich/proctable.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sensor/enrich/argblock.h"
+#include "sensor/enrich/cgroup.h"
+#include "sensor/enrich/names.h"
+#include "sensor/enrich/procfs.h"
+#include "sensor/enrich/strpool.h"
+
+#define BUCKETS	     16384
+#define REAP_MAX     64	  /* dead images that one record buries: no record waits long for it */
+#define LOOKS_BURST  1000 /* look-ups in /proc at once, and a second */
+#define VANISHED_MAX 64	  /* processes looked after in one tick */
+#define EXEC_CHAIN   16	  /* images of one process that exec on exec keeps */
+#define TRIM_AFTER   4096 /* freed images after which memory is given back */
+
+/* The strings of a process that come in records, in their order: EVS_PROC_*. */
+#define STR_SLOT_N(EV, SLOT)
+#define STR_SLOT_U(EV, SLOT)
+#define STR_SLOT_S(EV, SLOT) SLOT_##EV##_##SLOT,
+#define STR_SLOT(KIND, EV, SLOT, ...) STR_SLOT_##KIND(EV, SLOT)
+static const uint8_t str_slots[EVS_PROC_COUNT] = { CAT_PROC(STR_SLOT, "") };
+
+/* A doubly linked list, oldest first. */
+struct list {
+	struct image *first, *last;
+};
+
+struct image {
+	struct proc p; /* first: a struct proc is an image */
+	uint32_t pid;
+	uint64_t start_ns;
+	uint64_t version;
+	uint64_t known_ns; /* boot time at which /proc said this; 0 for what records said */
+	uint64_t dead_ns;  /* boot time of its end or its successor */
+	bool dead, coarse /* start_ns is rounded down to a tick */, present /* in the hash: what the process is now */;
+	bool held; /* dead, and in the list of those with children */
+	uint8_t chain; /* execs on execs that led here */
+
+	struct image *parent;
+	struct image *children, *sib_prev, *sib_next;
+	struct image *hash_next;
+	struct image *prev, *next; /* in live, dead or held */
+
+	struct str *str[EVS_PROC_COUNT]; /* owned references; p.v points into them */
+	struct argblock *args;		 /* owned reference */
+	struct proctable_cache cache;	 /* owned text */
+};
+
+struct proctable {
+	struct image *buckets[BUCKETS];
+	struct list live; /* by last use */
+	struct list dead; /* without children, by their end */
+	struct list held; /* dead, with children */
+	struct strpool *strings;
+	struct procfs *proc; /* NULL: no /proc */
+	struct users *users; /* borrowed */
+	struct names names;
+	size_t max_images, max_bytes, arg_bytes, cache_bytes;
+	uint64_t version, now_ns; /* the latest boot time seen */
+	int64_t clock;
+	uint64_t looks, looks_ns; /* token bucket of look-ups */
+	uint64_t freed;
+	bool seeding; /* still as root */
+	struct proctable_stats stats;
+	struct decoded scratch; /* what /proc said */
+};
+
+/* ---- lists and links ----------------------------------------------------------------------------------------------- */
+
+static void list_put(struct list *l, struct image *i)
+{
+	i->prev = l->last;
+	i->next = NULL;
+	*(l->last ? &l->last->next : &l->first) = i;
+	l->last = i;
+}
+
+static void list_take(struct list *l, struct image *i)
+{
+	*(i->prev ? &i->prev->next : &l->first) = i->next;
+	*(i->next ? &i->next->prev : &l->last) = i->prev;
+}
+
+static struct list *image_list(struct proctable *t, const struct image *i)
+{
+	if (!i->dead)
+		return &t->live;
+	return i->held ? &t->held : &t->dead;
+}
+
+/* A dead image moves between dead and held as its children come and go. */
+static void image_settle(struct proctable *t, struct image *i)
+{
+	bool held = i->children;
+
+	if (!i->dead || i->held == held)
+		return;
+	list_take(image_list(t, i), i);
+	i->held = held;
+	list_put(image_list(t, i), i);
+}
+
+static void image_adopt(struct proctable *t, struct image *parent, struct image *child)
+{
+	child->parent = parent;
+	child->p.parent = parent ? &parent->p : NULL;
+	child->sib_prev = child->sib_next = NULL;
+	if (!parent)
+		return;
+	child->sib_next = parent->children;
+	if (parent->children)
+		parent->children->sib_prev = child;
+	parent->children = child;
+	image_settle(t, parent);
+}
+
+static void image_orphan(struct proctable *t, struct image *child)
+{
+	struct image *parent = child->parent;
+
+	if (!parent)
+		return;
+	*(child->sib_prev ? &child->sib_prev->sib_next : &parent->children) = child->sib_next;
+	if (child->sib_next)
+		child->sib_next->sib_prev = child->sib_prev;
+	child->parent = NULL;
+	child->p.parent = NULL;
+	image_settle(t, parent);
+}
+
+/* ---- the hash ------------------------------------------------------------------------------------------------------ */
+
+static size_t pid_bucket(uint32_t pid)
+{
+	return pid * 2654435761u >> 18;
+}
+
+_Static_assert(BUCKETS == 1 << (32 - 18), "pid_bucket covers the buckets");
+
+static void hash_put(struct proctable *t, struct image *i)
+{
+	struct image **at = &t->buckets[pid_bucket(i->pid)];
+
+	i->present = true;
+	i->hash_next = *at;
+	*at = i;
+}
+
+static void hash_take(struct proctable *t, struct image *i)
+{
+	struct image **at = &t->buckets[pid_bucket(i->pid)];
+
+	if (!i->present)
+		return;
+	while (*at != i)
+		at = &(*at)->hash_next;
+	*at = i->hash_next;
+	i->present = false;
+}
+
+static bool starts_match(const struct proctable *t, const struct image *i, uint64_t start_ns)
+{
+	uint64_t tick;
+
+	if (i->start_ns == start_ns)
+		return true;
+	if (!i->coarse || !t->proc)
+		return false;
+	tick = procfs_tick_ns(t->proc);
+	return i->start_ns / tick == start_ns / tick;
+}
+
+static struct image *table_find(const struct proctable *t, uint32_t pid, uint64_t start_ns)
+{
+	for (struct image *i = t->buckets[pid_bucket(pid)]; i; i = i->hash_next)
+		if (i->pid == pid && (start_ns ? starts_match(t, i, start_ns) : !i->dead))
+			return i;
+	return NULL;
+}
+
+/* ---- life and death ------------------------------------------------------------------------------------------------ */
+
+static void cache_drop(struct proctable *t, struct image *i)
+{
+	t->cache_bytes -= i->cache.text ? i->cache.len : 0;
+	free((void *)i->cache.text);
+	i->cache = (struct proctable_cache){ 0 };
+}
+
+static void image_changed(struct proctable *t, struct image *i)
+{
+	i->version = ++t->version;
+	cache_drop(t, i);
+}
+
+static void image_die(struct proctable *t, struct image *i)
+{
+	if (i->dead)
+		return;
+	list_take(&t->live, i);
+	t->stats.live--;
+	i->dead = true;
+	i->dead_ns = t->now_ns;
+	i->held = i->children;
+	list_put(image_list(t, i), i);
+}
+
+/* Children go to the parent: what is above them stays above them. */
+static void image_free(struct proctable *t, struct image *i)
+{
+	struct image *parent = i->parent;
+
+	while (i->children) {
+		struct image *child = i->children;
+
+		image_orphan(t, child);
+		image_adopt(t, parent, child);
+	}
+	image_orphan(t, i);
+	hash_take(t, i);
+	t->stats.live -= !i->dead;
+	list_take(image_list(t, i), i);
+	cache_drop(t, i);
+	for (int s = 0; s < EVS_PROC_COUNT; s++)
+		strpool_unref(t->strings, i->str[s]);
+	t->arg_bytes -= argblock_unref(i->args);
+	t->stats.images--;
+	t->freed++;
+	free(i);
+}
+
+static struct image *image_new(struct proctable *t, uint32_t pid, uint64_t start_ns)
+{
+	struct image *i = calloc(1, sizeof(*i));
+
+	if (!i) {
+		t->stats.failures++;
+		return NULL;
+	}
+	i->pid = pid;
+	i->start_ns = start_ns;
+	i->version = ++t->version;
+	list_put(&t->live, i);
+	t->stats.images++;
+	t->stats.live++;
+	return i;
+}
+
+static size_t table_bytes(const struct proctable *t)
+{
+	return t->stats.images * sizeof(struct image) + t->arg_bytes + t->cache_bytes + strpool_bytes(t->strings);
+}
+
+static bool table_full(const struct proctable *t)
+{
+	return t->stats.images > t->max_images || table_bytes(t) > t->max_bytes;
+}
+
+/* The image to give up next; never @keep. */
+static struct image *table_victim(struct proctable *t, const struct image *keep)
+{
+	struct list *lists[] = { &t->dead, &t->held, &t->live };
+
+	for (int l = 0; l < 3; l++) {
+		struct image *i = lists[l]->first;
+
+		if (i == keep && i)
+			i = i->next;
+		if (i)
+			return i;
+	}
+	return NULL;
+}
+
+static void table_bound(struct proctable *t, const struct image *keep)
+{
+	struct image *i;
+
+	while (table_full(t) && (i = table_victim(t, keep))) {
+		*(i->dead ? &t->stats.evicted : &t->stats.evicted_live) += 1;
+		image_free(t, i);
+	}
+}
+
+static void table_reap(struct proctable *t)
+{
+	for (int n = 0; n < REAP_MAX && t->dead.first; n++) {
+		struct image *i = t->dead.first;
+
+		if (i->dead_ns + PROCTABLE_LINGER_NS > t->now_ns)
+			return;
+		image_free(t, i);
+	}
+}
+
+/* ---- what an image says -------------------------------------------------------------------------------------------- */
+
+static void image_str_set(struct proctable *t, struct image *i, int n, struct val v)
+{
+	struct str *s = strpool_get(t->strings, v.s, v.len);
+
+	t->stats.failures += v.len && !s;
+	strpool_unref(t->strings, i->str[n]);
+	i->str[n] = s;
+	i->p.v[str_slots[n]] = (struct val){ .s = s ? s->s : NULL, .len = s ? s->len : 0 };
+}
+
+/* Where records cannot tell: hosts with cgroup v1 hierarchies, on which containers are not in the unified one. */
+static void image_cgroup_look(struct proctable *t, struct image *i);
+
+static void image_container(struct proctable *t, struct image *i)
+{
+	struct val *id = &i->p.v[SLOT_PROC_CONTAINER_ID];
+	struct val *cgroup = &i->p.v[SLOT_PROC_CGROUP_ID];
+	size_t len;
+
+	if (cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len) || !t->proc || !procfs_cgroup_v1(t->proc)) {
+		id->len = (uint32_t)len;
+		return;
+	}
+	image_cgroup_look(t, i);
+	cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len);
+	id->len = (uint32_t)len;
+}
+
+static struct val path_name(struct val path)
+{
+	const char *slash = path.len ? memrchr(path.s, '/', path.len) : NULL;
+
+	if (slash) {
+		path.len -= (uint32_t)(slash + 1 - path.s);
+		path.s = slash + 1;
+	}
+	return path;
+}
+
+/* Everything that follows from other values of the image. */
+static void image_derive(struct proctable *t, struct image *i)
+{
+	struct val *v = i->p.v;
+
+	argblock_values(i->args, v);
+	v[SLOT_PROC_FILE_NAME] = path_name(v[SLOT_PROC_FILE_PATH]);
+	v[SLOT_PROC_FILE_RIGHTS].num = v[SLOT_PROC_FILE_MODE].num & 07777;
+	names_fill(&t->names, t->users, v);
+}
+
+static void image_args_set(struct proctable *t, struct image *i, const struct decode_args *a)
+{
+	if (argblock_new(a, &i->args) < 0)
+		t->stats.failures++;
+	t->arg_bytes += i->args ? i->args->bytes : 0;
+}
+
+/* The values of @d->pv, its strings and arguments: what an exec record or /proc says. */
+static void image_fill(struct proctable *t, struct image *i, const struct decoded *d)
+{
+	memcpy(i->p.v, d->pv, sizeof(i->p.v));
+	for (int s = 0; s < EVS_PROC_COUNT; s++)
+		image_str_set(t, i, s, d->pv[str_slots[s]]);
+	image_args_set(t, i, &d->args);
+	i->p.v[SLOT_PROC_IS_EXEC].num = 1;
+}
+
+/* Credentials of the acting thread. */
+static void image_creds(struct proctable *t, struct image *i, const struct ev_head *h)
+{
+	struct val *v = i->p.v;
+
+	if (v[SLOT_PROC_UID].num == h->uid && v[SLOT_PROC_EUID].num == h->euid && v[SLOT_PROC_GID].num == h->gid &&
+	    v[SLOT_PROC_EGID].num == h->egid)
+		return;
+	v[SLOT_PROC_UID].num = h->uid;
+	v[SLOT_PROC_GID].num = h->gid;
+	v[SLOT_PROC_EUID].num = h->euid;
+	v[SLOT_PROC_EGID].num = h->egid;
+	names_fill(&t->names, t->users, v);
+	image_changed(t, i);
+}
+
+/* ---- /proc --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t boot_now(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &ts) < 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Whether one more look-up may be done: they cost tens of microseconds, and whoever floods us would like us to do many. */
+static bool table_may_look(struct proctable *t)
+{
+	uint64_t now, more;
+
+	if (!t->proc)
+		return false;
+	now = boot_now();
+	more = (now - t->looks_ns) / (1000000000u / LOOKS_BURST);
+	if (more) {
+		t->looks = t->looks + more < LOOKS_BURST ? t->looks + more : LOOKS_BURST;
+		t->looks_ns = now;
+	}
+	if (!t->looks) {
+		t->stats.over_budget++;
+		return false;
+	}
+	t->looks--;
+	return true;
+}
+
+static void image_cgroup_look(struct proctable *t, struct image *i)
+{
+	const char *path;
+	size_t len;
+
+	if (table_may_look(t) && procfs_cgroup(t->proc, i->pid, &path, &len))
+		image_str_set(t, i, EVS_PROC_CGROUP_ID, (struct val){ .s = path, .len = (uint32_t)len });
+}
+
+/* The image of a running process as /proc shows it; NULL where it does not, or shows another process of that pid. */
+static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t start_ns)
+{
+	struct decoded *d = &t->scratch;
+	struct image *i;
+	bool kthread;
+
+	if (procfs_read(t->proc, pid, t->seeding, t->clock, d, &kthread) < 0)
+		return NULL;
+	if (start_ns && start_ns / procfs_tick_ns(t->proc) != d->head.start_ns / procfs_tick_ns(t->proc))
+		return NULL;
+	i = image_new(t, pid, start_ns ? start_ns : d->head.start_ns);
+	if (!i)
+		return NULL;
+	i->coarse = !start_ns;
+	i->known_ns = boot_now();
+	image_fill(t, i, d);
+	i->p.v[SLOT_PROC_IS_EXEC].num = !kthread;
+	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
+	image_container(t, i);
+	image_derive(t, i);
+	hash_put(t, i);
+	return i;
+}
+
+static void image_find_parent(struct proctable *t, struct image *i)
+{
+	uint32_t ppid = (uint32_t)i->p.v[SLOT_PROC_PPID].num;
+	struct image *parent = ppid ? table_find(t, ppid, 0) : NULL;
+
+	if (!i->parent && parent && parent != i)
+		image_adopt(t, parent, i);
+}
+
+static int seed_one(void *ctx, uint32_t pid)
+{
+	struct proctable *t = ctx;
+
+	if (t->stats.images < t->max_images && !table_find(t, pid, 0))
+		t->stats.seeded += image_from_proc(t, pid, 0) != NULL;
+	return 0;
+}
+
+int proctable_seed(struct proctable *t, int64_t clock_offset_ns)
+{
+	int r;
+
+	if (!t->proc)
+		return 0;
+	t->clock = clock_offset_ns;
+	t->seeding = true;
+	r = procfs_each(t->proc, seed_one, t);
+	t->seeding = false;
+	for (struct image *i = t->live.first; i; i = i->next)
+		image_find_parent(t, i);
+	table_bound(t, NULL);
+	return r;
+}
+
+/* ---- records ------------------------------------------------------------------------------------------------------- */
+
+/* Nothing is known but what the head of a record says. */
+static struct image *image_minimal(struct proctable *t, const struct ev_head *h)
+{
+	struct image *i = image_new(t, h->pid, h->start_ns);
+	struct val *v;
+
+	if (!i)
+		return NULL;
+	v = i->p.v;
+	v[SLOT_PROC_PID].num = h->pid;
+	v[SLOT_PROC_TID].num = h->pid;
+	v[SLOT_PROC_UID].num = v[SLOT_PROC_FSUID].num = h->uid;
+	v[SLOT_PROC_GID].num = v[SLOT_PROC_FSGID].num = h->gid;
+	v[SLOT_PROC_EUID].num = h->euid;
+	v[SLOT_PROC_EGID].num = h->egid;
+	v[SLOT_PROC_AUID].num = UINT32_MAX;
+	v[SLOT_PROC_CREATED_AT].num = h->start_ns ? (int64_t)(h->start_ns + (uint64_t)t->clock) : 0;
+	image_derive(t, i);
+	hash_put(t, i);
+	return i;
+}
+
+/* The end of whoever had this pid before was missed. */
+static void table_retire(struct proctable *t, uint32_t pid, const struct image *but)
+{
+	for (struct image *i = t->buckets[pid_bucket(pid)]; i; i = i->hash_next)
+		if (i->pid == pid && i != but && !i->dead)
+			image_die(t, i);
+}
+
+static struct image *table_unknown(struct proctable *t, const struct ev_head *h)
+{
+	struct image *i = table_may_look(t) ? image_from_proc(t, h->pid, h->start_ns) : NULL;
+
+	*(i ? &t->stats.late : &t->stats.minimal) += 1;
+	if (!i)
+		i = image_minimal(t, h);
+	if (!i)
+		return NULL;
+	table_retire(t, h->pid, i);
+	image_find_parent(t, i);
+	return i;
+}
+
+/* Now the start is known to the nanosecond. */
+static void image_exact(struct proctable *t, struct image *i, uint64_t start_ns)
+{
+	if (!i->coarse || !start_ns)
+		return;
+	i->coarse = false;
+	i->p.v[SLOT_PROC_CREATED_AT].num += (int64_t)(start_ns - i->start_ns);
+	i->start_ns = start_ns;
+	image_changed(t, i);
+}
+
+/* The acting process of a record. */
+static struct image *table_acting(struct proctable *t, const struct ev_head *h)
+{
+	struct image *i = table_find(t, h->pid, h->start_ns);
+
+	if (!i)
+		return table_unknown(t, h);
+	image_exact(t, i, h->start_ns);
+	image_creds(t, i, h);
+	if (!i->dead && i != t->live.last) {
+		list_take(&t->live, i);
+		list_put(&t->live, i);
+	}
+	return i;
+}
+
+/* The child's own numbers. */
+static void fork_values(struct image *c, const struct decoded *d)
+{
+	static const uint8_t own[] = { SLOT_PROC_PID,	SLOT_PROC_TID,	 SLOT_PROC_PPID,	  SLOT_PROC_UID,
+				       SLOT_PROC_GID,	SLOT_PROC_EUID,	 SLOT_PROC_EGID,	  SLOT_PROC_FSUID,
+				       SLOT_PROC_FSGID, SLOT_PROC_AUID,	 SLOT_PROC_CAP_EFFECTIVE, SLOT_PROC_CAP_PERMITTED,
+				       SLOT_PROC_CREATED_AT, SLOT_PROC_CGROUP_INODE };
+
+	for (size_t i = 0; i < sizeof(own); i++)
+		c->p.v[own[i]] = d->pv[own[i]];
+	c->p.v[SLOT_PROC_IS_THREAD].num = 1;
+	c->p.v[SLOT_PROC_IS_EXEC].num = 0;
+}
+
+/* A fork copies the image; strings and arguments are shared. */
+static void fork_copy(struct proctable *t, struct image *c, const struct image *parent, const struct decoded *d)
+{
+	bool other = false;
+
+	c->p = parent->p;
+	c->args = argblock_ref(parent->args);
+	for (int s = 0; s < EVS_PROC_COUNT; s++) {
+		c->str[s] = strpool_ref(parent->str[s]);
+		if (d->pv[str_slots[s]].len)
+			image_str_set(t, c, s, d->pv[str_slots[s]]);
+		other |= c->str[s] != parent->str[s];
+	}
+	fork_values(c, d);
+	if (other) {
+		image_container(t, c);
+		image_derive(t, c);
+	} else {
+		names_fill(&t->names, t->users, c->p.v);
+	}
+}
+
+static struct image *table_fork(struct proctable *t, const struct decoded *d)
+{
+	uint32_t pid = (uint32_t)d->pv[SLOT_PROC_PID].num;
+	struct image *parent = table_acting(t, &d->head), *c;
+
+	c = table_find(t, pid, d->proc_start_ns);
+	if (c && (c->dead || c == parent || !d->proc_start_ns))
+		c = NULL;
+	if (c) { /* /proc told first */
+		image_exact(t, c, d->proc_start_ns);
+		if (!c->parent && parent)
+			image_adopt(t, parent, c);
+		return c;
+	}
+	c = image_new(t, pid, d->proc_start_ns);
+	if (!c)
+		return NULL;
+	if (parent)
+		fork_copy(t, c, parent, d);
+	else
+		fork_values(c, d);
+	image_adopt(t, parent, c);
+	hash_put(t, c);
+	table_retire(t, pid, c);
+	return c;
+}
+
+/* Above an exec's image: the forker, or the image that it replaced where that was more than a copy of its forker. */
+static void exec_lineage(struct proctable *t, struct image *n, struct image *old, const struct ev_head *h)
+{
+	bool stale = old && old->known_ns >= h->boot_ns; /* /proc showed the result of this very exec already */
+
+	if (!old)
+		return;
+	if (!stale && old->p.v[SLOT_PROC_IS_EXEC].num && old->chain < EXEC_CHAIN) {
+		image_adopt(t, old, n);
+		n->chain = (uint8_t)(old->chain + 1);
+	} else if (old->parent) {
+		image_adopt(t, old->parent, n);
+	}
+	hash_take(t, old);
+	image_die(t, old);
+}
+
+/* What the kernel side could not read of the arguments may still be in /proc. */
+static void exec_args(struct proctable *t, struct image *n, const struct decoded *d)
+{
+	struct decode_args more = d->args;
+
+	if ((!d->args.argv_len || d->args.argv_cut) && table_may_look(t) && procfs_args(t->proc, n->pid, &more)) {
+		if (more.argv_len > d->args.argv_len) {
+			t->stats.late_args++;
+			image_args_set(t, n, &more);
+			return;
+		}
+	}
+	image_args_set(t, n, &d->args);
+}
+
+static struct image *table_exec(struct proctable *t, const struct decoded *d)
+{
+	struct image *old = table_find(t, d->head.pid, d->head.start_ns);
+	struct image *n = image_new(t, d->head.pid, d->head.start_ns ? d->head.start_ns : d->proc_start_ns);
+	struct decoded *scratch = &t->scratch;
+
+	if (!n)
+		return NULL;
+	memcpy(scratch->pv, d->pv, sizeof(d->pv));
+	scratch->args = (struct decode_args){ 0 };
+	image_fill(t, n, scratch);
+	exec_args(t, n, d);
+	exec_lineage(t, n, old, &d->head);
+	hash_put(t, n);
+	image_container(t, n);
+	image_derive(t, n);
+	image_creds(t, n, &d->head);
+	table_retire(t, n->pid, n);
+	image_find_parent(t, n);
+	return n;
+}
+
+static struct image *table_exit(struct proctable *t, const struct decoded *d)
+{
+	struct image *i = table_acting(t, &d->head);
+
+	if (i)
+		image_die(t, i);
+	return i;
+}
+
+const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
+{
+	struct image *i;
+
+	if (d->head.boot_ns > t->now_ns)
+		t->now_ns = d->head.boot_ns;
+	t->clock = (int64_t)((uint64_t)d->ev.now_ns - d->head.boot_ns);
+	table_reap(t);
+	switch (d->head.type) {
+	case EV_FORK:
+		i = table_fork(t, d);
+		break;
+	case EV_EXEC:
+		i = table_exec(t, d);
+		break;
+	case EV_EXIT:
+		i = table_exit(t, d);
+		break;
+	default:
+		i = table_acting(t, &d->head);
+	}
+	table_bound(t, i);
+	return i ? &i->p : NULL;
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------------------- */
+
+int proctable_new(const struct proctable_options *o, struct proctable **ret)
+{
+	struct proctable *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->max_images = o->max_images ? o->max_images : PROCTABLE_IMAGES;
+	t->max_bytes = o->max_bytes ? o->max_bytes : PROCTABLE_BYTES;
+	t->users = o->users;
+	t->looks = LOOKS_BURST;
+	names_plan(o->catalog, CAT_HOME_PROC, EV_NONE, &t->names);
+	r = strpool_new(&t->strings);
+	if (!r && o->proc_path)
+		r = procfs_new(o->proc_path, &t->proc);
+	if (r < 0) {
+		proctable_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+void proctable_free(struct proctable *t)
+{
+	struct list *lists[3];
+
+	if (!t)
+		return;
+	lists[0] = &t->live;
+	lists[1] = &t->dead;
+	lists[2] = &t->held;
+	for (int l = 0; l < 3; l++)
+		while (lists[l]->first)
+			image_free(t, lists[l]->first);
+	strpool_free(t->strings);
+	procfs_free(t->proc);
+	free(t);
+}
+
+const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint64_t start_ns)
+{
+	const struct image *i = table_find(t, pid, start_ns);
+
+	return i ? &i->p : NULL;
+}
+
+/* Exits that were lost: looks whether the processes that were quiet for longest still run. */
+static void table_vanished(struct proctable *t)
+{
+	struct image *i = t->live.first;
+
+	if (!t->proc)
+		return;
+	for (int n = 0; n < VANISHED_MAX && i; n++) {
+		struct image *next = i->next;
+
+		list_take(&t->live, i);
+		list_put(&t->live, i);
+		if (!procfs_alive(t->proc, i->pid)) {
+			image_die(t, i);
+			t->stats.vanished++;
+		}
+		i = next;
+	}
+}
+
+void proctable_tick(struct proctable *t)
+{
+	if (t->proc) {
+		uint64_t now = boot_now();
+
+		t->now_ns = now > t->now_ns ? now : t->now_ns;
+	}
+	table_reap(t);
+	table_vanished(t);
+	if (t->freed > TRIM_AFTER) {
+		t->freed = 0;
+		malloc_trim(0);
+	}
+}
+
+void proctable_rename_users(struct proctable *t)
+{
+	struct list *lists[] = { &t->live, &t->dead, &t->held };
+
+	for (int l = 0; l < 3; l++)
+		for (struct image *i = lists[l]->first; i; i = i->next) {
+			names_fill(&t->names, t->users, i->p.v);
+			image_changed(t, i);
+		}
+}
+
+void proctable_stats(const struct proctable *t, struct proctable_stats *ret)
+{
+	*ret = t->stats;
+	ret->bytes = table_bytes(t);
+}
+
+/* ---- caches of others ---------------------------------------------------------------------------------------------- */
+
+/* A struct proc that the table handed out is the first member of its image. */
+static struct image *image_of(const struct proc *p)
+{
+	return (struct image *)(void *)p;
+}
+
+uint64_t proctable_version(const struct proc *p)
+{
+	return image_of(p)->version;
+}
+
+const struct proctable_cache *proctable_cache_get(const struct proc *p)
+{
+	return image_of(p)->cache.text ? &image_of(p)->cache : NULL;
+}
+
+static void cache_drop_all(struct proctable *t)
+{
+	struct list *lists[] = { &t->live, &t->dead, &t->held };
+
+	for (int l = 0; l < 3; l++)
+		for (struct image *i = lists[l]->first; i; i = i->next)
+			cache_drop(t, i);
+}
+
+void proctable_cache_set(struct proctable *t, const struct proc *p, const struct proctable_cache *c)
+{
+	struct image *i = image_of(p);
+	char *text;
+
+	cache_drop(t, i);
+	if (!c->len || c->len > PROCTABLE_CACHE_MAX)
+		return;
+	if (t->cache_bytes + c->len > PROCTABLE_CACHE_BYTES)
+		cache_drop_all(t);
+	text = malloc(c->len);
+	if (!text)
+		return;
+	memcpy(text, c->text, c->len);
+	i->cache = *c;
+	i->cache.text = text;
+	t->cache_bytes += c->len;
+}
