@@ -28,6 +28,7 @@ struct engine_counts {
 	uint64_t queue_peak;
 	uint64_t queue_refused; /* records that found no memory: lost */
 	uint64_t processes;	/* images in the process table now */
+	uint64_t last_key;	/* names the last event counted in received: see take_record() */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };
 

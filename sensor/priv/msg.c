@@ -32,7 +32,6 @@ static const struct msg_rule {
 	{ MSG_STOP, ROLE_MONITOR, ROLE_ENGINE, 0, 0, 0 },
 	{ MSG_STOP, ROLE_MONITOR, ROLE_RECORD, 0, 0, 0 },
 	{ MSG_STATUS, ROLE_CTL, ROLE_MONITOR, 0, 0, 0 },
-	{ MSG_HOOKS, ROLE_CTL, ROLE_MONITOR, 0, 0, 0 },
 	{ MSG_STATS, ROLE_CTL, ROLE_MONITOR, 0, 0, 0 },
 	{ MSG_RELOAD, ROLE_CTL, ROLE_MONITOR, 1, 1, 4096 },
 	{ MSG_REPLY, ROLE_MONITOR, ROLE_CTL, 0, sizeof(struct msg_reply), MSG_BODY_MAX },
@@ -40,7 +39,7 @@ static const struct msg_rule {
 
 static const char *const names[MSG_TYPES] = {
 	"none", "ready", "program", "program-ok", "peer", "peer-ok", "note", "alerts",
-	"piece", "stop", "status", "hooks", "stats", "reload", "reply",
+	"piece", "stop", "status", "stats", "reload", "reply",
 };
 
 const char *msg_name(uint16_t type)

@@ -31,7 +31,6 @@ enum msg_type {
 	MSG_PIECE,	/* engine -> record: a piece of an alert that is too long for one message */
 	MSG_STOP,	/* monitor -> engine, record: finish what is there, then end */
 	MSG_STATUS,	/* ctl -> monitor: requests without arguments, each answered by MSG_REPLY */
-	MSG_HOOKS,
 	MSG_STATS,
 	MSG_RELOAD,	/* ctl -> monitor: a bundle to put in force, as an open file */
 	MSG_REPLY,	/* monitor -> ctl */

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Engine and record: their start, their death, and the sums over it.
+ *
+ * A socket between the two has an end in each. When one of them dies, its end is closed; the other reads to the end of
+ * what is there (record) or learns that nothing arrives any more (engine), closes its own end and says MSG_PEER_OK. From
+ * then on no alert is under way, and the counters tell exactly what was lost (settle). Then the dead one is started, record
+ * first, with a new socket, whose other end goes to the living one by MSG_PEER.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/log.h"
+#include "sensor/priv/engine_proc.h"
+#include "sensor/priv/monitor_impl.h"
+#include "sensor/priv/record_proc.h"
+
+#define MS 1000000ull
+
+const char *child_state_name(const struct child *c)
+{
+	static const char *const names[] = { "down", "starting", "up", "done" };
+
+	return names[c->state];
+}
+
+static bool alive(const struct child *c)
+{
+	return c->state == CHILD_STARTING || c->state == CHILD_UP;
+}
+
+/* Has an end of a socket whose other end may be gone: MSG_PEER_OK is to come. */
+static bool awaited(const struct child *c)
+{
+	return alive(c) && c->linked;
+}
+
+void children_kill(struct child *c)
+{
+	if (alive(c))
+		kill(c->pid, SIGKILL);
+}
+
+/* ---- starting ------------------------------------------------------------------------------------------------------ */
+
+static int fd_cmp(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void close_between(unsigned int first, unsigned int last)
+{
+	if (first > last || syscall(__NR_close_range, first, last, 0) == 0)
+		return;
+	for (unsigned int fd = first; fd <= last && fd < 65536; fd++)
+		close((int)fd);
+}
+
+/* Closes everything from 3 on but @keep; entries of -1 are passed over. */
+static void close_all_but(int *keep, size_t n)
+{
+	unsigned int next = 3;
+
+	qsort(keep, n, sizeof(*keep), fd_cmp);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < (int)next)
+			continue;
+		close_between(next, (unsigned int)keep[i] - 1);
+		next = (unsigned int)keep[i] + 1;
+	}
+	close_between(next, ~0u);
+}
+
+/* What both children do first. From here on they must not use what belongs to the monitor alone. */
+static void become_child(const struct monitor *m, const char *name, int *keep, size_t n)
+{
+	char prog[32];
+
+	/* Ctrl-C reaches the whole process group; only the monitor decides when to end */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
+	dup2(m->null_fd, 0);
+	dup2(m->null_fd, 1);
+	close_all_but(keep, n);
+	snprintf(prog, sizeof(prog), "tamisd-%s", name);
+	prctl(PR_SET_NAME, prog);
+	snprintf(prog, sizeof(prog), "tamisd[%s]", name);
+	log_open(prog, LOG_LEVEL_INFO);
+}
+
+static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to_record)
+{
+	struct engine_args a = {
+		.monitor = to_monitor,
+		.record = to_record,
+		.page = m->engine_page,
+		.ring_fd = load_ring_fd(m->load),
+		.program_fd = m->policy.program_fd,
+		.generation = m->policy.generation,
+		.queue_bytes = m->o->queue_bytes,
+		.hostname = m->host,
+		.mode = m->mode,
+	};
+	int keep[] = { a.monitor.fd, a.record.fd, a.ring_fd, a.program_fd };
+
+	become_child(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
+	counts_unmap(m->record_page, sizeof(*m->record_page));
+	_exit(engine_main(&a));
+}
+
+static void run_record(struct monitor *m, struct chan to_monitor, struct chan to_engine, const char *details)
+{
+	struct record_args a = {
+		.monitor = to_monitor,
+		.engine = to_engine,
+		.page = m->record_page,
+		.log_fd = m->state.log_fd,
+		.keys_fd = m->state.keys_fd,
+		.log_name = m->o->state,
+		.alerts_fd = m->alerts_fd,
+		.start_details = details,
+		.mode = m->mode,
+	};
+	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd };
+
+	become_child(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
+	counts_unmap(m->engine_page, sizeof(*m->engine_page));
+	_exit(record_main(&a));
+}
+
+/* Forks @c with @link, its end of the socket to the other one, which is closed here in any case. */
+static int start(struct monitor *m, struct child *c, struct chan link)
+{
+	struct chan pair[2];
+	struct buf details;
+	int r = chan_pair(ROLE_MONITOR, c->role, pair);
+
+	if (r < 0) {
+		chan_close(&link);
+		return r;
+	}
+	buf_init(&details, 8192);
+	notes_start_details(m, c->ndeaths ? "restart of the record process" : "start", &details);
+	c->pid = fork();
+	if (c->pid == 0) {
+		if (c->role == ROLE_ENGINE)
+			run_engine(m, pair[1], link);
+		else
+			run_record(m, pair[1], link, buf_cstr(&details));
+	}
+	r = c->pid < 0 ? -errno : 0;
+	buf_done(&details);
+	chan_close(&pair[1]);
+	chan_close(&link);
+	if (r < 0) {
+		chan_close(&pair[0]);
+		return r;
+	}
+	c->chan = pair[0];
+	c->state = CHILD_STARTING;
+	c->linked = true;
+	c->asked_ns = clock_mono_ns();
+	return 0;
+}
+
+int children_begin(struct monitor *m, struct err *e)
+{
+	struct chan pair[2];
+	int r;
+
+	m->engine.role = ROLE_ENGINE;
+	m->record.role = ROLE_RECORD;
+	m->engine.chan.fd = m->record.chan.fd = m->spare.fd = -1;
+	m->engine_page = counts_map(sizeof(*m->engine_page));
+	m->record_page = counts_map(sizeof(*m->record_page));
+	if (!m->engine_page || !m->record_page)
+		return err_set(e, -ENOMEM, "no memory for the counters");
+	r = chan_pair(ROLE_ENGINE, ROLE_RECORD, pair);
+	if (r < 0)
+		return err_set(e, r, "cannot make a socket: %s", strerror(-r));
+	r = start(m, &m->record, pair[1]);
+	if (r == 0)
+		r = start(m, &m->engine, pair[0]);
+	else
+		chan_close(&pair[0]);
+	return r < 0 ? err_set(e, r, "cannot start a process: %s", strerror(-r)) : 0;
+}
+
+/* ---- death --------------------------------------------------------------------------------------------------------- */
+
+static void describe(struct child *c, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(c->why, sizeof(c->why), "ended for a system call outside its list");
+	else if (WIFSIGNALED(status))
+		snprintf(c->why, sizeof(c->why), "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(c->why, sizeof(c->why), "exited with status %d", WEXITSTATUS(status));
+}
+
+/* The time of this death goes to the ring; true when there were too many of late. */
+static bool too_many_deaths(struct child *c, uint64_t now)
+{
+	uint64_t *slot = &c->deaths[c->ndeaths++ % CHILD_DEATHS_MAX];
+	uint64_t oldest = *slot;
+
+	*slot = now;
+	return c->ndeaths > CHILD_DEATHS_MAX && now - oldest < CHILD_DEATHS_MS * MS;
+}
+
+/* 0, 250 ms, 1 s, 2 s ...: by how many deaths of the last minute */
+static uint64_t backoff_ns(const struct child *c, uint64_t now)
+{
+	unsigned int recent = 0;
+
+	for (int i = 0; i < CHILD_DEATHS_MAX; i++)
+		recent += c->deaths[i] && now - c->deaths[i] < CHILD_DEATHS_MS * MS;
+	return recent <= 2 ? 0 : recent == 3 ? 250 * MS : (recent - 3) * 1000 * MS;
+}
+
+static void fail(struct monitor *m)
+{
+	m->failed = true;
+	kill(getpid(), SIGTERM);
+}
+
+static void on_death(struct monitor *m, struct child *c, int status)
+{
+	struct child *other = c == &m->engine ? &m->record : &m->engine;
+	uint64_t now = clock_mono_ns();
+	bool asked_to = (c == &m->engine && m->phase == PHASE_DRAINING) || (c == &m->record && m->phase == PHASE_CLOSING);
+
+	describe(c, status);
+	chan_close(&c->chan);
+	chan_close(&m->spare);
+	c->linked = false;
+	c->asked_ns = 0;
+	if (asked_to && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		c->state = CHILD_DONE;
+		return;
+	}
+	c->state = CHILD_DOWN;
+	if (m->phase == PHASE_STARTING) {
+		m->failed = true;
+		m->phase = PHASE_OVER;
+		log_err("the %s process did not start: it %s", role_name(c->role), c->why);
+		return;
+	}
+	c->unsettled = true;
+	if (awaited(other))
+		other->asked_ns = now;
+	c->due_ns = now + backoff_ns(c, now);
+	if (c == &m->engine && m->reload.active)
+		requests_reload_failed(m, -ECHILD, "the engine process ended meanwhile; the policy before stays in force");
+	if (too_many_deaths(c, now)) {
+		log_err("the %s process was %s, the %dth time within a minute: the sensor stops", role_name(c->role), c->why,
+			CHILD_DEATHS_MAX + 1);
+		fail(m);
+		return;
+	}
+	log_warn("the %s process (pid %d) was %s; it is started again", role_name(c->role), c->pid, c->why);
+}
+
+void children_reap(struct monitor *m)
+{
+	struct child *const both[] = { &m->engine, &m->record };
+	int status;
+
+	for (int i = 0; i < 2; i++)
+		if (alive(both[i]) && waitpid(both[i]->pid, &status, WNOHANG) == both[i]->pid)
+			on_death(m, both[i], status);
+}
+
+/* ---- settling: see the head of this file, and struct engine_counts for the way of an alert -------------------------- */
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The engine is dead and record has read its socket to the end. */
+static void settle_engine(struct monitor *m)
+{
+	struct engine_counts ec;
+	struct record_counts rc;
+	uint64_t events, alerts;
+
+	engine_counts_get(m->engine_page, &ec);
+	record_counts_get(m->record_page, &rc);
+	/* a batch may have been sent and not counted */
+	ec.handed = max_u64(ec.handed, rc.taken);
+	events = ec.received - ec.evaluated - m->gaps.events;
+	alerts = ec.made - ec.handed - m->gaps.made;
+	m->gaps.events += events;
+	m->gaps.made += alerts;
+	ec.queue_records = ec.queue_bytes = 0;
+	engine_counts_put(m->engine_page, &ec);
+	m->engine.unsettled = false;
+	notes_gap(m, "engine", m->engine.why, events, alerts);
+}
+
+/* record is dead and the engine sends no more: all that was handed over is record's to answer for. */
+static void settle_record_taken(struct monitor *m)
+{
+	struct engine_counts ec;
+	struct record_counts rc;
+
+	engine_counts_get(m->engine_page, &ec);
+	record_counts_get(m->record_page, &rc);
+	rc.taken = max_u64(ec.handed, rc.taken);
+	record_counts_put(m->record_page, &rc);
+}
+
+/* The next record process has found out how far the one before came. */
+static void settle_record(struct monitor *m)
+{
+	struct record_counts rc;
+	uint64_t alerts;
+
+	record_counts_get(m->record_page, &rc);
+	alerts = rc.taken - rc.durable - rc.refused - m->gaps.handed;
+	m->gaps.handed += alerts;
+	m->record.unsettled = false;
+	notes_gap(m, "record", m->record.why, 0, alerts);
+}
+
+/* ---- starting again ------------------------------------------------------------------------------------------------ */
+
+static int wait_ms(uint64_t until, uint64_t now)
+{
+	return until <= now ? 0 : (int)((until - now) / MS) + 1;
+}
+
+static void broken(struct monitor *m, const char *what, int r)
+{
+	log_err("%s: %s: the sensor stops", what, strerror(-r));
+	fail(m);
+}
+
+/* A new socket: record gets its end by fork, the engine when record is up. */
+static void restart_record(struct monitor *m)
+{
+	struct chan pair[2];
+	int r = chan_pair(ROLE_ENGINE, ROLE_RECORD, pair);
+
+	if (r == 0) {
+		settle_record_taken(m);
+		m->spare = pair[0];
+		r = start(m, &m->record, pair[1]);
+	}
+	if (r < 0)
+		broken(m, "cannot start the record process", r);
+}
+
+static bool wants_engine(const struct monitor *m)
+{
+	return m->phase == PHASE_RUNNING && m->engine.state == CHILD_DOWN;
+}
+
+static struct chan take_chan(struct chan *c)
+{
+	struct chan taken = *c;
+
+	c->fd = -1;
+	return taken;
+}
+
+/* The engine gets its end of the socket whose other end the new record process has. */
+static void give_spare(struct monitor *m)
+{
+	int r = 0;
+
+	if (wants_engine(m)) {
+		r = start(m, &m->engine, take_chan(&m->spare));
+	} else if (alive(&m->engine)) {
+		r = chan_send_wait(&m->engine.chan, MSG_PEER, NULL, 0, NULL, 0, m->spare.fd, 1000);
+		m->engine.linked = r == 0;
+	}
+	chan_close(&m->spare);
+	if (r < 0)
+		log_warn("the engine process cannot be linked to record: %s", strerror(-r));
+}
+
+/* record lives: give it one end of a new socket, and the engine starts with the other. */
+static void restart_engine(struct monitor *m)
+{
+	struct chan pair[2];
+	int r = chan_pair(ROLE_ENGINE, ROLE_RECORD, pair);
+
+	if (r < 0)
+		return broken(m, "cannot start the engine process", r);
+	r = chan_send_wait(&m->record.chan, MSG_PEER, NULL, 0, NULL, 0, pair[1].fd, 1000);
+	chan_close(&pair[1]);
+	if (r < 0) {
+		/* record is going too; its death is noticed next */
+		chan_close(&pair[0]);
+		return;
+	}
+	m->record.linked = true;
+	r = start(m, &m->engine, pair[0]);
+	if (r < 0)
+		broken(m, "cannot start the engine process", r);
+}
+
+/* Ends a child that does not say what it was asked for. */
+static void check_patience(struct child *c, uint64_t now)
+{
+	if (!alive(c) || !c->asked_ns || now - c->asked_ns < CHILD_ANSWER_MS * MS)
+		return;
+	log_err("the %s process (pid %d) does not answer: it is killed", role_name(c->role), c->pid);
+	c->asked_ns = 0;
+	children_kill(c);
+}
+
+int children_step(struct monitor *m)
+{
+	uint64_t now = clock_mono_ns();
+
+	check_patience(&m->engine, now);
+	check_patience(&m->record, now);
+	if (m->phase == PHASE_STARTING || m->phase >= PHASE_CLOSING)
+		return -1;
+	/* wait for the living to have noticed the death of the other */
+	if ((m->engine.state == CHILD_DOWN && awaited(&m->record)) || (m->record.state == CHILD_DOWN && awaited(&m->engine)))
+		return 100;
+	if (m->engine.unsettled)
+		settle_engine(m);
+	if (m->record.state == CHILD_DOWN) {
+		if (m->record.due_ns > now)
+			return wait_ms(m->record.due_ns, now);
+		restart_record(m);
+		return 100;
+	}
+	if (m->record.state != CHILD_UP)
+		return 100;
+	if (m->record.unsettled)
+		settle_record(m);
+	if (wants_engine(m) && m->engine.due_ns > now)
+		return wait_ms(m->engine.due_ns, now);
+	if (m->spare.fd >= 0)
+		give_spare(m);
+	else if (wants_engine(m))
+		restart_engine(m);
+	return -1;
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------------------ */
+
+static int on_ready(struct monitor *m, struct child *c)
+{
+	if (c->state != CHILD_STARTING)
+		return -EPROTO;
+	c->state = CHILD_UP;
+	c->asked_ns = 0;
+	if (m->phase != PHASE_STARTING)
+		log_info("the %s process is up again (pid %d)", role_name(c->role), c->pid);
+	return 0;
+}
+
+static int on_peer_ok(struct child *c)
+{
+	if (!c->linked)
+		return -EPROTO;
+	c->linked = false;
+	c->asked_ns = 0;
+	return 0;
+}
+
+static int engine_ready(void *ctx, struct msg *msg)
+{
+	struct monitor *m = ctx;
+
+	return on_ready(m, &m->engine);
+}
+
+static int record_ready(void *ctx, struct msg *msg)
+{
+	struct monitor *m = ctx;
+
+	return on_ready(m, &m->record);
+}
+
+static int engine_peer_ok(void *ctx, struct msg *msg)
+{
+	struct monitor *m = ctx;
+
+	return on_peer_ok(&m->engine);
+}
+
+static int record_peer_ok(void *ctx, struct msg *msg)
+{
+	struct monitor *m = ctx;
+
+	return on_peer_ok(&m->record);
+}
+
+static int engine_program_ok(void *ctx, struct msg *msg)
+{
+	struct msg_program_ok answer;
+
+	memcpy(&answer, msg->body, sizeof(answer));
+	answer.text[sizeof(answer.text) - 1] = '\0';
+	requests_program_ok(ctx, &answer);
+	return 0;
+}
+
+static const msg_handler from_engine[MSG_TYPES] = {
+	[MSG_READY] = engine_ready,
+	[MSG_PEER_OK] = engine_peer_ok,
+	[MSG_PROGRAM_OK] = engine_program_ok,
+};
+
+static const msg_handler from_record[MSG_TYPES] = {
+	[MSG_READY] = record_ready,
+	[MSG_PEER_OK] = record_peer_ok,
+};
+
+void children_serve(struct monitor *m, struct child *c)
+{
+	int r = chan_serve(&c->chan, c == &m->engine ? from_engine : from_record, m, m->buf, 16);
+
+	if (r >= 0)
+		return;
+	/* its end is closed: SIGCHLD brings the rest */
+	if (r == -EPROTO) {
+		log_err("the %s process (pid %d) broke the protocol: it is killed", role_name(c->role), c->pid);
+		children_kill(c);
+	}
+	chan_close(&c->chan);
+}

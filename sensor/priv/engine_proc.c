@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/priv/engine_proc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/log.h"
+#include "sensor/enrich/enrich.h"
+#include "sensor/ingest/queue.h"
+#include "sensor/ingest/ring.h"
+#include "sensor/priv/clock.h"
+#include "sensor/priv/outbox.h"
+#include "sensor/priv/policies.h"
+
+#define RING_EACH     8192 /* records taken from the ring before evaluation gets its turn */
+#define EVENTS_EACH   256  /* events evaluated before the ring gets its turn */
+#define POLL_MS	      20   /* the kernel does not announce every record: look this often */
+#define MESSAGES_EACH 4
+#define TICK_NS	      1000000000ull
+
+struct engine_proc {
+	struct chan monitor, record; /* record.fd is -1 between one record process and the next */
+	struct engine_page *page;
+	struct engine_counts counts;
+	struct ring *ring;     /* owned, as the following */
+	struct queue *queue;
+	struct decode *decode;
+	struct enrich *enrich;
+	struct policies *policies;
+	struct outbox out;
+	uint64_t tick_ns;
+	bool refuse_last; /* the first record may be the one that the engine before us had taken */
+	bool stop;
+	int status;
+	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
+};
+
+static void commit(struct engine_proc *p)
+{
+	engine_counts_put(p->page, &p->counts);
+}
+
+/* ---- ring to queue ------------------------------------------------------------------------------------------------- */
+
+/* Is this a record whose loss could be the loss of an alert? */
+static bool is_event(const struct ev_head *h)
+{
+	return h->type != EV_ARGS && !(h->flags & EV_F_CONTEXT);
+}
+
+/* Names a record well enough to know it again. */
+static uint64_t key_of(const struct ev_head *h)
+{
+	return h->boot_ns ^ ((uint64_t)h->tid << 40) ^ h->type;
+}
+
+static int take_record(void *ctx, const void *rec, size_t size)
+{
+	struct engine_proc *p = ctx;
+	const struct ev_head *h = rec;
+	bool event = size >= sizeof(*h) && is_event(h);
+
+	if (event && p->refuse_last) {
+		/* killed between counting a record and releasing it, the engine before us left it there: it is accounted for */
+		p->refuse_last = false;
+		if (p->counts.last_key == key_of(h))
+			return 0;
+	}
+	if (queue_push(p->queue, rec, size) < 0) {
+		p->counts.queue_refused += event;
+	} else if (event) {
+		p->counts.received++;
+		p->counts.last_key = key_of(h);
+	}
+	commit(p);
+	return queue_has_room(p->queue) ? 0 : RING_STOP;
+}
+
+static int drain_ring(struct engine_proc *p)
+{
+	struct queue_stats q;
+	int n;
+
+	if (!queue_has_room(p->queue))
+		return 0;
+	n = ring_drain(p->ring, take_record, p, RING_EACH);
+	queue_stats(p->queue, &q);
+	p->counts.queue_records = q.records;
+	p->counts.queue_bytes = q.bytes;
+	p->counts.queue_peak = q.peak_bytes;
+	return n;
+}
+
+/* ---- queue to outbox ----------------------------------------------------------------------------------------------- */
+
+static void render(struct engine_proc *p, struct policy_slot *s, const struct event *ev, uint32_t rule)
+{
+	struct buf *to = outbox_begin(&p->out);
+	size_t start = to->len, head_end, tail_start;
+	int r = policies_render(s, ev, rule, to, &head_end, &tail_start);
+
+	if (r == 0)
+		r = outbox_end(&p->out, head_end, tail_start);
+	if (r < 0 || to->len <= start) {
+		outbox_cancel(&p->out);
+		p->counts.unrendered++;
+		return;
+	}
+	p->counts.made++;
+}
+
+static bool any_alive(const struct event *ev)
+{
+	return ev->alive[0] | ev->alive[1] | ev->alive[2] | ev->alive[3];
+}
+
+static void evaluate(struct engine_proc *p, struct decoded *d)
+{
+	struct policy_slot *s = policies_for(p->policies, d->ev.policy);
+	const uint32_t *rules;
+	size_t n;
+
+	if (s->generation != d->ev.policy) {
+		/* sieved by a policy that is gone: its clauses mean nothing to this one */
+		memset(d->ev.alive, 0xff, sizeof(d->ev.alive));
+		p->counts.unknown_generation++;
+	}
+	if (!any_alive(&d->ev))
+		return;
+	n = policies_eval(s, &d->ev, &rules);
+	for (size_t i = 0; i < n; i++)
+		render(p, s, &d->ev, rules[i]);
+}
+
+static void handle_record(struct engine_proc *p, const void *rec, size_t size)
+{
+	const struct ev_head *h = rec;
+	bool event = size >= sizeof(*h) && is_event(h);
+	struct decoded d;
+	int r = decode_record(p->decode, rec, size, &d);
+
+	if (r < 0)
+		p->counts.malformed++;
+	if (r == 1) {
+		enrich_event(p->enrich, &d);
+		if (event)
+			evaluate(p, &d);
+	}
+	p->counts.evaluated += event;
+	commit(p);
+}
+
+/* Evaluates until the turn is over or record has enough to do. True when there is more. */
+static bool evaluate_some(struct engine_proc *p)
+{
+	const void *rec;
+	size_t size;
+
+	for (int i = 0; i < EVENTS_EACH && outbox_waiting(&p->out) < OUTBOX_HIGH; i++) {
+		rec = queue_front(p->queue, &size);
+		if (!rec)
+			return false;
+		handle_record(p, rec, size);
+		queue_pop(p->queue);
+	}
+	return queue_front(p->queue, &size) != NULL;
+}
+
+/* ---- outbox to record ---------------------------------------------------------------------------------------------- */
+
+/* What was handed to the record process that is gone is its loss; say that nothing more will follow it. */
+static void end_record(struct engine_proc *p)
+{
+	chan_close(&p->record);
+	chan_send_wait(&p->monitor, MSG_PEER_OK, NULL, 0, NULL, 0, -1, 1000);
+}
+
+static void send_alerts(struct engine_proc *p)
+{
+	int n;
+
+	if (p->record.fd < 0 || !outbox_waiting(&p->out))
+		return;
+	n = outbox_send(&p->out, &p->record);
+	if (n > 0) {
+		p->counts.handed += (uint64_t)n;
+		commit(p);
+	} else if (n < 0 && n != -EAGAIN) {
+		end_record(p);
+	}
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------------------ */
+
+static int on_program(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+	struct msg_program_ok answer = { 0 };
+	struct msg_program program;
+	struct err e = { "" };
+
+	memcpy(&program, m->body, sizeof(program));
+	answer.generation = program.generation;
+	answer.error = policies_add(p->policies, program.generation, m->fd, &e);
+	memcpy(answer.text, e.msg, sizeof(answer.text) < sizeof(e.msg) ? sizeof(answer.text) : sizeof(e.msg));
+	return chan_send_wait(&p->monitor, MSG_PROGRAM_OK, &answer, sizeof(answer), NULL, 0, -1, 1000);
+}
+
+static int on_peer(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+
+	if (p->record.fd >= 0)
+		return -EPROTO;
+	p->record.fd = TAKE_FD(m->fd);
+	outbox_restart(&p->out);
+	return 0;
+}
+
+static int on_stop(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+
+	p->stop = true;
+	return 0;
+}
+
+static const msg_handler from_monitor[MSG_TYPES] = {
+	[MSG_PROGRAM] = on_program,
+	[MSG_PEER] = on_peer,
+	[MSG_STOP] = on_stop,
+};
+
+/* record says nothing to the engine: whatever comes from there is its end. */
+static const msg_handler from_record[MSG_TYPES];
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------ */
+
+static void tick(struct engine_proc *p)
+{
+	uint64_t now = clock_mono_ns();
+	struct enrich_stats s;
+
+	if (now - p->tick_ns < TICK_NS)
+		return;
+	p->tick_ns = now;
+	decode_clock(p->decode, decode_clock_now());
+	enrich_tick(p->enrich);
+	enrich_stats(p->enrich, &s);
+	p->counts.processes = s.table.images;
+	commit(p);
+}
+
+static int wait_for_work(struct engine_proc *p, bool more)
+{
+	bool blocked = outbox_waiting(&p->out) > 0;
+	struct pollfd fds[] = {
+		{ .fd = p->monitor.fd, .events = POLLIN },
+		{ .fd = p->record.fd, .events = (short)(POLLIN | (blocked ? POLLOUT : 0)) },
+		{ .fd = !more && queue_has_room(p->queue) ? ring_epoll_fd(p->ring) : -1, .events = POLLIN },
+	};
+	bool busy = more && outbox_waiting(&p->out) < OUTBOX_HIGH;
+
+	if (poll(fds, 3, busy ? 0 : POLL_MS) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) &&
+	    chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
+		end_record(p);
+	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
+}
+
+/* Until told to stop and nothing is left, or until the monitor is gone. */
+static void loop(struct engine_proc *p)
+{
+	for (;;) {
+		int taken = drain_ring(p);
+		bool more = evaluate_some(p);
+		int r;
+
+		send_alerts(p);
+		tick(p);
+		if (p->stop && taken <= 0 && !more && (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
+			return;
+		r = wait_for_work(p, more || taken == RING_EACH);
+		if (r < 0 && !p->stop) {
+			/* without a monitor no record process comes back either: hand over what is there and end */
+			p->stop = true;
+			p->status = EXIT_FAILURE;
+			chan_close(&p->monitor);
+		}
+	}
+}
+
+/* ---- beginning and end --------------------------------------------------------------------------------------------- */
+
+/* As root: the ring's map, and /proc. */
+static int begin_privileged(struct engine_proc *p, const struct engine_args *a, struct err *e)
+{
+	const struct enrich_options eo = {
+		.hostname = a->hostname, .origin = "ebpf", .proc_path = "/proc", .etc_path = "/etc"
+	};
+	int r = ring_open(a->ring_fd, &p->ring);
+
+	if (r < 0)
+		return err_set(e, r, "cannot map the ring buffer: %s", strerror(-r));
+	close(a->ring_fd);
+	r = queue_new(a->queue_bytes ? a->queue_bytes : QUEUE_DEFAULT, &p->queue);
+	if (r < 0)
+		return err_set(e, r, "cannot make the queue of %u bytes: %s", a->queue_bytes, strerror(-r));
+	r = decode_new(catalog_tamis(), &p->decode);
+	if (r == 0)
+		r = enrich_new(&eo, &p->enrich);
+	if (r < 0)
+		return err_set(e, r, "cannot set up the decoder: %s", strerror(-r));
+	decode_clock(p->decode, decode_clock_now());
+	r = enrich_seed(p->enrich);
+	if (r < 0)
+		return err_set(e, r, "cannot read the processes from /proc: %s", strerror(-r));
+	return 0;
+}
+
+static int begin(struct engine_proc *p, const struct engine_args *a, struct err *e)
+{
+	struct confine_user user;
+	int r;
+
+	p->monitor = a->monitor;
+	p->record = a->record;
+	p->page = a->page;
+	engine_counts_get(p->page, &p->counts);
+	p->refuse_last = p->counts.received > 0;
+	outbox_init(&p->out);
+	r = begin_privileged(p, a, e);
+	if (r < 0)
+		return r;
+	confine_user(ROLE_ENGINE, &user);
+	r = confine_drop_user(&user, e);
+	if (r < 0)
+		return r;
+	confine_memory();
+	r = confine_syscalls(ROLE_ENGINE, a->mode, e);
+	if (r < 0)
+		return r;
+	/* the policy's bytes are the first that come from outside: everything is dropped by now */
+	r = policies_new(catalog_tamis(), enrich_proctable(p->enrich), a->hostname, &p->policies);
+	if (r == 0)
+		r = policies_add(p->policies, a->generation, a->program_fd, e);
+	return r;
+}
+
+int engine_main(struct engine_args *a)
+{
+	static struct engine_proc p;
+	struct msg_ready ready = { 0 };
+	struct enrich_stats s;
+	struct err e = { "" };
+	int r = begin(&p, a, &e);
+
+	if (r < 0) {
+		log_err("%s", e.msg);
+		return EXIT_FAILURE;
+	}
+	close(a->program_fd);
+	enrich_stats(p.enrich, &s);
+	ready.value = p.counts.processes = s.table.images;
+	commit(&p);
+	chan_send(&p.monitor, MSG_READY, &ready, sizeof(ready), -1);
+	loop(&p);
+	return p.status;
+}

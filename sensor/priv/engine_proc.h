@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine process: ring -> queue -> decode -> enrich -> evaluate -> alerts to record. It reads what the whole machine
+ * writes, so it is trusted with nothing: no capability, no user, no file to write, no signing key.
+ *
+ * It never waits while the ring fills: what cannot be evaluated yet goes to a bounded queue in memory; only when that is
+ * full does the ring fill, and then the kernel counts what is lost.
+ */
+#ifndef TAMIS_PRIV_ENGINE_PROC_H
+#define TAMIS_PRIV_ENGINE_PROC_H
+
+#include <stdint.h>
+
+#include "sensor/priv/confine.h"
+#include "sensor/priv/counts.h"
+#include "sensor/priv/msg.h"
+
+struct engine_args {
+	struct chan monitor, record; /* taken over */
+	struct engine_page *page;    /* the process is its one writer */
+	int ring_fd;		     /* the ring's map; taken over */
+	int program_fd;		     /* sealed memfd of the policy in force; taken over */
+	uint32_t generation;	     /* of that policy */
+	uint32_t queue_bytes;	     /* 0: the default */
+	const char *hostname;
+	enum confine_mode mode;
+};
+
+/* The whole life of the process; returns its exit status. */
+int engine_main(struct engine_args *a);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the monitor's files share; nobody else includes this.
+ *
+ *	monitor.c	the start, the loop, the end
+ *	children.c	engine and record: starting them, their death, what was lost with them
+ *	notes.c		records about the sensor itself
+ *	requests.c	what tamisctl asks
+ */
+#ifndef TAMIS_PRIV_MONITOR_IMPL_H
+#define TAMIS_PRIV_MONITOR_IMPL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lib/buf.h"
+#include "sensor/load/load.h"
+#include "sensor/priv/clock.h"
+#include "sensor/priv/confine.h"
+#include "sensor/priv/counts.h"
+#include "sensor/priv/msg.h"
+#include "sensor/priv/options.h"
+#include "sensor/priv/policy_file.h"
+#include "sensor/priv/state.h"
+
+#define CHILD_DEATHS_MAX 8	/* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
+#define CHILD_DEATHS_MS	 60000
+#define CHILD_ANSWER_MS	 10000	/* a child that does not answer for so long is ended */
+#define NOTES_WAITING	 256	/* notes kept while there is no record process */
+#define CLIENTS_MAX	 8
+
+enum phase {
+	PHASE_STARTING, /* children are not up yet: an error ends the start */
+	PHASE_RUNNING,
+	PHASE_DRAINING, /* hooks are off; the engine works off what is left */
+	PHASE_CLOSING,	/* the engine is gone; record closes the log */
+	PHASE_OVER
+};
+
+enum child_state {
+	CHILD_DOWN,	/* not running; to be started when due */
+	CHILD_STARTING, /* forked, has not said MSG_READY */
+	CHILD_UP,
+	CHILD_DONE	/* ended as it was told */
+};
+
+struct child {
+	enum role role;
+	enum child_state state;
+	pid_t pid;
+	struct chan chan;    /* ours to it */
+	bool linked;	     /* has its end of a socket between engine and record */
+	bool unsettled;	     /* died, and what was lost is not worked out yet */
+	char why[96];	     /* how it died */
+	uint64_t due_ns;     /* not to be started before */
+	uint64_t asked_ns;   /* since when an answer is awaited; 0: none is */
+	uint64_t deaths[CHILD_DEATHS_MAX]; /* when; a ring */
+	unsigned int ndeaths;
+};
+
+/* What was lost on the way between two counters, as sums: see struct engine_counts. */
+struct gaps {
+	uint64_t events;  /* received, not evaluated */
+	uint64_t made;	  /* alerts made, not handed to record */
+	uint64_t handed;  /* handed to record, not durable */
+};
+
+struct note {
+	char *kind_and_details; /* owned */
+	size_t len;
+	uint32_t kind_len;
+};
+
+struct reload {
+	bool active;
+	struct policy_file policy;
+	int client; /* index of who asked, or -1 */
+	uint64_t since_ns;
+};
+
+struct monitor {
+	const struct options *o;
+	enum phase phase;
+	enum confine_mode mode;
+	bool failed; /* the exit status */
+	char host[72];
+	uint64_t start_ns, tick_ns, phase_ns;
+
+	struct state state;
+	struct load *load; /* owned */
+	struct sig_key *trust; /* owned; NULL: any */
+	struct policy_file policy;
+	uint32_t last_generation;
+	struct reload reload;
+
+	struct child engine, record;
+	struct chan spare; /* the engine's end of a socket to a record process that is still starting; fd -1: none */
+	struct engine_page *engine_page;
+	struct record_page *record_page;
+	struct gaps gaps;
+
+	struct ev_stats lost_told[EV_TYPES]; /* kernel losses that are in the log */
+	uint64_t missed_told, engine_lost_told;
+	struct note notes[NOTES_WAITING];
+	size_t nnotes;
+	uint64_t notes_dropped;
+
+	int signal_fd, alerts_fd, null_fd, listen_fd;
+	struct chan client[CLIENTS_MAX]; /* fd -1: free */
+	uint64_t client_ns[CLIENTS_MAX];
+
+	void (*on_ready)(void *ctx);
+	void *on_ready_ctx;
+	sigset_t old_signals;
+	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
+};
+
+/* ---- children.c ---- */
+
+/* Starts both for the first time. */
+int children_begin(struct monitor *m, struct err *e);
+/* SIGCHLD: takes note of who died. */
+void children_reap(struct monitor *m);
+/* Messages from one of them. */
+void children_serve(struct monitor *m, struct child *c);
+/* Goes on with restarting where that is possible; when to call again, in ms, or -1. */
+int children_step(struct monitor *m);
+void children_kill(struct child *c);
+const char *child_state_name(const struct child *c);
+
+/* ---- notes.c ---- */
+
+/* Appends a record to the log, now or as soon as there is a record process. */
+void notes_put(struct monitor *m, const char *kind, struct buf *details);
+/* What waits goes to record. */
+void notes_send(struct monitor *m);
+void notes_free(struct monitor *m);
+void notes_gap(struct monitor *m, const char *process, const char *reason, uint64_t events, uint64_t alerts);
+void notes_policy(struct monitor *m, const struct policy_file *before, const struct policy_file *now);
+/* Losses since the last call, from the kernel and the engine. */
+void notes_losses(struct monitor *m);
+/* The details of the log's `start` record. */
+int notes_start_details(const struct monitor *m, const char *reason, struct buf *ret);
+/* Events that the kernel side lost, with those that a hook missed. */
+uint64_t lost_events(const struct ev_stats *s);
+
+/* ---- requests.c ---- */
+
+int requests_listen(struct monitor *m, struct err *e);
+void requests_accept(struct monitor *m);
+void requests_serve(struct monitor *m, int client);
+/* Answers the one who asked for a reload. @error 0: @text is JSON. */
+void requests_reply(struct monitor *m, int client, int error, const char *text);
+/* Clients that take too long. */
+void requests_tick(struct monitor *m);
+/* The engine's word on the policy of a reload. */
+void requests_program_ok(struct monitor *m, const struct msg_program_ok *answer);
+void requests_reload_failed(struct monitor *m, int error, const char *why);
+
+#endif

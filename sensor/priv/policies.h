@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policies that the engine process holds: the one in force and a few before it, because events that were sieved by an
+ * older one may still be in the ring. Keyed by generation.
+ */
+#ifndef TAMIS_PRIV_POLICIES_H
+#define TAMIS_PRIV_POLICIES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/catalog.h"
+#include "lib/err.h"
+
+struct proctable;
+struct policies;
+struct policy_slot {
+	uint32_t generation;
+	/* the rest is in policies.c */
+};
+
+/* @c and @table are borrowed, @hostname is copied. */
+int policies_new(const struct catalog *c, struct proctable *table, const char *hostname, struct policies **ret);
+void policies_free(struct policies *p);
+
+/*
+ * Loads the program in @fd (a sealed memfd, borrowed) as @generation; the oldest policy goes when there are too many.
+ * -EBADMSG and the like with the reason: nothing has changed then.
+ */
+int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e);
+
+/* The policy of that generation, or the newest where it is gone. Borrowed until the next policies_add. */
+struct policy_slot *policies_for(struct policies *p, uint32_t generation);
+
+/* Evaluates; how many rules fire, and which: borrowed until the next evaluation. */
+size_t policies_eval(struct policy_slot *s, const struct event *ev, const uint32_t **ret_rules);
+
+/* Appends the alert's JSON without its "seq" member, which goes between the offsets *ret_head_end and *ret_tail_start. */
+int policies_render(struct policy_slot *s, const struct event *ev, uint32_t rule, struct buf *out, size_t *ret_head_end,
+		    size_t *ret_tail_start);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/priv/policy_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/bundle.h"
+#include "lib/cleanup.h"
+#include "lib/program.h"
+#include "lib/sieve_io.h"
+
+DEFINE_CLEANUP(struct bundle *, bundle_done);
+
+static void *read_all(int fd, const char *file, size_t *ret_size, struct err *e)
+{
+	_cleanup_free_ char *p = NULL;
+	struct stat st;
+	size_t n = 0;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "%s is not a file", file), NULL;
+	if (st.st_size > BUNDLE_SIZE_MAX)
+		return err_set(e, -EFBIG, "%s is too big for a bundle", file), NULL;
+	p = malloc((size_t)st.st_size + 1);
+	if (!p)
+		return err_set(e, -ENOMEM, "no memory for %s", file), NULL;
+	while (n < (size_t)st.st_size) {
+		ssize_t got = pread(fd, p + n, (size_t)st.st_size - n, (off_t)n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return err_set(e, -EIO, "cannot read %s: %s", file, got ? strerror(errno) : "it became shorter"), NULL;
+		n += (size_t)got;
+	}
+	*ret_size = n;
+	return TAKE_PTR(p);
+}
+
+/* "name" of the bundle's meta section, made fit for messages; the file's own name where there is none. */
+static void set_name(struct policy_file *p, const struct bundle *b, const char *file)
+{
+	const char *base = strrchr(file, '/');
+	size_t size = 0;
+	const void *meta = bundle_section(b, BUNDLE_META, &size);
+	json_t *root = meta ? json_loadb(meta, size, 0, NULL) : NULL;
+	const char *name = json_string_value(json_object_get(root, "name"));
+
+	snprintf(p->name, sizeof(p->name), "%s", name && *name ? name : base ? base + 1 : file);
+	for (char *c = p->name; *c; c++)
+		if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
+			*c = '?';
+	json_decref(root);
+}
+
+/* The engine maps it: sealed, it cannot change under the engine's checks. */
+static int seal_program(struct policy_file *p, const void *bytes, size_t size, struct err *e)
+{
+	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	_cleanup_close_ int fd = memfd_create("tamis-program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t n = 0;
+
+	if (fd < 0)
+		return err_set(e, -errno, "cannot make a memory file: %s", strerror(errno));
+	while (n < size) {
+		ssize_t put = write(fd, (const char *)bytes + n, size - n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return err_set(e, -EIO, "cannot fill a memory file: %s", strerror(errno));
+		n += (size_t)put;
+	}
+	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
+		return err_set(e, -errno, "cannot seal a memory file: %s", strerror(errno));
+	p->program_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int take_program(struct policy_file *p, const struct bundle *b, const char *file, struct err *e)
+{
+	struct program program;
+	size_t size;
+	const void *bytes = bundle_section(b, BUNDLE_PROGRAM, &size);
+	int r;
+
+	if (!bytes)
+		return err_set(e, -EBADMSG, "%s holds no rules: build it anew with tamisc", file);
+	r = program_load(catalog_tamis(), bytes, size, &program, e);
+	if (r < 0)
+		return err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "");
+	p->rules = program.nrules;
+	return seal_program(p, bytes, size, e);
+}
+
+static int take_sieve(struct policy_file *p, const struct bundle *b, const char *file, struct err *e)
+{
+	size_t size;
+	const void *bytes = bundle_section(b, BUNDLE_SIEVE, &size);
+	int r;
+
+	if (!bytes)
+		return err_set(e, -EBADMSG, "%s holds no sieve: build it anew with tamisc", file);
+	p->sieve = malloc(sizeof(*p->sieve));
+	if (!p->sieve)
+		return err_set(e, -ENOMEM, "no memory for the sieve");
+	r = sieve_unpack(bytes, size, p->sieve, e);
+	return r < 0 ? err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "") : 0;
+}
+
+int policy_file_open(int fd, const char *file, const struct sig_key *trust, struct policy_file *ret, struct err *e)
+{
+	struct policy_file p = { .program_fd = -1 };
+	struct bundle b = { 0 };
+	_cleanup_(bundle_done) struct bundle *bundle = &b;
+	_cleanup_free_ void *bytes = NULL;
+	size_t size;
+	int r;
+
+	*ret = p;
+	bytes = read_all(fd, file, &size, e);
+	if (!bytes)
+		return -EINVAL;
+	r = bundle_parse(bytes, size, trust, bundle, e);
+	if (r < 0)
+		return err_set(e, r, "%s: %s", file, e ? e->msg : "");
+	hash_hex(b.sha256, HASH_SIZE, p.sha256);
+	set_name(&p, bundle, file);
+	r = take_program(&p, bundle, file, e);
+	if (r == 0)
+		r = take_sieve(&p, bundle, file, e);
+	if (r < 0) {
+		policy_file_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void policy_file_forget_sieve(struct policy_file *p)
+{
+	free(p->sieve);
+	p->sieve = NULL;
+}
+
+void policy_file_done(struct policy_file *p)
+{
+	policy_file_forget_sieve(p);
+	if (p->program_fd >= 0)
+		close(p->program_fd);
+	*p = (struct policy_file){ .program_fd = -1 };
+}

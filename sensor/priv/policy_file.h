@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bundle taken apart for the two who need it: the sieve for the kernel, the rule program, as a sealed memfd, for the
+ * engine. Everything is checked here, before anything takes effect: signature, container, sieve, program.
+ */
+#ifndef TAMIS_PRIV_POLICY_FILE_H
+#define TAMIS_PRIV_POLICY_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "tamis/sieve.h"
+
+struct sig_key;
+
+#define POLICY_NAME_MAX 128
+
+struct policy_file {
+	char name[POLICY_NAME_MAX]; /* from the bundle's own description, or the file's name */
+	char sha256[HASH_HEX_SIZE]; /* of the bundle */
+	uint32_t rules;
+	uint32_t generation;	    /* the caller's */
+	struct sieve *sieve;	    /* owned; policy_file_forget_sieve gives its memory back */
+	int program_fd;		    /* owned; sealed memfd with the program's bytes */
+};
+
+/* @file names it in messages. @trust NULL: signed by anybody or nobody. On error *ret is as policy_file_done leaves it. */
+int policy_file_open(int fd, const char *file, const struct sig_key *trust, struct policy_file *ret, struct err *e);
+void policy_file_forget_sieve(struct policy_file *p);
+void policy_file_done(struct policy_file *p);
+
+#endif
