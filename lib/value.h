@@ -32,7 +32,7 @@ struct val {
 };
 
 #define VAL_IP_BYTES 17
-#define CAT_SLOTS_MAX 48 /* slots of one event type, or of a process */
+#define CAT_SLOTS_MAX 48 /* slots of one event type */
 
 /* Slots of an event's own values: SLOT_OPEN_FLAGS, ...; of the base values SLOT_BASE_*; of a process SLOT_PROC_*. */
 #define VAL_SLOT_N(EV, SLOT) SLOT_##EV##_##SLOT,
