@@ -41,6 +41,8 @@ INLINE u64 inode_mtime(struct inode *inode)
 	return READ(old, i_mtime.tv_sec) * NSEC + READ(old, i_mtime.tv_nsec);
 }
 
+#define I_CTIME_QUERIED (1u << 31) /* a flag in the nanoseconds, from 6.13 on (4e40eff0b573) */
+
 INLINE u64 inode_ctime(struct inode *inode)
 {
 	struct inode___ctime_split *split = (void *)inode;
@@ -48,7 +50,7 @@ INLINE u64 inode_ctime(struct inode *inode)
 	struct inode___ctime_old *old = (void *)inode;
 
 	if (bpf_core_field_exists(split->i_ctime_sec))
-		return READ(split, i_ctime_sec) * NSEC + READ(split, i_ctime_nsec);
+		return READ(split, i_ctime_sec) * NSEC + (READ(split, i_ctime_nsec) & ~I_CTIME_QUERIED);
 	if (bpf_core_field_exists(v66->__i_ctime))
 		return READ(v66, __i_ctime.tv_sec) * NSEC + READ(v66, __i_ctime.tv_nsec);
 	return READ(old, i_ctime.tv_sec) * NSEC + READ(old, i_ctime.tv_nsec);
