@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "sensor/ctl/commands.h"
+#include "sensor/ctl/show.h"
+#include "sensor/priv/msg.h"
+
+static void print_policy(const json_t *p)
+{
+	printf("policy     %s, %" PRIu64 " rules, generation %" PRIu64 ", %s\n", show_str(p, "name"), show_u64(p, "rules"),
+	       show_u64(p, "generation"),
+	       json_is_true(json_object_get(p, "trusted")) ? "signed by the trusted key" : "signature not checked");
+	printf("           bundle %s\n", show_str(p, "bundle"));
+}
+
+static void print_events(const json_t *e)
+{
+	char seen[SHOW_MAX], dropped[SHOW_MAX], sent[SHOW_MAX], lost[SHOW_MAX];
+	uint64_t n = show_u64(e, "seen");
+
+	printf("events     %s seen, %s dropped by the sieve (%.1f%%), %s sent, %s lost\n", show_count(n, seen),
+	       show_count(show_u64(e, "dropped"), dropped), n ? 100.0 * (double)show_u64(e, "dropped") / (double)n : 0.0,
+	       show_count(show_u64(e, "sent"), sent), show_count(show_u64(e, "lost"), lost));
+}
+
+static void print_alerts(const json_t *a)
+{
+	char made[SHOW_MAX], durable[SHOW_MAX], lost[SHOW_MAX], skipped[SHOW_MAX];
+
+	printf("alerts     %s made, %s in the log, %s lost", show_count(show_u64(a, "made"), made),
+	       show_count(show_u64(a, "durable"), durable), show_count(show_u64(a, "lost"), lost));
+	if (show_u64(a, "skipped"))
+		printf("; %s not printed, because nobody read them", show_count(show_u64(a, "skipped"), skipped));
+	putchar('\n');
+}
+
+static void print_log(const json_t *l)
+{
+	printf("log        last record %" PRIu64 ", %" PRIu64 " waiting", show_u64(l, "seq"), show_u64(l, "pending"));
+	if (*show_str(l, "error"))
+		printf("; CANNOT BE WRITTEN: %s", show_str(l, "error"));
+	putchar('\n');
+}
+
+static void print_queue(const json_t *q, uint64_t processes)
+{
+	char bytes[SHOW_MAX], peak[SHOW_MAX], n[SHOW_MAX], p[SHOW_MAX];
+
+	printf("engine     %s records wait (%s, at most %s), %s processes known\n", show_count(show_u64(q, "records"), n),
+	       show_bytes(show_u64(q, "bytes"), bytes), show_bytes(show_u64(q, "peak"), peak), show_count(processes, p));
+}
+
+static void print_processes(const json_t *all)
+{
+	char rss[SHOW_MAX];
+	uint64_t sum = 0;
+	size_t i;
+	json_t *p;
+
+	printf("processes ");
+	json_array_foreach(all, i, p) {
+		printf(" %s %" PRIu64 " (%s%s%s", show_str(p, "name"), show_u64(p, "pid"),
+		       show_bytes(show_u64(p, "rss"), rss), strcmp(show_str(p, "state"), "up") ? ", " : "",
+		       strcmp(show_str(p, "state"), "up") ? show_str(p, "state") : "");
+		if (show_u64(p, "restarts"))
+			printf(", restarted %" PRIu64 " times", show_u64(p, "restarts"));
+		putchar(')');
+		sum += show_u64(p, "pss");
+	}
+	printf(", together %s\n", show_bytes(sum, rss));
+}
+
+/* "tracepoint: chmod chown ...", a line a rung */
+static void print_rungs(json_t *rungs)
+{
+	static const char *const names[] = { "fentry", "kprobe", "tracepoint" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *event;
+		bool any = false;
+		json_t *rung;
+
+		json_object_foreach(rungs, event, rung) {
+			if (strcmp(json_string_value(rung), names[i]) != 0)
+				continue;
+			printf("%s %s", any ? "" : "hooks     ", any ? "" : names[i]);
+			any = true;
+			break;
+		}
+		if (!any)
+			continue;
+		putchar(':');
+		json_object_foreach(rungs, event, rung)
+			if (strcmp(json_string_value(rung), names[i]) == 0)
+				printf(" %s", event);
+		putchar('\n');
+	}
+}
+
+int cmd_status(int argc, char **argv, const char *state_dir)
+{
+	_cleanup_free_ char *text = NULL;
+	char up[SHOW_MAX];
+	bool as_json;
+	json_t *s;
+	int r = show_args(argc, argv, &as_json);
+
+	if (r)
+		return r;
+	s = show_ask(state_dir, MSG_STATUS, &text);
+	if (!s)
+		return CTL_FAILED;
+	if (as_json) {
+		puts(text);
+	} else {
+		printf("tamis      %s on %s, up %s\n", show_str(s, "version"), show_str(s, "host"),
+		       show_seconds(show_u64(s, "uptime"), up));
+		print_policy(json_object_get(s, "policy"));
+		print_events(json_object_get(s, "events"));
+		print_alerts(json_object_get(s, "alerts"));
+		print_log(json_object_get(s, "log"));
+		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
+		print_processes(json_object_get(s, "processes"));
+		print_rungs(json_object_get(s, "rungs"));
+	}
+	json_decref(s);
+	return CTL_OK;
+}
