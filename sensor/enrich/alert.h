@@ -8,9 +8,8 @@
  *
  *	{"event":{...},"host":"...","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
  *
- * Values that are empty are left out; a reader takes the absent for empty. process and process.parent are shown in full (the
- * parent's arguments up to ALERT_ARGS_CUT), process.ancestors, the parent first, in brief. Of the environment, names are shown,
- * values only of the few variables that change what a program loads or records (docs/enrichment.md).
+ * lib/event_json.h says what is left out and what is shown in brief. Beyond that, arguments of the parent and of ancestors are
+ * cut to ALERT_ARGS_CUT and ALERT_ARGS_BRIEF bytes; args_truncated then says so.
  */
 
 #include <stddef.h>
@@ -20,9 +19,9 @@
 #include "lib/value.h"
 #include "sensor/enrich/proctable.h"
 
-#define ALERT_ARGS_CUT	 4096 /* bytes of arguments shown of the parent, and a second time under "exec" */
+#define ALERT_ARGS_CUT	 4096 /* bytes of arguments that are shown of the parent */
 #define ALERT_ARGS_BRIEF 256  /* of an ancestor */
-#define ALERT_MAX (1u << 20) /* bytes of one alert; where it would be more, arguments are cut and args_truncated says so */
+#define ALERT_MAX	 (1u << 20) /* bytes of one alert; where it would be more, arguments are cut further, then ancestors */
 
 struct alert;
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
+#include "lib/derive.h"
+
 /* Strings in a block of NUL-terminated strings; the last NUL may be missing. */
 static uint32_t count_strings(const char *p, uint32_t len)
 {
@@ -71,6 +74,60 @@ static void argblock_join(struct argblock *b, char *text, uint32_t len, bool end
 		b->args = (struct val){ .s = text + skip, .len = len - skip };
 }
 
+/* Bytes that the options have in @text: those that were put together there. */
+static size_t options_text(const struct val *options, uint32_t n, const char *text, size_t size)
+{
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (options[i].s >= text && options[i].s < text + size)
+			bytes += options[i].len;
+	return bytes;
+}
+
+/* Flags and options, in an allocation of their own, since their number is known only afterwards. */
+static int argblock_options(struct argblock *b)
+{
+	struct val flags[DERIVE_ARGS_MAX], options[DERIVE_ARGS_MAX], *v;
+	size_t size = derive_args_text_size(b->argv, b->nargv), bytes;
+	_cleanup_free_ char *text = malloc(size);
+	char *to;
+
+	if (!text)
+		return -ENOMEM;
+	b->nflags = derive_args_flags(b->argv, b->nargv, flags, DERIVE_ARGS_MAX);
+	b->noptions = derive_args_options(b->argv, b->nargv, options, DERIVE_ARGS_MAX, text);
+	if (!b->nflags && !b->noptions)
+		return 0;
+	bytes = (b->nflags + b->noptions) * sizeof(*v) + options_text(options, b->noptions, text, size);
+	v = malloc(bytes);
+	if (!v) {
+		b->nflags = b->noptions = 0;
+		return -ENOMEM;
+	}
+	memcpy(v, flags, b->nflags * sizeof(*v));
+	b->flags = v;
+	v += b->nflags;
+	to = (char *)(v + b->noptions);
+	b->options = v;
+	for (uint32_t i = 0; i < b->noptions; i++) {
+		v[i] = options[i];
+		if (!options_text(&options[i], 1, text, size))
+			continue;
+		memcpy(to, options[i].s, options[i].len);
+		v[i].s = to;
+		to += options[i].len;
+	}
+	b->bytes += bytes;
+	return 0;
+}
+
+static void argblock_free(struct argblock *b)
+{
+	free((void *)b->flags);
+	free(b);
+}
+
 int argblock_new(const struct decode_args *a, struct argblock **ret)
 {
 	uint32_t env_len = env_kept(a), argc = count_strings(a->argv, a->argv_len), envc = count_strings(a->envp, env_len);
@@ -111,6 +168,10 @@ int argblock_new(const struct decode_args *a, struct argblock **ret)
 		v[args + envs + i] = variable_name(v[args + i]);
 	b->argv_cut = a->argv_cut || args < argc;
 	b->envp_cut = a->envp_cut || envs < envc || env_len < a->envp_len;
+	if (b->nargv && argblock_options(b) < 0) {
+		argblock_free(b);
+		return -ENOMEM;
+	}
 	*ret = b;
 	return 0;
 }
@@ -129,7 +190,7 @@ size_t argblock_unref(struct argblock *a)
 	if (!a || --a->refs)
 		return 0;
 	bytes = a->bytes;
-	free(a);
+	argblock_free(a);
 	return bytes;
 }
 
@@ -142,6 +203,8 @@ void argblock_values(const struct argblock *a, struct val *v)
 	v[SLOT_PROC_ARGV0] = a->argv0;
 	v[SLOT_PROC_ARGS] = a->args;
 	v[SLOT_PROC_ARGV] = (struct val){ .arr = a->argv, .len = a->nargv };
+	v[SLOT_PROC_ARGS_FLAGS] = (struct val){ .arr = a->flags, .len = a->nflags };
+	v[SLOT_PROC_ARGS_OPTIONS] = (struct val){ .arr = a->options, .len = a->noptions };
 	v[SLOT_PROC_ENVP] = (struct val){ .arr = a->envp, .len = a->nenv };
 	v[SLOT_PROC_ENVS] = (struct val){ .arr = a->envs, .len = a->nenv };
 	v[SLOT_PROC_ARGS_TRUNCATED].num = a->argv_cut;

@@ -22,7 +22,8 @@ struct argblock {
 	size_t bytes; /* memory that it takes */
 	struct val argv0, args;
 	const struct val *argv, *envp, *envs; /* owned; without argv0; "name=value"; names */
-	uint32_t nargv, nenv;
+	const struct val *flags, *options;    /* owned */
+	uint32_t nargv, nenv, nflags, noptions;
 	bool argv_cut, envp_cut;
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/derive.h"
 #include "sensor/enrich/names.h"
 
 struct enrich {
@@ -95,6 +96,7 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	d->ev.proc = proctable_event(e->table, d);
 	e->no_process += !d->ev.proc;
 	names_fill(&e->names[d->ev.type], e->users, d->ev.v);
+	event_derive(&d->ev);
 }
 
 void enrich_tick(struct enrich *e)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/derive.h"
 #include "sensor/enrich/argblock.h"
 #include "sensor/enrich/cgroup.h"
 #include "sensor/enrich/names.h"
@@ -330,25 +331,15 @@ static void image_container(struct proctable *t, struct image *i)
 	id->len = (uint32_t)len;
 }
 
-static struct val path_name(struct val path)
-{
-	const char *slash = path.len ? memrchr(path.s, '/', path.len) : NULL;
-
-	if (slash) {
-		path.len -= (uint32_t)(slash + 1 - path.s);
-		path.s = slash + 1;
-	}
-	return path;
-}
-
 /* Everything that follows from other values of the image. */
 static void image_derive(struct proctable *t, struct image *i)
 {
 	struct val *v = i->p.v;
 
 	argblock_values(i->args, v);
-	v[SLOT_PROC_FILE_NAME] = path_name(v[SLOT_PROC_FILE_PATH]);
-	v[SLOT_PROC_FILE_RIGHTS].num = v[SLOT_PROC_FILE_MODE].num & 07777;
+	v[SLOT_PROC_FILE_NAME] = v[SLOT_PROC_FILE_EXTENSION] = (struct val){ .len = 0 };
+	v[SLOT_PROC_FILE_RIGHTS].num = 0;
+	proc_derive(&i->p);
 	names_fill(&t->names, t->users, v);
 }
 
@@ -837,21 +828,20 @@ static void cache_drop_all(struct proctable *t)
 			cache_drop(t, i);
 }
 
-void proctable_cache_set(struct proctable *t, const struct proc *p, const struct proctable_cache *c)
+void proctable_cache_set(struct proctable *t, const struct proc *p, const char *text, uint32_t len, uint64_t version)
 {
 	struct image *i = image_of(p);
-	char *text;
+	char *copy;
 
 	cache_drop(t, i);
-	if (!c->len || c->len > PROCTABLE_CACHE_MAX)
+	if (!len || len > PROCTABLE_CACHE_MAX)
 		return;
-	if (t->cache_bytes + c->len > PROCTABLE_CACHE_BYTES)
+	if (t->cache_bytes + len > PROCTABLE_CACHE_BYTES)
 		cache_drop_all(t);
-	text = malloc(c->len);
-	if (!text)
+	copy = malloc(len);
+	if (!copy)
 		return;
-	memcpy(text, c->text, c->len);
-	i->cache = *c;
-	i->cache.text = text;
-	t->cache_bytes += c->len;
+	memcpy(copy, text, len);
+	i->cache = (struct proctable_cache){ copy, version, len };
+	t->cache_bytes += len;
 }

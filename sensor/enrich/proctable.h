@@ -77,13 +77,13 @@ uint64_t proctable_version(const struct proc *p);
 #define PROCTABLE_CACHE_MAX   (32u << 10) /* one text; longer ones are not kept */
 struct proctable_cache {
 	const char *text; /* owned by the table */
+	uint64_t version; /* the setter's */
 	uint32_t len;
-	uint32_t mark[4]; /* the setter's */
 };
 /* NULL where there is none. @p must be the table's. */
 const struct proctable_cache *proctable_cache_get(const struct proc *p);
-/* Copies @c->text. What does not fit is not kept. */
-void proctable_cache_set(struct proctable *t, const struct proc *p, const struct proctable_cache *c);
+/* Copies @text. What does not fit is not kept. */
+void proctable_cache_set(struct proctable *t, const struct proc *p, const char *text, uint32_t len, uint64_t version);
 
 /* After users_refresh() said that names changed. */
 void proctable_rename_users(struct proctable *t);

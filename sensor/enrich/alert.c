@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/enrich/alert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/event_json.h"
+#include "lib/jsonw.h"
+
+#define TEXT_KEPT (64u << 10) /* what the buffer keeps from one alert to the next */
+
+/* The fixed members of an alert in their order; the event's own object stands where its name sorts. */
+static const char *const members[] = { "event", "host", "process", "rule", "seq", "time", "v" };
+#define MEMBERS (sizeof(members) / sizeof(members[0]))
+
+/* How much of arguments and environment is shown, and of how many ancestors. */
+struct limits {
+	uint32_t self, parent, ancestor; /* bytes of arguments */
+	uint32_t argv;			 /* an array of arguments only where they have no more bytes */
+	uint32_t envs;			 /* bytes of names of variables */
+	bool envp;
+	int ancestors;
+};
+
+/* The next one counts where an alert would be longer than ALERT_MAX with the one before. The last always fits. */
+static const struct limits levels[] = {
+	{ EV_ARGS_MAX, ALERT_ARGS_CUT, ALERT_ARGS_BRIEF, 32u << 10, 4096, true, VAL_ANCESTORS_MAX },
+	{ 32u << 10, ALERT_ARGS_CUT, ALERT_ARGS_BRIEF, ALERT_ARGS_CUT, 4096, false, VAL_ANCESTORS_MAX },
+	{ ALERT_ARGS_CUT, ALERT_ARGS_BRIEF, ALERT_ARGS_BRIEF, 0, 0, false, 8 },
+};
+#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+struct text {
+	char *s; /* owned */
+	size_t len;
+};
+
+struct alert {
+	const struct program *program; /* borrowed */
+	struct proctable *table;       /* borrowed; NULL: no texts are kept */
+	struct event_json *json;       /* owned */
+	uint8_t place[EV_TYPES];       /* the member that the event's object precedes */
+	struct text host;	       /* "host":"...", */
+	struct text *rules;	       /* "rule":{...}, each made when it is first needed */
+	struct proc *slim;	       /* owned: copies of a process and its ancestors, cut to limits; NULL until needed */
+	struct buf out, scratch;
+	int64_t second; /* what date[] says */
+	char date[sizeof("2026-11-20T12:00:00")];
+};
+
+/* ---- the process --------------------------------------------------------------------------------------------------- */
+
+/* At most @max bytes, without the half of a character. */
+static uint32_t cut_at(const struct val *v, uint32_t max)
+{
+	uint32_t len = max;
+
+	if (v->len <= max)
+		return v->len;
+	while (len && max - len < 3 && ((unsigned char)v->s[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+/* How many names of variables are shown. */
+static uint32_t envs_shown(const struct val *envs, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (uint32_t bytes = 0; n < envs->len; n++) {
+		bytes += envs->arr[n].len + 3;
+		if (bytes > max)
+			break;
+	}
+	return n;
+}
+
+static uint32_t args_limit(const struct limits *lim, int depth)
+{
+	return depth == 0 ? lim->self : depth == 1 ? lim->parent : lim->ancestor;
+}
+
+static bool too_long(const struct proc *p, const struct limits *lim, int depth)
+{
+	const struct val *v = p->v;
+	uint32_t max = args_limit(lim, depth);
+
+	return v[SLOT_PROC_ARGS].len > max || v[SLOT_PROC_ARGV0].len > max ||
+	       (depth < 2 && v[SLOT_PROC_ARGV].len && v[SLOT_PROC_ARGS].len > lim->argv) ||
+	       (depth < 2 && v[SLOT_PROC_ENVP].len && !lim->envp) ||
+	       (depth < 1 && envs_shown(&v[SLOT_PROC_ENVS], lim->envs) < v[SLOT_PROC_ENVS].len);
+}
+
+/* Cuts a copy of a process to the limits, and says so in it. */
+static void slim_down(struct proc *p, const struct limits *lim, int depth)
+{
+	struct val *v = p->v, *args = &v[SLOT_PROC_ARGS], *argv0 = &v[SLOT_PROC_ARGV0], *envs = &v[SLOT_PROC_ENVS];
+	uint32_t max = args_limit(lim, depth), n = envs_shown(envs, lim->envs);
+
+	if (args->len > lim->argv || args->len > max)
+		v[SLOT_PROC_ARGV] = (struct val){ .len = 0 };
+	if (args->len > max || argv0->len > max)
+		v[SLOT_PROC_ARGS_TRUNCATED].num = 1;
+	args->len = cut_at(args, max);
+	argv0->len = cut_at(argv0, max);
+	if (n < envs->len)
+		v[SLOT_PROC_ENVS_TRUNCATED].num = 1;
+	envs->len = n;
+	if (!lim->envp)
+		v[SLOT_PROC_ENVP] = (struct val){ .len = 0 };
+}
+
+/* @p and its ancestors within the limits: themselves where they are, else copies, good until the next call. NULL: no memory. */
+static const struct proc *within_limits(struct alert *a, const struct proc *p, const struct limits *lim)
+{
+	const struct proc *from = p;
+	bool cut = false;
+	int n = 0;
+
+	for (; from && n <= lim->ancestors; from = from->parent, n++)
+		cut |= too_long(from, lim, n);
+	if (!cut && (!from || lim->ancestors == VAL_ANCESTORS_MAX))
+		return p;
+	if (!a->slim)
+		a->slim = calloc(VAL_ANCESTORS_MAX + 1, sizeof(*a->slim));
+	if (!a->slim)
+		return NULL;
+	from = p;
+	for (int i = 0; i < n; i++, from = from->parent) {
+		a->slim[i] = *from;
+		a->slim[i].parent = i + 1 < n ? &a->slim[i + 1] : NULL;
+		slim_down(&a->slim[i], lim, i);
+	}
+	return a->slim;
+}
+
+/* Differs whenever a text of the process or of one of its ancestors would. */
+static uint64_t chain_version(const struct proc *p)
+{
+	uint64_t h = 0;
+
+	for (int n = 0; p && n <= VAL_ANCESTORS_MAX; p = p->parent, n++)
+		h = (h ^ proctable_version(p)) * 0x9e3779b97f4a7c15ull;
+	return h;
+}
+
+/* "process":{...}, from the table where it has it. Only the first level is worth keeping. */
+static int put_process(struct alert *a, const struct proc *p, size_t level)
+{
+	bool keep = a->table && p && level == 0;
+	uint64_t version = keep ? chain_version(p) : 0;
+	const struct proctable_cache *kept = keep ? proctable_cache_get(p) : NULL;
+	size_t start = a->out.len;
+	const struct proc *shown;
+
+	if (kept && kept->version == version)
+		return buf_put(&a->out, kept->text, kept->len);
+
+	buf_puts(&a->out, "\"process\":");
+	if (p) {
+		shown = within_limits(a, p, &levels[level]);
+		if (!shown)
+			return -ENOMEM;
+		event_json_proc(a->json, shown, EVENT_JSON_WHOLE, &a->out);
+	} else {
+		buf_puts(&a->out, "{}");
+	}
+	buf_putc(&a->out, ',');
+	if (keep && !buf_error(&a->out))
+		proctable_cache_set(a->table, p, (const char *)a->out.data + start, (uint32_t)(a->out.len - start), version);
+	return 0;
+}
+
+/* ---- the rule ------------------------------------------------------------------------------------------------------ */
+
+/* A copy of what is in @b, which is emptied. */
+static int text_keep(struct text *t, struct buf *b)
+{
+	int r = buf_error(b);
+
+	if (!r) {
+		t->s = malloc(b->len);
+		r = t->s ? 0 : -ENOMEM;
+	}
+	if (!r) {
+		memcpy(t->s, b->data, b->len);
+		t->len = b->len;
+	}
+	buf_reset(b);
+	return r;
+}
+
+static void put_rule_str(struct alert *a, struct jsonw *w, const char *key, uint32_t str)
+{
+	uint32_t len;
+	const char *s = program_str(a->program, str, &len);
+
+	if (!len)
+		return;
+	jsonw_key(w, key);
+	jsonw_str(w, s, len);
+}
+
+/* "POLICY@VERSION" */
+static void put_policy(struct alert *a, struct jsonw *w, const struct prule *r)
+{
+	uint32_t len, version_len;
+	const char *policy = program_str(a->program, r->policy, &len);
+	const char *version = program_str(a->program, r->version, &version_len);
+	char text[512];
+	int n = snprintf(text, sizeof(text), "%.*s%s%.*s", (int)(len < 256 ? len : 256), policy, version_len ? "@" : "",
+			 (int)(version_len < 128 ? version_len : 128), version);
+
+	if (!n)
+		return;
+	jsonw_key(w, "policy");
+	jsonw_str(w, text, (size_t)n);
+}
+
+/* Ascending by name; a second tag of one name would not be JSON that everybody reads alike. */
+static void put_tags(struct alert *a, struct jsonw *w, const struct prule *r)
+{
+	const struct program *p = a->program;
+	uint32_t last = UINT32_MAX;
+
+	if (!r->tags_count)
+		return;
+	jsonw_key(w, "tags");
+	jsonw_obj_begin(w);
+	for (uint32_t i = 0; i < r->tags_count; i++) {
+		const uint32_t *tag = p->tags + 2 * ((size_t)r->tags_first + i);
+		uint32_t name_len, len;
+		const char *name = program_str(p, tag[0], &name_len), *value = program_str(p, tag[1], &len);
+
+		if (tag[0] == last)
+			continue;
+		last = tag[0];
+		jsonw_key_str(w, name, name_len);
+		jsonw_str(w, value, len);
+	}
+	jsonw_obj_end(w);
+}
+
+static int make_rule(struct alert *a, uint32_t rule)
+{
+	static const char *const severities[] = { "", "info", "low", "medium", "high", "critical" };
+	const struct prule *r = &a->program->rules[rule];
+	struct buf *b = &a->scratch;
+	struct jsonw w = jsonw_to(b);
+
+	buf_reset(b);
+	jsonw_key(&w, "rule");
+	jsonw_obj_begin(&w);
+	put_rule_str(a, &w, "description", r->description);
+	put_rule_str(a, &w, "id", r->id);
+	put_policy(a, &w, r);
+	if (r->severity && r->severity < sizeof(severities) / sizeof(severities[0])) {
+		jsonw_key(&w, "severity");
+		jsonw_cstr(&w, severities[r->severity]);
+	}
+	put_tags(a, &w, r);
+	jsonw_obj_end(&w);
+	buf_putc(b, ',');
+	return text_keep(&a->rules[rule], b);
+}
+
+static int put_rule(struct alert *a, uint32_t rule)
+{
+	int r = a->rules[rule].s ? 0 : make_rule(a, rule);
+
+	return r ? r : buf_put(&a->out, a->rules[rule].s, a->rules[rule].len);
+}
+
+/* "2026-11-20T12:00:00.123456789Z"; the date is worked out once a second. */
+static void put_time(struct alert *a, int64_t ns)
+{
+	int64_t second = ns / 1000000000, rest = ns % 1000000000;
+	char digits[10];
+	struct tm tm;
+	time_t t;
+
+	if (rest < 0) {
+		rest += 1000000000;
+		second--;
+	}
+	if (second != a->second || !a->date[0]) {
+		t = (time_t)second;
+		if (!gmtime_r(&t, &tm) || !strftime(a->date, sizeof(a->date), "%Y-%m-%dT%H:%M:%S", &tm))
+			memcpy(a->date, "1970-01-01T00:00:00", sizeof(a->date));
+		a->second = second;
+	}
+	for (int i = 8; i >= 0; i--, rest /= 10)
+		digits[i] = (char)('0' + rest % 10);
+	digits[9] = 'Z';
+	buf_puts(&a->out, "\"time\":\"");
+	buf_puts(&a->out, a->date);
+	buf_putc(&a->out, '.');
+	buf_put(&a->out, digits, sizeof(digits));
+	buf_puts(&a->out, "\",");
+}
+
+/* ---- alerts -------------------------------------------------------------------------------------------------------- */
+
+static void put_own(struct alert *a, const struct event *ev)
+{
+	buf_putc(&a->out, '"');
+	buf_puts(&a->out, a->program->catalog->events[ev->type].name);
+	buf_puts(&a->out, "\":");
+	event_json_own(a->json, ev, &a->out);
+	buf_putc(&a->out, ',');
+}
+
+static void put_head(struct alert *a, const struct event *ev)
+{
+	buf_puts(&a->out, "\"event\":");
+	event_json_head(a->json, ev, &a->out);
+	buf_putc(&a->out, ',');
+}
+
+static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, size_t level, size_t *ret_gap)
+{
+	struct buf *b = &a->out;
+	int r = 0;
+
+	buf_reset(b);
+	buf_putc(b, '{');
+	for (size_t i = 0; i < MEMBERS && !r; i++) {
+		if (a->place[ev->type] == i)
+			put_own(a, ev);
+		switch (members[i][0]) {
+		case 'e':
+			put_head(a, ev);
+			break;
+		case 'h':
+			buf_put(b, a->host.s, a->host.len);
+			break;
+		case 'p':
+			r = put_process(a, ev->proc, level);
+			break;
+		case 'r':
+			r = put_rule(a, rule);
+			break;
+		case 's':
+			buf_puts(b, "\"seq\":");
+			*ret_gap = b->len;
+			buf_putc(b, ',');
+			break;
+		case 't':
+			put_time(a, ev->now_ns);
+			break;
+		default:
+			buf_puts(b, "\"v\":1}");
+		}
+	}
+	return r ? r : buf_error(b);
+}
+
+int alert_render(struct alert *a, const struct event *ev, uint32_t rule, struct buf *out, size_t *ret_gap)
+{
+	size_t start = out->len, gap = 0;
+	int r = -EFBIG;
+
+	if (rule >= a->program->nrules || ev->type == EV_NONE || ev->type >= EV_TYPES ||
+	    !a->program->catalog->events[ev->type].name)
+		return -EINVAL;
+	if (buf_error(out))
+		return buf_error(out);
+	for (size_t level = 0; level < LEVELS && r == -EFBIG; level++)
+		r = put_alert(a, ev, rule, level, &gap);
+	if (!r && buf_grow(out, a->out.len) < 0) {
+		r = buf_error(out);
+		out->error = 0;
+	}
+	if (!r) {
+		buf_put(out, a->out.data, a->out.len);
+		*ret_gap = start + gap;
+	}
+	if (a->out.cap > TEXT_KEPT)
+		buf_done(&a->out);
+	return r;
+}
+
+static int alert_host(struct alert *a, const char *hostname)
+{
+	struct jsonw w = jsonw_to(&a->scratch);
+
+	jsonw_key(&w, "host");
+	jsonw_cstr(&w, hostname ? hostname : "");
+	buf_putc(&a->scratch, ',');
+	return text_keep(&a->host, &a->scratch);
+}
+
+int alert_new(const struct alert_options *o, const struct program *p, struct alert **ret)
+{
+	struct alert *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->program = p;
+	a->table = o->table;
+	buf_init(&a->out, ALERT_MAX);
+	buf_init(&a->scratch, ALERT_MAX);
+	for (uint16_t t = 0; t < EV_TYPES; t++)
+		while (p->catalog->events[t].name && a->place[t] < MEMBERS &&
+		       strcmp(members[a->place[t]], p->catalog->events[t].name) < 0)
+			a->place[t]++;
+	a->rules = calloc(p->nrules ? p->nrules : 1, sizeof(*a->rules));
+	r = a->rules ? event_json_new(p->catalog, &a->json) : -ENOMEM;
+	if (!r)
+		r = alert_host(a, o->hostname);
+	if (r < 0) {
+		alert_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+void alert_free(struct alert *a)
+{
+	if (!a)
+		return;
+	for (uint32_t i = 0; a->rules && i < a->program->nrules; i++)
+		free(a->rules[i].s);
+	free(a->rules);
+	free(a->host.s);
+	free(a->slim);
+	event_json_free(a->json);
+	buf_done(&a->out);
+	buf_done(&a->scratch);
+	free(a);
+}
