@@ -114,7 +114,7 @@ static int take_sieve(struct policy_file *p, const struct bundle *b, const char 
 	return r < 0 ? err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "") : 0;
 }
 
-int policy_file_open(int fd, const char *file, const struct sig_key *trust, struct policy_file *ret, struct err *e)
+int policy_file_open(int fd, const char *file, struct sig_key *trust, struct policy_file *ret, struct err *e)
 {
 	struct policy_file p = { .program_fd = -1 };
 	struct bundle b = { 0 };

@@ -27,7 +27,7 @@ struct policy_file {
 };
 
 /* @file names it in messages. @trust NULL: signed by anybody or nobody. On error *ret is as policy_file_done leaves it. */
-int policy_file_open(int fd, const char *file, const struct sig_key *trust, struct policy_file *ret, struct err *e);
+int policy_file_open(int fd, const char *file, struct sig_key *trust, struct policy_file *ret, struct err *e);
 void policy_file_forget_sieve(struct policy_file *p);
 void policy_file_done(struct policy_file *p);
 
