@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Proofs come from strangers. First byte 0: numbers and hashes straight to the two checks; 1: a tree of a few leaves,
+ * whose own proofs must hold and must not hold with a byte changed; otherwise: the JSON of a proof.
+ */
+
+#include "lib/cleanup.h"
+#include "lib/buf.h"
+#include "lib/merkle.h"
+#include "sensor/record/prove.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char fuzz_pub[] =
+	"-----BEGIN PUBLIC KEY-----\n"
+	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7\n"
+	"Yfps5mliLmDyn7Z5A/4QCLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
+	"-----END PUBLIC KEY-----\n";
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void fuzz_checks(struct rd r)
+{
+	merkle_hash proof[MERKLE_DEPTH + 4], first = { 1 }, second = { 2 };
+	uint64_t a, b;
+	size_t n = 0;
+	const uint8_t *p;
+
+	if (rd_u64(&r, &a) < 0 || rd_u64(&r, &b) < 0)
+		return;
+	while (n < MERKLE_DEPTH + 4 && rd_bytes(&r, HASH_SIZE, &p) == 0)
+		memcpy(proof[n++], p, HASH_SIZE);
+	/* both roots are fixed: only a preimage of SHA-256 would hold */
+	must(!merkle_check_inclusion(second, a, b, proof, n, first));
+	must(!merkle_check_consistency(a, b, first, second, proof, n));
+}
+
+static void fuzz_tree(struct rd r)
+{
+	merkle_hash leaves[256], proof[MERKLE_DEPTH], root, old_root;
+	uint8_t size, index, old, where;
+	size_t n;
+
+	if (rd_u8(&r, &size) < 0 || rd_u8(&r, &index) < 0 || rd_u8(&r, &old) < 0 || rd_u8(&r, &where) < 0)
+		return;
+	size = size ? size : 1;
+	index %= size;
+	old = (uint8_t)(old % size + 1);
+	for (int i = 0; i < size; i++)
+		merkle_leaf(r.p, r.left ? (size_t)i % r.left : 0, leaves[i]);
+	merkle_root_of(leaves, size, root);
+	merkle_root_of(leaves, old, old_root);
+	must(merkle_prove_inclusion(leaves, size, index, proof, &n) == 0);
+	must(merkle_check_inclusion(leaves[index], index, size, proof, n, root));
+	if (n) {
+		proof[where % n][where % HASH_SIZE] ^= 1;
+		must(!merkle_check_inclusion(leaves[index], index, size, proof, n, root));
+	}
+	must(merkle_prove_consistency(leaves, size, old, proof, &n) == 0);
+	must(merkle_check_consistency(old, size, old_root, root, proof, n));
+	if (n) {
+		proof[where % n][where % HASH_SIZE] ^= 1;
+		must(!merkle_check_consistency(old, size, old_root, root, proof, n));
+	}
+}
+
+static void fuzz_json(struct rd r)
+{
+	static struct sig_key *key;
+	struct prove_result res;
+	struct err e;
+
+	if (!key)
+		must(sig_parse_public(fuzz_pub, strlen(fuzz_pub), "fuzz", &key, NULL) == 0);
+	must(prove_check(r.p, r.left, key, &res, &e) < 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rd r = rd_of(data, size);
+	uint8_t mode;
+
+	if (rd_u8(&r, &mode) < 0)
+		return 0;
+	if (mode == 0)
+		fuzz_checks(r);
+	else if (mode == 1)
+		fuzz_tree(r);
+	else
+		fuzz_json(rd_of(data, size));
+	return 0;
+}
