@@ -417,7 +417,8 @@ static const struct special {
 	int (*read)(struct reader *r, const json_t *j);
 } specials[] = {
 	{ "event.type", read_type }, { "event.rung", read_rung }, { "event.flags", read_flags }, { "time", read_time },
-	{ "host", read_host },	     { "v", read_nothing },	  { "seq", read_nothing },	 { "rule", read_nothing },
+	{ "host", read_host },	     { "kind", read_nothing }, { "v", read_nothing },	      { "seq", read_nothing },
+	{ "rule", read_nothing },
 };
 
 /* ---- walking over the JSON ----------------------------------------------------------------------------------------- */

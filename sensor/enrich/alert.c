@@ -13,7 +13,7 @@
 #define TEXT_KEPT (64u << 10) /* what the buffer keeps from one alert to the next */
 
 /* The fixed members of an alert in their order; the event's own object stands where its name sorts. */
-static const char *const members[] = { "event", "host", "process", "rule", "seq", "time", "v" };
+static const char *const members[] = { "event", "host", "kind", "process", "rule", "seq", "time", "v" };
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 
 /* How much of arguments and environment is shown, and of how many ancestors. */
@@ -336,6 +336,9 @@ static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, siz
 			break;
 		case 'h':
 			buf_put(b, a->host.s, a->host.len);
+			break;
+		case 'k':
+			buf_puts(b, "\"kind\":\"alert\",");
 			break;
 		case 'p':
 			r = put_process(a, ev->proc, level);

@@ -6,7 +6,7 @@
  * The JSON of an alert: canonical (RFC 8785, see lib/jsonw.h), in the vocabulary of the rules. It is rendered without its
  * sequence number, which only the keeper of the log knows: the text has a gap right after "seq": where the number goes.
  *
- *	{"event":{...},"host":"...","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
+ *	{"event":{...},"host":"...","kind":"alert","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
  *
  * lib/event_json.h says what is left out and what is shown in brief. Beyond that, arguments of the parent and of ancestors are
  * cut to ALERT_ARGS_CUT and ALERT_ARGS_BRIEF bytes; args_truncated then says so.
