@@ -51,41 +51,6 @@ int check_one_value(struct check *c, const struct expr *e, uint8_t type, const c
 
 /* ---- literals and operators ---------------------------------------------------------------------------------------- */
 
-/* ${name} inside of a string stands for a variable's value; a "${" without its "}" is plain text. */
-static bool has_variable(const struct ast *a)
-{
-	for (uint32_t i = 0; i + 3 < a->slen; i++) {
-		uint32_t n = i + 2;
-
-		if (a->s[i] != '$' || a->s[i + 1] != '{')
-			continue;
-		while (n < a->slen && (strchr("_.", a->s[n]) ? a->s[n] != '\0' :
-				       (a->s[n] | 32) >= 'a' ? (a->s[n] | 32) <= 'z' : a->s[n] >= '0' && a->s[n] <= '9'))
-			n++;
-		if (n > i + 2 && n < a->slen && a->s[n] == '}')
-			return true;
-	}
-	return false;
-}
-
-static int check_string(struct check *c, const struct ast *a, struct expr **ret)
-{
-	struct expr *e;
-
-	if (a->kind != AST_REGEX && has_variable(a)) {
-		diag_error(c->diags, ast_span(a), "a variable in a string is not supported yet");
-		return -EINVAL;
-	}
-	e = check_new(c, EX_STR, VAL_STR, a);
-	if (!e)
-		return -ENOMEM;
-	e->s = a->s;
-	e->slen = a->slen;
-	e->strm = a->kind == AST_STR ? STRM_EXACT : a->kind == AST_PATTERN ? STRM_PATTERN : STRM_REGEX;
-	*ret = e;
-	return 0;
-}
-
 static int check_number(struct check *c, const struct ast *a, struct expr **ret)
 {
 	struct expr *e = check_new(c, EX_INT, VAL_INT, a);

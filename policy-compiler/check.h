@@ -8,6 +8,8 @@
  * The catalog is the caller's: tests bring their own.
  */
 
+#include <jansson.h>
+
 #include "policy-compiler/expr.h"
 #include "policy-compiler/macro.h"
 
@@ -20,6 +22,7 @@ struct check {
 	struct diags *diags;
 	const struct catalog *catalog;
 	const struct macros *macros; /* or NULL */
+	const json_t *variables;     /* values of ${name} where they are known beforehand, as an object; or NULL */
 
 	/* worked out by check_rule */
 	uint16_t event;			  /* the type that its fields belong to, or EV_NONE */

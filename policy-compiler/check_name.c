@@ -306,15 +306,12 @@ int check_name(struct check *c, const struct ast *a, struct expr **ret)
 	return m ? check_macro(c, a, m, ret) : check_field(c, a, ret);
 }
 
-int check_variable(struct check *c, const struct ast *a, struct expr **ret)
+int check_pid_field(struct check *c, const struct ast *a, struct expr **ret)
 {
 	struct name none = { 0 };
 	const struct cat_field *pid = catalog_field(c->catalog, "process.pid", strlen("process.pid"));
 
-	if (pid && is_word(a->s, a->slen, "process.pid"))
-		return use_field(c, a, &none, pid, ret);
-	return diag_error(c->diags, ast_span(a), "the variable ${%.*s}: variables are not supported yet, but for ${process.pid}",
-			  (int)(a->slen < 100 ? a->slen : 100), a->s);
+	return pid ? use_field(c, a, &none, pid, ret) : -ENOENT;
 }
 
 int check_field_reference(struct check *c, const struct ast *a, struct expr **ret)

@@ -14,8 +14,15 @@ int check_one_value(struct check *c, const struct expr *e, uint8_t type, const c
 
 /* check_name.c */
 int check_name(struct check *c, const struct ast *a, struct expr **ret);
-int check_variable(struct check *c, const struct ast *a, struct expr **ret);
 int check_field_reference(struct check *c, const struct ast *a, struct expr **ret);
+
+/* The field process.pid, which ${process.pid} stands for; -ENOENT where the catalog has none. */
+int check_pid_field(struct check *c, const struct ast *a, struct expr **ret);
+
+/* check_variable.c */
+int check_variable(struct check *c, const struct ast *a, struct expr **ret);
+/* Strings, patterns and regexes; ${name} in the former two is replaced. */
+int check_string(struct check *c, const struct ast *a, struct expr **ret);
 
 /* check_compare.c */
 int check_compare(struct check *c, const struct ast *a, struct expr **ret);

@@ -348,7 +348,11 @@ static int lower_failed(struct compile *c, const struct ast *a, int r)
 static int compile_one(struct compile *c, const struct text *text, bool is_rule, uint16_t *ret_event, uint32_t *ret_root)
 {
 	struct arena arena = arena_of(RULE_MEMORY_MAX);
-	struct check check = { .arena = &arena, .diags = c->diags, .catalog = c->catalog, .macros = &c->macros };
+	struct check check = { .arena = &arena,
+			       .diags = c->diags,
+			       .catalog = c->catalog,
+			       .macros = &c->macros,
+			       .variables = is_rule ? NULL : c->variables };
 	struct expr *e;
 	struct ast *ast;
 	int r = parse_rule(&arena, text, c->diags, &ast);

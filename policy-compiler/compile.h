@@ -13,6 +13,8 @@
  *	compile_program(c), compile_rules(c)
  */
 
+#include <jansson.h>
+
 #include "lib/cleanup.h"
 #include "lib/program.h"
 #include "policy-compiler/macro.h"
@@ -40,6 +42,7 @@ struct compile {
 	struct policy **policies;
 	size_t npolicies;
 	struct macros macros;
+	const json_t *variables; /* borrowed: values of ${name} for compile_expression, or NULL */
 	struct strmap by_id;
 	struct compile_rule **rules; /* in order of definition */
 	size_t nrules;

@@ -36,7 +36,7 @@ static struct span lex_span(const struct lexer *l, uint32_t len)
 	return text_span(l->text, l->pos, len);
 }
 
-static void take(struct lexer *l, struct token *t, enum token_kind kind, uint32_t len)
+static void take(struct lexer *l, struct lex_token *t, enum lex_kind kind, uint32_t len)
 {
 	t->kind = kind;
 	t->off = l->pos;
@@ -78,10 +78,10 @@ static uint32_t address_len(const struct lexer *l)
 	return 0;
 }
 
-static int lex_address(struct lexer *l, struct token *t)
+static int lex_address(struct lexer *l, struct lex_token *t)
 {
 	uint32_t n = address_len(l);
-	enum token_kind kind = T_IP;
+	enum lex_kind kind = T_IP;
 
 	if (!n)
 		return 0;
@@ -105,7 +105,7 @@ static int lex_address(struct lexer *l, struct token *t)
 }
 
 /* ${name} and %{name}; with anything else between the braces it is an error, because "$" and "%" begin nothing else. */
-static int lex_braced(struct lexer *l, struct token *t)
+static int lex_braced(struct lexer *l, struct lex_token *t)
 {
 	bool is_field = peek(l, 0) == '%';
 	uint32_t n = 2;
@@ -166,7 +166,7 @@ static int lex_digits(struct lexer *l, uint32_t at, uint64_t *ret, uint32_t *ret
 	return 0;
 }
 
-static int lex_duration(struct lexer *l, struct token *t)
+static int lex_duration(struct lexer *l, struct lex_token *t)
 {
 	uint32_t n = 0, unit_len;
 	uint64_t v;
@@ -185,7 +185,7 @@ static int lex_duration(struct lexer *l, struct token *t)
 	return 1;
 }
 
-static int lex_int(struct lexer *l, struct token *t)
+static int lex_int(struct lexer *l, struct lex_token *t)
 {
 	uint32_t sign = peek(l, 0) == '-' || peek(l, 0) == '+', n;
 	bool minus = peek(l, 0) == '-';
@@ -208,7 +208,7 @@ static int lex_int(struct lexer *l, struct token *t)
 }
 
 /* "…", ~"…" and r"…" */
-static int lex_string(struct lexer *l, struct token *t, char prefix, enum token_kind kind)
+static int lex_string(struct lexer *l, struct lex_token *t, char prefix, enum lex_kind kind)
 {
 	uint32_t begin = prefix ? 2 : 1, n = begin;
 
@@ -228,11 +228,11 @@ static int lex_string(struct lexer *l, struct token *t, char prefix, enum token_
 }
 
 /* A name; [A] in it belongs to it. */
-static int lex_ident(struct lexer *l, struct token *t)
+static int lex_ident(struct lexer *l, struct lex_token *t)
 {
 	static const struct {
 		const char *word;
-		enum token_kind kind;
+		enum lex_kind kind;
 	} words[] = { { "and", T_AND }, { "or", T_OR }, { "not", T_NOT }, { "in", T_IN }, { "allin", T_ALLIN } };
 	uint32_t n = 0, m;
 
@@ -262,7 +262,7 @@ static int lex_ident(struct lexer *l, struct token *t)
 
 static const struct punct {
 	char s[3];
-	enum token_kind kind;
+	enum lex_kind kind;
 } puncts[] = {
 	/* the longer ones first */
 	{ "==", T_EQ },	    { "!=", T_NE },	 { "<=", T_LE },    { ">=", T_GE },  { "=~", T_MATCH },
@@ -272,7 +272,7 @@ static const struct punct {
 	{ "^", T_CARET },
 };
 
-static int lex_punct(struct lexer *l, struct token *t)
+static int lex_punct(struct lexer *l, struct lex_token *t)
 {
 	for (size_t i = 0; i < sizeof(puncts) / sizeof(puncts[0]); i++) {
 		const struct punct *p = &puncts[i];
@@ -303,9 +303,9 @@ static int lex_nothing(struct lexer *l)
 	return -EINVAL;
 }
 
-int lex_next(struct lexer *l, struct token *ret)
+int lex_next(struct lexer *l, struct lex_token *ret)
 {
-	struct token t = { 0 };
+	struct lex_token t = { 0 };
 	int r;
 
 	skip_blank(l);

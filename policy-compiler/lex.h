@@ -14,7 +14,7 @@
 #include "lib/value.h"
 #include "policy-compiler/diag.h"
 
-enum token_kind {
+enum lex_kind {
 	T_END,
 	T_CIDR,
 	T_IP,
@@ -52,8 +52,8 @@ enum token_kind {
 	T_CARET
 };
 
-struct token {
-	enum token_kind kind;
+struct lex_token {
+	enum lex_kind kind;
 	uint32_t off, len;   /* in the text */
 	const char *s;	     /* IDENT: the name; VAR, FIELDREF: the name inside; STRING, PATTERN, REGEX: what is inside */
 	uint32_t slen;
@@ -69,6 +69,6 @@ struct lexer {
 };
 
 /* The next token, T_END at the end of the text (again and again). -EINVAL with a diagnostic. */
-int lex_next(struct lexer *l, struct token *ret);
+int lex_next(struct lexer *l, struct lex_token *ret);
 
 #endif

@@ -8,7 +8,7 @@
 struct parser {
 	struct arena *arena;
 	struct lexer lex;
-	struct token tok; /* the one that is looked at */
+	struct lex_token tok; /* the one that is looked at */
 	unsigned int depth;
 };
 
@@ -89,7 +89,7 @@ static int unexpected(struct parser *p, const char *wanted, const char *help)
 /* ---- primaries ----------------------------------------------------------------------------------------------------- */
 
 /* A token that is a node by itself, or NULL kind. */
-static int literal_kind(enum token_kind k)
+static int literal_kind(enum lex_kind k)
 {
 	switch (k) {
 	case T_CIDR:
@@ -170,7 +170,7 @@ static int parse_primary(struct parser *p, struct ast **ret)
 	return parse_literal(p, ret);
 }
 
-static enum ast_op unary_op(enum token_kind k)
+static enum ast_op unary_op(enum lex_kind k)
 {
 	switch (k) {
 	case T_NOT:
@@ -211,7 +211,7 @@ static int parse_unary(struct parser *p, struct ast **ret)
 
 /* ---- operators ----------------------------------------------------------------------------------------------------- */
 
-static enum ast_op bit_op(enum token_kind k)
+static enum ast_op bit_op(enum lex_kind k)
 {
 	switch (k) {
 	case T_BAND:
@@ -349,7 +349,7 @@ static int parse_array_op(struct parser *p, enum ast_op *ret)
 	return 0;
 }
 
-static enum ast_op scalar_op(enum token_kind k)
+static enum ast_op scalar_op(enum lex_kind k)
 {
 	switch (k) {
 	case T_EQ:

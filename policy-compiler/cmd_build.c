@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "lib/bundle.h"
+#include "lib/hash.h"
+#include "lib/jsonw.h"
+#include "lib/sig.h"
+#include "policy-compiler/cli.h"
+
+struct build {
+	const char *out, *key_path;
+	bool keep_going;
+	struct diags diags;
+	struct compile *compile;
+	struct sig_key *key;
+	struct buf meta, program;
+};
+
+/* ---- what the bundle says about itself ------------------------------------------------------------------------------ */
+
+static void put_policy(struct jsonw *w, const struct policy *p)
+{
+	uint8_t digest[HASH_SIZE];
+	char hex[HASH_HEX_SIZE];
+
+	hash_sha256(p->src->bytes, p->src->size, digest);
+	hash_hex(digest, sizeof(digest), hex);
+	jsonw_obj_begin(w);
+	jsonw_key(w, "name");
+	jsonw_cstr(w, p->name);
+	jsonw_key(w, "sha256");
+	jsonw_cstr(w, hex);
+	jsonw_key(w, "version");
+	jsonw_cstr(w, p->version ? p->version : "");
+	jsonw_obj_end(w);
+}
+
+/* No times and no paths: equal policies give equal bytes, wherever and whenever they are compiled. */
+static int put_meta(struct build *b)
+{
+	const struct compile *c = b->compile;
+	struct jsonw w = jsonw_to(&b->meta);
+	struct program p = program_view(c->builder);
+
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "catalog");
+	jsonw_u64(&w, catalog_fingerprint(c->catalog));
+	jsonw_key(&w, "policies");
+	jsonw_arr_begin(&w);
+	for (size_t i = 0; i < c->npolicies; i++)
+		put_policy(&w, c->policies[i]);
+	jsonw_arr_end(&w);
+	jsonw_key(&w, "rules");
+	jsonw_u64(&w, p.nrules);
+	jsonw_key(&w, "tamisc");
+	jsonw_cstr(&w, TAMIS_VERSION);
+	jsonw_obj_end(&w);
+	return buf_error(&b->meta);
+}
+
+/* ---- the bundle ---------------------------------------------------------------------------------------------------- */
+
+static int write_bundle(struct build *b)
+{
+	struct program p = program_view(b->compile->builder);
+	struct bundle_part parts[3];
+	struct err err;
+	int r = put_meta(b);
+
+	if (r == 0)
+		r = program_save(&p, &b->program);
+	if (r < 0)
+		return cli_fail("cannot make the bundle: %s", strerror(-r));
+	parts[0] = (struct bundle_part){ BUNDLE_META, b->meta.data, b->meta.len };
+	parts[1] = (struct bundle_part){ BUNDLE_PROGRAM, b->program.data, b->program.len };
+	r = bundle_write(b->out, parts, 2, b->key, &err);
+	if (r < 0)
+		return cli_fail("%s", err.msg);
+	cli_say("%s: %u rules, %s", b->out, p.nrules, b->key ? "signed" : "not signed (tamisd wants --allow-unsigned)");
+	return CLI_OK;
+}
+
+static int load_key(struct build *b)
+{
+	struct err err;
+
+	if (!b->key_path || sig_load_private(b->key_path, &b->key, &err) == 0)
+		return CLI_OK;
+	return cli_fail("%s\nmake a key by: tamisc keygen -o KEY.pem", err.msg);
+}
+
+static int build_policies(struct build *b, char **paths, int n)
+{
+	char counts[64];
+	int r = load_key(b);
+
+	if (r != CLI_OK)
+		return r;
+	r = cli_compile(paths, n, &b->diags, &b->compile) < 0 ? CLI_FAILED : CLI_OK;
+	cli_print_diags(&b->diags);
+	if (r != CLI_OK)
+		return r;
+	if (b->diags.errors && !b->keep_going)
+		return cli_fail("%s; nothing was written\ncorrect the policy, or leave bad rules out by --keep-going",
+				cli_count_diags(&b->diags, counts, sizeof(counts)));
+	return write_bundle(b);
+}
+
+int cmd_build(int argc, char **argv)
+{
+	static const struct option options[] = { { "output", required_argument, NULL, 'o' },
+						 { "sign", required_argument, NULL, 's' },
+						 { "keep-going", no_argument, NULL, 'k' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	struct build b = { 0 };
+	int o, r;
+
+	while ((o = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+		switch (o) {
+		case 'o':
+			b.out = optarg;
+			break;
+		case 's':
+			b.key_path = optarg;
+			break;
+		case 'k':
+			b.keep_going = true;
+			break;
+		case 'h':
+			return cli_help("build");
+		default:
+			return cli_usage("build", "not an option of it, or without its argument");
+		}
+	}
+	if (!b.out)
+		return cli_usage("build", "say where the bundle goes: -o OUT.tpb");
+	if (optind == argc)
+		return cli_usage("build", "name a policy file or a directory of policies");
+	b.diags = diags_new();
+	buf_init(&b.meta, 1 << 20);
+	buf_init(&b.program, BUNDLE_SIZE_MAX / 2);
+	r = build_policies(&b, argv + optind, argc - optind);
+	buf_done(&b.meta);
+	buf_done(&b.program);
+	sig_key_free(b.key);
+	compile_free(b.compile);
+	diags_done(&b.diags);
+	return r;
+}
+
+int cmd_keygen(int argc, char **argv)
+{
+	static const struct option options[] = { { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+	_cleanup_free_ char *pub = NULL;
+	const char *path = NULL;
+	struct err err;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+		if (o == 'h')
+			return cli_help("keygen");
+		if (o != 'o')
+			return cli_usage("keygen", "not an option of it, or without its argument");
+		path = optarg;
+	}
+	if (!path || optind != argc)
+		return cli_usage("keygen", "say where the key goes: -o KEY.pem");
+	if (sig_pub_path(path, &pub) < 0)
+		return cli_fail("out of memory");
+	if (sig_keygen(path, pub, &err) < 0)
+		return cli_fail("%s", err.msg);
+	cli_say("%s: keep it secret; tamisc build signs with it\n%s: tamisd --trust wants it", path, pub);
+	return CLI_OK;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+
+#include "policy-compiler/cli.h"
+
+#define JSON_MAX (64u << 20)
+
+static void say_summary(const struct compile *c, const struct diags *d)
+{
+	char counts[64];
+	size_t ok = 0;
+
+	for (size_t i = 0; i < c->nrules; i++)
+		ok += c->rules[i]->ok;
+	cli_say("%zu rule%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", c->ndisabled, c->nskipped,
+		cli_count_diags(d, counts, sizeof(counts)));
+}
+
+static int put_json(struct diags *d)
+{
+	struct buf out;
+	int r;
+
+	buf_init(&out, JSON_MAX);
+	cli_diags_json(d, &out);
+	r = cli_put(&out);
+	buf_done(&out);
+	return r;
+}
+
+static int check_policies(char **paths, int n, bool json, bool strict)
+{
+	struct diags d = diags_new();
+	_cleanup_(compile_free) struct compile *c = NULL;
+	int r = cli_compile(paths, n, &d, &c) < 0 ? CLI_FAILED : CLI_OK;
+
+	if (json)
+		r = put_json(&d) == CLI_OK ? r : CLI_FAILED;
+	else
+		cli_print_diags(&d);
+	if (c)
+		say_summary(c, &d);
+	if (d.errors || (strict && d.warnings))
+		r = CLI_FAILED;
+	diags_done(&d);
+	return r;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	};
+	bool json = false, strict = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (o) {
+		case 'j':
+			json = true;
+			break;
+		case 's':
+			strict = true;
+			break;
+		case 'h':
+			return cli_help("check");
+		default:
+			return cli_usage("check", "not an option of it");
+		}
+	}
+	if (optind == argc)
+		return cli_usage("check", "name a policy file or a directory of policies");
+	return check_policies(argv + optind, argc - optind, json, strict);
+}

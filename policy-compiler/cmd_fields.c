@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+
+#include "lib/jsonw.h"
+#include "lib/near.h"
+#include "policy-compiler/cli.h"
+
+#define OUT_MAX (16u << 20)
+
+static const char *const type_names[] = { [VAL_INT] = "int", [VAL_STR] = "string", [VAL_BOOL] = "bool", [VAL_IP] = "ip" };
+
+static const char *const group_names[CG_GROUPS] = {
+	[CG_NONE] = "",
+	[CG_ERROR] = "errors",
+	[CG_OPEN_FLAGS] = "open flags",
+	[CG_UNLINK_FLAGS] = "unlink flags",
+	[CG_FILE_MODE] = "permissions",
+	[CG_INODE_MODE] = "file types and permissions",
+	[CG_ADDRESS_FAMILY] = "address families",
+	[CG_L4_PROTOCOL] = "protocols",
+	[CG_CAPABILITY] = "capabilities",
+	[CG_EXIT_CAUSE] = "causes of an exit",
+	[CG_AUDIT] = "login ids",
+};
+
+static const char *const sieve_names[] = {
+	[CAT_SIEVE_NONE] = "",	     [CAT_SIEVE_NUM] = "number", [CAT_SIEVE_PATH] = "path", [CAT_SIEVE_NAME] = "name",
+	[CAT_SIEVE_ADDR] = "address", [CAT_SIEVE_UID] = "uid",	  [CAT_SIEVE_GID] = "gid",   [CAT_SIEVE_EUID] = "euid",
+	[CAT_SIEVE_EGID] = "egid",   [CAT_SIEVE_RETVAL] = "retval",
+};
+
+/* The fields that rules of an event can use: its own, or those of every event (EV_NONE). */
+static bool belongs(const struct cat_field *f, uint16_t event)
+{
+	return f->event == event;
+}
+
+/* What the kernel can decide about the field in its event; "" where only user space can. */
+static const char *kernel_share(const struct catalog *c, const struct cat_field *f)
+{
+	uint16_t index;
+	uint16_t event = f->event == EV_NONE ? EV_OPEN : f->event;
+
+	return sieve_names[catalog_sieve(c, f, event, &index)];
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
+
+static void field_json(struct jsonw *w, const struct catalog *c, const struct cat_field *f)
+{
+	jsonw_obj_begin(w);
+	jsonw_key(w, "array");
+	jsonw_bool(w, f->flags & CF_ARRAY);
+	jsonw_key(w, "constants");
+	jsonw_cstr(w, group_names[f->constants]);
+	jsonw_key(w, "doc");
+	jsonw_cstr(w, f->doc);
+	jsonw_key(w, "event");
+	jsonw_cstr(w, f->event == EV_NONE ? "*" : c->events[f->event].name);
+	jsonw_key(w, "field");
+	jsonw_cstr(w, f->name);
+	jsonw_key(w, "ignore_case");
+	jsonw_bool(w, f->flags & CF_ICASE);
+	jsonw_key(w, "kernel");
+	jsonw_cstr(w, kernel_share(c, f));
+	jsonw_key(w, "observed");
+	jsonw_bool(w, !(f->flags & CF_UNSEEN));
+	jsonw_key(w, "path_glob");
+	jsonw_bool(w, f->flags & CF_GLOB);
+	jsonw_key(w, "time");
+	jsonw_bool(w, f->flags & CF_TIME);
+	jsonw_key(w, "type");
+	jsonw_cstr(w, type_names[f->type]);
+	jsonw_obj_end(w);
+}
+
+static void constants_json(struct jsonw *w, const struct catalog *c)
+{
+	jsonw_arr_begin(w);
+	for (size_t i = 0; i < c->nconstants; i++) {
+		jsonw_obj_begin(w);
+		jsonw_key(w, "group");
+		jsonw_cstr(w, group_names[c->constants[i].group]);
+		jsonw_key(w, "name");
+		jsonw_cstr(w, c->constants[i].name);
+		jsonw_key(w, "value");
+		jsonw_int(w, c->constants[i].value);
+		jsonw_obj_end(w);
+	}
+	jsonw_arr_end(w);
+}
+
+static void events_json(struct jsonw *w, const struct catalog *c)
+{
+	jsonw_arr_begin(w);
+	for (size_t i = 0; i < c->nevents; i++) {
+		if (!c->events[i].name)
+			continue;
+		jsonw_obj_begin(w);
+		jsonw_key(w, "doc");
+		jsonw_cstr(w, c->events[i].doc);
+		jsonw_key(w, "event");
+		jsonw_cstr(w, c->events[i].name);
+		jsonw_obj_end(w);
+	}
+	jsonw_arr_end(w);
+}
+
+static void fields_json(struct buf *out, const struct catalog *c, const struct cat_event *only)
+{
+	struct jsonw w = jsonw_to(out);
+
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "constants");
+	constants_json(&w, c);
+	jsonw_key(&w, "events");
+	events_json(&w, c);
+	jsonw_key(&w, "fields");
+	jsonw_arr_begin(&w);
+	for (size_t i = 0; i < c->nfields; i++)
+		if (!only || belongs(&c->fields[i], only->type) || belongs(&c->fields[i], EV_NONE))
+			field_json(&w, c, &c->fields[i]);
+	jsonw_arr_end(&w);
+	jsonw_obj_end(&w);
+	buf_putc(out, '\n');
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------------- */
+
+static void field_text(struct buf *out, const struct cat_field *f)
+{
+	char type[16];
+
+	snprintf(type, sizeof(type), "%s%s", type_names[f->type], f->flags & CF_ARRAY ? "[]" : "");
+	buf_printf(out, "%-44s %-9s %s%s\n", f->name, type, f->doc, f->flags & CF_UNSEEN ? " (not observed yet)" : "");
+}
+
+static void events_text(struct buf *out, const struct catalog *c)
+{
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].name)
+			buf_printf(out, "%-12s %s\n", c->events[i].name, c->events[i].doc);
+	buf_puts(out, "\ntamisc fields EVENT lists an event's fields, tamisc fields '*' those that every event has.\n");
+}
+
+static void fields_text(struct buf *out, const struct catalog *c, uint16_t event)
+{
+	for (size_t i = 0; i < c->nfields; i++)
+		if (belongs(&c->fields[i], event))
+			field_text(out, &c->fields[i]);
+	if (event != EV_NONE)
+		buf_puts(out, "\nand the fields that every event has: tamisc fields '*'\n");
+}
+
+/* ---- the reference page --------------------------------------------------------------------------------------------- */
+
+static void field_markdown(struct buf *out, const struct catalog *c, const struct cat_field *f)
+{
+	const char *kernel = kernel_share(c, f);
+
+	buf_printf(out, "| `%s` | %s%s | %s%s%s%s%s%s | %s |\n", f->name, type_names[f->type], f->flags & CF_ARRAY ? "[]" : "",
+		   f->doc, f->flags & CF_GLOB ? "; patterns are path globs" : "", f->flags & CF_ICASE ? "; ignores case" : "",
+		   f->flags & CF_UNSEEN ? "; not observed yet" : "", f->constants ? "; constants: " : "",
+		   group_names[f->constants], *kernel ? "yes" : "");
+}
+
+static void section_markdown(struct buf *out, const struct catalog *c, uint16_t event, const char *title, const char *doc)
+{
+	bool any = false;
+
+	buf_printf(out, "\n## %s\n\n%s.\n", title, doc);
+	for (size_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+
+		if (!belongs(f, event))
+			continue;
+		if (!any)
+			buf_puts(out, "\n| field | type | what it is | kernel |\n|---|---|---|---|\n");
+		any = true;
+		field_markdown(out, c, f);
+	}
+	if (!any)
+		buf_puts(out, "\nNo fields of its own.\n");
+}
+
+static void constants_markdown(struct buf *out, const struct catalog *c)
+{
+	buf_puts(out, "\n## Constants\n");
+	for (int g = CG_NONE + 1; g < CG_GROUPS; g++) {
+		const char *comma = "";
+
+		buf_printf(out, "\n**%s**: ", group_names[g]);
+		for (size_t i = 0; i < c->nconstants; i++) {
+			if (c->constants[i].group != g)
+				continue;
+			buf_printf(out, "%s`%s`", comma, c->constants[i].name);
+			comma = ", ";
+		}
+		buf_puts(out, "\n");
+	}
+}
+
+static void fields_markdown(struct buf *out, const struct catalog *c)
+{
+	buf_puts(out, "<!-- made by `tamisc fields --markdown` from include/tamis/catalog.def; do not edit -->\n"
+		      "# Events and fields\n\n"
+		      "A rule may use the fields of one event type and those that every event has. \"kernel\" says whether the\n"
+		      "kernel can decide on the field, so that events which no rule wants are dropped there. A type with [] has\n"
+		      "several values.\n");
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].name)
+			section_markdown(out, c, (uint16_t)i, c->events[i].name, c->events[i].doc);
+	section_markdown(out, c, EV_NONE, "every event", "Fields that every event has");
+	constants_markdown(out, c);
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------- */
+
+enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
+
+static int unknown_event(const struct catalog *c, const char *name)
+{
+	struct near near = near_to(name, strlen(name));
+
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].name)
+			near_try(&near, c->events[i].name);
+	if (near.best)
+		return cli_usage("fields", "no event type \"%s\"; did you mean \"%s\"?", name, near.best);
+	return cli_usage("fields", "no event type \"%s\"; `tamisc fields` lists them", name);
+}
+
+static int print_fields(const char *name, enum form form)
+{
+	const struct catalog *c = catalog_tamis();
+	const struct cat_event *e = name ? catalog_event(c, name, strlen(name)) : NULL;
+	bool every = name && strcmp(name, "*") == 0;
+	struct buf out;
+	int r;
+
+	if (name && !e && !every)
+		return unknown_event(c, name);
+	buf_init(&out, OUT_MAX);
+	if (form == FORM_JSON)
+		fields_json(&out, c, e);
+	else if (form == FORM_MARKDOWN)
+		fields_markdown(&out, c);
+	else if (name)
+		fields_text(&out, c, e ? e->type : EV_NONE);
+	else
+		events_text(&out, c);
+	r = cli_put(&out);
+	buf_done(&out);
+	return r;
+}
+
+int cmd_fields(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	};
+	enum form form = FORM_TEXT;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (o) {
+		case 'j':
+			form = FORM_JSON;
+			break;
+		case 'm':
+			form = FORM_MARKDOWN;
+			break;
+		case 'h':
+			return cli_help("fields");
+		default:
+			return cli_usage("fields", "not an option of it");
+		}
+	}
+	if (argc - optind > 1)
+		return cli_usage("fields", "one event type at a time");
+	return print_fields(argv[optind], form);
+}

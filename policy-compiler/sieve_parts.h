@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_SIEVE_PARTS_H
+#define TAMIS_SIEVE_PARTS_H
+
+/* What the files of the sieve's builder share: sieve_build.c, sieve_bits.c, sieve_strings.c, sieve_report.c. */
+
+#include "policy-compiler/automaton.h"
+#include "policy-compiler/sieve_build.h"
+
+#define PRED_NONE UINT32_MAX
+
+/* The terms of one rule, in event_build.rule_terms. */
+struct rule_build {
+	uint32_t rule;
+	uint32_t first, count;
+	bool weak;
+};
+
+/* One event type on its way into the tables. */
+struct event_build {
+	struct clauses c;
+	struct rule_build *rules; /* owned */
+	uint32_t nrules, rules_cap;
+	struct clause_term *all; /* owned; of all rules, as clauses_of() gave them */
+	uint32_t nall, all_cap;
+
+	struct intern terms;   /* the distinct ones, cut to the literals in use: see term_size() */
+	uint32_t *rule_terms;  /* owned; term of each of all[] */
+	uint16_t *bits;	       /* owned; bit of each term */
+	uint32_t nbits;
+	uint32_t *pred_place;  /* owned; place in the table of each number predicate, or PRED_NONE */
+	uint32_t preds[SV_PREDS]; /* predicate of each place */
+	uint32_t npreds, preds_left;
+
+	struct string_build {
+		bool used;
+		struct pattern *patterns; /* owned */
+		uint32_t *sources;	  /* owned; the clauses' pattern of each, UINT32_MAX for the one that is not theirs */
+		uint32_t npatterns;
+		struct automaton a;
+		struct aut_fit fit;
+	} strings[SV_AUTOMATA];
+};
+
+static inline uint32_t term_size(const struct clause_term *t)
+{
+	return (uint32_t)offsetof(struct clause_term, lits) + t->n * (uint32_t)sizeof(t->lits[0]);
+}
+
+static inline const struct clause_term *term_at(const struct event_build *eb, uint32_t i)
+{
+	return intern_get(&eb->terms, i);
+}
+
+static inline void mask_set(struct sv_mask *m, uint32_t bit)
+{
+	m->w[bit / 64] |= 1ull << (bit % 64);
+}
+
+static inline bool mask_has(const struct sv_mask *m, uint32_t bit)
+{
+	return m->w[bit / 64] >> (bit % 64) & 1;
+}
+
+/* sieve_bits.c: chooses the number predicates, the distinct terms and their bits. */
+int sieve_bits(struct event_build *eb);
+/* Fills the number predicates of @ev. */
+void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev);
+
+/*
+ * sieve_strings.c: collects the patterns of automaton @k (used is false where no term asks anything of that string), then
+ * makes the automaton within limits. Values are numbers of masks in @masks.
+ */
+int sieve_patterns(struct event_build *eb, unsigned k);
+int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, struct intern *masks);
+
+/* sieve_report.c */
+int sieve_report_fill(const struct program *p, struct event_build *const events[EV_TYPES], struct sieve_report *ret);
+
+#endif
