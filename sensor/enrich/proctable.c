@@ -442,13 +442,22 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 	return i;
 }
 
+/* Hangs an image that may have children under @parent, unless records that contradict each other would make a ring of it. */
+static void image_link(struct proctable *t, struct image *parent, struct image *child)
+{
+	if (!parent || child->parent)
+		return;
+	for (const struct image *i = parent; i; i = i->parent)
+		if (i == child)
+			return;
+	image_adopt(t, parent, child);
+}
+
 static void image_find_parent(struct proctable *t, struct image *i)
 {
 	uint32_t ppid = (uint32_t)i->p.v[SLOT_PROC_PPID].num;
-	struct image *parent = ppid ? table_find(t, ppid, 0) : NULL;
 
-	if (!i->parent && parent && parent != i)
-		image_adopt(t, parent, i);
+	image_link(t, ppid ? table_find(t, ppid, 0) : NULL, i);
 }
 
 static int seed_one(void *ctx, uint32_t pid)
@@ -595,8 +604,7 @@ static struct image *table_fork(struct proctable *t, const struct decoded *d)
 		c = NULL;
 	if (c) { /* /proc told first */
 		image_exact(t, c, d->proc_start_ns);
-		if (!c->parent && parent)
-			image_adopt(t, parent, c);
+		image_link(t, parent, c);
 		return c;
 	}
 	c = image_new(t, pid, d->proc_start_ns);
@@ -622,8 +630,9 @@ static void exec_lineage(struct proctable *t, struct image *n, struct image *old
 	if (!stale && old->p.v[SLOT_PROC_IS_EXEC].num && old->chain < EXEC_CHAIN) {
 		image_adopt(t, old, n);
 		n->chain = (uint8_t)(old->chain + 1);
-	} else if (old->parent) {
+	} else {
 		image_adopt(t, old->parent, n);
+		n->chain = old->chain;
 	}
 	hash_take(t, old);
 	image_die(t, old);

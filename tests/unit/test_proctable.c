@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sensor/enrich/enrich.h"
+#include "tests/unit/rec.h"
+
+#define SECOND 1000000000ull
+
+static struct decode *decoder;
+static struct enrich *enrich;
+static struct rec rec;
+static struct decoded dec;
+static uint64_t now; /* boot time of the records */
+
+static void begin(size_t images, size_t bytes, const char *proc)
+{
+	const struct enrich_options o = {
+		.hostname = "here", .origin = "ebpf", .etc_path = "/etc", .proc_path = proc, .max_images = images, .max_bytes = bytes
+	};
+
+	now = 1000 * SECOND;
+	assert_int_equal(decode_new(catalog_tamis(), &decoder), 0);
+	assert_int_equal(enrich_new(&o, &enrich), 0);
+	decode_clock(decoder, decode_clock_now());
+}
+
+static void end(void)
+{
+	enrich_free(enrich);
+	decode_free(decoder);
+}
+
+static struct proctable_stats stats(void)
+{
+	struct enrich_stats s;
+
+	enrich_stats(enrich, &s);
+	return s.table;
+}
+
+/* ---- records ------------------------------------------------------------------------------------------------------- */
+
+static void head(enum ev_type type, uint32_t pid)
+{
+	rec_begin(&rec, type);
+	rec.head.pid = rec.head.tid = pid;
+	rec.head.start_ns = pid * 1000ull;
+	rec.head.boot_ns = now++;
+}
+
+static const struct proc *send(void)
+{
+	size_t size;
+	const void *p = rec_end(&rec, &size);
+
+	assert_int_equal(decode_record(decoder, p, size, &dec), 1);
+	enrich_event(enrich, &dec);
+	return dec.ev.proc;
+}
+
+static const struct proc *fork_of(uint32_t parent, uint32_t child)
+{
+	head(EV_FORK, parent);
+	rec.num[rec.proc + EVN_PROC_PID] = rec.num[rec.proc + EVN_PROC_TID] = child;
+	rec.num[rec.proc + EVN_PROC_PPID] = parent;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = child * 1000ull;
+	return send();
+}
+
+static const struct proc *exec_args_of(uint32_t pid, uint32_t ppid, const char *path, const char *argv, size_t len)
+{
+	size_t size;
+	const void *p;
+
+	if (len) {
+		p = rec_args(&rec, pid, now, argv, 0, (uint32_t)len, (uint32_t)len, 0, &size);
+		assert_int_equal(decode_record(decoder, p, size, &dec), 0);
+	}
+	head(EV_EXEC, pid);
+	rec.num[rec.proc + EVN_PROC_PID] = rec.num[rec.proc + EVN_PROC_TID] = pid;
+	rec.num[rec.proc + EVN_PROC_PPID] = ppid;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = pid * 1000ull;
+	rec.num[rec.proc + EVN_PROC_FILE_INODE] = 77;
+	rec.num[rec.proc + EVN_PROC_FILE_MODE] = S_IFREG | 04755;
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, path);
+	rec_proc_str(&rec, EVS_PROC_COMM, "comm");
+	rec_proc_str(&rec, EVS_PROC_CGROUP_ID, "/user.slice");
+	return send();
+}
+
+static const struct proc *exec_of(uint32_t pid, uint32_t ppid, const char *path)
+{
+	return exec_args_of(pid, ppid, path, NULL, 0);
+}
+
+static const struct proc *open_of(uint32_t pid)
+{
+	head(EV_OPEN, pid);
+	rec_str(&rec, EVS_OPEN_FILE_PATH, "/etc/shadow");
+	return send();
+}
+
+static const struct proc *exit_of(uint32_t pid)
+{
+	head(EV_EXIT, pid);
+	return send();
+}
+
+static void assert_str(struct val v, const char *s)
+{
+	assert_int_equal(v.len, strlen(s));
+	assert_memory_equal(v.s, s, v.len);
+}
+
+/* The names of a process's programs, from itself upwards: "cat bash init". */
+static void assert_chain(const struct proc *p, const char *names)
+{
+	char text[256] = "";
+
+	for (; p; p = p->parent)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s", *text ? " " : "",
+			 (int)p->v[SLOT_PROC_FILE_NAME].len, p->v[SLOT_PROC_FILE_NAME].s);
+	assert_string_equal(text, names);
+}
+
+/* ---- tests --------------------------------------------------------------------------------------------------------- */
+
+static void fork_and_exec(void **state)
+{
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	fork_of(1, 10);
+	exec_args_of(10, 1, "/bin/bash", "-bash\0-l\0", 10);
+
+	p = fork_of(10, 20);
+	assert_int_equal(p->v[SLOT_PROC_PID].num, 20);
+	assert_int_equal(p->v[SLOT_PROC_PPID].num, 10);
+	assert_int_equal(p->v[SLOT_PROC_IS_THREAD].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_IS_EXEC].num, 0);
+	assert_str(p->v[SLOT_PROC_ARGV0], "-bash");
+	assert_chain(p, "bash bash init");
+
+	p = exec_args_of(20, 10, "/usr/bin/cat", "cat\0-n\0--color=auto\0/etc/shadow\0x y", 36);
+	assert_int_equal(p->v[SLOT_PROC_IS_EXEC].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_IS_THREAD].num, 0);
+	assert_int_equal(p->v[SLOT_PROC_FILE_RIGHTS].num, 04755);
+	assert_str(p->v[SLOT_PROC_FILE_NAME], "cat");
+	assert_str(p->v[SLOT_PROC_ARGV0], "cat");
+	assert_str(p->v[SLOT_PROC_ARGS], "-n --color=auto /etc/shadow x y");
+	assert_int_equal(p->v[SLOT_PROC_ARGV].len, 4);
+	assert_str(p->v[SLOT_PROC_ARGV].arr[3], "x y");
+	assert_int_equal(p->v[SLOT_PROC_ARGS_FLAGS].len, 1);
+	assert_str(p->v[SLOT_PROC_ARGS_FLAGS].arr[0], "n");
+	assert_int_equal(p->v[SLOT_PROC_ARGS_OPTIONS].len, 1);
+	assert_str(p->v[SLOT_PROC_ARGS_OPTIONS].arr[0], "color=auto");
+	assert_int_equal(p->v[SLOT_PROC_ARGS_TRUNCATED].num, 0);
+	assert_str(p->v[SLOT_PROC_USER], "root");
+	assert_str(p->v[SLOT_PROC_CGROUP_ID], "/user.slice");
+	assert_chain(p, "cat bash init");
+
+	assert_ptr_equal(open_of(20), p);
+	assert_str(dec.ev.v[SLOT_OPEN_FILE_NAME], "shadow");
+	assert_str(dec.ev.base[SLOT_BASE_HOSTNAME], "here");
+	assert_ptr_equal(exit_of(20), p);
+	assert_ptr_equal(open_of(20), p); /* a record that comes late */
+	assert_ptr_equal(proctable_find(enrich_proctable(enrich), 20, 20000), p);
+	assert_null(proctable_find(enrich_proctable(enrich), 20, 0));
+	assert_null(proctable_find(enrich_proctable(enrich), 20, 1));
+	end();
+}
+
+/* What an exec replaced stays above it; what a fork copied does not. */
+static void exec_on_exec(void **state)
+{
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	fork_of(1, 10);
+	exec_of(10, 1, "/usr/sbin/nginx");
+	fork_of(10, 11);
+	exec_of(11, 10, "/bin/sh");
+	p = exec_of(11, 10, "/usr/bin/curl");
+	assert_chain(p, "curl sh nginx init");
+
+	/* and without end, but not without bound */
+	for (int i = 0; i < 1000; i++)
+		p = exec_of(11, 10, "/bin/again");
+	for (int n = 0; p; p = p->parent, n++)
+		assert_true(n < 32);
+	end();
+}
+
+/* A child's parent is the image that forked it, whatever that process becomes. */
+static void a_parent_that_execs_later(void **state)
+{
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(5, 1, "/usr/bin/attack");
+	fork_of(5, 6);
+	exec_of(5, 1, "/usr/bin/sleep");
+	assert_chain(exec_of(6, 5, "/bin/payload"), "payload attack");
+	end();
+}
+
+static void credentials(void **state)
+{
+	const struct proc *p;
+	uint64_t version;
+
+	(void)state;
+	begin(0, 0, NULL);
+	p = exec_of(5, 1, "/usr/bin/su");
+	version = proctable_version(p);
+	assert_str(p->v[SLOT_PROC_USER], "root");
+	assert_ptr_equal(open_of(5), p);
+	assert_int_equal(proctable_version(p), version);
+
+	head(EV_OPEN, 5);
+	rec.head.uid = rec.head.euid = 1;
+	rec.head.gid = 2;
+	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_UID].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_EUID].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_GID].num, 2);
+	assert_int_equal(p->v[SLOT_PROC_EGID].num, 0);
+	assert_str(p->v[SLOT_PROC_USER], "daemon");
+	assert_str(p->v[SLOT_PROC_EUSER], "daemon");
+	assert_str(p->v[SLOT_PROC_GROUP], "bin");
+	assert_int_not_equal(proctable_version(p), version);
+	end();
+}
+
+static void containers(void **state)
+{
+	static const char id[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+	char path[128];
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	snprintf(path, sizeof(path), "/system.slice/docker-%s.scope", id);
+	head(EV_EXEC, 7);
+	rec.num[rec.proc + EVN_PROC_PID] = 7;
+	rec_proc_str(&rec, EVS_PROC_CGROUP_ID, path);
+	p = send();
+	assert_str(p->v[SLOT_PROC_CONTAINER_ID], id);
+	p = fork_of(7, 8);
+	assert_str(p->v[SLOT_PROC_CONTAINER_ID], id);
+
+	/* a fork record with strings of its own */
+	head(EV_FORK, 7);
+	rec.num[rec.proc + EVN_PROC_PID] = 9;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = 9000;
+	rec_proc_str(&rec, EVS_PROC_CGROUP_ID, "/elsewhere");
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/bin/other");
+	p = send();
+	exit_of(7);
+	now += 100 * SECOND;
+	open_of(9);
+	assert_str(p->v[SLOT_PROC_CONTAINER_ID], "");
+	assert_str(p->v[SLOT_PROC_FILE_NAME], "other");
+	end();
+}
+
+static void unknown_processes(void **state)
+{
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	head(EV_OPEN, 99);
+	rec.head.uid = 1;
+	p = send();
+	assert_int_equal(p->v[SLOT_PROC_PID].num, 99);
+	assert_str(p->v[SLOT_PROC_USER], "daemon");
+	assert_null(p->parent);
+	assert_int_equal(stats().minimal, 1);
+	/* its fork and exec, when they come, fill it in */
+	assert_chain(exec_of(99, 98, "/bin/late"), "late");
+
+	/* a fork whose parent is unknown, an exit of nobody */
+	assert_non_null(fork_of(50, 51));
+	assert_non_null(exit_of(60));
+	assert_int_equal(stats().minimal, 3);
+	end();
+}
+
+static void a_pid_that_is_used_again(void **state)
+{
+	const struct proc *old, *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	old = exec_of(5, 1, "/bin/old");
+	head(EV_FORK, 1); /* the exit of 5 was lost */
+	rec.num[rec.proc + EVN_PROC_PID] = 5;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = 123456789;
+	p = send();
+	assert_ptr_not_equal(p, old);
+	assert_ptr_equal(proctable_find(enrich_proctable(enrich), 5, 123456789), p);
+	assert_ptr_equal(proctable_find(enrich_proctable(enrich), 5, 0), p);
+	assert_ptr_equal(proctable_find(enrich_proctable(enrich), 5, 5000), old);
+	end();
+}
+
+/* The dead stay while someone younger hangs on them, and a while longer. */
+static void how_long_the_dead_stay(void **state)
+{
+	const struct proc *p;
+	uint64_t images;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	fork_of(1, 10);
+	exec_of(10, 1, "/bin/bash");
+	fork_of(10, 11);
+	p = exec_of(11, 10, "/bin/job");
+	exit_of(10);
+	now += 60 * SECOND;
+	open_of(11);
+	assert_chain(p, "job bash init");
+	exit_of(11);
+	now += 60 * SECOND;
+	for (int i = 0; i < 3; i++) {
+		open_of(1);
+		now += 60 * SECOND;
+	}
+	assert_int_equal(stats().images, 1);
+	assert_int_equal(stats().live, 1);
+	assert_int_equal(stats().evicted, 0);
+
+	/* nothing stays of a million short lives */
+	for (uint32_t pid = 100; pid < 20100; pid++) {
+		fork_of(1, pid);
+		exec_of(pid, 1, "/bin/true");
+		exit_of(pid);
+		now += SECOND / 100;
+	}
+	images = stats().images;
+	assert_true(images < 2000);
+	assert_int_equal(stats().evicted, 0);
+	end();
+}
+
+/* Generations that each end after the next is born: the chain must not grow for ever. */
+static void an_endless_line(void **state)
+{
+	const struct proc *p = NULL;
+	int n = 0;
+
+	(void)state;
+	begin(500, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	for (uint32_t pid = 2; pid < 5000; pid++) {
+		fork_of(pid - 1, pid);
+		p = exec_of(pid, pid - 1, "/bin/next");
+		exit_of(pid - 1);
+	}
+	assert_true(stats().images <= 500);
+	assert_true(stats().evicted > 3000);
+	for (; p; p = p->parent)
+		n++;
+	assert_true(n > 200 && n <= 500);
+	end();
+}
+
+static void bounds(void **state)
+{
+	static char args[8000];
+	const struct proc *p;
+
+	(void)state;
+	begin(100, 0, NULL);
+	for (uint32_t pid = 1; pid < 1000; pid++) {
+		p = exec_of(pid, 1, "/bin/alive");
+		assert_int_equal(p->v[SLOT_PROC_PID].num, pid);
+		assert_true(stats().images <= 100);
+	}
+	assert_true(stats().evicted_live >= 899);
+	end();
+
+	memset(args, 'a', sizeof(args));
+	begin(0, 1 << 20, NULL);
+	for (uint32_t pid = 1; pid < 1000; pid++) {
+		p = exec_args_of(pid, 1, "/bin/alive", args, sizeof(args));
+		assert_int_equal(p->v[SLOT_PROC_ARGV0].len, sizeof(args));
+		assert_true(stats().bytes <= 1 << 20);
+		/* whoever acts is kept */
+		open_of(1);
+	}
+	p = proctable_find(enrich_proctable(enrich), 1, 0);
+	assert_non_null(p);
+	assert_true(p->v[SLOT_PROC_ARGV0].len == sizeof(args));
+	end();
+
+	/* too small for one image: still an answer for each record */
+	begin(1, 1, NULL);
+	assert_non_null(exec_of(1, 0, "/bin/a"));
+	assert_non_null(fork_of(1, 2));
+	assert_non_null(open_of(2));
+	assert_int_equal(stats().images, 1);
+	end();
+}
+
+static void the_cache(void **state)
+{
+	const struct proctable_cache *c;
+	struct proctable *t;
+	const struct proc *p;
+	static char big[PROCTABLE_CACHE_MAX + 1];
+
+	(void)state;
+	begin(0, 0, NULL);
+	t = enrich_proctable(enrich);
+	p = exec_of(5, 1, "/bin/x");
+	assert_null(proctable_cache_get(p));
+	proctable_cache_set(t, p, "text", 4, 42);
+	c = proctable_cache_get(p);
+	assert_non_null(c);
+	assert_int_equal(c->len, 4);
+	assert_int_equal(c->version, 42);
+	assert_memory_equal(c->text, "text", 4);
+	head(EV_OPEN, 5);
+	rec.head.uid = 7;
+	send();
+	assert_null(proctable_cache_get(p));
+	proctable_cache_set(t, p, big, sizeof(big), 1);
+	assert_null(proctable_cache_get(p));
+
+	for (uint32_t pid = 10; pid < 1000; pid++)
+		proctable_cache_set(t, exec_of(pid, 1, "/bin/x"), big, 32000, pid);
+	assert_true(stats().bytes <= PROCTABLE_CACHE_BYTES + 1000 * 1500);
+	end();
+}
+
+/* ---- the real /proc ------------------------------------------------------------------------------------------------ */
+
+static void seeded_from_proc(void **state)
+{
+	char exe[512] = "";
+	const struct proc *p;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	(void)state;
+	if (n <= 0 || access("/proc/self/stat", R_OK) < 0)
+		skip();
+	begin(0, 0, "/proc");
+	assert_int_equal(enrich_seed(enrich), 0);
+	p = proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), 0);
+	assert_non_null(p);
+	assert_str(p->v[SLOT_PROC_FILE_PATH], exe);
+	assert_int_equal(p->v[SLOT_PROC_PPID].num, getppid());
+	assert_int_equal(p->v[SLOT_PROC_UID].num, getuid());
+	assert_true(p->v[SLOT_PROC_FILE_INODE].num > 0);
+	assert_true(p->v[SLOT_PROC_ARGV0].len > 0);
+	assert_true(p->v[SLOT_PROC_CREATED_AT].num > 1500000000000000000);
+	assert_true(p->v[SLOT_PROC_COMM].len > 0);
+	assert_true(p->v[SLOT_PROC_CGROUP_ID].len > 0);
+	if (getppid() > 0)
+		assert_non_null(p->parent);
+	assert_true(stats().seeded >= 1);
+	end();
+}
+
+/* The record's start is exact, that of /proc is not: still one process. */
+static void a_seeded_process_acts(void **state)
+{
+	const struct proc *p;
+	unsigned long long start;
+	char line[1024];
+	FILE *f = fopen("/proc/self/stat", "r");
+
+	(void)state;
+	if (!f)
+		skip();
+	assert_non_null(fgets(line, sizeof(line), f));
+	fclose(f);
+	assert_int_equal(sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+				&start),
+			 1);
+	begin(0, 0, "/proc");
+	assert_int_equal(enrich_seed(enrich), 0);
+	p = proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), 0);
+	head(EV_OPEN, (uint32_t)getpid());
+	rec.head.start_ns = start * (1000000000u / (unsigned long long)sysconf(_SC_CLK_TCK)) + 1234567;
+	assert_ptr_equal(send(), p);
+	assert_ptr_equal(proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), rec.head.start_ns), p);
+	assert_null(proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), rec.head.start_ns + 1));
+	assert_int_equal(stats().late + stats().minimal, 0);
+
+	/* the exec that /proc has shown already comes out of the ring: no second image of it above */
+	head(EV_EXEC, (uint32_t)getpid());
+	rec.head.start_ns = start * (1000000000u / (unsigned long long)sysconf(_SC_CLK_TCK)) + 1234567;
+	rec.num[rec.proc + EVN_PROC_PID] = (ev_u64)getpid();
+	rec.num[rec.proc + EVN_PROC_PPID] = (ev_u64)getppid();
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/bin/test");
+	p = send();
+	assert_true(!p->parent || p->parent->v[SLOT_PROC_PID].num != getpid());
+	/* its arguments did not come: they are in /proc */
+	assert_int_equal(stats().late_args, 1);
+	assert_true(p->v[SLOT_PROC_ARGV0].len > 0);
+	end();
+}
+
+static void a_child_that_vanishes(void **state)
+{
+	pid_t child;
+	const struct proc *p;
+
+	(void)state;
+	if (access("/proc/self/stat", R_OK) < 0)
+		skip();
+	begin(0, 0, "/proc");
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	head(EV_OPEN, (uint32_t)child);
+	rec.head.start_ns = 0;
+	p = send();
+	assert_int_equal(stats().late, 1);
+	assert_int_equal(p->v[SLOT_PROC_PPID].num, getpid());
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	enrich_tick(enrich);
+	assert_int_equal(stats().vanished, 1);
+	assert_null(proctable_find(enrich_proctable(enrich), (uint32_t)child, 0));
+	end();
+}
+
+static void no_flood_of_look_ups(void **state)
+{
+	(void)state;
+	if (access("/proc/self/stat", R_OK) < 0)
+		skip();
+	begin(0, 0, "/proc");
+	for (uint32_t pid = 5000000; pid < 5010000; pid++)
+		open_of(pid);
+	assert_true(stats().over_budget > 0);
+	assert_int_equal(stats().minimal, 10000);
+	end();
+}
+
+/* Any order of records and any numbers: nothing breaks, every record gets a process. */
+static void random_lives(void **state)
+{
+	(void)state;
+	srand(3);
+	begin(200, 1 << 20, NULL);
+	for (int i = 0; i < 200000; i++) {
+		uint32_t pid = (uint32_t)rand() % 100, other = (uint32_t)rand() % 100;
+		const struct proc *p = NULL;
+
+		switch (rand() % 6) {
+		case 0:
+		case 1:
+			p = fork_of(pid, other);
+			break;
+		case 2:
+			p = exec_of(pid, other, rand() % 2 ? "/bin/a" : "/bin/b");
+			break;
+		case 3:
+			p = exit_of(pid);
+			break;
+		case 4:
+			head(EV_OPEN, pid);
+			rec.head.start_ns = (ev_u64)(rand() % 3) * 1000;
+			rec.head.uid = (ev_u32)rand() % 3;
+			p = send();
+			break;
+		default:
+			now += (uint64_t)rand() % SECOND;
+			p = open_of(pid);
+		}
+		assert_non_null(p);
+		for (int n = 0; p; p = p->parent, n++)
+			assert_true(n <= 200);
+	}
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fork_and_exec),
+		cmocka_unit_test(exec_on_exec),
+		cmocka_unit_test(a_parent_that_execs_later),
+		cmocka_unit_test(credentials),
+		cmocka_unit_test(containers),
+		cmocka_unit_test(unknown_processes),
+		cmocka_unit_test(a_pid_that_is_used_again),
+		cmocka_unit_test(how_long_the_dead_stay),
+		cmocka_unit_test(an_endless_line),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(the_cache),
+		cmocka_unit_test(seeded_from_proc),
+		cmocka_unit_test(a_seeded_process_acts),
+		cmocka_unit_test(a_child_that_vanishes),
+		cmocka_unit_test(no_flood_of_look_ups),
+		cmocka_unit_test(random_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
