@@ -37,7 +37,7 @@ static void huge_sizes_do_not_wrap(void **state)
 	buf_init(&b, SIZE_MAX / 2);
 	assert_int_equal(buf_putc(&b, 'x'), 0);
 	assert_int_equal(buf_grow(&b, SIZE_MAX), -EFBIG);
-	buf_reset(&b);
+	buf_done(&b);
 	buf_init(&b, 8);
 	assert_int_equal(buf_put(&b, "", 0), 0);
 	assert_int_equal(buf_printf(&b, "%s", "1234567"), 0);
