@@ -141,7 +141,7 @@ const struct catalog *catalog_tamis(void)
 	if (tamis.fields)
 		return &tamis;
 
-	gather(base_rows, COUNT(base_rows), EV_NONE, -1, 0);
+	gather(base_rows, COUNT(base_rows), EV_NONE, CAT_HOME_BASE, 0);
 	gather(process_rows, COUNT(process_rows), EV_NONE, CAT_HOME_PROC, 0);
 	gather(parent_rows, COUNT(parent_rows), EV_NONE, CAT_HOME_PARENT, 0);
 	gather(ancestors_rows, COUNT(ancestors_rows), EV_NONE, CAT_HOME_ANCESTORS, CF_ARRAY);
