@@ -231,7 +231,7 @@ static void put_tags(struct alert *a, struct jsonw *w, const struct prule *r)
 	jsonw_key(w, "tags");
 	jsonw_obj_begin(w);
 	for (uint32_t i = 0; i < r->tags_count; i++) {
-		const uint32_t *tag = p->tags + 2 * ((size_t)r->tags_first + i);
+		const uint32_t *tag = p->tags + r->tags_first + 2 * (size_t)i;
 		uint32_t name_len, len;
 		const char *name = program_str(p, tag[0], &name_len), *value = program_str(p, tag[1], &len);
 
