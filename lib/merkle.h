@@ -35,11 +35,12 @@ void merkle_root(const struct merkle *m, merkle_hash ret);
 void merkle_root_of(const merkle_hash *leaves, uint64_t n, merkle_hash ret);
 
 /*
- * The inclusion proof of leaf `index` in the tree of the n leaves: at most MERKLE_DEPTH hashes into ret, *ret_n of them,
- * in the order of RFC 9162 2.1.3.1. -EINVAL unless index < n. Costs about n hashes.
+ * The inclusion proof of leaf `index` in the tree of the n leaves: at most MERKLE_DEPTH hashes into ret, *ret_n of
+ * them, in the order of RFC 9162 2.1.3.1. -EINVAL unless index < n. Costs about n hashes.
  */
 int merkle_prove_inclusion(const merkle_hash *leaves, uint64_t n, uint64_t index, merkle_hash *ret, size_t *ret_n);
-/* The proof that the tree of the first `old` leaves is the beginning of that of all n: RFC 9162 2.1.4.1; 1 <= old <= n. */
+/* The proof that the tree of the first `old` leaves is the beginning of that of all n: RFC 9162 2.1.4.1; 1 <= old <= n.
+ */
 int merkle_prove_consistency(const merkle_hash *leaves, uint64_t n, uint64_t old, merkle_hash *ret, size_t *ret_n);
 
 /* RFC 9162 2.1.3.2 and 2.1.4.2. False for anything that does not fit exactly. */

@@ -111,7 +111,8 @@ static int sig_parse(const void *pem, size_t n, bool private, const char *what, 
 	r = private ? sig_pk_parse_private(&k->pk, text, n + 1) : mbedtls_pk_parse_public_key(&k->pk, text, n + 1);
 	mbedtls_platform_zeroize(text, n);
 	if (r != 0 || sig_key_adopt(k) < 0)
-		return err_set(e, -EBADMSG, "%s is not a P-256 %s key in PEM form", what, private ? "private" : "public");
+		return err_set(e, -EBADMSG, "%s is not a P-256 %s key in PEM form", what,
+			       private ? "private" : "public");
 	*ret = TAKE_PTR(k);
 	return 0;
 }

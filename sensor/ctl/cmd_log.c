@@ -122,9 +122,10 @@ static int log_cmd_verify(const struct log_args *a)
 		return EXIT_BAD;
 	}
 	if (!a->json)
-		fprintf(stderr, "good: %" PRIu64 " records (seq %" PRIu64 " to %" PRIu64 ") in %" PRIu64 " segments, %" PRIu64
-			" checkpoints, the newest of %s\n", rep.records, rep.first_seq, rep.last_seq, rep.segments,
-			rep.checkpoints, rep.last_time);
+		fprintf(stderr,
+			"good: %" PRIu64 " records (seq %" PRIu64 " to %" PRIu64 ") in %" PRIu64 " segments, %" PRIu64
+			" checkpoints, the newest of %s\n",
+			rep.records, rep.first_seq, rep.last_seq, rep.segments, rep.checkpoints, rep.last_time);
 	return EXIT_GOOD;
 }
 
@@ -149,8 +150,8 @@ static void log_print_proved(const struct log_args *a, const struct prove_result
 		       ",\"time\":\"%s\"}\n", res->index, res->record, res->segment, res->size, res->time);
 	else
 		printf("%s\n", res->record);
-	fprintf(stderr, "good: record %" PRIu64 " of the %" PRIu64 " in segment %" PRIu64 ", signed %s\n", res->index + 1,
-		res->size, res->segment, res->time);
+	fprintf(stderr, "good: record %" PRIu64 " of the %" PRIu64 " in segment %" PRIu64 ", signed %s\n",
+		res->index + 1, res->size, res->segment, res->time);
 }
 
 static int log_prove_check(const struct log_args *a)
@@ -218,7 +219,8 @@ static int log_open_dir(const struct log_args *a)
 	int fd = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		log_err("cannot open the log %s: %s (--state says where the sensor's state is)", a->dir, strerror(errno));
+		log_err("cannot open the log %s: %s (--state says where the sensor's state is)", a->dir,
+			strerror(errno));
 	return fd;
 }
 
@@ -363,7 +365,8 @@ static int log_export_segment(const struct log_args *a, int fd, uint64_t number,
 	rd = rd_of(img.file[SEGMENT_LOG].data, img.file[SEGMENT_LOG].len);
 	while (r == 0 && segment_line(&rd, &text)) {
 		if (line_parse(text.p, text.n, &l) < 0) {
-			log_err("segment %08" PRIu64 " holds what is no record: `tamisctl log verify` says where", number);
+			log_err("segment %08" PRIu64 " holds what is no record: `tamisctl log verify` says where",
+				number);
 			r = -EBADMSG;
 		} else if (l.seq >= a->from && l.seq <= a->to) {
 			r = log_formats[format].print(text, &l);
@@ -419,8 +422,8 @@ static int log_checkpoint_write(const struct log_args *a, const struct checkpoin
 		return log_write_stdout(n->p, n->len) < 0 ? EXIT_USAGE : EXIT_GOOD;
 	if (log_put_file(a->out, ".txt", n->p, n->text_len) < 0 || log_put_file(a->out, ".sig", n->sig, n->sig_len) < 0)
 		return EXIT_USAGE;
-	fprintf(stderr, "%s.txt and %s.sig: segment %" PRIu64 ", %" PRIu64 " records, %s\n", a->out, a->out, n->c.segment,
-		n->c.size, n->c.time);
+	fprintf(stderr, "%s.txt and %s.sig: segment %" PRIu64 ", %" PRIu64 " records, %s\n", a->out, a->out,
+		n->c.segment, n->c.size, n->c.time);
 	return EXIT_GOOD;
 }
 
@@ -573,7 +576,8 @@ static int log_options(int argc, char **argv, size_t command, struct log_args *a
 
 	/* 0, not 1: glibc starts afresh */
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, log_commands[command].letters, log_commands[command].options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, log_commands[command].letters, log_commands[command].options, NULL)) !=
+	       -1) {
 		if (opt == 'h' || opt == OPT_HELP) {
 			printf("tamisctl log %s", log_commands[command].help);
 			return EXIT_GOOD + 1;

@@ -236,7 +236,8 @@ static int auditlog_write_checkpoint(struct auditlog *log, struct err *e)
 /* Not synced: rename never shows a half file, and after a crash HEAD may be older than the log but not newer. */
 static int auditlog_write_head(struct auditlog *log, struct err *e)
 {
-	_cleanup_close_ int fd = log->o.io->openat(log->dir_fd, "HEAD.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	_cleanup_close_ int fd =
+		log->o.io->openat(log->dir_fd, "HEAD.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	int r;
 
 	if (fd < 0)
@@ -377,8 +378,10 @@ static int auditlog_open_key(struct auditlog *log, const char *keys_dir, struct 
 	if (access(key, F_OK) < 0 && errno == ENOENT) {
 		r = sig_keygen(key, pub, e);
 		if (r == -EEXIST)
-			return err_set(e, r, "%s is there but the private key %s is not: restore it, or move the log and its "
-				       "keys away to begin a new log", pub, key);
+			return err_set(e, r,
+				       "%s is there but the private key %s is not: restore it, or move the log and its "
+				       "keys away to begin a new log",
+				       pub, key);
 		if (r < 0)
 			return r;
 	}

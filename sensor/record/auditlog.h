@@ -10,8 +10,8 @@
  *
  *	write and sync the records, sign a checkpoint over the segment's tree, write and sync that, replace HEAD
  *
- * If a step fails (disk full, I/O error) the step is taken back, the error is returned, and everything is kept in memory
- * and tried again by the next tick. No record is lost or doubled by that, until pending_max bytes wait: then
+ * If a step fails (disk full, I/O error) the step is taken back, the error is returned, and everything is kept in
+ *memory and tried again by the next tick. No record is lost or doubled by that, until pending_max bytes wait: then
  * auditlog_append refuses, and counting what it refused (a `loss` record, later) is the caller's part.
  *
  * One writer at a time (a lock in the directory). Not thread-safe. Appending never touches the disk unless
@@ -103,7 +103,8 @@ int auditlog_flush(struct auditlog *log, struct err *e);
 /* The number that was given last, and how many records wait in memory. */
 uint64_t auditlog_seq(const struct auditlog *log);
 size_t auditlog_pending(const struct auditlog *log);
-/* The number of the last record that was there before auditlog_open; 0: none. Tells a restarted writer how far the one before came. */
+/* The number of the last record that was there before auditlog_open; 0: none. Tells a restarted writer how far the one
+ * before came. */
 uint64_t auditlog_found(const struct auditlog *log);
 /* Borrowed, as in the records: for the caller that renders "host" into an alert. */
 const char *auditlog_host(const struct auditlog *log);

@@ -22,7 +22,7 @@ struct line_str {
 struct line {
 	uint64_t seq;
 	struct line_str kind, host, time;	/* without quotes; names of hosts and kinds need no escapes */
-	struct line_str body;			/* the value of the member named as the kind; empty where there is none */
+	struct line_str body; /* the value of the member named as the kind; empty where there is none */
 };
 
 /* UTC, RFC 3339, nine digits of a second. ns since 1970, before the year 10000. */

@@ -12,7 +12,8 @@
 /* ---- making ---- */
 
 /* The newest segment that can hold seq: each checkpoint says its last record's number and how many there are. */
-static int prove_find(int dir_fd, uint64_t seq, struct segment_image *ret, struct checkpoint_note *ret_note, struct err *e)
+static int prove_find(int dir_fd, uint64_t seq, struct segment_image *ret, struct checkpoint_note *ret_note,
+		      struct err *e)
 {
 	_cleanup_free_ uint64_t *list = NULL;
 	size_t n;
@@ -80,13 +81,14 @@ static void prove_hashes(struct jsonw *w, const merkle_hash *hashes, size_t n)
 	buf_done(&text);
 }
 
-static int prove_render(const struct checkpoint_note *n, const struct buf *leaves, uint64_t index, struct line_str record,
-			struct buf *ret)
+static int prove_render(const struct checkpoint_note *n, const struct buf *leaves, uint64_t index,
+			struct line_str record, struct buf *ret)
 {
 	merkle_hash hashes[MERKLE_DEPTH];
 	struct jsonw w = jsonw_to(ret);
 	size_t n_hashes;
-	int r = merkle_prove_inclusion((const merkle_hash *)(const void *)leaves->data, n->c.size, index, hashes, &n_hashes);
+	int r = merkle_prove_inclusion((const merkle_hash *)(const void *)leaves->data, n->c.size, index, hashes,
+				       &n_hashes);
 
 	if (r < 0)
 		return r;
@@ -130,7 +132,8 @@ int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e)
 	if (r == 0)
 		r = prove_render(&note, &leaves, index, record, ret);
 	if (r < 0)
-		err_set(e, r, "segment %08" PRIu64 " does not fit its checkpoint: `tamisctl log verify` says where", img.number);
+		err_set(e, r, "segment %08" PRIu64 " does not fit its checkpoint: `tamisctl log verify` says where",
+			img.number);
 	buf_done(&leaves);
 	segment_image_done(&img);
 	return r;
@@ -152,8 +155,9 @@ static int prove_take_hashes(const json_t *array, merkle_hash *ret, size_t *ret_
 	if (!json_is_array(array) || json_array_size(array) > MERKLE_DEPTH)
 		return -EBADMSG;
 	json_array_foreach(array, i, item) {
-		if (!json_is_string(item) || b64_decode(json_string_value(item), json_string_length(item), ret[i], HASH_SIZE,
-							&len) < 0 || len != HASH_SIZE)
+		if (!json_is_string(item) ||
+		    b64_decode(json_string_value(item), json_string_length(item), ret[i], HASH_SIZE, &len) < 0 ||
+		    len != HASH_SIZE)
 			return -EBADMSG;
 	}
 	*ret_n = json_array_size(array);

@@ -4,7 +4,8 @@
  * Opening a log after an earlier run, however that ended.
  *
  * Only what no checkpoint covers may be changed: a torn line is cut off, and a record says so. What is signed and does
- * not fit is evidence and stays as it is; the log goes on in a new segment, with a `gap` record that says what was found.
+ * not fit is evidence and stays as it is; the log goes on in a new segment, with a `gap` record that says what was
+ * found.
  */
 
 #include "sensor/record/auditlog_impl.h"
@@ -61,7 +62,8 @@ static void recover_notes(struct recovery *rec, struct sig_key *key)
 	struct checkpoint_note before = { .len = 0 };
 
 	while (r.left && checkpoint_next(&r, &rec->note, NULL) == 0) {
-		if (!r.left && checkpoint_verify(&rec->note, key, NULL) < 0 && recover_unfinished(rec, rec->img.number)) {
+		if (!r.left && checkpoint_verify(&rec->note, key, NULL) < 0 &&
+		    recover_unfinished(rec, rec->img.number)) {
 			r.left = rec->note.len;
 			rec->note = before;
 			break;
@@ -133,7 +135,8 @@ static bool recover_head_ahead(const struct recovery *rec)
 
 	if (!rec->has_head)
 		return false;
-	return rec->head.c.segment > rec->img.number || (rec->head.c.segment == rec->img.number && rec->head.c.size > size);
+	return rec->head.c.segment > rec->img.number ||
+	       (rec->head.c.segment == rec->img.number && rec->head.c.size > size);
 }
 
 static int recover_look(struct recovery *rec, struct auditlog *log, uint64_t number, struct merkle *tree, struct err *e)
@@ -232,8 +235,9 @@ static int recover_tell_cut(const struct recovery *rec, struct auditlog *log, st
 
 	if (!rec->cut && !rec->kept)
 		return 0;
-	snprintf(details, sizeof(details), "{\"cut_bytes\":%" PRIu64 ",\"resigned_records\":%" PRIu64 ",\"segment\":%" PRIu64 "}",
-		 rec->cut, rec->kept, rec->img.number);
+	snprintf(details, sizeof(details),
+		 "{\"cut_bytes\":%" PRIu64 ",\"resigned_records\":%" PRIu64 ",\"segment\":%" PRIu64 "}", rec->cut,
+		 rec->kept, rec->img.number);
 	return auditlog_note(log, "recovery", details, NULL, e);
 }
 

@@ -220,7 +220,8 @@ static int verify_bad_record(struct verifier *v, const struct verify_seg *s, siz
 	return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i < lines ? i : lines], i + 1, "%s", what);
 }
 
-/* The tree under checkpoint k is not the signed one. The leaf file, where it is good itself, says which record differs. */
+/* The tree under checkpoint k is not the signed one. The leaf file, where it is good itself, says which record differs.
+ */
 static int verify_localise(struct verifier *v, const struct verify_seg *s, size_t k)
 {
 	const struct checkpoint *c = &s->notes[k].c;
@@ -237,7 +238,8 @@ static int verify_localise(struct verifier *v, const struct verify_seg *s, size_
 		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[s->n_lines], s->n_lines + 1,
 				  "%zu records, but %" PRIu64 " were signed", s->n_lines, c->size);
 	return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[from], from + 1,
-			  "one of the records %" PRIu64 " to %" PRIu64 " is not the one that was signed", from + 1, c->size);
+			  "one of the records %" PRIu64 " to %" PRIu64 " is not the one that was signed", from + 1,
+			  c->size);
 }
 
 static int verify_roots(struct verifier *v, const struct verify_seg *s)
@@ -283,10 +285,12 @@ static int verify_stored(struct verifier *v, const struct verify_seg *s)
 	for (size_t i = 0; i < n; i++)
 		if (!verify_same(s->leaves, n, i, s->stored, s->n_stored, i))
 			return verify_bad(v, s->name[SEGMENT_LEAF], i * HASH_SIZE, i + 1,
-					  i < s->n_stored ? "the leaf hash is not its record's" : "the file ends too early");
+					  i < s->n_stored ? "the leaf hash is not its record's"
+							  : "the file ends too early");
 	if (s->img.file[SEGMENT_LEAF].len != n * HASH_SIZE) {
 		v->may_settle = true;
-		return verify_bad(v, s->name[SEGMENT_LEAF], n * HASH_SIZE, 0, "leaf hashes of no record that was signed");
+		return verify_bad(v, s->name[SEGMENT_LEAF], n * HASH_SIZE, 0,
+				  "leaf hashes of no record that was signed");
 	}
 	return 0;
 }
@@ -303,17 +307,20 @@ static int verify_first(struct verifier *v, const struct verify_seg *s, const st
 
 	if (!line_str_is(l->kind, "segment") || line_member(l->body, "number", &value) < 0 ||
 	    line_value_u64(value, &number) < 0 || number != s->img.number)
-		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the first record is not this segment's `segment` record");
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1,
+				  "the first record is not this segment's `segment` record");
 	if (!v->prev_segment)
 		return 0;
 	if (line_member(l->body, "prev", &prev) < 0 || line_member(prev, "segment", &value) < 0 ||
 	    line_value_u64(value, &number) < 0 || line_member(prev, "size", &value) < 0 ||
 	    line_value_u64(value, &size) < 0 || line_member(prev, "root", &value) < 0 ||
-	    line_value_str(value, &root) < 0 || b64_decode(root.p, root.n, digest, sizeof(digest), &n) < 0 || n != HASH_SIZE)
-		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the `segment` record does not name the segment before");
+	    line_value_str(value, &root) < 0 || b64_decode(root.p, root.n, digest, sizeof(digest), &n) < 0 ||
+	    n != HASH_SIZE)
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1,
+				  "the `segment` record does not name the segment before");
 	if (number != v->prev_segment || size != v->prev_size || memcmp(digest, v->prev_root, HASH_SIZE))
-		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the `segment` record names another end of segment %" PRIu64,
-				  v->prev_segment);
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1,
+				  "the `segment` record names another end of segment %" PRIu64, v->prev_segment);
 	return 0;
 }
 
@@ -324,13 +331,15 @@ static int verify_record(struct verifier *v, const struct verify_seg *s, size_t 
 	struct line l;
 
 	if (line_parse(p, s->offsets[i + 1] - s->offsets[i] - 1, &l) < 0)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "not a record: malformed JSON or members");
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
+				  "not a record: malformed JSON or members");
 	*ret_seq = l.seq;
 	if (v->rep->first_seq && l.seq != want)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
 				  "the record has seq %" PRIu64 " where %" PRIu64 " follows", l.seq, want);
 	if (!v->rep->first_seq && s->img.number == 1 && l.seq != 1)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "the log's first record has seq %" PRIu64, l.seq);
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
+				  "the log's first record has seq %" PRIu64, l.seq);
 	return i == 0 ? verify_first(v, s, &l) : 0;
 }
 
@@ -421,7 +430,8 @@ static int verify_newest(struct verifier *v, uint64_t number)
 	unsigned int waited = 0;
 	int r;
 
-	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->may_settle && waited < v->o.wait_ms && verify_live(v)) {
+	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->may_settle && waited < v->o.wait_ms &&
+	       verify_live(v)) {
 		nanosleep(&pause, NULL);
 		waited += 50;
 	}
@@ -440,8 +450,8 @@ static int verify_segments(struct verifier *v, const uint64_t *list, size_t n)
 	for (; r == 0 && i < n; i++, want++) {
 		segment_name(want, SEGMENT_LOG, name);
 		if (list[i] != want)
-			return verify_bad(v, name, 0, 0, "the segment is missing%s", want > 1 ? "" :
-					  " (if it was removed on purpose, say from which segment on the log is to hold)");
+			return verify_bad(v, name, 0, 0, "the segment is missing%s",
+					  want > 1 ? "" : " (removed on purpose? --from-segment says so)");
 		r = i + 1 == n ? verify_newest(v, want) : verify_segment(v, want);
 	}
 	segment_name(want, SEGMENT_LOG, name);

@@ -6,8 +6,8 @@
  * Is this log what its key signed, whole and unchanged? Works on the files alone, also while a sensor writes them.
  *
  * Looked at: every byte of every segment's three files, the chain from segment to segment, the numbers of the records,
- * the checkpoints' signatures, and HEAD. The first bad place is named. What it cannot see: a log that was cut back to an
- * older checkpoint together with a HEAD from that time. Keep a checkpoint on another machine to see that too.
+ * the checkpoints' signatures, and HEAD. The first bad place is named. What it cannot see: a log that was cut back to
+ * an older checkpoint together with a HEAD from that time. Keep a checkpoint on another machine to see that too.
  */
 
 #include "lib/err.h"

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	must(l.seq >= 1);
 	must(line_member(whole, "seq", &value) == 0 && value.p >= whole.p && value.p + value.n <= whole.p + whole.n);
-	/* jansson also refuses bad UTF-8, NUL, lone surrogates and numbers out of its range, which are not our business */
+	/* jansson also refuses bad UTF-8, NUL, lone surrogates and numbers out of its range, which are not our business
+	 */
 	j = json_loadb(whole.p, whole.n, JSON_ALLOW_NUL, NULL);
 	if (!j)
 		return 0;

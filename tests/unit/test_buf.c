@@ -134,7 +134,8 @@ static void base64_vectors_of_rfc_4648(void **state)
 
 static void base64_has_one_spelling(void **state)
 {
-	static const char *const bad[] = { "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm 9v===", "Zm-v", "Z=8=" };
+	static const char *const bad[] = { "Zg",       "Zg=",	 "Zh==",     "Zm9=", "Z===", "====",
+					   "Zg==Zg==", "Zm9v\n", "Zm 9v===", "Zm-v", "Z=8=" };
 	uint8_t out[16];
 	size_t n;
 

@@ -48,7 +48,8 @@ static int remove_log(void **unused)
 	return system(command);
 }
 
-/* Runs the words of a line after "tamisctl" in the state directory, stdout and stderr to files there; the exit status. */
+/* Runs the words of a line after "tamisctl" in the state directory, stdout and stderr to files there; the exit status.
+ */
 static int tamisctl(const char *line)
 {
 	char words[512], *argv[20];
@@ -258,8 +259,8 @@ static void the_manuals_openssl_line_says_verified_ok(void **state)
 	assert_int_equal(tamisctl(write + strlen("tamisctl ")), 0);
 	path = strstr(check, where);
 	assert_non_null(path);
-	snprintf(command, sizeof(command), "cd %s && %.*s%s%s >verdict", state_dir, (int)(path - check), check, state_dir,
-		 path + strlen(where));
+	snprintf(command, sizeof(command), "cd %s && %.*s%s%s >verdict", state_dir, (int)(path - check), check,
+		 state_dir, path + strlen(where));
 	assert_int_equal(system(command), 0);
 	assert_in("verdict", "Verified OK");
 	/* and not whatever comes */

@@ -119,7 +119,8 @@ static size_t undo(const char *s, size_t n, char *ret)
 
 static void any_bytes_come_back(void **state)
 {
-	static const char pieces[][5] = { "\\", "x", "\\x", "4", "f", "\xff", "\xc3", "\xa9", "\xed\xa0\x80", "\\x41", "5c", "A" };
+	static const char pieces[][5] = { "\\",	  "x",	  "\\x",	  "4",	   "f",	 "\xff",
+					  "\xc3", "\xa9", "\xed\xa0\x80", "\\x41", "5c", "A" };
 	char in[64], back[64];
 
 	srand(7);

@@ -60,8 +60,8 @@ static uint64_t append(struct auditlog *log, const char *what)
 	char before[256];
 	uint64_t seq = 0;
 
-	a.before_len = (size_t)snprintf(before, sizeof(before), "{\"event\":{\"type\":\"%s\"},\"host\":\"h\",\"kind\":\"alert\",",
-					what);
+	a.before_len = (size_t)snprintf(before, sizeof(before),
+					"{\"event\":{\"type\":\"%s\"},\"host\":\"h\",\"kind\":\"alert\",", what);
 	a.before = before;
 	a.after_len = strlen(a.after);
 	if (auditlog_append(log, &a, &seq, &e) < 0)
@@ -258,14 +258,16 @@ static void seq_and_segments_go_on_over_restarts(void **state)
 
 static void kinds_sort_to_their_place(void **state)
 {
-	static const char *const kinds[] = { "alert", "start", "stop", "loss", "gap", "policy", "segment", "recovery", "canary" };
+	static const char *const kinds[] = { "alert",  "start",	  "stop",     "loss",  "gap",
+					     "policy", "segment", "recovery", "canary" };
 	struct buf b;
 	struct line l;
 
 	buf_init(&b, 4096);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		buf_reset(&b);
-		line_render(&b, kinds[i], "h", 7, "2026-11-20T12:00:00.000000000Z", (struct line_str){ "{\"n\":1}", 7 });
+		line_render(&b, kinds[i], "h", 7, "2026-11-20T12:00:00.000000000Z",
+			    (struct line_str){ "{\"n\":1}", 7 });
 		assert_int_equal(buf_error(&b), 0);
 		/* line_parse refuses members out of order */
 		assert_int_equal(line_parse((char *)b.data, b.len, &l), 0);
@@ -342,8 +344,8 @@ static void any_changed_byte_is_found(void **state)
 				fail_msg("%s: byte %zu changed by %#x was not found", small_files[f], i, flip);
 			/* the place: this file, and no byte behind the changed one */
 			if (strcmp(rep.file, small_files[f]) || rep.byte > i)
-				fail_msg("%s: byte %zu changed was called %s: byte %" PRIu64 ": %s", small_files[f], i, rep.file,
-					 rep.byte, rep.problem);
+				fail_msg("%s: byte %zu changed was called %s: byte %" PRIu64 ": %s", small_files[f], i,
+					 rep.file, rep.byte, rep.problem);
 			b.data[i] ^= flip;
 		}
 		file_write(&p, small_files[f], b.data, b.len);
@@ -380,7 +382,8 @@ static void the_changed_record_is_named(void **state)
 }
 
 /* Rewrites 00000001.jsonl from its lines in this order, expects it to be found, and puts it back. */
-static void expect_order_found(const struct place *p, const struct buf *b, const size_t *order, size_t n, const char *problem)
+static void expect_order_found(const struct place *p, const struct buf *b, const size_t *order, size_t n,
+			       const char *problem)
 {
 	struct verify_report rep;
 	struct buf out;
@@ -546,7 +549,8 @@ static void a_torn_last_record_is_cut_off_and_told(void **state)
 
 		place_small_log(&q);
 		file_read(&q, "00000002.jsonl", &c);
-		/* a part of an unsigned record, as a crash leaves it; as a whole line it has the wrong number and is cut, too */
+		/* a part of an unsigned record, as a crash leaves it; as a whole line it has the wrong number and is
+		 * cut, too */
 		buf_put(&c, c.data + from, len);
 		file_write(&q, "00000002.jsonl", c.data, c.len);
 		buf_done(&c);
@@ -589,7 +593,8 @@ static void unsigned_records_are_kept_and_signed(void **state)
 	assert_int_equal(append(log, "after"), 7);
 	auditlog_close(log, NULL);
 	assert_verifies(&p, &rep);
-	assert_true(file_holds(&p, "00000001.jsonl", "\"recovery\":{\"cut_bytes\":0,\"resigned_records\":1,\"segment\":1}"));
+	assert_true(file_holds(&p, "00000001.jsonl",
+			       "\"recovery\":{\"cut_bytes\":0,\"resigned_records\":1,\"segment\":1}"));
 	assert_true(file_holds(&p, "00000001.jsonl", "\"reason\":\"unclean stop\""));
 	place_remove(&p);
 }
@@ -610,8 +615,10 @@ static void an_unclean_stop_is_a_gap(void **state)
 	log = place_open(&p, NULL);
 	auditlog_close(log, NULL);
 	assert_verifies(&p, &rep);
-	assert_true(file_holds(&p, "00000001.jsonl",
-			       "\"gap\":{\"last_seq\":3,\"last_time\":\"2026-11-20T12:00:00.000000000Z\",\"reason\":\"unclean stop\"}"));
+	assert_true(file_holds(
+		&p, "00000001.jsonl",
+		"\"gap\":{\"last_seq\":3,\"last_time\":\"2026-11-20T12:00:00.000000000Z\","
+			       "\"reason\":\"unclean stop\"}"));
 	assert_false(file_holds(&p, "00000001.jsonl", "lost"));
 	place_remove(&p);
 }

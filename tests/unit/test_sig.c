@@ -159,7 +159,8 @@ static void openssl_agrees(void **state)
 	fwrite(der, 1, n, f);
 	fclose(f);
 	sig_key_free(k);
-	run("cd %s && echo text >text && openssl dgst -sha256 -verify k.pub.pem -signature text.sig text >/dev/null", dir);
+	run("cd %s && echo text >text && openssl dgst -sha256 -verify k.pub.pem -signature text.sig text >/dev/null",
+	    dir);
 	run("openssl ec -in %s/k.pem -pubout 2>/dev/null | cmp - %s/k.pub.pem", dir);
 
 	/* the other way: a PKCS#8 key of openssl's */
