@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_CLAUSES_H
+#define TAMIS_CLAUSES_H
+
+/*
+ * What the kernel can decide of a rule. The rule's graph is brought to an OR of clauses over the things that the sieve looks
+ * at: numbers, and a formula for each of the event's strings. A predicate that only user space can decide is taken as true
+ * here, whichever way it is meant, so that a clause never asks for more than the rule does: where the rule holds, one of its
+ * clauses holds. Knows nothing of bits, masks and tables.
+ */
+
+#include "lib/program.h"
+#include "policy-compiler/intern.h"
+#include "policy-compiler/nfa.h"
+#include "tamis/sieve.h"
+
+#define CLAUSES_A_RULE 64
+#define CLAUSE_LITS    16 /* numbers that a clause asks for */
+
+/* Why a predicate is left to user space, or not. */
+enum clause_why {
+	WHY_KERNEL,  /* it is not */
+	WHY_PARTLY,  /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
+	WHY_FIELD,   /* the kernel does not know the field when it decides */
+	WHY_OTHERS,  /* a field of the parent or of the ancestors */
+	WHY_REGEX,
+	WHY_SHAPE    /* arithmetic, lengths, times, or a comparison of two fields */
+};
+
+/* A number against a constant: (slot & and) op rhs. op is SV_OP_EQ or SV_OP_LE. */
+struct clause_pred {
+	uint8_t slot, op, pad[6];
+	uint64_t and;
+	int64_t rhs;
+};
+
+/* A predicate over one string: true if one of its patterns matches. */
+struct clause_atom {
+	uint32_t node;		/* of the program */
+	uint32_t first, count;	/* into atom_patterns[] */
+	uint8_t automaton;	/* SV_AUT_* */
+	bool name;		/* over the last component */
+	bool open;		/* may also be true otherwise: a regular expression is in the set */
+};
+
+/* A pattern as a key: what to match, and where it applies. */
+struct clause_pattern {
+	uint32_t str; /* string index */
+	uint8_t kind; /* enum pat_kind */
+	uint8_t icase, name, automaton;
+};
+
+/* Formulas: nodes of a graph without negations but at the atoms. */
+enum formula_op { F_TRUE, F_FALSE, F_ATOM, F_PRED, F_AND, F_OR };
+#define FORMULA_TRUE  0u
+#define FORMULA_FALSE 1u
+
+struct formula {
+	uint8_t op;
+	uint8_t neg;  /* F_ATOM, F_PRED: not */
+	uint16_t uses; /* bits 1 << SV_AUT_*, and USES_PREDS */
+	uint32_t a, b; /* F_AND, F_OR: formulas; F_ATOM, F_PRED: a is its index */
+};
+#define USES_PREDS (1u << SV_AUTOMATA)
+
+/* All of: a formula over each string (FORMULA_TRUE: none), and literals over numbers. */
+struct clause_term {
+	uint32_t formula[SV_AUTOMATA];
+	uint32_t n;
+	uint32_t lits[CLAUSE_LITS]; /* ascending: 2 * pred + negated; only n of them count */
+};
+
+/* The clauses of one event type in the making. */
+struct clauses {
+	const struct program *p; /* borrowed */
+	uint16_t event;
+	struct intern preds;	/* struct clause_pred */
+	struct intern patterns; /* struct clause_pattern */
+	struct intern atom_keys;
+	struct clause_atom *atoms; /* owned */
+	uint32_t natoms, atoms_cap;
+	uint32_t *atom_patterns; /* owned; pattern indexes */
+	uint32_t natom_patterns, atom_patterns_cap;
+	struct intern formulas; /* struct formula */
+	uint32_t *memo;		/* owned; formula + 1 of each program node, plain and negated */
+	struct clause_term *terms; /* owned; the lists of terms of formulas */
+	uint32_t nterms, terms_cap;
+	struct terms_of { uint32_t first, count; bool known, weak; } *terms_of; /* owned; of each formula */
+	uint32_t terms_of_cap;
+};
+
+int clauses_init(struct clauses *c, const struct program *p, uint16_t event);
+/* After the last clauses_of(): frees what only that needs. */
+void clauses_seal(struct clauses *c);
+void clauses_done(struct clauses *c);
+
+/*
+ * The terms of a BOOL node: where it holds, one of them does; none means that it can never hold. *ret_terms is borrowed until
+ * the next call. *ret_weak says that there were too many, so that some ask for less than they could.
+ */
+int clauses_of(struct clauses *c, uint32_t root, const struct clause_term **ret_terms, uint32_t *ret_n, bool *ret_weak);
+
+/* Who decides a predicate (a BOOL node that is no AND, OR, NOT). */
+enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t node);
+
+static inline const struct formula *formula_at(const struct clauses *c, uint32_t i)
+{
+	return intern_get(&c->formulas, i);
+}
+
+static inline const struct clause_pred *pred_at(const struct clauses *c, uint32_t i)
+{
+	return intern_get(&c->preds, i);
+}
+
+static inline const struct clause_pattern *pattern_at(const struct clauses *c, uint32_t i)
+{
+	return intern_get(&c->patterns, i);
+}
+
+/* Used between clauses.c and clause_terms.c. */
+int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b);
+int clauses_terms(struct clauses *c, uint32_t formula);
+
+#endif
