@@ -441,11 +441,10 @@ static void put_flags(struct jsonw *w, uint16_t flags)
 	jsonw_arr_end(w);
 }
 
+/* NULL where the event has no type. */
 static const char *type_name(const struct event_json *ej, const struct event *ev)
 {
-	const char *name = ev->type < ej->catalog->nevents ? ej->catalog->events[ev->type].name : NULL;
-
-	return name ? name : "none";
+	return ev->type < ej->catalog->nevents ? ej->catalog->events[ev->type].name : NULL;
 }
 
 static void put_head(const struct event_json *ej, const struct event *ev, struct jsonw *w)
@@ -466,8 +465,10 @@ static void put_head(const struct event_json *ej, const struct event *ev, struct
 		jsonw_key(w, "rung");
 		jsonw_cstr(w, event_rung_words[ev->rung]);
 	}
-	jsonw_key(w, "type");
-	jsonw_cstr(w, type_name(ej, ev));
+	if (type_name(ej, ev)) {
+		jsonw_key(w, "type");
+		jsonw_cstr(w, type_name(ej, ev));
+	}
 	jsonw_obj_end(w);
 }
 
@@ -488,14 +489,14 @@ void event_json_write(const struct event_json *ej, const struct event *ev, struc
 {
 	const char *type = type_name(ej, ev);
 	struct jsonw w = jsonw_to(out);
-	bool own_first = strcmp(type, "event") < 0, own_last = strcmp(type, "process") > 0;
+	bool own_first = type && strcmp(type, "event") < 0, own_last = type && strcmp(type, "process") > 0;
 
 	jsonw_obj_begin(&w);
 	if (own_first)
 		put_member(ej, ev, type, &w);
 	jsonw_key(&w, "event");
 	put_head(ej, ev, &w);
-	if (!own_first && !own_last)
+	if (type && !own_first && !own_last)
 		put_member(ej, ev, type, &w);
 	if (ev->proc) {
 		jsonw_key(&w, "process");
