@@ -2,7 +2,7 @@
 # One non-recursive build. Everything that it makes lands in build/.
 # A source file placed in one of the directories below is found by itself; nothing here needs to change for it.
 
-MAKEFLAGS += --no-builtin-rules --no-print-directory
+MAKEFLAGS += --no-builtin-rules --no-print-directory --jobs=$(shell nproc)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
@@ -105,7 +105,7 @@ run: deps
 	@$(MAKE) build
 	@tools/run $(RUN_ARGS)
 
-#> make check-host  unit tests, conformance, rule tests, in this build and with ASan and UBSan; no privilege
+#> make check-host  unit tests, conformance, rule tests; no privilege
 check-host: build tests
 	@tools/check-host
 
@@ -150,7 +150,7 @@ fuzz: fuzz-build
 	@tools/fuzz $(FUZZ_SECONDS) $(FUZZ_BINS)
 
 #> make lint        formatting, clang-tidy, include directions, SPDX lines
-lint:
+lint: build
 	@tools/lint
 
 format:
