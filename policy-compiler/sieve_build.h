@@ -23,7 +23,7 @@ struct report_event {
 	uint16_t event;
 	uint32_t rules, clauses;
 	uint32_t bits;		  /* fewer than clauses: some share one */
-	uint32_t preds, preds_left; /* number predicates in the kernel; those for which there was no room */
+	uint32_t preds, preds_left; /* number predicates in the kernel; those without room there, which no clause asks for */
 	uint32_t open;		  /* rules with a clause that asks nothing of the kernel: every event passes */
 	struct report_automaton automata[SV_AUTOMATA];
 };
@@ -37,7 +37,6 @@ struct report_clause {
 struct report_pred {
 	char *text;   /* owned */
 	uint8_t why;  /* enum clause_why */
-	bool no_room; /* the kernel could, but the table of numbers is full */
 	bool weakened; /* the kernel has less than the whole pattern */
 };
 
@@ -65,8 +64,5 @@ struct sieve_report {
  */
 int sieve_build(struct program_builder *b, struct sieve_report *ret_report, struct sieve *out, struct err *e);
 void sieve_report_done(struct sieve_report *r);
-
-/* One line for people: why a predicate is decided where it is. */
-const char *sieve_why_text(enum clause_why why);
 
 #endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy-compiler/explain.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/jsonw.h"
+
+#define OUT_MAX (256u << 20)
+
+static const struct {
+	const char *key, *text;
+} whys[] = {
+	[WHY_KERNEL] = { "kernel", "in the kernel" },
+	[WHY_PARTLY] = { "partly", "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
+	[WHY_FIELD] = { "field", "the kernel does not know this field when it decides" },
+	[WHY_OTHERS] = { "others", "it looks at the parent, at ancestors or at a list" },
+	[WHY_REGEX] = { "regex", "a regular expression" },
+	[WHY_SHAPE] = { "shape", "the kernel compares a field with a constant only" },
+};
+
+static const char *event_name(uint16_t event)
+{
+	return catalog_tamis()->events[event].name;
+}
+
+/* ---- for people ---------------------------------------------------------------------------------------------------- */
+
+static void put_automaton(struct buf *b, const struct report_automaton *a, unsigned k)
+{
+	static const char *const names[SV_AUTOMATA] = { "path", "second path", "address" };
+
+	if (!a->states)
+		return;
+	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes\n", names[k], a->patterns, a->states, a->classes);
+	if (!a->weakened)
+		return;
+	buf_printf(b, "    too large: %u patterns match more than they should; the engine sorts that out", a->weakened);
+	if (a->stars >= 0)
+		buf_printf(b, "; up to star %d", a->stars + 1);
+	if (a->tokens >= 0)
+		buf_printf(b, "; up to %d characters", a->tokens);
+	buf_putc(b, '\n');
+}
+
+static void put_event(struct buf *b, const struct report_event *e)
+{
+	if (!e->rules)
+		return;
+	buf_printf(b, "event %s: %u rules, %u clauses, %u bits, %u numbers\n", event_name(e->event), e->rules, e->clauses, e->bits,
+		   e->preds);
+	if (e->open)
+		buf_printf(b, "  every event passes: %u rules have a clause that asks nothing of the kernel\n", e->open);
+	if (e->bits < e->clauses)
+		buf_printf(b, "  %u clauses share bits\n", e->clauses);
+	if (e->preds_left)
+		buf_printf(b, "  no room for %u numbers: no clause asks for them\n", e->preds_left);
+	for (unsigned k = 0; k < SV_AUTOMATA; k++)
+		put_automaton(b, &e->automata[k], k);
+}
+
+static void put_rule(struct buf *b, const struct report_rule *r)
+{
+	buf_printf(b, "rule %s (%s)\n", r->id, event_name(r->event));
+	if (r->weak)
+		buf_printf(b, "  more than %d clauses: some were joined and ask for less\n", CLAUSES_A_RULE);
+	if (!r->nclauses)
+		buf_puts(b, "  can never fire\n");
+	for (uint32_t i = 0; i < r->nclauses; i++) {
+		const struct report_clause *c = &r->clauses[i];
+
+		buf_printf(b, "  clause %-3u  %s", c->bit, *c->text ? c->text : "(anything)");
+		if (c->shared)
+			buf_printf(b, "   [bit shared with %u]", c->shared);
+		buf_putc(b, '\n');
+	}
+	for (uint32_t i = 0; i < r->npreds; i++) {
+		const struct report_pred *p = &r->preds[i];
+
+		buf_printf(b, "  %-10s  %s", p->why <= WHY_PARTLY ? "kernel" : "user space", p->text);
+		if (p->why != WHY_KERNEL)
+			buf_printf(b, "   -- %s", whys[p->why].text);
+		if (p->weakened)
+			buf_puts(b, "   -- its beginning only: the automaton was too large");
+		buf_putc(b, '\n');
+	}
+}
+
+static void put_text(struct buf *b, const struct sieve_report *r, const char *rule)
+{
+	for (unsigned i = 0; i < EV_TYPES && !rule; i++)
+		put_event(b, &r->events[i]);
+	if (!rule)
+		buf_printf(b, "tables: %u of %u states, %u of %u transitions, %u of %u masks\n\n", r->states, SV_STATES, r->trans,
+			   SV_TRANS, r->masks, SV_MASKS);
+	if (!rule && r->masks_left)
+		buf_printf(b, "no room for %u masks: larger ones are used\n\n", r->masks_left);
+	for (uint32_t i = 0; i < r->nrules; i++)
+		if (r->rules[i].id && (!rule || strcmp(r->rules[i].id, rule) == 0))
+			put_rule(b, &r->rules[i]);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
+
+static void json_u64(struct jsonw *w, const char *key, uint64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_u64(w, v);
+}
+
+static void json_str(struct jsonw *w, const char *key, const char *s)
+{
+	jsonw_key(w, key);
+	jsonw_cstr(w, s);
+}
+
+static void json_automaton(struct jsonw *w, const struct report_automaton *a)
+{
+	jsonw_obj_begin(w);
+	json_u64(w, "classes", a->classes);
+	json_u64(w, "patterns", a->patterns);
+	json_u64(w, "states", a->states);
+	json_u64(w, "weakened", a->weakened);
+	jsonw_obj_end(w);
+}
+
+static void json_event(struct jsonw *w, const struct report_event *e)
+{
+	jsonw_obj_begin(w);
+	jsonw_key(w, "automata");
+	jsonw_arr_begin(w);
+	for (unsigned k = 0; k < SV_AUTOMATA; k++)
+		json_automaton(w, &e->automata[k]);
+	jsonw_arr_end(w);
+	json_u64(w, "bits", e->bits);
+	json_u64(w, "clauses", e->clauses);
+	json_str(w, "event", event_name(e->event));
+	json_u64(w, "numbers", e->preds);
+	json_u64(w, "numbers_left", e->preds_left);
+	json_u64(w, "open_rules", e->open);
+	json_u64(w, "rules", e->rules);
+	jsonw_obj_end(w);
+}
+
+static void json_clause(struct jsonw *w, const struct report_clause *c)
+{
+	jsonw_obj_begin(w);
+	json_u64(w, "bit", c->bit);
+	json_u64(w, "shared", c->shared);
+	json_str(w, "text", c->text);
+	jsonw_obj_end(w);
+}
+
+static void json_pred(struct jsonw *w, const struct report_pred *p)
+{
+	jsonw_obj_begin(w);
+	json_str(w, "decided", p->why == WHY_KERNEL ? "kernel" : p->why == WHY_PARTLY ? "partly" : "user");
+	json_str(w, "text", p->text);
+	jsonw_key(w, "weakened");
+	jsonw_bool(w, p->weakened);
+	json_str(w, "why", whys[p->why].key);
+	jsonw_obj_end(w);
+}
+
+static void json_rule(struct jsonw *w, const struct report_rule *r)
+{
+	jsonw_obj_begin(w);
+	jsonw_key(w, "clauses");
+	jsonw_arr_begin(w);
+	for (uint32_t i = 0; i < r->nclauses; i++)
+		json_clause(w, &r->clauses[i]);
+	jsonw_arr_end(w);
+	json_str(w, "event", event_name(r->event));
+	json_str(w, "id", r->id);
+	jsonw_key(w, "joined");
+	jsonw_bool(w, r->weak);
+	jsonw_key(w, "predicates");
+	jsonw_arr_begin(w);
+	for (uint32_t i = 0; i < r->npreds; i++)
+		json_pred(w, &r->preds[i]);
+	jsonw_arr_end(w);
+	jsonw_obj_end(w);
+}
+
+static void put_json(struct buf *b, const struct sieve_report *r, const char *rule)
+{
+	struct jsonw w = jsonw_to(b);
+
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "events");
+	jsonw_arr_begin(&w);
+	for (unsigned i = 0; i < EV_TYPES && !rule; i++)
+		if (r->events[i].rules)
+			json_event(&w, &r->events[i]);
+	jsonw_arr_end(&w);
+	jsonw_key(&w, "rules");
+	jsonw_arr_begin(&w);
+	for (uint32_t i = 0; i < r->nrules; i++)
+		if (r->rules[i].id && (!rule || strcmp(r->rules[i].id, rule) == 0))
+			json_rule(&w, &r->rules[i]);
+	jsonw_arr_end(&w);
+	jsonw_key(&w, "tables");
+	jsonw_obj_begin(&w);
+	json_u64(&w, "masks", r->masks);
+	json_u64(&w, "masks_left", r->masks_left);
+	json_u64(&w, "states", r->states);
+	json_u64(&w, "transitions", r->trans);
+	jsonw_obj_end(&w);
+	jsonw_obj_end(&w);
+	buf_putc(b, '\n');
+}
+
+static bool has_rule(const struct sieve_report *r, const char *rule)
+{
+	for (uint32_t i = 0; i < r->nrules; i++)
+		if (r->rules[i].id && strcmp(r->rules[i].id, rule) == 0)
+			return true;
+	return false;
+}
+
+int explain_print(FILE *f, const struct sieve_report *r, const char *rule, bool json)
+{
+	struct buf b;
+	int ret;
+
+	if (rule && !has_rule(r, rule))
+		return -ENOENT;
+	buf_init(&b, OUT_MAX);
+	if (json)
+		put_json(&b, r, rule);
+	else
+		put_text(&b, r, rule);
+	ret = buf_error(&b);
+	if (ret == 0 && fwrite(b.data, 1, b.len, f) != b.len)
+		ret = errno ? -errno : -EIO;
+	buf_done(&b);
+	return ret;
+}
