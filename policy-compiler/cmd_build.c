@@ -6,8 +6,10 @@
 #include "lib/bundle.h"
 #include "lib/hash.h"
 #include "lib/jsonw.h"
+#include "lib/sieve_io.h"
 #include "lib/sig.h"
 #include "policy-compiler/cli.h"
+#include "policy-compiler/sieve_build.h"
 
 struct build {
 	const char *out, *key_path;
@@ -15,7 +17,7 @@ struct build {
 	struct diags diags;
 	struct compile *compile;
 	struct sig_key *key;
-	struct buf meta, program;
+	struct buf meta, program, sieve;
 };
 
 /* ---- what the bundle says about itself ------------------------------------------------------------------------------ */
@@ -62,20 +64,40 @@ static int put_meta(struct build *b)
 
 /* ---- the bundle ---------------------------------------------------------------------------------------------------- */
 
+/* The sieve first: it sets the program's clauses. */
+static int put_sieve(struct build *b, struct err *err)
+{
+	_cleanup_free_ struct sieve *s = malloc(sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = sieve_build(b->compile->builder, NULL, s, err);
+	if (r < 0)
+		return r;
+	r = sieve_pack(s, &b->sieve);
+	return r < 0 ? err_set(err, r, "cannot write the sieve: %s", strerror(-r)) : 0;
+}
+
 static int write_bundle(struct build *b)
 {
-	struct program p = program_view(b->compile->builder);
 	struct bundle_part parts[3];
+	struct program p;
 	struct err err;
-	int r = put_meta(b);
+	int r = put_sieve(b, &err);
 
+	if (r < 0)
+		return cli_fail("%s", err.msg);
+	p = program_view(b->compile->builder);
+	r = put_meta(b);
 	if (r == 0)
 		r = program_save(&p, &b->program);
 	if (r < 0)
 		return cli_fail("cannot make the bundle: %s", strerror(-r));
 	parts[0] = (struct bundle_part){ BUNDLE_META, b->meta.data, b->meta.len };
 	parts[1] = (struct bundle_part){ BUNDLE_PROGRAM, b->program.data, b->program.len };
-	r = bundle_write(b->out, parts, 2, b->key, &err);
+	parts[2] = (struct bundle_part){ BUNDLE_SIEVE, b->sieve.data, b->sieve.len };
+	r = bundle_write(b->out, parts, 3, b->key, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);
 	cli_say("%s: %u rules, %s", b->out, p.nrules, b->key ? "signed" : "not signed (tamisd wants --allow-unsigned)");
@@ -142,9 +164,11 @@ int cmd_build(int argc, char **argv)
 	b.diags = diags_new();
 	buf_init(&b.meta, 1 << 20);
 	buf_init(&b.program, BUNDLE_SIZE_MAX / 2);
+	buf_init(&b.sieve, BUNDLE_SIZE_MAX / 4);
 	r = build_policies(&b, argv + optind, argc - optind);
 	buf_done(&b.meta);
 	buf_done(&b.program);
+	buf_done(&b.sieve);
 	sig_key_free(b.key);
 	compile_free(b.compile);
 	diags_done(&b.diags);
