@@ -100,7 +100,8 @@ static int write_bundle(struct build *b)
 	r = bundle_write(b->out, parts, 3, b->key, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);
-	cli_say("%s: %u rules, %s", b->out, p.nrules, b->key ? "signed" : "not signed (tamisd wants --allow-unsigned)");
+	cli_say("%s: %u rule%s, %s", b->out, p.nrules, p.nrules == 1 ? "" : "s",
+		b->key ? "signed" : "not signed (tamisd wants --allow-unsigned)");
 	return CLI_OK;
 }
 

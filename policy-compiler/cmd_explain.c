@@ -1,7 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "lib/near.h"
 #include "policy-compiler/cli.h"
+#include "policy-compiler/explain.h"
+
+static int no_such_rule(const struct compile *c, const char *id)
+{
+	struct near near = near_to(id, strlen(id));
+
+	for (size_t i = 0; i < c->nrules; i++) {
+		if (strcmp(c->rules[i]->id, id) == 0)
+			return cli_fail("the rule %s is %s", id,
+					c->rules[i]->disabled ? "switched off" : "left out, because it has an error");
+		near_try(&near, c->rules[i]->id);
+	}
+	if (near.best)
+		return cli_fail("no rule %s; did you mean %s?", id, near.best);
+	return cli_fail("no rule %s; `tamisc explain` without --rule lists all", id);
+}
+
+static int explain(struct compile *c, const char *rule, bool json)
+{
+	_cleanup_free_ struct sieve *sieve = malloc(sizeof(*sieve));
+	struct sieve_report report = { 0 };
+	struct err err;
+	int r;
+
+	if (!sieve)
+		return cli_fail("out of memory");
+	if (sieve_build(c->builder, &report, sieve, &err) < 0)
+		return cli_fail("%s", err.msg);
+	r = explain_print(stdout, &report, rule, json);
+	sieve_report_done(&report);
+	if (r == -ENOENT)
+		return no_such_rule(c, rule);
+	return r < 0 ? cli_fail("cannot print: %s", strerror(-r)) : CLI_OK;
+}
+
+/* Rules that have errors are left out, as the diagnostics say; the others are explained all the same. */
+static int explain_policies(char **paths, int n, const char *rule, bool json)
+{
+	struct diags d = diags_new();
+	_cleanup_(compile_free) struct compile *c = NULL;
+	int r = cli_compile(paths, n, &d, &c) < 0 ? CLI_FAILED : CLI_OK;
+
+	cli_print_diags(&d);
+	if (r == CLI_OK)
+		r = explain(c, rule, json);
+	if (d.errors)
+		r = CLI_FAILED;
+	diags_done(&d);
+	return r;
+}
 
 int cmd_explain(int argc, char **argv)
 {
-	return cli_fail("explain is not there yet");
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "rule", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	};
+	const char *rule = NULL;
+	bool json = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (o) {
+		case 'j':
+			json = true;
+			break;
+		case 'r':
+			rule = optarg;
+			break;
+		case 'h':
+			return cli_help("explain");
+		default:
+			return cli_usage("explain", "not an option of it, or without its argument");
+		}
+	}
+	if (optind == argc)
+		return cli_usage("explain", "name a policy file or a directory of policies");
+	return explain_policies(argv + optind, argc - optind, rule, json);
 }
