@@ -12,6 +12,7 @@ work=$(mktemp -d /tmp/tamis-live.XXXXXX)
 pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || :; rm -rf "$work"' EXIT
 
+mkdir -p build/tests
 gcc -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -o $LIVE tests/system/sieve_live.c -ljansson
 
 passed=0 failed=0
