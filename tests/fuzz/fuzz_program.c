@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A rule program of any bytes: refused, or harmless to evaluate on an event of each type whose every field has a value.
+ * The catalog's fingerprint is put in, so that the corpus outlives changes of the catalog.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "lib/buf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FINGERPRINT_AT 8
+
+static const char ip[VAL_IP_BYTES] = { [10] = '\xff', [11] = '\xff', [12] = 10, [15] = 1, [16] = '\x80' };
+static struct val arrays[4][3];
+static struct proc procs[3];
+static struct event events[EV_TYPES];
+
+static struct val scalar(uint8_t type)
+{
+	switch (type) {
+	case VAL_STR:
+		return (struct val){ .s = "/etc/x.sh", .len = 9 };
+	case VAL_IP:
+		return (struct val){ .s = ip, .len = sizeof(ip) };
+	default:
+		return (struct val){ .num = 1 };
+	}
+}
+
+static void fill(struct val *v, const struct cat_field *f)
+{
+	*v = f->flags & CF_ARRAY ? (struct val){ .arr = arrays[f->type], .len = 3 } : scalar(f->type);
+}
+
+static void make_events(void)
+{
+	const struct catalog *c = catalog_tamis();
+
+	for (uint8_t t = 0; t < 4; t++)
+		for (int i = 0; i < 3; i++)
+			arrays[t][i] = scalar(t);
+	procs[0].parent = &procs[1];
+	procs[1].parent = &procs[2];
+	for (size_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+
+		for (int k = 0; f->home == CAT_HOME_PROC && k < 3; k++)
+			fill(&procs[k].v[f->slot], f);
+		for (uint16_t t = 0; t < EV_TYPES; t++) {
+			if (f->home == CAT_HOME_BASE)
+				fill(&events[t].base[f->slot], f);
+			if (f->home == CAT_HOME_EVENT && f->event == t)
+				fill(&events[t].v[f->slot], f);
+		}
+	}
+	for (uint16_t t = 0; t < EV_TYPES; t++) {
+		events[t].type = t;
+		events[t].proc = procs;
+		memset(events[t].alive, 0xff, sizeof(events[t].alive));
+	}
+}
+
+static void evaluate(struct engine *e, const struct program *p)
+{
+	const uint32_t *rules;
+
+	for (uint16_t t = 0; t < EV_TYPES; t++) {
+		size_t n = engine_eval(e, &events[t], &rules);
+
+		for (size_t i = 0; i < n; i++)
+			if (rules[i] >= p->nrules || p->rules[rules[i]].event != t || (i && rules[i] <= rules[i - 1]))
+				abort();
+	}
+}
+
+/* What can be loaded is saved as the same bytes. */
+static void save_again(const struct program *p, const void *bytes, size_t size)
+{
+	struct buf out;
+
+	buf_init(&out, 64 << 20);
+	if (program_save(p, &out) == 0 && (out.len != size || memcmp(out.data, bytes, size) != 0))
+		abort();
+	buf_done(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(engine_free) struct engine *e = NULL;
+	_cleanup_free_ char *copy = malloc(size + 1);
+	uint32_t fingerprint = catalog_fingerprint(catalog_tamis());
+	struct program p;
+	struct err err;
+
+	if (!events[EV_OPEN].proc)
+		make_events();
+	memcpy(copy, data, size);
+	if (size >= FINGERPRINT_AT + sizeof(fingerprint))
+		memcpy(copy + FINGERPRINT_AT, &fingerprint, sizeof(fingerprint));
+	if (program_load(catalog_tamis(), copy, size, &p, &err) < 0)
+		return 0;
+	save_again(&p, copy, size);
+	if (engine_new(&p, &e, &err) < 0)
+		return 0;
+	evaluate(e, &p);
+	return 0;
+}
