@@ -328,14 +328,18 @@ static uint64_t recovered_alerts(const struct record_counts *c, uint64_t found_s
 
 static int open_log(struct record *r, const struct record_args *a, struct err *e)
 {
-	const struct auditlog_options o = { .batch_ms = BATCH_MS, .start_details = a->start_details };
-	char log_dir[64], keys_dir[64];
+	const struct auditlog_options o = {
+		.batch_ms = BATCH_MS, .start_details = a->start_details, .dir_fd = a->log_fd
+	};
 	int result;
 
-	/* by descriptor: the way to the directories may be closed to this user */
-	snprintf(log_dir, sizeof(log_dir), "/proc/self/fd/%d", a->log_fd);
-	snprintf(keys_dir, sizeof(keys_dir), "/proc/self/fd/%d", a->keys_fd);
-	result = auditlog_open(log_dir, keys_dir, &o, &r->log, e);
+	/*
+	 * By descriptor: the way to the directories may be closed to this user, and /proc/self is closed to a process that
+	 * is not dumpable.
+	 */
+	if (fchdir(a->keys_fd) < 0)
+		return err_set(e, -errno, "cannot enter the directory of the keys: %s", strerror(errno));
+	result = auditlog_open("log", ".", &o, &r->log, e);
 	if (result < 0)
 		return err_set(e, result, "cannot open the log in %s: %s", a->log_name, e->msg);
 	record_counts_get(a->page, &r->counts);

@@ -353,9 +353,10 @@ static int auditlog_open_dir(struct auditlog *log, const char *dir, struct err *
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+	if (log->o.dir_fd <= 0 && mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, -errno, "cannot create", dir);
-	log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	log->dir_fd = log->o.dir_fd > 0 ? fcntl(log->o.dir_fd, F_DUPFD_CLOEXEC, 3)
+					: open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (log->dir_fd < 0)
 		return err_sys(e, -errno, "cannot open", dir);
 	log->lock_fd = openat(log->dir_fd, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -38,6 +38,7 @@ struct auditlog_options {
 	uint64_t pending_max;		/* bytes that may wait in memory; 0: 32 MiB */
 	const char *host;		/* NULL: the host's name; part of every record and checkpoint */
 	const char *start_details;	/* canonical JSON object for the start record; NULL: {} */
+	int dir_fd;			/* > 0: `dir` is open already, as this (borrowed); the name is for messages only */
 	const struct recio *io;		/* NULL: the system's */
 };
 
