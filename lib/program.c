@@ -680,7 +680,8 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 		return err;
 	r.tags_first = pb->tags.n - 2 * (uint32_t)ntags;
 	r.tags_count = (uint32_t)ntags;
-	sort_tags(pb, (struct tag *)(void *)(AT(uint32_t, pb->tags) + r.tags_first), ntags);
+	if (ntags) /* else there may be no array at all */
+		sort_tags(pb, (struct tag *)(void *)(AT(uint32_t, pb->tags) + r.tags_first), ntags);
 	r.clause_first = pb->clauses.n;
 	r.clause_count = 1;
 	r.pad = 0;
