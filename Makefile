@@ -168,11 +168,14 @@ install: build
 	install -D -m 755 $(B)/bin/tamisd $(DESTDIR)$(PREFIX)/sbin/tamisd
 	for m in docs/man/*.[1-8]; do \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	for c in packaging/completions/*.bash; do \
+		install -D -m 644 $$c $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$(basename $$c .bash); done
 	cd rules && find . -name '*.yaml' ! -name '*.test.yaml' \
-		-exec install -D -m 644 {} $(DESTDIR)/usr/share/tamis/rules/{} \;
+		-exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/tamis/rules/{} \;
 	install -D -m 644 packaging/tamisd.conf $(DESTDIR)/etc/tamis/tamisd.conf
 	install -D -m 644 packaging/systemd/tamisd.service $(DESTDIR)/lib/systemd/system/tamisd.service
 	install -D -m 644 packaging/systemd/tamis.sysusers $(DESTDIR)/usr/lib/sysusers.d/tamis.conf
+	install -D -m 644 packaging/systemd/tamis.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/tamis.conf
 
 # Pages that come from tables; lint fails where they are stale.
 docs-gen: docs/fields.md

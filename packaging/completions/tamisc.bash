@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# bash completion for tamisc: commands, each one's options, then files
+
+_tamisc()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local -A options=(
+		[check]='--json --strict --help' [build]='-o --sign --keep-going --help' [keygen]='-o --help'
+		[explain]='--json --rule --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
+		[fields]='--json --markdown --help'
+	)
+
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "${!options[*]} --help --version" -- "$cur")
+	elif [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "${options[${COMP_WORDS[1]}]:-}" -- "$cur")
+	elif [ "${COMP_WORDS[1]}" = fields ] && [ "$prev" = fields ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(tamisc fields 2>/dev/null | awk '{ print $1 }')" -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+}
+complete -o filenames -F _tamisc tamisc
