@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Real processes do what rules forbid; the alerts come within a second and say who did what. Start time and idle memory.
+. "$(dirname "$0")/sensor_lib.bash"
+
+mkdir "$WORK/watched"
+policy "$WORK/p.tpb" \
+	"read open.file.path == \"$WORK/watched/secret\"" \
+	"created open.file.path =~ \"$WORK/watched/new/**\" && open.flags & O_CREAT > 0" \
+	"ran exec.file.path == \"$WORK/watched/true\"" \
+	"connected connect.addr.port == 4242" \
+	"removed unlink.file.path == \"$WORK/watched/secret\"" \
+	"moved rename.file.path == \"$WORK/watched/a\" && rename.file.destination.path == \"$WORK/watched/b\"" \
+	"shut chmod.file.path == \"$WORK/watched/b\" && chmod.file.destination.rights & (S_IRWXG | S_IRWXO) == 0"
+
+begin=$(now_ms)
+must_start --policy "$WORK/p.tpb" --allow-unsigned
+took=$(($(now_ms) - begin))
+echo "# ready $took ms after exec"
+verdict "from start to the first possible alert under 1 s" test $took -lt 1000
+
+sum() { awk '{ s += $1 } END { print s }'; }
+sleep 2
+rss=$(ctl status --json | grep -o '"rss":[0-9]*' | cut -d: -f2 | sum)
+pss=$(ctl status --json | grep -o '"pss":[0-9]*' | cut -d: -f2 | sum)
+echo "# idle: proportional set size $((pss / 1024)) KiB, resident set sizes added up $((rss / 1024)) KiB"
+verdict "idle memory of all processes together under 40 MB" test "$pss" -lt 40000000
+
+# came RULE TEXT...: an alert of the rule whose line holds all of the texts
+came() {
+	local line=$WORK/line text
+	grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" >"$line" || return 1
+	shift
+	for text; do grep -qaF -- "$text" "$line" || return 1; done
+}
+# alerts NAME RULE TEXT...
+alerts() {
+	local name=$1 begin took
+	shift
+	begin=$(now_ms)
+	verdict "$name" until_true 3 came "$@"
+	took=$(($(now_ms) - begin))
+	verdict "  within a second ($took ms)" test $took -lt 1000
+}
+
+echo x >"$WORK/watched/secret"
+bash -c "cat $WORK/watched/secret >/dev/null; :"
+alerts "open: file, process, parent, arguments" read "\"path\":\"$WORK/watched/secret\"" "\"args\":\"$WORK/watched/secret\"" \
+	"\"argv0\":\"cat\"" "\"comm\":\"cat\"" "\"parent\":{\"args\":\"-c cat $WORK/watched/secret >/dev/null; :\""
+mkdir "$WORK/watched/new"
+touch "$WORK/watched/new/file"
+alerts "open that creates, by a path pattern" created "\"path\":\"$WORK/watched/new/file\"" "\"comm\":\"touch\""
+cp /bin/true "$WORK/watched/true"
+"$WORK/watched/true" --flag "two words" ""
+alerts "exec: path and arguments" ran "\"path\":\"$WORK/watched/true\"" "\"args\":\"--flag two words \""
+(exec 3<>/dev/tcp/127.0.0.1/4242) 2>/dev/null
+alerts "connect, also one that is refused" connected "\"port\":4242" "127.0.0.1"
+rm "$WORK/watched/secret"
+alerts "unlink" removed "\"comm\":\"rm\""
+touch "$WORK/watched/a" && mv "$WORK/watched/a" "$WORK/watched/b"
+alerts "rename: both paths" moved "\"path\":\"$WORK/watched/b\"" "\"path\":\"$WORK/watched/a\""
+chmod 600 "$WORK/watched/b"
+alerts "chmod" shut "\"comm\":\"chmod\""
+
+verdict "nothing was lost" test "$(field events lost)" = 0
+verdict "status for people" eval 'ctl status | grep -q "^alerts .* 0 lost"'
+verdict "hooks names the rung of each event" eval 'ctl hooks | grep -q "^open .*\(tracepoint\|fentry\)"'
+verdict "stats measures the hooks" eval 'ctl stats | grep -q "^all together"'
+verdict "stops with status 0" sensor_stop
+verdict "the log verifies" log_verifies
+verdict "it ends with a stop record" eval 'cat "$STATE"/log/*.jsonl | tail -n 1 | grep -q "\"kind\":\"stop\""'
+verdict "what was printed is what was signed" eval 'log_records alert | cmp -s - "$OUT"'
+done_testing

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034
+# What the tests of the running sensor share; sourced by sensor-*.sh. Each test has a directory of its own, kills only what
+# it started, and is bounded in time.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+BIN=$PWD/${TAMIS_BUILD:-build}/bin
+
+if [ "$(id -u)" != 0 ]; then
+	echo "skipped: needs root"
+	exit 77
+fi
+
+WORK=$(mktemp -d /tmp/tamis-sensor.XXXXXX)
+STATE=$WORK/state OUT=$WORK/alerts ERR=$WORK/stderr
+SENSOR=
+passed=0 failed=0
+trap cleanup EXIT
+
+cleanup() {
+	[ -z "$SENSOR" ] || kill -9 "$SENSOR" 2>/dev/null
+	umount "$WORK/small" 2>/dev/null
+	rm -rf "$WORK"
+}
+
+# verdict NAME COMMAND...: one test
+verdict() {
+	local name=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+		echo "ok $((passed + failed)) - $name"
+	else
+		failed=$((failed + 1))
+		echo "not ok $((passed + failed)) - $name"
+		[ ! -s "$ERR" ] || tail -n 8 "$ERR" | sed 's/^/#   /'
+	fi
+}
+
+done_testing() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ]
+	exit
+}
+
+# until SECONDS COMMAND...: true as soon as the command is
+until_true() {
+	local end=$((SECONDS + $1))
+	shift
+	while ! "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+now_ms() { date +%s%3N; }
+
+# policy FILE RULE...: a bundle of rules given as "id expression"
+policy() {
+	local out=$1 yaml=$WORK/${1##*/}.yaml rule
+	shift
+	echo "rules:" >"$yaml"
+	for rule; do printf -- '- id: %s\n  expression: >-\n    %s\n' "${rule%% *}" "${rule#* }" >>"$yaml"; done
+	"$BIN/tamisc" build -o "$out" ${SIGN:+--sign "$SIGN"} "$yaml" >"$WORK/tamisc.log" 2>&1 || {
+		cat "$WORK/tamisc.log"
+		exit 1
+	}
+}
+
+is_ready() { grep -qx ready "$ERR"; }
+is_ready_or_dead() { is_ready || ! kill -0 "$SENSOR" 2>/dev/null; }
+
+# sensor_start OPTION...: waits until it is ready; its monitor's pid is in SENSOR
+sensor_start() {
+	: >"$ERR"
+	"$BIN/tamisd" --foreground --state "$STATE" --alerts "$OUT" "$@" 2>"$ERR" &
+	SENSOR=$!
+	until_true 10 is_ready_or_dead
+	is_ready
+}
+
+# must_start OPTION...: one test; where it fails the rest makes no sense
+must_start() {
+	local ready=false
+	! sensor_start "$@" || ready=true
+	verdict "starts and says ready" $ready
+	$ready || done_testing
+}
+
+# sensor_stop: its exit status
+sensor_stop() {
+	local status=0
+	kill -TERM "$SENSOR" 2>/dev/null
+	wait "$SENSOR" || status=$?
+	SENSOR=
+	return $status
+}
+
+ctl() { "$BIN/tamisctl" --state "$STATE" "$@"; }
+
+# field NAME: a number from the status, by the way to it: field alerts durable
+field() { ctl status --json | grep -o "\"$1\":{[^}]*}" | grep -o "\"$2\":[0-9]*" | cut -d: -f2; }
+
+# pid_of PROCESS
+pid_of() { ctl status --json | grep -o "{\"name\":\"$1\",\"pid\":[0-9]*" | grep -o '[0-9]*$'; }
+state_of() { ctl status --json | grep -o "{\"name\":\"$1\"[^}]*}" | grep -o '"state":"[a-z]*"' | cut -d'"' -f4; }
+
+log_verifies() { ctl log verify >"$WORK/verify" 2>&1 || { cat "$WORK/verify"; false; }; }
+# log_records KIND: every record of that kind, a line each
+log_records() { cat "$STATE"/log/*.jsonl | grep -a "\"kind\":\"$1\""; }
+
+# opens N FILE: opens and closes a file N times; the program is built once
+opens() {
+	[ -x "$WORK/opens" ] || ${CC:-cc} -O2 -o "$WORK/opens" tests/system/sensor_opens.c || exit 1
+	"$WORK/opens" "$@"
+}
