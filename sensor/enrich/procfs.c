@@ -18,12 +18,21 @@
 #define DELETED	    " (deleted)"	 /* what readlink of exe appends; records of the kernel side have no such thing */
 #define BIG	    (2 * EV_ARGS_MAX)	 /* arguments, environment */
 
+/* The type of the filesystem of a mount; ids of mounts are unique over all namespaces. */
+struct mount_type {
+	uint64_t id;
+	char type[32];
+};
+
+#define MOUNT_TYPES 64
+
 struct procfs {
 	int fd; /* owned */
 	uint64_t tick_ns;
 	bool cgroup_v1;
 	char comm[64], exe[PATH_MAX], cgroup[SMALL], tty[32];
 	char small[SMALL];
+	struct mount_type mounts[MOUNT_TYPES]; /* those that were looked up last, by id modulo the size */
 	char *big; /* owned mapping of BIG bytes: only what is used takes memory */
 };
 
@@ -246,8 +255,42 @@ static int64_t statx_ns(struct statx_timestamp t)
 	return (int64_t)((uint64_t)t.tv_sec * 1000000000u + t.tv_nsec);
 }
 
-static void read_exe_file(const struct procfs *p, const char *name, struct val *v)
+/* "36 35 98:0 /root /mnt options optional... - ext4 /dev/sda1 super": the type of mount @id in the text of mountinfo. */
+static bool mountinfo_type(const char *text, uint64_t id, char *ret, size_t size)
 {
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		const char *end, *dash;
+
+		line += *line == '\n';
+		if (strtoull(line, NULL, 10) != id)
+			continue;
+		end = strchrnul(line, '\n');
+		dash = strstr(line, " - ");
+		if (!dash || dash > end)
+			return false;
+		snprintf(ret, size, "%.*s", (int)strcspn(dash + 3, " \n"), dash + 3);
+		return true;
+	}
+	return false;
+}
+
+/* The type of the filesystem that @pid sees at mount @id; "" where it is not among its mounts. */
+static const char *mount_type(struct procfs *p, uint32_t pid, uint64_t id)
+{
+	struct mount_type *m = &p->mounts[id % MOUNT_TYPES];
+	size_t len;
+
+	if (m->id == id && m->type[0])
+		return m->type;
+	*m = (struct mount_type){ .id = id };
+	if (read_file(p, pid_name(pid, "mountinfo").s, p->big, BIG, &len) == 0)
+		mountinfo_type(p->big, id, m->type, sizeof(m->type));
+	return m->type;
+}
+
+static void read_exe_file(struct procfs *p, uint32_t pid, const char *name, struct val *v)
+{
+	struct val *type = &v[SLOT_PROC_FILE_FILESYSTEM];
 	struct statx st;
 
 	if (statx(p->fd, name, 0, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
@@ -258,8 +301,11 @@ static void read_exe_file(const struct procfs *p, const char *name, struct val *
 	v[SLOT_PROC_FILE_GID].num = st.stx_gid;
 	v[SLOT_PROC_FILE_MTIME].num = statx_ns(st.stx_mtime);
 	v[SLOT_PROC_FILE_CTIME].num = statx_ns(st.stx_ctime);
-	if (st.stx_mask & STATX_MNT_ID)
-		v[SLOT_PROC_FILE_MOUNT_ID].num = (int64_t)st.stx_mnt_id;
+	if (!(st.stx_mask & STATX_MNT_ID))
+		return;
+	v[SLOT_PROC_FILE_MOUNT_ID].num = (int64_t)st.stx_mnt_id;
+	type->s = mount_type(p, pid, st.stx_mnt_id);
+	type->len = (uint32_t)strlen(type->s);
 }
 
 static void read_exe(struct procfs *p, uint32_t pid, struct val *v)
@@ -273,7 +319,7 @@ static void read_exe(struct procfs *p, uint32_t pid, struct val *v)
 	if ((size_t)n > cut && memcmp(p->exe + n - cut, DELETED, cut) == 0)
 		n -= (ssize_t)cut;
 	v[SLOT_PROC_FILE_PATH] = (struct val){ .s = p->exe, .len = (uint32_t)n };
-	read_exe_file(p, name.s, v);
+	read_exe_file(p, pid, name.s, v);
 }
 
 bool procfs_cgroup(struct procfs *p, uint32_t pid, const char **ret, size_t *ret_len)
@@ -326,10 +372,11 @@ int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offs
 		ret->pv[SLOT_PROC_CGROUP_ID] = (struct val){ .s = cgroup, .len = (uint32_t)len };
 	if (*ret_kthread)
 		return 0;
+	if (as_root)
+		read_exe(p, pid, ret->pv); /* before the arguments: it uses their room */
 	procfs_args(p, pid, &ret->args);
 	if (!as_root)
 		return 0;
-	read_exe(p, pid, ret->pv);
 	if (read_block(p, pid, "environ", p->big + EV_ARGS_MAX, &ret->args.envp_len, &ret->args.envp_cut))
 		ret->args.envp = p->big + EV_ARGS_MAX;
 	return 0;

@@ -470,6 +470,8 @@ static void seeded_from_proc(void **state)
 	assert_int_equal(p->v[SLOT_PROC_PPID].num, getppid());
 	assert_int_equal(p->v[SLOT_PROC_UID].num, getuid());
 	assert_true(p->v[SLOT_PROC_FILE_INODE].num > 0);
+	if (p->v[SLOT_PROC_FILE_MOUNT_ID].num)
+		assert_true(p->v[SLOT_PROC_FILE_FILESYSTEM].len > 0);
 	assert_true(p->v[SLOT_PROC_ARGV0].len > 0);
 	assert_true(p->v[SLOT_PROC_CREATED_AT].num > 1500000000000000000);
 	assert_true(p->v[SLOT_PROC_COMM].len > 0);
