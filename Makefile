@@ -16,7 +16,8 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip-14
 
 # ---- flags ---------------------------------------------------------------------------------------------------------
-WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+WERROR   ?= -Werror
+WARN     := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 CPPFLAGS += -D_GNU_SOURCE -DTAMIS_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen
 CFLAGS   ?= -O2 -g
