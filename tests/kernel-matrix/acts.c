@@ -534,14 +534,14 @@ const struct row rows[] = {
 	{ "truncate.cwd", NULL, act_truncate_cwd, .expect = { TRUNCATE, RET("0") } },
 	{ "truncate.fd", NULL, act_truncate_fd, .expect = { TRUNCATE, RET("0") } },
 
-	{ "connect", NULL, act_connect, .expect = { ADDR("connect", "127.0.0.1/32", "9", "2", "6"), RET("-111"), SYNC } },
-	{ "connect.open", NULL, act_connect_open, .expect = { ADDR("connect", "127.0.0.1/32", "54320", "2", "6"), RET("0") } },
-	{ "connect.udp", NULL, act_connect_udp, .expect = { ADDR("connect", "127.0.0.1/32", "54320", "2", "17"), RET("0") } },
-	{ "connect.v6", NULL, act_connect_v6, .expect = { ADDR("connect", "::1/128", "9", "10", "6"), RET("-111") } },
-	{ "connect.io_uring", NULL, act_connect_uring, .expect = { ADDR("connect", "127.0.0.1/32", "54320", "2", "6"), RET("0"), ASYNC } },
+	{ "connect", NULL, act_connect, .expect = { ADDR("connect", "127.0.0.1", "9", "2", "6"), RET("-111"), SYNC } },
+	{ "connect.open", NULL, act_connect_open, .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0") } },
+	{ "connect.udp", NULL, act_connect_udp, .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "17"), RET("0") } },
+	{ "connect.v6", NULL, act_connect_v6, .expect = { ADDR("connect", "::1", "9", "10", "6"), RET("-111") } },
+	{ "connect.io_uring", NULL, act_connect_uring, .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0"), ASYNC } },
 
-	{ "bind", NULL, act_bind, .expect = { ADDR("bind", "127.0.0.1/32", "54321", "2", "6"), RET("0"), SYNC } },
-	{ "bind.udp", NULL, act_bind_udp, .expect = { ADDR("bind", "127.0.0.1/32", "54321", "2", "17"), RET("0") } },
-	{ "bind.v6", NULL, act_bind_v6, .expect = { ADDR("bind", "::1/128", "54322", "10", "6"), RET("0") } },
+	{ "bind", NULL, act_bind, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "6"), RET("0"), SYNC } },
+	{ "bind.udp", NULL, act_bind_udp, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "17"), RET("0") } },
+	{ "bind.v6", NULL, act_bind_v6, .expect = { ADDR("bind", "::1", "54322", "10", "6"), RET("0") } },
 	{ 0 },
 };
