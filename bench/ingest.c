@@ -77,9 +77,12 @@ static void do_fork(uint32_t parent, uint32_t child)
 
 static void do_exec(uint32_t pid, uint32_t ppid)
 {
-	static const char block[] = "/usr/bin/python3\0-m\0http.server\0--bind\0" "127.0.0.1\0" "8080\0LANG=C.UTF-8\0HOME=/root\0"
-				    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0TERM=xterm\0SHELL=/bin/bash\0"
-				    "SSH_CONNECTION=10.0.0.1 5 10.0.0.2 22\0USER=root\0LOGNAME=root\0PWD=/root\0SHLVL=1";
+	static const char block[] =
+		"/usr/bin/python3\0-m\0http.server\0--bind\0"
+		"127.0.0.1\0"
+		"8080\0LANG=C.UTF-8\0HOME=/root\0"
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0TERM=xterm\0SHELL=/bin/bash\0"
+		"SSH_CONNECTION=10.0.0.1 5 10.0.0.2 22\0USER=root\0LOGNAME=root\0PWD=/root\0SHLVL=1";
 	size_t size;
 	const void *p;
 

@@ -45,7 +45,7 @@ struct alert {
 	uint8_t place[EV_TYPES];       /* the member that the event's object precedes */
 	struct text host;	       /* "host":"...", */
 	struct text *rules;	       /* "rule":{...}, each made when it is first needed */
-	struct proc *slim;	       /* owned: copies of a process and its ancestors, cut to limits; NULL until needed */
+	struct proc *slim; /* owned: copies of a process and its ancestors, cut to limits; NULL until needed */
 	struct buf out, scratch;
 	int64_t second; /* what date[] says */
 	char date[sizeof("2026-11-20T12:00:00")];
@@ -170,7 +170,8 @@ static int put_process(struct alert *a, const struct proc *p, size_t level)
 	}
 	buf_putc(&a->out, ',');
 	if (keep && !buf_error(&a->out))
-		proctable_cache_set(a->table, p, (const char *)a->out.data + start, (uint32_t)(a->out.len - start), version);
+		proctable_cache_set(a->table, p, (const char *)a->out.data + start, (uint32_t)(a->out.len - start),
+				    version);
 	return 0;
 }
 

@@ -130,7 +130,8 @@ static void argblock_free(struct argblock *b)
 
 int argblock_new(const struct decode_args *a, struct argblock **ret)
 {
-	uint32_t env_len = env_kept(a), argc = count_strings(a->argv, a->argv_len), envc = count_strings(a->envp, env_len);
+	uint32_t env_len = env_kept(a), argc = count_strings(a->argv, a->argv_len),
+		 envc = count_strings(a->envp, env_len);
 	uint32_t args = argc < ARGBLOCK_ARGS_MAX ? argc : ARGBLOCK_ARGS_MAX;
 	uint32_t envs = envc < ARGBLOCK_ARGS_MAX ? envc : ARGBLOCK_ARGS_MAX;
 	size_t bytes = sizeof(struct argblock) + (args + 2 * (size_t)envs) * sizeof(struct val) + a->argv_len + env_len;

@@ -20,10 +20,10 @@
 struct enrich;
 
 struct enrich_options {
-	const char *hostname;	/* copied */
-	const char *origin;	/* event.origin: "ebpf" or "replay"; copied */
-	const char *proc_path;	/* as in struct proctable_options */
-	const char *etc_path;	/* normally "/etc"; NULL: no names of users and groups */
+	const char *hostname;	      /* copied */
+	const char *origin;	      /* event.origin: "ebpf" or "replay"; copied */
+	const char *proc_path;	      /* as in struct proctable_options */
+	const char *etc_path;	      /* normally "/etc"; NULL: no names of users and groups */
 	size_t max_images, max_bytes; /* 0: the defaults of the process table */
 };
 

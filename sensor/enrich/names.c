@@ -33,7 +33,8 @@ void names_plan(const struct catalog *c, enum cat_home home, uint16_t event, str
 		const struct cat_field *f = &c->fields[i], *id;
 		bool group;
 
-		if (f->kind != 'U' || f->type != VAL_STR || f->home != home || f->event != event || ret->n == NAMES_MAX_PAIRS)
+		if (f->kind != 'U' || f->type != VAL_STR || f->home != home || f->event != event ||
+		    ret->n == NAMES_MAX_PAIRS)
 			continue;
 		id = id_field(c, f, &group);
 		if (!id)

@@ -13,10 +13,10 @@
 #include "lib/cleanup.h"
 #include "sensor/enrich/cgroup.h"
 
-#define SMALL	    4096		 /* bytes of stat, status, cgroup, ... that are looked at */
-#define PF_KTHREAD  0x00200000		 /* include/linux/sched.h; in the flags of stat */
-#define DELETED	    " (deleted)"	 /* what readlink of exe appends; records of the kernel side have no such thing */
-#define BIG	    (2 * EV_ARGS_MAX)	 /* arguments, environment */
+#define SMALL	   4096		     /* bytes of stat, status, cgroup, ... that are looked at */
+#define PF_KTHREAD 0x00200000	     /* include/linux/sched.h; in the flags of stat */
+#define DELETED	   " (deleted)"	     /* what readlink of exe appends; records of the kernel side have no such thing */
+#define BIG	   (2 * EV_ARGS_MAX) /* arguments, environment */
 
 /* The type of the filesystem of a mount; ids of mounts are unique over all namespaces. */
 struct mount_type {
@@ -33,7 +33,7 @@ struct procfs {
 	char comm[64], exe[PATH_MAX], cgroup[SMALL], tty[32];
 	char small[SMALL];
 	struct mount_type mounts[MOUNT_TYPES]; /* those that were looked up last, by id modulo the size */
-	char *big; /* owned mapping of BIG bytes: only what is used takes memory */
+	char *big;			       /* owned mapping of BIG bytes: only what is used takes memory */
 };
 
 /* ---- files --------------------------------------------------------------------------------------------------------- */
@@ -176,8 +176,8 @@ static int read_stat(struct procfs *p, uint32_t pid, int64_t clock, struct decod
 	close = strrchr(p->small, ')');
 	if (!open || !close || close <= open || (size_t)(close - open) > sizeof(p->comm))
 		return -EBADMSG;
-	if (sscanf(close + 1, " %*c %d %*d %*d %d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ppid, &tty,
-		   &flags, &start) != 4)
+	if (sscanf(close + 1, " %*c %d %*d %*d %d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ppid,
+		   &tty, &flags, &start) != 4)
 		return -EBADMSG;
 	len = (size_t)(close - open - 1);
 	memcpy(p->comm, open + 1, len);
@@ -355,7 +355,8 @@ bool procfs_args(struct procfs *p, uint32_t pid, struct decode_args *ret)
 	return true;
 }
 
-int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offset_ns, struct decoded *ret, bool *ret_kthread)
+int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offset_ns, struct decoded *ret,
+		bool *ret_kthread)
 {
 	const char *cgroup;
 	size_t len;

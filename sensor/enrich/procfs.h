@@ -24,7 +24,8 @@ void procfs_free(struct procfs *p);
  * down to a tick (procfs_tick_ns). Strings are borrowed until the next call. -ENOENT or -ESRCH when there is no such process.
  * *ret_kthread tells whether it is a kernel thread.
  */
-int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offset_ns, struct decoded *ret, bool *ret_kthread);
+int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offset_ns, struct decoded *ret,
+		bool *ret_kthread);
 
 /* The arguments alone; false when they cannot be read or there are none. */
 bool procfs_args(struct procfs *p, uint32_t pid, struct decode_args *ret);

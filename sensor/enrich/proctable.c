@@ -8,14 +8,11 @@
 #include <time.h>
 
 #include "lib/derive.h"
-#include "sensor/enrich/argblock.h"
 #include "sensor/enrich/cgroup.h"
+#include "sensor/enrich/image.h"
 #include "sensor/enrich/names.h"
 #include "sensor/enrich/procfs.h"
-#include "sensor/enrich/strpool.h"
 
-#define BUCKETS	     16384
-#define REAP_MAX     64	  /* dead images that one record buries: no record waits long for it */
 #define LOOKS_BURST  1000 /* look-ups in /proc at once, and a second */
 #define VANISHED_MAX 64	  /* processes looked after in one tick */
 #define EXEC_CHAIN   16	  /* images of one process that exec on exec keeps */
@@ -24,291 +21,39 @@
 /* The strings of a process that come in records, in their order: EVS_PROC_*. */
 #define STR_SLOT_N(EV, SLOT)
 #define STR_SLOT_U(EV, SLOT)
-#define STR_SLOT_S(EV, SLOT) SLOT_##EV##_##SLOT,
+#define STR_SLOT_S(EV, SLOT)	      SLOT_##EV##_##SLOT,
 #define STR_SLOT(KIND, EV, SLOT, ...) STR_SLOT_##KIND(EV, SLOT)
 static const uint8_t str_slots[EVS_PROC_COUNT] = { CAT_PROC(STR_SLOT, "") };
 
-/* A doubly linked list, oldest first. */
-struct list {
-	struct image *first, *last;
-};
-
-struct image {
-	struct proc p; /* first: a struct proc is an image */
-	uint32_t pid;
-	uint64_t start_ns;
-	uint64_t version;
-	uint64_t known_ns; /* boot time at which /proc said this; 0 for what records said */
-	uint64_t dead_ns;  /* boot time of its end or its successor */
-	bool dead, coarse /* start_ns is rounded down to a tick */, present /* in the hash: what the process is now */;
-	bool held; /* dead, and in the list of those with children */
-	uint8_t chain; /* execs on execs that led here */
-
-	struct image *parent;
-	struct image *children, *sib_prev, *sib_next;
-	struct image *hash_next;
-	struct image *prev, *next; /* in live, dead or held */
-
-	struct str *str[EVS_PROC_COUNT]; /* owned references; p.v points into them */
-	struct argblock *args;		 /* owned reference */
-	struct proctable_cache cache;	 /* owned text */
-};
-
 struct proctable {
-	struct image *buckets[BUCKETS];
-	struct list live; /* by last use */
-	struct list dead; /* without children, by their end */
-	struct list held; /* dead, with children */
-	struct strpool *strings;
-	struct procfs *proc; /* NULL: no /proc */
+	struct images images;
+	struct procfs *proc; /* owned; NULL: no /proc */
 	struct users *users; /* borrowed */
 	struct names names;
-	size_t max_images, max_bytes, arg_bytes, cache_bytes;
-	uint64_t version, now_ns; /* the latest boot time seen */
-	int64_t clock;
-	uint64_t looks, looks_ns; /* token bucket of look-ups */
-	uint64_t freed;
-	bool seeding; /* still as root */
-	struct proctable_stats stats;
-	struct decoded scratch; /* what /proc said */
+	int64_t clock;		      /* boot time to wall time */
+	uint64_t looks, looks_ns;     /* token bucket of look-ups */
+	uint64_t trimmed;	      /* images freed when memory was given back last */
+	bool seeding;		      /* still as root */
+	struct proctable_stats stats; /* but for what images counts */
+	struct decoded scratch;	      /* what /proc said */
 };
 
-/* ---- lists and links ----------------------------------------------------------------------------------------------- */
-
-static void list_put(struct list *l, struct image *i)
+static struct image *image_make(struct proctable *t, uint32_t pid, uint64_t start_ns)
 {
-	i->prev = l->last;
-	i->next = NULL;
-	*(l->last ? &l->last->next : &l->first) = i;
-	l->last = i;
-}
+	struct image *i = images_new(&t->images, pid, start_ns);
 
-static void list_take(struct list *l, struct image *i)
-{
-	*(i->prev ? &i->prev->next : &l->first) = i->next;
-	*(i->next ? &i->next->prev : &l->last) = i->prev;
-}
-
-static struct list *image_list(struct proctable *t, const struct image *i)
-{
-	if (!i->dead)
-		return &t->live;
-	return i->held ? &t->held : &t->dead;
-}
-
-/* A dead image moves between dead and held as its children come and go. */
-static void image_settle(struct proctable *t, struct image *i)
-{
-	bool held = i->children;
-
-	if (!i->dead || i->held == held)
-		return;
-	list_take(image_list(t, i), i);
-	i->held = held;
-	list_put(image_list(t, i), i);
-}
-
-static void image_adopt(struct proctable *t, struct image *parent, struct image *child)
-{
-	child->parent = parent;
-	child->p.parent = parent ? &parent->p : NULL;
-	child->sib_prev = child->sib_next = NULL;
-	if (!parent)
-		return;
-	child->sib_next = parent->children;
-	if (parent->children)
-		parent->children->sib_prev = child;
-	parent->children = child;
-	image_settle(t, parent);
-}
-
-static void image_orphan(struct proctable *t, struct image *child)
-{
-	struct image *parent = child->parent;
-
-	if (!parent)
-		return;
-	*(child->sib_prev ? &child->sib_prev->sib_next : &parent->children) = child->sib_next;
-	if (child->sib_next)
-		child->sib_next->sib_prev = child->sib_prev;
-	child->parent = NULL;
-	child->p.parent = NULL;
-	image_settle(t, parent);
-}
-
-/* ---- the hash ------------------------------------------------------------------------------------------------------ */
-
-static size_t pid_bucket(uint32_t pid)
-{
-	return pid * 2654435761u >> 18;
-}
-
-_Static_assert(BUCKETS == 1 << (32 - 18), "pid_bucket covers the buckets");
-
-static void hash_put(struct proctable *t, struct image *i)
-{
-	struct image **at = &t->buckets[pid_bucket(i->pid)];
-
-	i->present = true;
-	i->hash_next = *at;
-	*at = i;
-}
-
-static void hash_take(struct proctable *t, struct image *i)
-{
-	struct image **at = &t->buckets[pid_bucket(i->pid)];
-
-	if (!i->present)
-		return;
-	while (*at != i)
-		at = &(*at)->hash_next;
-	*at = i->hash_next;
-	i->present = false;
-}
-
-static bool starts_match(const struct proctable *t, const struct image *i, uint64_t start_ns)
-{
-	uint64_t tick;
-
-	if (i->start_ns == start_ns)
-		return true;
-	if (!i->coarse || !t->proc)
-		return false;
-	tick = procfs_tick_ns(t->proc);
-	return i->start_ns / tick == start_ns / tick;
-}
-
-static struct image *table_find(const struct proctable *t, uint32_t pid, uint64_t start_ns)
-{
-	for (struct image *i = t->buckets[pid_bucket(pid)]; i; i = i->hash_next)
-		if (i->pid == pid && (start_ns ? starts_match(t, i, start_ns) : !i->dead))
-			return i;
-	return NULL;
-}
-
-/* ---- life and death ------------------------------------------------------------------------------------------------ */
-
-static void cache_drop(struct proctable *t, struct image *i)
-{
-	t->cache_bytes -= i->cache.text ? i->cache.len : 0;
-	free((void *)i->cache.text);
-	i->cache = (struct proctable_cache){ 0 };
-}
-
-static void image_changed(struct proctable *t, struct image *i)
-{
-	i->version = ++t->version;
-	cache_drop(t, i);
-}
-
-static void image_die(struct proctable *t, struct image *i)
-{
-	if (i->dead)
-		return;
-	list_take(&t->live, i);
-	t->stats.live--;
-	i->dead = true;
-	i->dead_ns = t->now_ns;
-	i->held = i->children;
-	list_put(image_list(t, i), i);
-}
-
-/* Children go to the parent: what is above them stays above them. */
-static void image_free(struct proctable *t, struct image *i)
-{
-	struct image *parent = i->parent;
-
-	while (i->children) {
-		struct image *child = i->children;
-
-		image_orphan(t, child);
-		image_adopt(t, parent, child);
-	}
-	image_orphan(t, i);
-	hash_take(t, i);
-	t->stats.live -= !i->dead;
-	list_take(image_list(t, i), i);
-	cache_drop(t, i);
-	for (int s = 0; s < EVS_PROC_COUNT; s++)
-		strpool_unref(t->strings, i->str[s]);
-	t->arg_bytes -= argblock_unref(i->args);
-	t->stats.images--;
-	t->freed++;
-	free(i);
-}
-
-static struct image *image_new(struct proctable *t, uint32_t pid, uint64_t start_ns)
-{
-	struct image *i = calloc(1, sizeof(*i));
-
-	if (!i) {
-		t->stats.failures++;
-		return NULL;
-	}
-	i->pid = pid;
-	i->start_ns = start_ns;
-	i->version = ++t->version;
-	list_put(&t->live, i);
-	t->stats.images++;
-	t->stats.live++;
+	t->stats.failures += !i;
 	return i;
-}
-
-static size_t table_bytes(const struct proctable *t)
-{
-	return t->stats.images * sizeof(struct image) + t->arg_bytes + t->cache_bytes + strpool_bytes(t->strings);
-}
-
-static bool table_full(const struct proctable *t)
-{
-	return t->stats.images > t->max_images || table_bytes(t) > t->max_bytes;
-}
-
-/* The image to give up next; never @keep. */
-static struct image *table_victim(struct proctable *t, const struct image *keep)
-{
-	struct list *lists[] = { &t->dead, &t->held, &t->live };
-
-	for (int l = 0; l < 3; l++) {
-		struct image *i = lists[l]->first;
-
-		if (i == keep && i)
-			i = i->next;
-		if (i)
-			return i;
-	}
-	return NULL;
-}
-
-static void table_bound(struct proctable *t, const struct image *keep)
-{
-	struct image *i;
-
-	while (table_full(t) && (i = table_victim(t, keep))) {
-		*(i->dead ? &t->stats.evicted : &t->stats.evicted_live) += 1;
-		image_free(t, i);
-	}
-}
-
-static void table_reap(struct proctable *t)
-{
-	for (int n = 0; n < REAP_MAX && t->dead.first; n++) {
-		struct image *i = t->dead.first;
-
-		if (i->dead_ns + PROCTABLE_LINGER_NS > t->now_ns)
-			return;
-		image_free(t, i);
-	}
 }
 
 /* ---- what an image says -------------------------------------------------------------------------------------------- */
 
 static void image_str_set(struct proctable *t, struct image *i, int n, struct val v)
 {
-	struct str *s = strpool_get(t->strings, v.s, v.len);
+	struct str *s = strpool_get(t->images.strings, v.s, v.len);
 
 	t->stats.failures += v.len && !s;
-	strpool_unref(t->strings, i->str[n]);
+	strpool_unref(t->images.strings, i->str[n]);
 	i->str[n] = s;
 	i->p.v[str_slots[n]] = (struct val){ .s = s ? s->s : NULL, .len = s ? s->len : 0 };
 }
@@ -347,7 +92,7 @@ static void image_args_set(struct proctable *t, struct image *i, const struct de
 {
 	if (argblock_new(a, &i->args) < 0)
 		t->stats.failures++;
-	t->arg_bytes += i->args ? i->args->bytes : 0;
+	t->images.arg_bytes += i->args ? i->args->bytes : 0;
 }
 
 /* The values of @d->pv, its strings and arguments: what an exec record or /proc says. */
@@ -373,7 +118,7 @@ static void image_creds(struct proctable *t, struct image *i, const struct ev_he
 	v[SLOT_PROC_EUID].num = h->euid;
 	v[SLOT_PROC_EGID].num = h->egid;
 	names_fill(&t->names, t->users, v);
-	image_changed(t, i);
+	images_changed(&t->images, i);
 }
 
 /* ---- /proc --------------------------------------------------------------------------------------------------------- */
@@ -428,7 +173,7 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 		return NULL;
 	if (start_ns && start_ns / procfs_tick_ns(t->proc) != d->head.start_ns / procfs_tick_ns(t->proc))
 		return NULL;
-	i = image_new(t, pid, start_ns ? start_ns : d->head.start_ns);
+	i = image_make(t, pid, start_ns ? start_ns : d->head.start_ns);
 	if (!i)
 		return NULL;
 	i->coarse = !start_ns;
@@ -438,33 +183,22 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
 	image_container(t, i);
 	image_derive(t, i);
-	hash_put(t, i);
+	images_put(&t->images, i);
 	return i;
-}
-
-/* Hangs an image that may have children under @parent, unless records that contradict each other would make a ring of it. */
-static void image_link(struct proctable *t, struct image *parent, struct image *child)
-{
-	if (!parent || child->parent)
-		return;
-	for (const struct image *i = parent; i; i = i->parent)
-		if (i == child)
-			return;
-	image_adopt(t, parent, child);
 }
 
 static void image_find_parent(struct proctable *t, struct image *i)
 {
 	uint32_t ppid = (uint32_t)i->p.v[SLOT_PROC_PPID].num;
 
-	image_link(t, ppid ? table_find(t, ppid, 0) : NULL, i);
+	images_link(&t->images, ppid ? images_find(&t->images, ppid, 0) : NULL, i);
 }
 
 static int seed_one(void *ctx, uint32_t pid)
 {
 	struct proctable *t = ctx;
 
-	if (t->stats.images < t->max_images && !table_find(t, pid, 0))
+	if (t->images.count < t->images.max && !images_find(&t->images, pid, 0))
 		t->stats.seeded += image_from_proc(t, pid, 0) != NULL;
 	return 0;
 }
@@ -479,9 +213,9 @@ int proctable_seed(struct proctable *t, int64_t clock_offset_ns)
 	t->seeding = true;
 	r = procfs_each(t->proc, seed_one, t);
 	t->seeding = false;
-	for (struct image *i = t->live.first; i; i = i->next)
+	for (struct image *i = t->images.live.first; i; i = i->next)
 		image_find_parent(t, i);
-	table_bound(t, NULL);
+	images_bound(&t->images, NULL);
 	return r;
 }
 
@@ -490,7 +224,7 @@ int proctable_seed(struct proctable *t, int64_t clock_offset_ns)
 /* Nothing is known but what the head of a record says. */
 static struct image *image_minimal(struct proctable *t, const struct ev_head *h)
 {
-	struct image *i = image_new(t, h->pid, h->start_ns);
+	struct image *i = image_make(t, h->pid, h->start_ns);
 	struct val *v;
 
 	if (!i)
@@ -505,16 +239,8 @@ static struct image *image_minimal(struct proctable *t, const struct ev_head *h)
 	v[SLOT_PROC_AUID].num = UINT32_MAX;
 	v[SLOT_PROC_CREATED_AT].num = h->start_ns ? (int64_t)(h->start_ns + (uint64_t)t->clock) : 0;
 	image_derive(t, i);
-	hash_put(t, i);
+	images_put(&t->images, i);
 	return i;
-}
-
-/* The end of whoever had this pid before was missed. */
-static void table_retire(struct proctable *t, uint32_t pid, const struct image *but)
-{
-	for (struct image *i = t->buckets[pid_bucket(pid)]; i; i = i->hash_next)
-		if (i->pid == pid && i != but && !i->dead)
-			image_die(t, i);
 }
 
 static struct image *table_unknown(struct proctable *t, const struct ev_head *h)
@@ -526,7 +252,7 @@ static struct image *table_unknown(struct proctable *t, const struct ev_head *h)
 		i = image_minimal(t, h);
 	if (!i)
 		return NULL;
-	table_retire(t, h->pid, i);
+	images_retire(&t->images, h->pid, i);
 	image_find_parent(t, i);
 	return i;
 }
@@ -539,31 +265,29 @@ static void image_exact(struct proctable *t, struct image *i, uint64_t start_ns)
 	i->coarse = false;
 	i->p.v[SLOT_PROC_CREATED_AT].num += (int64_t)(start_ns - i->start_ns);
 	i->start_ns = start_ns;
-	image_changed(t, i);
+	images_changed(&t->images, i);
 }
 
 /* The acting process of a record. */
 static struct image *table_acting(struct proctable *t, const struct ev_head *h)
 {
-	struct image *i = table_find(t, h->pid, h->start_ns);
+	struct image *i = images_find(&t->images, h->pid, h->start_ns);
 
 	if (!i)
 		return table_unknown(t, h);
 	image_exact(t, i, h->start_ns);
 	image_creds(t, i, h);
-	if (!i->dead && i != t->live.last) {
-		list_take(&t->live, i);
-		list_put(&t->live, i);
-	}
+	images_use(&t->images, i);
 	return i;
 }
 
 /* The child's own numbers. */
 static void fork_values(struct image *c, const struct decoded *d)
 {
-	static const uint8_t own[] = { SLOT_PROC_PID,	SLOT_PROC_TID,	 SLOT_PROC_PPID,	  SLOT_PROC_UID,
-				       SLOT_PROC_GID,	SLOT_PROC_EUID,	 SLOT_PROC_EGID,	  SLOT_PROC_FSUID,
-				       SLOT_PROC_FSGID, SLOT_PROC_AUID,	 SLOT_PROC_CAP_EFFECTIVE, SLOT_PROC_CAP_PERMITTED,
+	static const uint8_t own[] = { SLOT_PROC_PID,	     SLOT_PROC_TID,	      SLOT_PROC_PPID,
+				       SLOT_PROC_UID,	     SLOT_PROC_GID,	      SLOT_PROC_EUID,
+				       SLOT_PROC_EGID,	     SLOT_PROC_FSUID,	      SLOT_PROC_FSGID,
+				       SLOT_PROC_AUID,	     SLOT_PROC_CAP_EFFECTIVE, SLOT_PROC_CAP_PERMITTED,
 				       SLOT_PROC_CREATED_AT, SLOT_PROC_CGROUP_INODE };
 
 	for (size_t i = 0; i < sizeof(own); i++)
@@ -599,24 +323,24 @@ static struct image *table_fork(struct proctable *t, const struct decoded *d)
 	uint32_t pid = (uint32_t)d->pv[SLOT_PROC_PID].num;
 	struct image *parent = table_acting(t, &d->head), *c;
 
-	c = table_find(t, pid, d->proc_start_ns);
+	c = images_find(&t->images, pid, d->proc_start_ns);
 	if (c && (c->dead || c == parent || !d->proc_start_ns))
 		c = NULL;
 	if (c) { /* /proc told first */
 		image_exact(t, c, d->proc_start_ns);
-		image_link(t, parent, c);
+		images_link(&t->images, parent, c);
 		return c;
 	}
-	c = image_new(t, pid, d->proc_start_ns);
+	c = image_make(t, pid, d->proc_start_ns);
 	if (!c)
 		return NULL;
 	if (parent)
 		fork_copy(t, c, parent, d);
 	else
 		fork_values(c, d);
-	image_adopt(t, parent, c);
-	hash_put(t, c);
-	table_retire(t, pid, c);
+	images_adopt(&t->images, parent, c);
+	images_put(&t->images, c);
+	images_retire(&t->images, pid, c);
 	return c;
 }
 
@@ -628,14 +352,14 @@ static void exec_lineage(struct proctable *t, struct image *n, struct image *old
 	if (!old)
 		return;
 	if (!stale && old->p.v[SLOT_PROC_IS_EXEC].num && old->chain < EXEC_CHAIN) {
-		image_adopt(t, old, n);
+		images_adopt(&t->images, old, n);
 		n->chain = (uint8_t)(old->chain + 1);
 	} else {
-		image_adopt(t, old->parent, n);
+		images_adopt(&t->images, old->parent, n);
 		n->chain = old->chain;
 	}
-	hash_take(t, old);
-	image_die(t, old);
+	images_take(&t->images, old);
+	images_die(&t->images, old);
 }
 
 /* What the kernel side could not read of the arguments may still be in /proc. */
@@ -655,8 +379,8 @@ static void exec_args(struct proctable *t, struct image *n, const struct decoded
 
 static struct image *table_exec(struct proctable *t, const struct decoded *d)
 {
-	struct image *old = table_find(t, d->head.pid, d->head.start_ns);
-	struct image *n = image_new(t, d->head.pid, d->head.start_ns ? d->head.start_ns : d->proc_start_ns);
+	struct image *old = images_find(&t->images, d->head.pid, d->head.start_ns);
+	struct image *n = image_make(t, d->head.pid, d->head.start_ns ? d->head.start_ns : d->proc_start_ns);
 	struct decoded *scratch = &t->scratch;
 
 	if (!n)
@@ -666,11 +390,11 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	image_fill(t, n, scratch);
 	exec_args(t, n, d);
 	exec_lineage(t, n, old, &d->head);
-	hash_put(t, n);
+	images_put(&t->images, n);
 	image_container(t, n);
 	image_derive(t, n);
 	image_creds(t, n, &d->head);
-	table_retire(t, n->pid, n);
+	images_retire(&t->images, n->pid, n);
 	image_find_parent(t, n);
 	return n;
 }
@@ -680,7 +404,7 @@ static struct image *table_exit(struct proctable *t, const struct decoded *d)
 	struct image *i = table_acting(t, &d->head);
 
 	if (i)
-		image_die(t, i);
+		images_die(&t->images, i);
 	return i;
 }
 
@@ -688,10 +412,10 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
 {
 	struct image *i;
 
-	if (d->head.boot_ns > t->now_ns)
-		t->now_ns = d->head.boot_ns;
+	if (d->head.boot_ns > t->images.now_ns)
+		t->images.now_ns = d->head.boot_ns;
 	t->clock = (int64_t)((uint64_t)d->ev.now_ns - d->head.boot_ns);
-	table_reap(t);
+	images_reap(&t->images);
 	switch (d->head.type) {
 	case EV_FORK:
 		i = table_fork(t, d);
@@ -705,7 +429,7 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
 	default:
 		i = table_acting(t, &d->head);
 	}
-	table_bound(t, i);
+	images_bound(&t->images, i);
 	return i ? &i->p : NULL;
 }
 
@@ -718,14 +442,15 @@ int proctable_new(const struct proctable_options *o, struct proctable **ret)
 
 	if (!t)
 		return -ENOMEM;
-	t->max_images = o->max_images ? o->max_images : PROCTABLE_IMAGES;
-	t->max_bytes = o->max_bytes ? o->max_bytes : PROCTABLE_BYTES;
 	t->users = o->users;
 	t->looks = LOOKS_BURST;
 	names_plan(o->catalog, CAT_HOME_PROC, EV_NONE, &t->names);
-	r = strpool_new(&t->strings);
+	r = images_init(&t->images, o->max_images ? o->max_images : PROCTABLE_IMAGES,
+			o->max_bytes ? o->max_bytes : PROCTABLE_BYTES);
 	if (!r && o->proc_path)
 		r = procfs_new(o->proc_path, &t->proc);
+	if (!r && t->proc)
+		t->images.tick_ns = procfs_tick_ns(t->proc);
 	if (r < 0) {
 		proctable_free(t);
 		return r;
@@ -736,24 +461,16 @@ int proctable_new(const struct proctable_options *o, struct proctable **ret)
 
 void proctable_free(struct proctable *t)
 {
-	struct list *lists[3];
-
 	if (!t)
 		return;
-	lists[0] = &t->live;
-	lists[1] = &t->dead;
-	lists[2] = &t->held;
-	for (int l = 0; l < 3; l++)
-		while (lists[l]->first)
-			image_free(t, lists[l]->first);
-	strpool_free(t->strings);
+	images_done(&t->images);
 	procfs_free(t->proc);
 	free(t);
 }
 
 const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint64_t start_ns)
 {
-	const struct image *i = table_find(t, pid, start_ns);
+	const struct image *i = images_find(&t->images, pid, start_ns);
 
 	return i ? &i->p : NULL;
 }
@@ -761,17 +478,16 @@ const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint6
 /* Exits that were lost: looks whether the processes that were quiet for longest still run. */
 static void table_vanished(struct proctable *t)
 {
-	struct image *i = t->live.first;
+	struct image *i = t->images.live.first;
 
 	if (!t->proc)
 		return;
 	for (int n = 0; n < VANISHED_MAX && i; n++) {
 		struct image *next = i->next;
 
-		list_take(&t->live, i);
-		list_put(&t->live, i);
+		images_use(&t->images, i);
 		if (!procfs_alive(t->proc, i->pid)) {
-			image_die(t, i);
+			images_die(&t->images, i);
 			t->stats.vanished++;
 		}
 		i = next;
@@ -783,39 +499,37 @@ void proctable_tick(struct proctable *t)
 	if (t->proc) {
 		uint64_t now = boot_now();
 
-		t->now_ns = now > t->now_ns ? now : t->now_ns;
+		t->images.now_ns = now > t->images.now_ns ? now : t->images.now_ns;
 	}
-	table_reap(t);
+	images_reap(&t->images);
 	table_vanished(t);
-	if (t->freed > TRIM_AFTER) {
-		t->freed = 0;
+	if (t->images.freed - t->trimmed > TRIM_AFTER) {
+		t->trimmed = t->images.freed;
 		malloc_trim(0);
 	}
 }
 
+static void image_rename(void *ctx, struct image *i)
+{
+	struct proctable *t = ctx;
+
+	names_fill(&t->names, t->users, i->p.v);
+	images_changed(&t->images, i);
+}
+
 void proctable_rename_users(struct proctable *t)
 {
-	struct list *lists[] = { &t->live, &t->dead, &t->held };
-
-	for (int l = 0; l < 3; l++)
-		for (struct image *i = lists[l]->first; i; i = i->next) {
-			names_fill(&t->names, t->users, i->p.v);
-			image_changed(t, i);
-		}
+	images_each(&t->images, image_rename, t);
 }
 
 void proctable_stats(const struct proctable *t, struct proctable_stats *ret)
 {
 	*ret = t->stats;
-	ret->bytes = table_bytes(t);
-}
-
-/* ---- caches of others ---------------------------------------------------------------------------------------------- */
-
-/* A struct proc that the table handed out is the first member of its image. */
-static struct image *image_of(const struct proc *p)
-{
-	return (struct image *)(void *)p;
+	ret->images = t->images.count;
+	ret->live = t->images.count_live;
+	ret->evicted = t->images.evicted;
+	ret->evicted_live = t->images.evicted_live;
+	ret->bytes = images_bytes(&t->images);
 }
 
 uint64_t proctable_version(const struct proc *p)
@@ -828,29 +542,7 @@ const struct proctable_cache *proctable_cache_get(const struct proc *p)
 	return image_of(p)->cache.text ? &image_of(p)->cache : NULL;
 }
 
-static void cache_drop_all(struct proctable *t)
-{
-	struct list *lists[] = { &t->live, &t->dead, &t->held };
-
-	for (int l = 0; l < 3; l++)
-		for (struct image *i = lists[l]->first; i; i = i->next)
-			cache_drop(t, i);
-}
-
 void proctable_cache_set(struct proctable *t, const struct proc *p, const char *text, uint32_t len, uint64_t version)
 {
-	struct image *i = image_of(p);
-	char *copy;
-
-	cache_drop(t, i);
-	if (!len || len > PROCTABLE_CACHE_MAX)
-		return;
-	if (t->cache_bytes + len > PROCTABLE_CACHE_BYTES)
-		cache_drop_all(t);
-	copy = malloc(len);
-	if (!copy)
-		return;
-	memcpy(copy, text, len);
-	i->cache = (struct proctable_cache){ copy, version, len };
-	t->cache_bytes += len;
+	images_cache_set(&t->images, image_of(p), text, len, version);
 }

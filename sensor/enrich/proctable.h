@@ -45,10 +45,10 @@ struct proctable_stats {
 
 struct proctable_options {
 	const struct catalog *catalog; /* borrowed */
-	const char *proc_path;	/* normally "/proc"; NULL: never look (replay, fuzzing) */
-	size_t max_images;	/* 0: PROCTABLE_IMAGES */
-	size_t max_bytes;	/* 0: PROCTABLE_BYTES */
-	struct users *users;	/* borrowed; NULL: no names */
+	const char *proc_path;	       /* normally "/proc"; NULL: never look (replay, fuzzing) */
+	size_t max_images;	       /* 0: PROCTABLE_IMAGES */
+	size_t max_bytes;	       /* 0: PROCTABLE_BYTES */
+	struct users *users;	       /* borrowed; NULL: no names */
 };
 
 int proctable_new(const struct proctable_options *o, struct proctable **ret);

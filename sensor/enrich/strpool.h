@@ -14,7 +14,7 @@ struct str {
 	struct str *next; /* in its bucket */
 	uint32_t hash, refs;
 	uint32_t len;
-	char s[];	  /* with a NUL behind */
+	char s[]; /* with a NUL behind */
 };
 
 struct strpool;

@@ -10,9 +10,9 @@
 
 #include "lib/cleanup.h"
 
-#define FILE_MAX  (16u << 20) /* bytes of /etc/passwd or /etc/group that are looked at */
-#define NAMES_MAX (8u << 20)  /* bytes of names kept, those of former contents of the files included */
-#define POOL	  (16u << 10)
+#define FILE_MAX     (16u << 20) /* bytes of /etc/passwd or /etc/group that are looked at */
+#define NAMES_MAX    (8u << 20)	 /* bytes of names kept, those of former contents of the files included */
+#define POOL	     (16u << 10)
 #define NAME_MAX_LEN 255
 
 /* Names live in blocks that are never freed before the table: what was handed out stays good. */
@@ -241,8 +241,8 @@ static bool source_changed(const struct users *u, const struct source *s)
 		return true;
 	if (fstatat(u->etc, s->file, &st, 0) < 0)
 		return false;
-	return st.st_mtim.tv_sec != s->mtime.tv_sec || st.st_mtim.tv_nsec != s->mtime.tv_nsec || st.st_ino != s->inode ||
-	       st.st_size != s->size;
+	return st.st_mtim.tv_sec != s->mtime.tv_sec || st.st_mtim.tv_nsec != s->mtime.tv_nsec ||
+	       st.st_ino != s->inode || st.st_size != s->size;
 }
 
 static bool source_refresh(struct users *u, struct source *s)

@@ -24,19 +24,19 @@
 
 /* The arguments and environment of an exec as the process has them: NUL-terminated strings back to back. */
 struct decode_args {
-	const char *argv, *envp;      /* borrowed from the decoder until its next record; NULL when nothing came */
-	uint32_t argv_len, envp_len;  /* bytes that came */
-	bool argv_cut, envp_cut;      /* the process has more than that */
+	const char *argv, *envp;     /* borrowed from the decoder until its next record; NULL when nothing came */
+	uint32_t argv_len, envp_len; /* bytes that came */
+	bool argv_cut, envp_cut;     /* the process has more than that */
 };
 
 /* One record, decoded. Everything in it borrows from the record and from the decoder, until the decoder's next record. */
 struct decoded {
-	struct event ev;       /* proc is NULL: sensor/enrich fills it in, and the values that no record holds */
+	struct event ev; /* proc is NULL: sensor/enrich fills it in, and the values that no record holds */
 	struct ev_head head;
-	bool has_proc;	       /* exec and fork: pv holds the CAT_PROC rows of the new image or the child */
+	bool has_proc;			/* exec and fork: pv holds the CAT_PROC rows of the new image or the child */
 	struct val pv[SLOT_PROC_COUNT]; /* CREATED_AT in ns since 1970 */
-	uint64_t proc_start_ns;	/* with has_proc: boot time of the process's start, as in head.start_ns */
-	struct decode_args args; /* exec */
+	uint64_t proc_start_ns;		/* with has_proc: boot time of the process's start, as in head.start_ns */
+	struct decode_args args;	/* exec */
 };
 
 struct decode_stats {

@@ -11,7 +11,7 @@
 
 /* Mapped, not allocated: unmapping is the one way to give memory back that no allocator can defer. */
 struct chunk {
-	struct chunk *next; /* owned */
+	struct chunk *next;  /* owned */
 	uint32_t head, tail; /* [head, tail) of bytes[] is filled */
 	uint8_t bytes[];
 };

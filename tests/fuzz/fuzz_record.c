@@ -46,10 +46,13 @@ struct chain {
 
 static void chain_begin(struct chain *c)
 {
-	const struct enrich_options eo = { .hostname = "fuzz", .origin = "ebpf", .max_images = 64, .max_bytes = 1 << 20 };
+	const struct enrich_options eo = {
+		.hostname = "fuzz", .origin = "ebpf", .max_images = 64, .max_bytes = 1 << 20
+	};
 	struct alert_options ao = { .hostname = "fuzz" };
 
-	if (queue_new(QUEUE_MIN, &c->queue) < 0 || decode_new(catalog_tamis(), &c->decode) < 0 || enrich_new(&eo, &c->enrich) < 0)
+	if (queue_new(QUEUE_MIN, &c->queue) < 0 || decode_new(catalog_tamis(), &c->decode) < 0 ||
+	    enrich_new(&eo, &c->enrich) < 0)
 		abort();
 	ao.table = enrich_proctable(c->enrich);
 	if (alert_new(&ao, rules(), &c->alert) < 0)

@@ -41,7 +41,8 @@ static void put_rec(void)
 
 static void make(enum ev_type type, uint32_t pid, uint64_t ns)
 {
-	static const char *const strings[EV_STR_MAX] = { "/usr/bin/cat", "/a/./b/../c", "ext4", "pts0", "/docker/x", "ssssss", "t" };
+	static const char *const strings[EV_STR_MAX] = { "/usr/bin/cat", "/a/./b/../c", "ext4", "pts0",
+							 "/docker/x",	 "ssssss",	"t" };
 
 	rec_begin(&rec, type);
 	rec.head.pid = rec.head.tid = pid;

@@ -85,8 +85,8 @@ static inline const void *rec_end(struct rec *r, size_t *ret_size)
 }
 
 /* One piece of arguments: all of @block, which begins with argv_total bytes of argv. */
-static inline const void *rec_args(struct rec *r, uint32_t tid, uint64_t boot_ns, const void *block, uint32_t off, uint32_t len,
-				   uint32_t argv_total, uint32_t envp_total, size_t *ret_size)
+static inline const void *rec_args(struct rec *r, uint32_t tid, uint64_t boot_ns, const void *block, uint32_t off,
+				   uint32_t len, uint32_t argv_total, uint32_t envp_total, size_t *ret_size)
 {
 	struct ev_args a = { .off = off, .len = len, .argv_total = argv_total, .envp_total = envp_total };
 

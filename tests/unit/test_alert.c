@@ -425,9 +425,10 @@ static void errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_whole_text), cmocka_unit_test(the_cache_is_no_lie), cmocka_unit_test(every_event_type),
-		cmocka_unit_test(read_back),	  cmocka_unit_test(long_arguments),	 cmocka_unit_test(the_longest),
-		cmocka_unit_test(many_ancestors), cmocka_unit_test(errors),
+		cmocka_unit_test(the_whole_text),   cmocka_unit_test(the_cache_is_no_lie),
+		cmocka_unit_test(every_event_type), cmocka_unit_test(read_back),
+		cmocka_unit_test(long_arguments),   cmocka_unit_test(the_longest),
+		cmocka_unit_test(many_ancestors),   cmocka_unit_test(errors),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -10,11 +10,11 @@
 
 #include "sensor/enrich/cgroup.h"
 
-#define ID  "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define ID2 "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
-#define POD "8f1c6a5e-1f2d-4c3b-9a77-5d0e5a3c9d11"
+#define ID   "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define ID2  "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
+#define POD  "8f1c6a5e-1f2d-4c3b-9a77-5d0e5a3c9d11"
 #define POD_ "8f1c6a5e_1f2d_4c3b_9a77_5d0e5a3c9d11"
-#define ECS "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+#define ECS  "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 
 /* Paths as they are found on real machines; the second column is the id, "" where there is none. */
 static const struct {
@@ -39,10 +39,12 @@ static const struct {
 	{ "/kubepods/burstable/pod31dd3274a553c4d8d4d7e1a2fd7b5e5c/" ID, ID },
 	{ "/kubepods.slice/kubepods-pod" POD_ ".slice/cri-containerd-" ID ".scope", ID },
 	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice/crio-" ID ".scope", ID },
-	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice/crio-" ID ".scope/container", ID },
+	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice/crio-" ID ".scope/container",
+	  ID },
 	{ "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" POD_ ".slice/docker-" ID ".scope", ID },
 	{ "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" POD_
-	  ".slice/cri-containerd-" ID ".scope", ID },
+	  ".slice/cri-containerd-" ID ".scope",
+	  ID },
 	{ "/docker/" ID2 "/kubelet/kubepods/besteffort/pod" POD "/" ID, ID },
 	/* CRI-O */
 	{ "/system.slice/crio-" ID ".scope", ID },
@@ -53,7 +55,8 @@ static const struct {
 	{ "/machine.slice/libpod-conmon-" ID ".scope", "" },
 	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID ".scope", ID },
 	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_" ID2 ".slice/libpod-" ID
-	  ".scope/container", ID },
+	  ".scope/container",
+	  ID },
 	{ "/libpod_parent/libpod-" ID, ID },
 	/* ECS, Fargate */
 	{ "/ecs/" ECS "/" ECS "-1234567890", ECS "-1234567890" },
@@ -72,7 +75,9 @@ static const struct {
 	{ "/", "" },
 	{ "/init.scope", "" },
 	{ "/user.slice/user-1000.slice/session-3.scope", "" },
-	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/app-org.gnome.Terminal.slice/vte-spawn-" POD ".scope", "" },
+	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/app-org.gnome.Terminal.slice/vte-spawn-" POD
+	  ".scope",
+	  "" },
 	{ "/system.slice/ssh.service", "" },
 	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice", "" },
 	{ "/kubepods/besteffort/pod" POD, "" },
@@ -115,7 +120,8 @@ static const struct {
 } procs[] = {
 	{ "0::/user.slice/user-1000.slice/session-3.scope\n", "/user.slice/user-1000.slice/session-3.scope" },
 	{ "0::/", "/" },
-	{ "12:pids:/docker/" ID "\n11:memory:/docker/" ID "\n1:name=systemd:/docker/" ID "\n0::/system.slice/containerd.service\n",
+	{ "12:pids:/docker/" ID "\n11:memory:/docker/" ID "\n1:name=systemd:/docker/" ID
+	  "\n0::/system.slice/containerd.service\n",
 	  "/docker/" ID },
 	{ "9:name=systemd:/init.scope\n4:memory:/x\n", "/init.scope" },
 	{ "9:name=systemd:/init.scope\n0::/y\n", "/y" },

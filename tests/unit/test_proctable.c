@@ -26,9 +26,12 @@ static uint64_t now; /* boot time of the records */
 
 static void begin(size_t images, size_t bytes, const char *proc)
 {
-	const struct enrich_options o = {
-		.hostname = "here", .origin = "ebpf", .etc_path = "/etc", .proc_path = proc, .max_images = images, .max_bytes = bytes
-	};
+	const struct enrich_options o = { .hostname = "here",
+					  .origin = "ebpf",
+					  .etc_path = "/etc",
+					  .proc_path = proc,
+					  .max_images = images,
+					  .max_bytes = bytes };
 
 	now = 1000 * SECOND;
 	assert_int_equal(decode_new(catalog_tamis(), &decoder), 0);
@@ -495,7 +498,8 @@ static void a_seeded_process_acts(void **state)
 		skip();
 	assert_non_null(fgets(line, sizeof(line), f));
 	fclose(f);
-	assert_int_equal(sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	assert_int_equal(sscanf(strrchr(line, ')') + 1,
+				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 				&start),
 			 1);
 	begin(0, 0, "/proc");
