@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/strset.h"
+#include "lib/ascii.h"
 #include "lib/ipnet.h"
 #include "tamis/sieve.h"
 
@@ -27,17 +28,17 @@ struct bit {
 };
 
 struct engine {
-	struct program p; /* arrays borrowed */
+	struct program p;	 /* arrays borrowed */
 	struct strsets *strsets; /* owned */
-	uint8_t *flags;	      /* owned; enum node_flag of each node */
-	uint16_t *events;     /* owned; event type whose fields a node looks at, or EV_NONE */
-	uint32_t *memo;	      /* owned; of each node: 2 * stamp of the event that it was asked for + its answer */
+	uint8_t *flags;		 /* owned; enum node_flag of each node */
+	uint16_t *events;	 /* owned; event type whose fields a node looks at, or EV_NONE */
+	uint32_t *memo;		 /* owned; of each node: 2 * stamp of the event that it was asked for + its answer */
 	uint32_t stamp;
-	struct candidate *candidates; /* owned */
+	struct candidate *candidates;	/* owned */
 	struct bit (*bits)[SV_CLAUSES]; /* owned; of each event type */
 	uint64_t (*in_use)[SV_WORDS];	/* owned; the bits that have candidates */
-	uint32_t *fired_at; /* owned; of each rule: stamp of the event that it fired for last */
-	uint32_t *fired;    /* owned; room for every rule */
+	uint32_t *fired_at;		/* owned; of each rule: stamp of the event that it fired for last */
+	uint32_t *fired;		/* owned; room for every rule */
 };
 
 #define STAMP_MAX (UINT32_MAX / 2)
@@ -164,26 +165,13 @@ static int64_t eval_int(struct run *x, uint32_t i)
 
 /* ---- predicates ---------------------------------------------------------------------------------------------------- */
 
-static inline unsigned char fold(unsigned char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
-
-static bool same_folded(const char *a, const char *b, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (fold((unsigned char)a[i]) != fold((unsigned char)b[i]))
-			return false;
-	return true;
-}
-
 static bool eval_streq(struct run *x, const struct node *n)
 {
 	struct val a = eval_value(x, n->a), b = eval_value(x, n->b);
 
 	if (a.len != b.len)
 		return false;
-	return a.len == 0 || (n->c ? same_folded(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
+	return a.len == 0 || (n->c ? ascii_same(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
 }
 
 static bool eval_strin(struct run *x, const struct node *n)
@@ -193,29 +181,10 @@ static bool eval_strin(struct run *x, const struct node *n)
 	return strsets_match(x->e->strsets, n->b, v.s, v.len);
 }
 
-static bool eval_intin(struct run *x, const struct node *n)
-{
-	const struct intset *set = &x->e->p.intsets[n->b];
-	const int64_t *v = x->e->p.ints + set->first;
-	int64_t want = eval_int(x, n->a);
-	uint32_t lo = 0, hi = set->count;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (v[mid] == want)
-			return true;
-		if (v[mid] < want)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return false;
-}
-
 static bool ip_match(struct val a, struct val b)
 {
-	return a.len == VAL_IP_BYTES && b.len == VAL_IP_BYTES && ipnet_match((const uint8_t *)a.s, (const uint8_t *)b.s);
+	return a.len == VAL_IP_BYTES && b.len == VAL_IP_BYTES &&
+	       ipnet_match((const uint8_t *)a.s, (const uint8_t *)b.s);
 }
 
 /* c: every network has to match, not only one. */
@@ -304,7 +273,8 @@ static bool eval_exists(struct run *x, const struct node *n)
 	uint32_t outer_position = x->position;
 	bool found;
 
-	found = f->home == CAT_HOME_ANCESTORS ? exists_ancestor(x, n) : exists_position(x, n, catalog_get(f, x->ev).len);
+	found = f->home == CAT_HOME_ANCESTORS ? exists_ancestor(x, n)
+					      : exists_position(x, n, catalog_get(f, x->ev).len);
 	x->current = outer;
 	x->position = outer_position;
 	return found;
@@ -332,7 +302,7 @@ static bool eval_op(struct run *x, uint32_t i)
 	case N_STRIN:
 		return eval_strin(x, n);
 	case N_INTIN:
-		return eval_intin(x, n);
+		return program_intset_has(&x->e->p, n->b, eval_int(x, n->a));
 	case N_IPIN:
 		return eval_ipin(x, n);
 	case N_IPEQ:
@@ -426,15 +396,6 @@ int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bo
 
 /* ---- making one ---------------------------------------------------------------------------------------------------- */
 
-/* Whether the field has several values in one process: every ancestors field is an array, so ask its process field. */
-static bool is_nested(const struct catalog *c, const struct cat_field *f)
-{
-	for (size_t i = 0; f->home == CAT_HOME_ANCESTORS && i < c->nfields; i++)
-		if (c->fields[i].home == CAT_HOME_PROC && c->fields[i].slot == f->slot)
-			return c->fields[i].flags & CF_ARRAY;
-	return false;
-}
-
 /* What the node itself brings, its operands aside. */
 static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *event)
 {
@@ -451,7 +412,9 @@ static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *ev
 		break;
 	case N_FIELD:
 		*event |= fields[n->a].event;
-		*flags |= is_nested(e->p.catalog, &fields[n->a]) ? NF_NESTED : 0;
+		*flags |= fields[n->a].home == CAT_HOME_ANCESTORS && program_field_several(e->p.catalog, &fields[n->a])
+				  ? NF_NESTED
+				  : 0;
 		break;
 	case N_EXISTS:
 		*event |= fields[n->b].event;
@@ -519,7 +482,9 @@ static int alloc_tables(struct engine *e)
 	e->in_use = calloc(nevents + 1, sizeof(*e->in_use));
 	e->fired_at = calloc(e->p.nrules + 1, sizeof(*e->fired_at));
 	e->fired = calloc(e->p.nrules + 1, sizeof(*e->fired));
-	return e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at && e->fired ? 0 : -ENOMEM;
+	return e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at && e->fired
+		       ? 0
+		       : -ENOMEM;
 }
 
 int engine_new(const struct program *p, struct engine **ret, struct err *err)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ascii.h"
 #include "lib/glob.h"
 #include "lib/regex.h"
 
@@ -15,7 +16,7 @@ struct entry {
 
 /* Exact strings, with or without regard to case. */
 struct exact {
-	uint64_t lengths; /* bit (length % 64) of each string: most look-ups end here */
+	uint64_t lengths;     /* bit (length % 64) of each string: most look-ups end here */
 	uint32_t first, mask; /* into entries[]; mask + 1 of them, at most half in use */
 	bool any;
 };
@@ -44,11 +45,6 @@ struct strsets {
 	uint32_t nmatchers;
 };
 
-static inline unsigned char fold(unsigned char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
-
 static uint64_t load64(const char *s)
 {
 	uint64_t v;
@@ -74,16 +70,8 @@ static uint32_t hash_folded(const char *s, size_t len)
 	uint32_t h = 2166136261u;
 
 	for (size_t i = 0; i < len; i++)
-		h = (h ^ fold((unsigned char)s[i])) * 16777619u;
+		h = (h ^ ascii_fold(s[i])) * 16777619u;
 	return h;
-}
-
-static bool same_folded(const char *a, const char *b, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (fold((unsigned char)a[i]) != fold((unsigned char)b[i]))
-			return false;
-	return true;
 }
 
 static bool exact_match(const struct strsets *s, const struct exact *x, bool icase, const char *str, size_t len)
@@ -102,7 +90,7 @@ static bool exact_match(const struct strsets *s, const struct exact *x, bool ica
 		if (e->hash != hash)
 			continue;
 		t = program_str(&s->program, e->str - 1, &n);
-		if (n == len && (icase ? same_folded(t, str, len) : memcmp(t, str, len) == 0))
+		if (n == len && (icase ? ascii_same(t, str, len) : memcmp(t, str, len) == 0))
 			return true;
 	}
 }

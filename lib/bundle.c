@@ -95,7 +95,9 @@ static int make(struct buf *out, const struct bundle_part *parts, size_t n, stru
 	r = put_signature(out, key, err);
 	if (r < 0)
 		return r;
-	return buf_error(out) ? err_set(err, buf_error(out), "the bundle does not fit: at most %u MiB", BUNDLE_SIZE_MAX >> 20) : 0;
+	return buf_error(out)
+		       ? err_set(err, buf_error(out), "the bundle does not fit: at most %u MiB", BUNDLE_SIZE_MAX >> 20)
+		       : 0;
 }
 
 static int write_all(int fd, const uint8_t *p, size_t n)
@@ -187,8 +189,10 @@ static int read_head(struct rd *r, uint32_t *ret_nsections, uint64_t *ret_body, 
 	if (rd_u32(r, &version) < 0)
 		return BAD(err, "it ends in its head");
 	if (version != BUNDLE_VERSION)
-		return err_set(err, -EPROTONOSUPPORT, "bundle of version %u, this program reads version %d; build it with this version's tamisc",
-			       version, BUNDLE_VERSION);
+		return err_set(
+			err, -EPROTONOSUPPORT,
+			"bundle of version %u, this program reads version %d; build it with this version's tamisc",
+			version, BUNDLE_VERSION);
 	if (rd_u32(r, ret_nsections) < 0 || rd_u64(r, ret_body) < 0)
 		return BAD(err, "it ends in its head");
 	if (*ret_nsections > BUNDLE_SECTIONS_MAX)
@@ -228,21 +232,27 @@ static int read_table(struct rd *r, struct bundle *b, uint32_t nsections, uint64
 	return end == body ? 0 : BAD(err, "it has bytes that belong to no section");
 }
 
-static int check_signature(const struct bundle *b, size_t body, const uint8_t *der, size_t len, struct sig_key *trust, struct err *err)
+static int check_signature(const struct bundle *b, size_t body, const uint8_t *der, size_t len, struct sig_key *trust,
+			   struct err *err)
 {
 	char hex[2 * SIG_KEY_ID + 1];
 	uint8_t digest[HASH_SIZE];
 
 	if (!b->key_id)
-		return err_set(err, -EKEYREJECTED, "the bundle is not signed; sign it with tamisc build --sign KEY.pem");
+		return err_set(err, -EKEYREJECTED,
+			       "the bundle is not signed; sign it with tamisc build --sign KEY.pem");
 	if (memcmp(b->key_id, sig_key_hash(trust), SIG_KEY_ID) != 0) {
 		hash_hex(b->key_id, SIG_KEY_ID, hex);
-		return err_set(err, -EKEYREJECTED, "the bundle is signed by key %s, trusted is %s; sign it with the trusted key, or trust the other",
-			       hex, sig_key_id(trust));
+		return err_set(
+			err, -EKEYREJECTED,
+			"the bundle is signed by key %s, trusted is %s; sign it with the trusted key, or trust the other",
+			hex, sig_key_id(trust));
 	}
 	hash_sha256(b->bytes, body, digest);
 	if (sig_verify(trust, digest, der, len) < 0)
-		return err_set(err, -EKEYREJECTED, "the bundle's signature does not fit its bytes: it was changed or damaged; build it again");
+		return err_set(
+			err, -EKEYREJECTED,
+			"the bundle's signature does not fit its bytes: it was changed or damaged; build it again");
 	return 0;
 }
 
@@ -252,7 +262,8 @@ static int read_signature(struct bundle *b, size_t body, struct sig_key *trust, 
 	const uint8_t *der, *id;
 	uint32_t len;
 
-	if (rd_u32(&r, &len) < 0 || len > SIG_MAX || rd_bytes(&r, len, &der) < 0 || rd_bytes(&r, SIG_KEY_ID, &id) < 0 || rd_end(&r) < 0)
+	if (rd_u32(&r, &len) < 0 || len > SIG_MAX || rd_bytes(&r, len, &der) < 0 || rd_bytes(&r, SIG_KEY_ID, &id) < 0 ||
+	    rd_end(&r) < 0)
 		return BAD(err, "its signature is cut off or too long");
 	if (len == 0 && !all_zero(id, SIG_KEY_ID))
 		return BAD(err, "a key, but no signature");
@@ -286,7 +297,8 @@ static int parse(void *bytes, size_t size, struct sig_key *trust, struct bundle 
 static int alloc_bytes(size_t size, void **ret, struct err *err)
 {
 	if (size > BUNDLE_SIZE_MAX)
-		return err_set(err, -EFBIG, "%zu bytes: more than the %u MiB that a bundle may have", size, BUNDLE_SIZE_MAX >> 20);
+		return err_set(err, -EFBIG, "%zu bytes: more than the %u MiB that a bundle may have", size,
+			       BUNDLE_SIZE_MAX >> 20);
 	*ret = aligned_alloc(ALIGN, align_up(size + 1));
 	return *ret ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
@@ -337,7 +349,8 @@ static int read_file(const char *path, void **ret, size_t *ret_size, struct err 
 		return r;
 	r = read_all(fd, bytes, (size_t)st.st_size);
 	if (r < 0)
-		return err_set(err, r, "cannot read: %s", r == -EBADMSG ? "the file became shorter meanwhile" : strerror(-r));
+		return err_set(err, r, "cannot read: %s",
+			       r == -EBADMSG ? "the file became shorter meanwhile" : strerror(-r));
 	*ret = TAKE_PTR(bytes);
 	*ret_size = (size_t)st.st_size;
 	return 0;

@@ -15,13 +15,14 @@
 
 #include "lib/err.h"
 
-#define BUNDLE_MAGIC	"TAMISTPB"
-#define BUNDLE_VERSION	1
-#define BUNDLE_SIZE_MAX (256u << 20)
+#define BUNDLE_MAGIC	    "TAMISTPB"
+#define BUNDLE_VERSION	    1
+#define BUNDLE_SIZE_MAX	    (256u << 20)
 #define BUNDLE_SECTIONS_MAX 16
 
 enum bundle_section {
-	BUNDLE_META = 1,    /* canonical JSON: name, versions of policies, tamisc version, sources' SHA-256, catalog fingerprint */
+	BUNDLE_META =
+		1, /* canonical JSON: name, versions of policies, tamisc version, sources' SHA-256, catalog fingerprint */
 	BUNDLE_PROGRAM = 2, /* lib/program.h */
 	BUNDLE_SIEVE = 3,   /* struct sieve, its tables cut to the used length: see sieve_pack() in lib/sieve_io.h */
 };
@@ -29,13 +30,21 @@ enum bundle_section {
 struct bundle {
 	void *bytes; /* owned, 64-byte aligned */
 	size_t size;
-	struct { uint32_t type; const void *p; size_t size; } section[BUNDLE_SECTIONS_MAX]; /* borrowed from bytes */
+	struct {
+		uint32_t type;
+		const void *p;
+		size_t size;
+	} section[BUNDLE_SECTIONS_MAX]; /* borrowed from bytes */
 	uint32_t nsections;
 	const uint8_t *key_id; /* of the key that claims to have signed it, borrowed from bytes; NULL: unsigned */
-	uint8_t sha256[32]; /* of the whole file: the bundle's name in the log */
+	uint8_t sha256[32];    /* of the whole file: the bundle's name in the log */
 };
 
-struct bundle_part { uint32_t type; const void *p; size_t size; };
+struct bundle_part {
+	uint32_t type;
+	const void *p;
+	size_t size;
+};
 
 struct sig_key;
 /*

@@ -2,7 +2,10 @@
 /* The named constants of the policy language. Values are Linux's on amd64; names are unique over the groups. */
 #include "lib/catalog.h"
 
-#define C(GROUP, NAME, VALUE) { .name = NAME, .value = VALUE, .group = CG_##GROUP }
+#define C(GROUP, NAME, VALUE)                                                                                          \
+	{                                                                                                              \
+		.name = NAME, .value = VALUE, .group = CG_##GROUP                                                      \
+	}
 
 /* clang-format off */
 const struct cat_constant cat_constants[] = {

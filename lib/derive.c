@@ -8,7 +8,7 @@
 enum derivation { D_NAME, D_EXTENSION, D_RIGHTS, D_IS_PUBLIC };
 
 struct derived {
-	uint8_t how; /* enum derivation */
+	uint8_t how;	  /* enum derivation */
 	uint8_t to, from; /* slots */
 };
 
@@ -17,8 +17,10 @@ struct derived {
 /* The extension comes after the name that it is taken from. */
 #define FILE_ROWS(EV, ID)                                                                                              \
 	{ D_NAME, SLOT_##EV##_##ID##_NAME, SLOT_##EV##_##ID##_PATH },                                                  \
-	{ D_EXTENSION, SLOT_##EV##_##ID##_EXTENSION, SLOT_##EV##_##ID##_NAME },                                        \
-	{ D_RIGHTS, SLOT_##EV##_##ID##_RIGHTS, SLOT_##EV##_##ID##_MODE }
+		{ D_EXTENSION, SLOT_##EV##_##ID##_EXTENSION, SLOT_##EV##_##ID##_NAME },                                \
+	{                                                                                                              \
+		D_RIGHTS, SLOT_##EV##_##ID##_RIGHTS, SLOT_##EV##_##ID##_MODE                                           \
+	}
 #define FILE_EVENT(EV, ...) static const struct derived of_##EV[] = { FILE_ROWS(EV, FILE), ##__VA_ARGS__ }
 
 FILE_EVENT(OPEN);
@@ -40,8 +42,8 @@ static const struct {
 	size_t n;
 } of_event[EV_TYPES] = {
 #define ROWS(EV) [EV_##EV] = { of_##EV, COUNT(of_##EV) }
-	ROWS(OPEN), ROWS(UNLINK), ROWS(RENAME), ROWS(MKDIR), ROWS(RMDIR),   ROWS(LINK),
-	ROWS(SYMLINK), ROWS(CHMOD), ROWS(CHOWN), ROWS(TRUNCATE), ROWS(CONNECT), ROWS(BIND),
+	ROWS(OPEN),    ROWS(UNLINK), ROWS(RENAME), ROWS(MKDIR),	   ROWS(RMDIR),	  ROWS(LINK),
+	ROWS(SYMLINK), ROWS(CHMOD),  ROWS(CHOWN),  ROWS(TRUNCATE), ROWS(CONNECT), ROWS(BIND),
 #undef ROWS
 };
 

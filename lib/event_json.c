@@ -32,7 +32,7 @@ struct steps {
 
 struct event_json {
 	const struct catalog *catalog; /* borrowed */
-	struct steps *own; /* owned; of each event type */
+	struct steps *own;	       /* owned; of each event type */
 	struct steps proc, brief;
 };
 
@@ -125,7 +125,8 @@ static const char *behind(const char *name, const char *prefix)
 /* Of an exec's process only the file is shown under "exec" too: it is what rules on an exec ask for. */
 static bool is_own_row(const struct cat_field *f, const struct cat_event *ev, const char *name)
 {
-	return f->event == ev->type && (f->home == CAT_HOME_EVENT || (f->home == CAT_HOME_PROC && strncmp(name, "file.", 5) == 0));
+	return f->event == ev->type &&
+	       (f->home == CAT_HOME_EVENT || (f->home == CAT_HOME_PROC && strncmp(name, "file.", 5) == 0));
 }
 
 static int make_own(struct event_json *ej, const struct cat_event *ev, struct row *rows)
@@ -155,13 +156,16 @@ static bool is_one_of(const char *name, const char *const *names, size_t n)
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static const char *const brief_names[] = { "args", "argv0", "comm", "container.id", "file.name", "file.path", "pid",
-					   "tty_name", "uid", "user" };
+static const char *const brief_names[] = { "args",	"argv0", "comm",     "container.id", "file.name",
+					   "file.path", "pid",	 "tty_name", "uid",	     "user" };
 static const char *const never_names[] = { "args_flags", "args_options" };
 
 static uint8_t proc_step_kind(const char *name)
 {
-	return strcmp(name, "argv") == 0 ? ST_ARGV : strcmp(name, "envp") == 0 ? ST_ENVP : strcmp(name, "envs") == 0 ? ST_ENVS : ST_VALUE;
+	return strcmp(name, "argv") == 0   ? ST_ARGV
+	       : strcmp(name, "envp") == 0 ? ST_ENVP
+	       : strcmp(name, "envs") == 0 ? ST_ENVS
+					   : ST_VALUE;
 }
 
 static int make_proc(struct event_json *ej, struct row *rows)
@@ -233,9 +237,9 @@ void event_json_free(struct event_json *ej)
 /* Where the values of a list of steps come from. */
 struct source {
 	const struct event_json *ej;
-	const struct val *v;   /* slots below CAT_SLOTS_MAX, or all of a process */
-	const struct proc *p;  /* the process of slots from there on, or whose parents are written; may be NULL */
-	bool of_proc;	       /* v are a process's */
+	const struct val *v;  /* slots below CAT_SLOTS_MAX, or all of a process */
+	const struct proc *p; /* the process of slots from there on, or whose parents are written; may be NULL */
+	bool of_proc;	      /* v are a process's */
 	enum event_json_proc how;
 };
 
@@ -298,8 +302,9 @@ static void put_argv(struct jsonw *w, const struct step *s, const struct val *v)
 
 static bool loads_code(const struct val *env)
 {
-	static const char *const names[] = { "BASH_ENV", "ENV", "GCONV_PATH", "JAVA_TOOL_OPTIONS", "NODE_OPTIONS", "PERL5LIB", "PERL5OPT",
-					     "PYTHONPATH", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT" };
+	static const char *const names[] = { "BASH_ENV",      "ENV",	  "GCONV_PATH", "JAVA_TOOL_OPTIONS",
+					     "NODE_OPTIONS",  "PERL5LIB", "PERL5OPT",	"PYTHONPATH",
+					     "PYTHONSTARTUP", "RUBYLIB",  "RUBYOPT" };
 
 	if (env->len > 3 && memcmp(env->s, "LD_", 3) == 0)
 		return true;

@@ -66,6 +66,7 @@ void event_mem_done(struct event_mem *m);
  * EV_NONE where neither tells; alive is all ones; now_ns is the time of the event ("time", or event.timestamp), 0 where
  * there is none. -EINVAL with place and remedy in @err, -ENOMEM.
  */
-int event_json_read(const struct catalog *c, const char *text, size_t len, struct event_mem *m, struct event *ret, struct err *err);
+int event_json_read(const struct catalog *c, const char *text, size_t len, struct event_mem *m, struct event *ret,
+		    struct err *err);
 
 #endif

@@ -9,9 +9,10 @@
 #include "lib/event_json.h"
 #include "lib/event_words.h"
 #include "lib/ipnet.h"
+#include "lib/program.h"
 
 #define NAME_MAX_LEN 256
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
 
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
@@ -78,7 +79,7 @@ struct reader {
 	struct err *err;
 	struct proc *procs[1 + VAL_ANCESTORS_MAX]; /* the event's, its parent, and so on */
 	unsigned nprocs;
-	int ancestor;	      /* while its members are read; -1 otherwise */
+	int ancestor;		 /* while its members are read; -1 otherwise */
 	char name[NAME_MAX_LEN]; /* of what is read, for errors and look-ups */
 	size_t name_len;
 };
@@ -105,7 +106,8 @@ static size_t unescape(char *to, const char *s, size_t len)
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (len - i >= 4 && s[i] == '\\' && s[i + 1] == 'x' && hex_digit(s[i + 2]) >= 0 && hex_digit(s[i + 3]) >= 0) {
+		if (len - i >= 4 && s[i] == '\\' && s[i + 1] == 'x' && hex_digit(s[i + 2]) >= 0 &&
+		    hex_digit(s[i + 3]) >= 0) {
 			to[n++] = (char)(hex_digit(s[i + 2]) << 4 | hex_digit(s[i + 3]));
 			i += 3;
 		} else {
@@ -283,21 +285,10 @@ static int set_proc_value(struct reader *r, const struct cat_field *f, unsigned 
 	return array ? read_array(r, j, f->type, &p->v[f->slot]) : read_scalar(r, j, f->type, &p->v[f->slot]);
 }
 
-/* A field of ancestors has several values if its process field has. */
-static bool has_several(const struct catalog *c, const struct cat_field *f)
-{
-	if (f->home != CAT_HOME_ANCESTORS)
-		return f->flags & CF_ARRAY;
-	for (size_t i = 0; i < c->nfields; i++)
-		if (c->fields[i].home == CAT_HOME_PROC && c->fields[i].slot == f->slot)
-			return c->fields[i].flags & CF_ARRAY;
-	return false;
-}
-
 /* Within an ancestor its own value; in the flat form, a value for each ancestor. */
 static int set_ancestors_value(struct reader *r, const struct cat_field *f, const json_t *j)
 {
-	bool several = has_several(r->c, f);
+	bool several = program_field_several(r->c, f);
 	size_t n = json_array_size(j);
 
 	if (r->ancestor >= 0)
@@ -322,9 +313,9 @@ static int set_field(struct reader *r, const struct cat_field *f, const json_t *
 		return err;
 	switch (f->home) {
 	case CAT_HOME_PROC:
-		return set_proc_value(r, f, 0, j, has_several(r->c, f));
+		return set_proc_value(r, f, 0, j, program_field_several(r->c, f));
 	case CAT_HOME_PARENT:
-		return set_proc_value(r, f, 1, j, has_several(r->c, f));
+		return set_proc_value(r, f, 1, j, program_field_several(r->c, f));
 	case CAT_HOME_ANCESTORS:
 		return set_ancestors_value(r, f, j);
 	}
@@ -416,9 +407,9 @@ static const struct special {
 	const char *name;
 	int (*read)(struct reader *r, const json_t *j);
 } specials[] = {
-	{ "event.type", read_type }, { "event.rung", read_rung }, { "event.flags", read_flags }, { "time", read_time },
-	{ "host", read_host },	     { "kind", read_nothing }, { "v", read_nothing },	      { "seq", read_nothing },
-	{ "rule", read_nothing },
+	{ "event.type", read_type }, { "event.rung", read_rung }, { "event.flags", read_flags },
+	{ "time", read_time },	     { "host", read_host },	  { "kind", read_nothing },
+	{ "v", read_nothing },	     { "seq", read_nothing },	  { "rule", read_nothing },
 };
 
 /* ---- walking over the JSON ----------------------------------------------------------------------------------------- */
@@ -450,7 +441,8 @@ static int read_members(struct reader *r, const json_t *j)
 	json_t *value;
 	int err = 0;
 
-	json_object_foreach((json_t *)j, key, value) {
+	json_object_foreach((json_t *)j, key, value)
+	{
 		int n = snprintf(r->name + len, sizeof(r->name) - len, "%s%s", len ? "." : "", key);
 
 		if (n < 0 || (size_t)n >= sizeof(r->name) - len) {
@@ -560,7 +552,8 @@ static int derive_flags(struct event_mem *m, struct val argv, struct val *flags,
 		*flags = (struct val){ .arr = v, .len = derive_args_flags(argv.arr, argv.len, v, DERIVE_ARGS_MAX) };
 	v += DERIVE_ARGS_MAX;
 	if (!options->len)
-		*options = (struct val){ .arr = v, .len = derive_args_options(argv.arr, argv.len, v, DERIVE_ARGS_MAX, text) };
+		*options = (struct val){ .arr = v,
+					 .len = derive_args_options(argv.arr, argv.len, v, DERIVE_ARGS_MAX, text) };
 	return 0;
 }
 
@@ -620,7 +613,8 @@ static int complete(struct reader *r)
 	return 0;
 }
 
-int event_json_read(const struct catalog *c, const char *text, size_t len, struct event_mem *m, struct event *ret, struct err *err)
+int event_json_read(const struct catalog *c, const char *text, size_t len, struct event_mem *m, struct event *ret,
+		    struct err *err)
 {
 	struct event ev = { .type = EV_NONE, .alive = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } };
 	struct reader r = { .c = c, .m = m, .ev = &ev, .err = err, .ancestor = -1 };

@@ -5,19 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline unsigned char fold(unsigned char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
+#include "lib/ascii.h"
 
 static bool same(const char *a, const char *b, size_t n, bool icase)
 {
-	if (!icase)
-		return memcmp(a, b, n) == 0;
-	for (size_t i = 0; i < n; i++)
-		if (fold((unsigned char)a[i]) != fold((unsigned char)b[i]))
-			return false;
-	return true;
+	return icase ? ascii_same(a, b, n) : memcmp(a, b, n) == 0;
 }
 
 /* ---- plain patterns ------------------------------------------------------------------------------------------------ */
@@ -27,7 +19,8 @@ int pattern_check(const char *pattern, size_t len, struct err *err)
 	const char *deep = memmem(pattern, len, "**", 2);
 
 	if (deep)
-		return err_set(err, -EINVAL, "\"**\" at character %zu: this field is no path, use \"*\"", (size_t)(deep - pattern) + 1);
+		return err_set(err, -EINVAL, "\"**\" at character %zu: this field is no path, use \"*\"",
+			       (size_t)(deep - pattern) + 1);
 	return 0;
 }
 
@@ -98,7 +91,8 @@ static int split(struct glob *g, struct err *err)
 		int kind = comp_kind(s, len);
 
 		if (kind < 0 || (kind == GLOB_DEEP && i == 0 && g->ncomps > 1))
-			return err_set(err, -EINVAL, "\"**\" in \"%.*s\": it has to be a whole component, after a '/'", (int)len, s);
+			return err_set(err, -EINVAL, "\"**\" in \"%.*s\": it has to be a whole component, after a '/'",
+				       (int)len, s);
 		g->comps[i] = (struct glob_comp){ .s = s, .len = (uint32_t)len, .kind = (uint32_t)kind };
 		g->has_deep = g->has_deep || kind == GLOB_DEEP;
 		s += len + 1;

@@ -45,7 +45,7 @@ struct glob_comp {
 /* Read-only for others: the sieve's automaton is built from the components. */
 struct glob {
 	bool icase;
-	bool skip_slash;  /* the first component is "*" */
+	bool skip_slash; /* the first component is "*" */
 	bool has_deep;
 	uint32_t prefix;  /* bytes of the text that every match begins with (case aside) */
 	uint32_t ncomps;  /* at least 1 */

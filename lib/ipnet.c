@@ -9,7 +9,7 @@
 
 _Static_assert(IPNET_BYTES == VAL_IP_BYTES, "an address is one value");
 
-#define PREFIX 16 /* where the prefix length is */
+#define PREFIX	16 /* where the prefix length is */
 #define V4_BITS 96
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -35,7 +35,7 @@ static int parse_prefix(const char *s, size_t len, unsigned max, unsigned *ret)
 static void mask(uint8_t ip[IPNET_BYTES])
 {
 	for (unsigned i = ip[PREFIX]; i < 128; i++)
-		ip[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+		ip[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
 }
 
 int ipnet_parse(const char *s, size_t len, uint8_t ret[IPNET_BYTES])
@@ -126,15 +126,23 @@ bool ipnet_is_zero(const uint8_t ip[IPNET_BYTES])
 	return memcmp(ip, zero, 16) == 0 || (memcmp(ip, mapped, sizeof(mapped)) == 0 && memcmp(ip + 12, zero, 4) == 0);
 }
 
-#define V4(A, B, C, BITS) { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, A, B, C, 0, V4_BITS + (BITS) }
-#define V6(A, B, C, D, BITS) { A, B, C, D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, BITS }
+#define V4(A, B, C, BITS)                                                                                              \
+	{                                                                                                              \
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, A, B, C, 0, V4_BITS + (BITS)                                 \
+	}
+#define V6(A, B, C, D, BITS)                                                                                           \
+	{                                                                                                              \
+		A, B, C, D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, BITS                                                   \
+	}
 
 static const uint8_t not_public[][IPNET_BYTES] = {
-	V4(0, 0, 0, 8),	       V4(10, 0, 0, 8),	     V4(100, 64, 0, 10),  V4(127, 0, 0, 8),    V4(169, 254, 0, 16),
-	V4(172, 16, 0, 12),    V4(192, 0, 0, 24),    V4(192, 0, 2, 24),	  V4(192, 88, 99, 24), V4(192, 168, 0, 16),
-	V4(198, 18, 0, 15),    V4(198, 51, 100, 24), V4(203, 0, 113, 24), V4(224, 0, 0, 4),    V4(240, 0, 0, 4),
-	V6(0, 0, 0, 0, 127),   V6(1, 0, 0, 0, 64),   V6(0x20, 0x01, 0x0d, 0xb8, 32),
-	V6(0xfc, 0, 0, 0, 7),  V6(0xfe, 0x80, 0, 0, 10), V6(0xff, 0, 0, 0, 8),
+	V4(0, 0, 0, 8),	      V4(10, 0, 0, 8),		V4(100, 64, 0, 10),
+	V4(127, 0, 0, 8),     V4(169, 254, 0, 16),	V4(172, 16, 0, 12),
+	V4(192, 0, 0, 24),    V4(192, 0, 2, 24),	V4(192, 88, 99, 24),
+	V4(192, 168, 0, 16),  V4(198, 18, 0, 15),	V4(198, 51, 100, 24),
+	V4(203, 0, 113, 24),  V4(224, 0, 0, 4),		V4(240, 0, 0, 4),
+	V6(0, 0, 0, 0, 127),  V6(1, 0, 0, 0, 64),	V6(0x20, 0x01, 0x0d, 0xb8, 32),
+	V6(0xfc, 0, 0, 0, 7), V6(0xfe, 0x80, 0, 0, 10), V6(0xff, 0, 0, 0, 8),
 };
 
 bool ipnet_is_public(const uint8_t ip[IPNET_BYTES])

@@ -2,44 +2,15 @@
 #include "lib/program.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/program_check.h"
+#include "lib/program_build.h"
 #include "tamis/sieve.h"
-
-#define SETS_MAX PROGRAM_STRINGS_MAX /* elements of all sets of a kind, and sets of a kind */
-
-/* An array that grows, with a maximum. */
-struct vec {
-	void *p; /* owned */
-	uint32_t n, cap, max;
-	uint32_t size; /* of an element */
-};
-
-/* A hash table of indexes into some vec, for finding what is there already. */
-struct index {
-	uint32_t *slot; /* owned; index + 1, 0 is free */
-	uint32_t cap, n;
-};
-
-struct program_builder {
-	const struct catalog *catalog; /* borrowed */
-	struct vec nodes, infos;
-	struct vec rules, clauses, tags;
-	struct vec strms, strsets, strset_costs;
-	struct vec ints, intsets;
-	struct vec ips, ipsets;
-	struct vec str_off, str_bytes;
-	struct index node_index, str_index, strset_index, intset_index, ipset_index;
-};
-
-#define AT(T, v) ((T *)(v).p)
 
 /* ---- arrays and look-up -------------------------------------------------------------------------------------------- */
 
-static int vec_room(struct vec *v, size_t n)
+int program_vec_room(struct vec *v, size_t n)
 {
 	size_t cap = v->cap ? v->cap : 64;
 	void *p;
@@ -58,9 +29,9 @@ static int vec_room(struct vec *v, size_t n)
 	return 0;
 }
 
-static int vec_put(struct vec *v, const void *elems, size_t n)
+int program_vec_put(struct vec *v, const void *elems, size_t n)
 {
-	int r = vec_room(v, n);
+	int r = program_vec_room(v, n);
 
 	if (r < 0)
 		return r;
@@ -75,7 +46,7 @@ static void vec_done(struct vec *v)
 	free(v->p);
 }
 
-static uint64_t hash_bytes(const void *p, size_t n)
+uint64_t program_hash(const void *p, size_t n)
 {
 	const unsigned char *s = p;
 	uint64_t h = 14695981039346656037u;
@@ -85,9 +56,7 @@ static uint64_t hash_bytes(const void *p, size_t n)
 	return h ^ h >> 32;
 }
 
-/* Room for one more entry. @hash_of gives the hash of what entry i stands for. */
-static int index_room(struct index *ix, uint64_t (*hash_of)(const struct program_builder *, uint32_t),
-		      const struct program_builder *pb)
+int program_index_room(struct index *ix, program_hash_fn *hash_of, const struct program_builder *pb)
 {
 	uint32_t cap = ix->cap ? ix->cap * 2 : 256;
 	uint32_t *slot;
@@ -113,11 +82,8 @@ static int index_room(struct index *ix, uint64_t (*hash_of)(const struct program
 	return 0;
 }
 
-typedef bool same_fn(const struct program_builder *pb, uint32_t i, const void *p, size_t n);
-
-/* The entry that is the same as p, n; or -1 with *ret_at the place where it would go. Needs room in the table. */
-static int64_t index_find(const struct index *ix, const struct program_builder *pb, uint64_t hash, same_fn *same, const void *p,
-			  size_t n, uint32_t *ret_at)
+int64_t program_index_find(const struct index *ix, const struct program_builder *pb, uint64_t hash,
+			   program_same_fn *same, const void *p, size_t n, uint32_t *ret_at)
 {
 	uint32_t at = (uint32_t)hash & (ix->cap - 1);
 
@@ -128,7 +94,7 @@ static int64_t index_find(const struct index *ix, const struct program_builder *
 	return -1;
 }
 
-static void index_put(struct index *ix, uint32_t at, uint32_t i)
+void program_index_put(struct index *ix, uint32_t at, uint32_t i)
 {
 	ix->slot[at] = i + 1;
 	ix->n++;
@@ -136,7 +102,7 @@ static void index_put(struct index *ix, uint32_t at, uint32_t i)
 
 /* ---- strings ------------------------------------------------------------------------------------------------------- */
 
-static const char *str_at(const struct program_builder *pb, uint32_t i, uint32_t *ret_len)
+const char *program_str_at(const struct program_builder *pb, uint32_t i, uint32_t *ret_len)
 {
 	const uint32_t *off = pb->str_off.p;
 
@@ -147,15 +113,15 @@ static const char *str_at(const struct program_builder *pb, uint32_t i, uint32_t
 static uint64_t str_hash(const struct program_builder *pb, uint32_t i)
 {
 	uint32_t len;
-	const char *s = str_at(pb, i, &len);
+	const char *s = program_str_at(pb, i, &len);
 
-	return hash_bytes(s, len);
+	return program_hash(s, len);
 }
 
 static bool str_same(const struct program_builder *pb, uint32_t i, const void *p, size_t n)
 {
 	uint32_t len;
-	const char *s = str_at(pb, i, &len);
+	const char *s = program_str_at(pb, i, &len);
 
 	return len == n && memcmp(s, p, n) == 0;
 }
@@ -168,28 +134,28 @@ int64_t program_str_add(struct program_builder *pb, const char *s, size_t len)
 
 	if (len > PROGRAM_STRING_MAX)
 		return -E2BIG;
-	r = index_room(&pb->str_index, str_hash, pb);
+	r = program_index_room(&pb->str_index, str_hash, pb);
 	if (r < 0)
 		return r;
-	found = index_find(&pb->str_index, pb, hash_bytes(s, len), str_same, s, len, &at);
+	found = program_index_find(&pb->str_index, pb, program_hash(s, len), str_same, s, len, &at);
 	if (found >= 0)
 		return found;
 
-	r = vec_room(&pb->str_off, 1);
+	r = program_vec_room(&pb->str_off, 1);
 	if (r == 0)
-		r = vec_put(&pb->str_bytes, s, len);
+		r = program_vec_put(&pb->str_bytes, s, len);
 	if (r < 0)
 		return r;
 	end = pb->str_bytes.n;
-	vec_put(&pb->str_off, &end, 1);
-	index_put(&pb->str_index, at, pb->str_off.n - 2);
+	program_vec_put(&pb->str_off, &end, 1);
+	program_index_put(&pb->str_index, at, pb->str_off.n - 2);
 	return pb->str_off.n - 2;
 }
 
-static bool str_is_ip(const void *ctx, uint32_t i)
+bool program_str_is_ip(const void *pb, uint32_t i)
 {
 	uint32_t len;
-	const char *s = str_at(ctx, i, &len);
+	const char *s = program_str_at(pb, i, &len);
 
 	return program_ip_valid(s, len);
 }
@@ -197,27 +163,40 @@ static bool str_is_ip(const void *ctx, uint32_t i)
 /* ---- sets ---------------------------------------------------------------------------------------------------------- */
 
 /* The three kinds of sets have one shape: {first, count} into a vec of elements of a fixed size. */
-struct set { uint32_t first, count; };
+struct set {
+	uint32_t first, count;
+};
 _Static_assert(sizeof(struct set) == sizeof(struct strset) && sizeof(struct set) == sizeof(struct intset) &&
-		       sizeof(struct set) == sizeof(struct ipset), "sets have one shape");
+		       sizeof(struct set) == sizeof(struct ipset),
+	       "sets have one shape");
 
 static uint64_t set_hash(const struct vec *sets, const struct vec *elems, uint32_t i)
 {
 	const struct set *s = &AT(const struct set, *sets)[i];
 
-	return hash_bytes(AT(const char, *elems) + (size_t)s->first * elems->size, (size_t)s->count * elems->size);
+	return program_hash(AT(const char, *elems) + (size_t)s->first * elems->size, (size_t)s->count * elems->size);
 }
 
 static bool set_same(const struct vec *sets, const struct vec *elems, uint32_t i, const void *p, size_t n)
 {
 	const struct set *s = &AT(const struct set, *sets)[i];
 
-	return s->count == n && memcmp(AT(const char, *elems) + (size_t)s->first * elems->size, p, n * elems->size) == 0;
+	return s->count == n &&
+	       memcmp(AT(const char, *elems) + (size_t)s->first * elems->size, p, n * elems->size) == 0;
 }
 
-static uint64_t strset_hash(const struct program_builder *pb, uint32_t i) { return set_hash(&pb->strsets, &pb->strms, i); }
-static uint64_t intset_hash(const struct program_builder *pb, uint32_t i) { return set_hash(&pb->intsets, &pb->ints, i); }
-static uint64_t ipset_hash(const struct program_builder *pb, uint32_t i) { return set_hash(&pb->ipsets, &pb->ips, i); }
+static uint64_t strset_hash(const struct program_builder *pb, uint32_t i)
+{
+	return set_hash(&pb->strsets, &pb->strms, i);
+}
+static uint64_t intset_hash(const struct program_builder *pb, uint32_t i)
+{
+	return set_hash(&pb->intsets, &pb->ints, i);
+}
+static uint64_t ipset_hash(const struct program_builder *pb, uint32_t i)
+{
+	return set_hash(&pb->ipsets, &pb->ips, i);
+}
 
 static bool strset_same(const struct program_builder *pb, uint32_t i, const void *p, size_t n)
 {
@@ -255,26 +234,26 @@ static void *sorted(const void *p, size_t n, size_t size, int (*cmp)(const void 
 
 /* @elems are sorted already. */
 static int64_t set_add(struct program_builder *pb, struct vec *sets, struct vec *vals, struct index *ix,
-		       uint64_t (*hash_of)(const struct program_builder *, uint32_t), same_fn *same, const void *elems, size_t n)
+		       program_hash_fn *hash_of, program_same_fn *same, const void *elems, size_t n)
 {
 	struct set s = { .first = vals->n, .count = (uint32_t)n };
 	int64_t found;
 	uint32_t at;
 	int r;
 
-	r = index_room(ix, hash_of, pb);
+	r = program_index_room(ix, hash_of, pb);
 	if (r < 0)
 		return r;
-	found = index_find(ix, pb, hash_bytes(elems, n * vals->size), same, elems, n, &at);
+	found = program_index_find(ix, pb, program_hash(elems, n * vals->size), same, elems, n, &at);
 	if (found >= 0)
 		return found;
-	r = vec_room(sets, 1);
+	r = program_vec_room(sets, 1);
 	if (r == 0)
-		r = vec_put(vals, elems, n);
+		r = program_vec_put(vals, elems, n);
 	if (r < 0)
 		return r;
-	vec_put(sets, &s, 1);
-	index_put(ix, at, sets->n - 1);
+	program_vec_put(sets, &s, 1);
+	program_index_put(ix, at, sets->n - 1);
 	return sets->n - 1;
 }
 
@@ -322,7 +301,7 @@ int64_t program_ipset_add(struct program_builder *pb, const uint32_t *strs, size
 	if (n > SETS_MAX)
 		return -E2BIG;
 	for (size_t i = 0; i < n; i++)
-		if (strs[i] >= pb->str_off.n - 1 || !str_is_ip(pb, strs[i]))
+		if (strs[i] >= pb->str_off.n - 1 || !program_str_is_ip(pb, strs[i]))
 			return -EINVAL;
 	s = sorted(strs, n, sizeof(*strs), u32_cmp, &n);
 	if (!s)
@@ -354,287 +333,22 @@ int64_t program_strset_add(struct program_builder *pb, const struct strm *m, siz
 	s = sorted(m, n, sizeof(*m), strm_cmp, &n);
 	if (!s)
 		return -ENOMEM;
-	r = vec_room(&pb->strset_costs, 1);
+	r = program_vec_room(&pb->strset_costs, 1);
 	if (r < 0)
 		return r;
 	r = set_add(pb, &pb->strsets, &pb->strms, &pb->strset_index, strset_hash, strset_same, s, n);
 	if (r >= 0 && pb->strsets.n > before) {
 		cost = strset_cost(s, n);
-		vec_put(&pb->strset_costs, &cost, 1);
+		program_vec_put(&pb->strset_costs, &cost, 1);
 	}
 	return r;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------------------------- */
-
-static const struct node *node_at(const struct program_builder *pb, uint32_t i)
-{
-	return &AT(const struct node, pb->nodes)[i];
-}
-
-static uint64_t node_hash(const struct program_builder *pb, uint32_t i)
-{
-	return hash_bytes(node_at(pb, i), sizeof(struct node));
-}
-
-static bool node_same(const struct program_builder *pb, uint32_t i, const void *p, size_t n)
-{
-	return memcmp(node_at(pb, i), p, n) == 0;
-}
-
-static bool is_const(const struct node *n)
-{
-	return n->op == N_INT || n->op == N_BOOL || n->op == N_STR || n->op == N_IP;
-}
-
-static bool is_number(const struct node *n)
-{
-	return n->op == N_INT || n->op == N_BOOL;
-}
-
-static int64_t add_bool(struct program_builder *pb, bool v)
-{
-	return program_node(pb, N_BOOL, 0, 0, 0, v);
-}
-
-/* Arithmetic wraps, as it does in the engine. */
-static bool fold_int(uint8_t op, int64_t x, int64_t y, int64_t *ret)
-{
-	uint64_t a = (uint64_t)x, b = (uint64_t)y;
-
-	switch (op) {
-	case N_ADD:
-		*ret = (int64_t)(a + b);
-		return true;
-	case N_SUB:
-		*ret = (int64_t)(a - b);
-		return true;
-	case N_BAND:
-		*ret = (int64_t)(a & b);
-		return true;
-	case N_BOR:
-		*ret = (int64_t)(a | b);
-		return true;
-	case N_BXOR:
-		*ret = (int64_t)(a ^ b);
-		return true;
-	case N_BNOT:
-		*ret = (int64_t)~a;
-		return true;
-	case N_NEG:
-		*ret = (int64_t)(0 - a);
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool same_nocase(const char *a, const char *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		char x = a[i], y = b[i];
-
-		x += x >= 'A' && x <= 'Z' ? 32 : 0;
-		y += y >= 'A' && y <= 'Z' ? 32 : 0;
-		if (x != y)
-			return false;
-	}
-	return true;
-}
-
-static bool const_streq(const struct program_builder *pb, uint32_t x, uint32_t y, bool icase)
-{
-	uint32_t lx, ly;
-	const char *sx = str_at(pb, x, &lx), *sy = str_at(pb, y, &ly);
-
-	return x == y || (icase && lx == ly && same_nocase(sx, sy, lx));
-}
-
-static bool const_intin(const struct program_builder *pb, int64_t v, uint32_t set)
-{
-	const struct set *s = &AT(const struct set, pb->intsets)[set];
-
-	return s->count && bsearch(&v, AT(const int64_t, pb->ints) + s->first, s->count, sizeof(v), int_cmp);
-}
-
-/* AND and OR: @absorbing is the constant that decides (false for AND), the other one vanishes. */
-static int64_t fold_logic(struct program_builder *pb, const struct node *n)
-{
-	const struct node *a = node_at(pb, n->a), *b = node_at(pb, n->b);
-	int64_t absorbing = n->op == N_OR;
-
-	if (n->a == n->b)
-		return n->a;
-	if (a->op == N_BOOL)
-		return a->imm == absorbing ? n->a : n->b;
-	if (b->op == N_BOOL)
-		return b->imm == absorbing ? n->b : n->a;
-	if ((a->op == N_NOT && a->a == n->b) || (b->op == N_NOT && b->a == n->a))
-		return add_bool(pb, absorbing);
-	return -1;
-}
-
-static int64_t fold_compare(struct program_builder *pb, const struct node *n)
-{
-	const struct node a = *node_at(pb, n->a), b = *node_at(pb, n->b);
-	int64_t r;
-
-	if (n->a == n->b)
-		return add_bool(pb, n->op != N_LT);
-	if (is_number(&a) && is_number(&b))
-		return add_bool(pb, n->op == N_EQ ? a.imm == b.imm : n->op == N_LT ? a.imm < b.imm : a.imm <= b.imm);
-	if (n->op == N_EQ)
-		return b.op != N_BOOL ? -1 : b.imm ? n->a : program_node(pb, N_NOT, n->a, 0, 0, 0);
-	if (!is_const(&a))
-		return -1;
-	r = program_node(pb, n->op == N_LT ? N_LE : N_LT, n->b, n->a, 0, 0);
-	return r < 0 ? r : program_node(pb, N_NOT, (uint32_t)r, 0, 0, 0);
-}
-
-/* A node that means the same as @n and is simpler; -1 where there is none; other negative values are errors. */
-static int64_t fold(struct program_builder *pb, const struct node *n)
-{
-	const struct node *a = node_at(pb, n->a), *b = node_at(pb, n->b);
-	int64_t v;
-
-	switch (n->op) {
-	case N_ADD:
-	case N_SUB:
-	case N_BAND:
-	case N_BOR:
-	case N_BXOR:
-		if (a->op != N_INT || b->op != N_INT || !fold_int(n->op, a->imm, b->imm, &v))
-			return -1;
-		return program_node(pb, N_INT, 0, 0, 0, v);
-	case N_BNOT:
-	case N_NEG:
-		if (a->op != N_INT || !fold_int(n->op, a->imm, 0, &v))
-			return -1;
-		return program_node(pb, N_INT, 0, 0, 0, v);
-	case N_LEN:
-		if (a->op != N_STR)
-			return -1;
-		return program_node(pb, N_INT, 0, 0, 0, AT(uint32_t, pb->str_off)[a->a + 1] - AT(uint32_t, pb->str_off)[a->a]);
-	case N_EQ:
-	case N_LT:
-	case N_LE:
-		return fold_compare(pb, n);
-	case N_STREQ:
-		if (n->a == n->b || (a->op == N_STR && b->op == N_STR))
-			return add_bool(pb, n->a == n->b || const_streq(pb, a->a, b->a, n->c));
-		return -1;
-	case N_INTIN:
-		return a->op == N_INT ? add_bool(pb, const_intin(pb, a->imm, n->b)) : -1;
-	case N_AND:
-	case N_OR:
-		return fold_logic(pb, n);
-	case N_NOT:
-		return a->op == N_NOT ? a->a : a->op == N_BOOL ? add_bool(pb, !a->imm) : -1;
-	case N_ANY:
-		return b->op == N_BOOL && !b->imm ? (int64_t)n->b : -1;
-	case N_EXISTS:
-		return a->op == N_BOOL && !a->imm ? (int64_t)n->a : -1;
-	default:
-		return -1;
-	}
-}
-
-static void swap_operands(struct node *n)
-{
-	uint32_t a = n->a;
-
-	n->a = n->b;
-	n->b = a;
-}
-
-/* One spelling for what means the same, so that it is found again: constants last, then in a fixed order. */
-static void order_operands(const struct program_builder *pb, struct node *n)
-{
-	const struct node_info *infos = pb->infos.p;
-	uint32_t ca, cb;
-
-	switch (n->op) {
-	case N_ADD:
-	case N_BAND:
-	case N_BOR:
-	case N_BXOR:
-	case N_EQ:
-	case N_STREQ:
-	case N_IPEQ:
-		ca = is_const(node_at(pb, n->a));
-		cb = is_const(node_at(pb, n->b));
-		break;
-	case N_AND:
-	case N_OR:
-		ca = infos[n->a].cost;
-		cb = infos[n->b].cost;
-		break;
-	default:
-		return;
-	}
-	if (ca > cb || (ca == cb && n->a > n->b))
-		swap_operands(n);
-}
-
-static struct node_env builder_env(const struct program_builder *pb)
-{
-	return (struct node_env){
-		.catalog = pb->catalog,
-		.nodes = pb->nodes.p,
-		.infos = pb->infos.p,
-		.nnodes = pb->nodes.n,
-		.nstrs = pb->str_off.n - 1,
-		.nstrsets = pb->strsets.n,
-		.nintsets = pb->intsets.n,
-		.nipsets = pb->ipsets.n,
-		.strset_costs = pb->strset_costs.p,
-		.is_ip = str_is_ip,
-		.ctx = pb,
-	};
-}
-
-int64_t program_node(struct program_builder *pb, enum node_op op, uint32_t a, uint32_t b, uint32_t c, int64_t imm)
-{
-	struct node n = { .op = (uint8_t)op, .a = a, .b = b, .c = c, .imm = imm };
-	struct node_env env = builder_env(pb);
-	struct node_info info;
-	int64_t found;
-	uint32_t at;
-	int r;
-
-	r = node_check(&env, &n, &info);
-	if (r < 0)
-		return r;
-	if (n.depth > 0) {
-		order_operands(pb, &n);
-		found = fold(pb, &n);
-		if (found != -1)
-			return found;
-	}
-	r = index_room(&pb->node_index, node_hash, pb);
-	if (r < 0)
-		return r;
-	found = index_find(&pb->node_index, pb, hash_bytes(&n, sizeof(n)), node_same, &n, sizeof(n), &at);
-	if (found >= 0)
-		return found;
-	r = vec_room(&pb->infos, 1);
-	if (r == 0)
-		r = vec_put(&pb->nodes, &n, 1);
-	if (r < 0)
-		return r;
-	vec_put(&pb->infos, &info, 1);
-	index_put(&pb->node_index, at, pb->nodes.n - 1);
-	return pb->nodes.n - 1;
-}
-
-uint16_t program_node_event(const struct program_builder *pb, uint32_t node)
-{
-	return node < pb->infos.n ? AT(const struct node_info, pb->infos)[node].event : EV_NONE;
-}
-
 /* ---- rules --------------------------------------------------------------------------------------------------------- */
 
-struct tag { uint32_t name, value; };
+struct tag {
+	uint32_t name, value;
+};
 
 static void sort_tags(const struct program_builder *pb, struct tag *t, size_t n)
 {
@@ -642,7 +356,7 @@ static void sort_tags(const struct program_builder *pb, struct tag *t, size_t n)
 	for (size_t i = 1; i < n; i++)
 		for (size_t j = i; j > 0; j--) {
 			uint32_t la, lb;
-			const char *a = str_at(pb, t[j - 1].name, &la), *b = str_at(pb, t[j].name, &lb);
+			const char *a = program_str_at(pb, t[j - 1].name, &la), *b = program_str_at(pb, t[j].name, &lb);
 			int r = memcmp(a, b, la < lb ? la : lb);
 			struct tag swap = t[j];
 
@@ -655,7 +369,8 @@ static void sort_tags(const struct program_builder *pb, struct tag *t, size_t n)
 
 static bool root_fits(const struct program_builder *pb, uint32_t root, uint16_t event)
 {
-	return root < pb->nodes.n && node_is_root(node_at(pb, root), &AT(const struct node_info, pb->infos)[root], event);
+	return root < pb->nodes.n && node_is_root(&AT(const struct node, pb->nodes)[root],
+						  &AT(const struct node_info, pb->infos)[root], event);
 }
 
 int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, const uint32_t *tags, size_t ntags)
@@ -665,17 +380,17 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 	struct clause whole = { .root = r.root };
 	int err;
 
-	if (r.event == EV_NONE || r.event >= pb->catalog->nevents || !root_fits(pb, r.root, r.event) || r.severity > 5 ||
-	    r.id >= nstrs || r.description >= nstrs || r.policy >= nstrs || r.version >= nstrs)
+	if (r.event == EV_NONE || r.event >= pb->catalog->nevents || !root_fits(pb, r.root, r.event) ||
+	    r.severity > 5 || r.id >= nstrs || r.description >= nstrs || r.policy >= nstrs || r.version >= nstrs)
 		return -EINVAL;
 	for (size_t i = 0; i < 2 * ntags; i++)
 		if (tags[i] >= nstrs)
 			return -EINVAL;
-	err = vec_room(&pb->rules, 1);
+	err = program_vec_room(&pb->rules, 1);
 	if (err == 0)
-		err = vec_room(&pb->clauses, 1);
+		err = program_vec_room(&pb->clauses, 1);
 	if (err == 0)
-		err = vec_put(&pb->tags, tags, 2 * ntags);
+		err = program_vec_put(&pb->tags, tags, 2 * ntags);
 	if (err < 0)
 		return err;
 	r.tags_first = pb->tags.n - 2 * (uint32_t)ntags;
@@ -685,8 +400,8 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 	r.clause_first = pb->clauses.n;
 	r.clause_count = 1;
 	r.pad = 0;
-	vec_put(&pb->clauses, &whole, 1);
-	vec_put(&pb->rules, &r, 1);
+	program_vec_put(&pb->clauses, &whole, 1);
+	program_vec_put(&pb->rules, &r, 1);
 	return pb->rules.n - 1;
 }
 
@@ -702,12 +417,12 @@ int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct 
 			return -EINVAL;
 	/* In place where they fit there: a rule that got its clauses right after it was added leaves no gap. */
 	if (r->clause_first + r->clause_count == pb->clauses.n) {
-		err = vec_room(&pb->clauses, n);
+		err = program_vec_room(&pb->clauses, n);
 		if (err < 0)
 			return err;
 		pb->clauses.n = r->clause_first;
 	}
-	err = vec_put(&pb->clauses, c, n);
+	err = program_vec_put(&pb->clauses, c, n);
 	if (err < 0)
 		return err;
 	r->clause_first = pb->clauses.n - (uint32_t)n;
@@ -742,9 +457,9 @@ int program_builder_new(const struct catalog *c, struct program_builder **ret)
 		.str_off = { .max = PROGRAM_STRINGS_MAX + 1, .size = sizeof(uint32_t) },
 		.str_bytes = { .max = PROGRAM_STR_BYTES_MAX, .size = 1 },
 	};
-	r = vec_put(&pb->str_off, &zero, 1);
+	r = program_vec_put(&pb->str_off, &zero, 1);
 	if (r == 0)
-		r = vec_room(&pb->str_bytes, 1);
+		r = program_vec_room(&pb->str_bytes, 1);
 	if (r == 0)
 		r = (int)program_str_add(pb, "", 0);
 	if (r < 0)

@@ -22,6 +22,7 @@ enum node_type { NT_INT, NT_BOOL, NT_STR, NT_IP, NT_INTS, NT_STRS, NT_BOOLS, NT_
 /*
  * Node kinds. a, b, c name earlier nodes unless said otherwise; T is the node's type.
  */
+/* clang-format off */
 enum node_op {
 	N_INT,	    /* INT: imm */
 	N_BOOL,	    /* BOOL: imm 0 or 1 */
@@ -49,21 +50,22 @@ enum node_op {
 	N_AND, N_OR, N_NOT, /* BOOL */
 	N_OPS
 };
+/* clang-format on */
 
 struct node {
 	uint8_t op;
-	uint8_t type; /* enum node_type */
+	uint8_t type;	/* enum node_type */
 	uint16_t depth; /* longest way down to a leaf; at most PROGRAM_DEPTH_MAX */
 	uint32_t a, b, c;
 	int64_t imm;
 };
 
 /* Limits: what a program may hold. A builder that goes over one gives -E2BIG, a loader -EBADMSG. */
-#define PROGRAM_NODES_MAX   (1u << 20)
-#define PROGRAM_STRINGS_MAX (1u << 20)
-#define PROGRAM_DEPTH_MAX   4096
-#define PROGRAM_RULES_MAX   65536
-#define PROGRAM_STRING_MAX  65535 /* bytes of one string */
+#define PROGRAM_NODES_MAX     (1u << 20)
+#define PROGRAM_STRINGS_MAX   (1u << 20)
+#define PROGRAM_DEPTH_MAX     4096
+#define PROGRAM_RULES_MAX     65536
+#define PROGRAM_STRING_MAX    65535	  /* bytes of one string */
 #define PROGRAM_STR_BYTES_MAX (64u << 20) /* bytes of all strings */
 
 /* How one string of a set matches. */
@@ -81,18 +83,33 @@ struct strm {
 	uint16_t pad;
 };
 
-struct strset { uint32_t first, count; }; /* into strms[] */
-struct intset { uint32_t first, count; }; /* into ints[], ascending */
-struct ipset { uint32_t first, count; };  /* into ips[]: string indexes of 17 bytes */
+/* Sets of one shape: into strms[]; into ints[], which ascend; into ips[], the string indexes of 17 bytes. */
+struct strset {
+	uint32_t first, count;
+};
+
+struct intset {
+	uint32_t first, count;
+};
+
+struct ipset {
+	uint32_t first, count;
+};
 
 /* Which operands of a node of that op are nodes: bit 0 for a, bit 1 for b. c never is. */
 unsigned program_operands(enum node_op op);
 
+/*
+ * Whether the field has several values where it is read once. A field of all ancestors is always an array; this tells whether
+ * it is one in each of them, as process.ancestors.args_flags is.
+ */
+bool program_field_several(const struct catalog *c, const struct cat_field *f);
+
 /* A rule: when @root holds on an event of type @event, it fires. Its clauses tell the sieve's bits (see clause). */
 struct prule {
 	uint32_t id, description, policy, version; /* string indexes; 0 is the empty string */
-	uint32_t tags_first, tags_count; /* into tags[]: tags_count pairs of string indexes, ascending by name */
-	uint32_t root;			 /* BOOL node */
+	uint32_t tags_first, tags_count;     /* into tags[]: tags_count pairs of string indexes, ascending by name */
+	uint32_t root;			     /* BOOL node */
 	uint32_t clause_first, clause_count; /* into clauses[] */
 	uint16_t event;
 	uint16_t severity; /* 0 none, 1 info .. 5 critical */
@@ -110,6 +127,7 @@ struct clause {
 };
 
 /* A loaded or built program. All arrays are borrowed from the builder or from the bundle's bytes. */
+/* clang-format off */
 struct program {
 	const struct catalog *catalog; /* borrowed */
 	const struct node *nodes;      uint32_t nnodes;
@@ -125,12 +143,16 @@ struct program {
 	const uint32_t *str_off;       uint32_t nstrs; /* nstrs + 1 offsets into str_bytes */
 	const char *str_bytes;	       uint32_t str_size;
 };
+/* clang-format on */
 
 static inline const char *program_str(const struct program *p, uint32_t i, uint32_t *ret_len)
 {
 	*ret_len = p->str_off[i + 1] - p->str_off[i];
 	return p->str_bytes + p->str_off[i];
 }
+
+/* Whether @v is in integer set @set. */
+bool program_intset_has(const struct program *p, uint32_t set, int64_t v);
 
 /* ---- building ------------------------------------------------------------------------------------------------------ */
 
@@ -146,8 +168,8 @@ DEFINE_CLEANUP(struct program_builder *, program_builder_free);
  */
 int64_t program_str_add(struct program_builder *pb, const char *s, size_t len);
 int64_t program_strset_add(struct program_builder *pb, const struct strm *m, size_t n); /* sorts and drops doubles */
-int64_t program_intset_add(struct program_builder *pb, const int64_t *v, size_t n);	 /* sorts and drops doubles */
-int64_t program_ipset_add(struct program_builder *pb, const uint32_t *strs, size_t n);	 /* sorts and drops doubles */
+int64_t program_intset_add(struct program_builder *pb, const int64_t *v, size_t n);	/* sorts and drops doubles */
+int64_t program_ipset_add(struct program_builder *pb, const uint32_t *strs, size_t n);	/* sorts and drops doubles */
 /*
  * Adds a node, or finds it: hash-consed. Works out type and depth from op and operands; unused operands are 0. What comes
  * back may be another node of the same meaning:
@@ -157,8 +179,14 @@ int64_t program_ipset_add(struct program_builder *pb, const uint32_t *strs, size
  */
 int64_t program_node(struct program_builder *pb, enum node_op op, uint32_t a, uint32_t b, uint32_t c, int64_t imm);
 /* a > b and a >= b */
-static inline int64_t program_node_gt(struct program_builder *pb, uint32_t a, uint32_t b) { return program_node(pb, N_LT, b, a, 0, 0); }
-static inline int64_t program_node_ge(struct program_builder *pb, uint32_t a, uint32_t b) { return program_node(pb, N_LE, b, a, 0, 0); }
+static inline int64_t program_node_gt(struct program_builder *pb, uint32_t a, uint32_t b)
+{
+	return program_node(pb, N_LT, b, a, 0, 0);
+}
+static inline int64_t program_node_ge(struct program_builder *pb, uint32_t a, uint32_t b)
+{
+	return program_node(pb, N_LE, b, a, 0, 0);
+}
 /* The event type whose fields the node looks at, or EV_NONE where every event has them. A node of two event types is -EINVAL. */
 uint16_t program_node_event(const struct program_builder *pb, uint32_t node);
 /*

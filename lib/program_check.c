@@ -9,21 +9,21 @@
 
 /* What an operand of a node is. */
 enum operand {
-	OP_NONE,     /* has to be 0 */
-	OP_INT,	     /* a node of that type, and so on */
+	OP_NONE, /* has to be 0 */
+	OP_INT,	 /* a node of that type, and so on */
 	OP_BOOL,
 	OP_STR,
 	OP_IP,
-	OP_ARRAY,    /* a node of any array type */
+	OP_ARRAY, /* a node of any array type */
 	OP_STR_INDEX,
 	OP_IP_INDEX, /* a string that is an address */
 	OP_FIELD,
 	OP_ARRAY_FIELD,
-	OP_SCALAR,   /* an enum node_type of one value */
+	OP_SCALAR, /* an enum node_type of one value */
 	OP_STRSET,
 	OP_INTSET,
 	OP_IPSET,
-	OP_FLAG	     /* 0 or 1 */
+	OP_FLAG /* 0 or 1 */
 };
 
 static const struct {
@@ -63,8 +63,12 @@ static const struct {
 	[N_NOT] = { OP_BOOL, OP_NONE, OP_NONE, NT_BOOL, false, 0 },
 };
 
-static const uint8_t scalar_of_val[] = { [VAL_INT] = NT_INT, [VAL_STR] = NT_STR, [VAL_BOOL] = NT_BOOL, [VAL_IP] = NT_IP };
-static const uint8_t array_of_scalar[] = { [NT_INT] = NT_INTS, [NT_BOOL] = NT_BOOLS, [NT_STR] = NT_STRS, [NT_IP] = NT_IPS };
+static const uint8_t scalar_of_val[] = {
+	[VAL_INT] = NT_INT, [VAL_STR] = NT_STR, [VAL_BOOL] = NT_BOOL, [VAL_IP] = NT_IP
+};
+static const uint8_t array_of_scalar[] = {
+	[NT_INT] = NT_INTS, [NT_BOOL] = NT_BOOLS, [NT_STR] = NT_STRS, [NT_IP] = NT_IPS
+};
 
 static bool is_scalar(uint32_t type)
 {
@@ -80,11 +84,12 @@ static uint8_t elem_type(uint8_t array)
 	return NT_INT;
 }
 
-/* Several values in one process, such as args_flags: every ancestors field is an array, so ask its process field. */
-static bool is_array_in_proc(const struct catalog *c, uint16_t slot)
+bool program_field_several(const struct catalog *c, const struct cat_field *f)
 {
+	if (f->home != CAT_HOME_ANCESTORS)
+		return f->flags & CF_ARRAY;
 	for (size_t i = 0; i < c->nfields; i++)
-		if (c->fields[i].home == CAT_HOME_PROC && c->fields[i].slot == slot)
+		if (c->fields[i].home == CAT_HOME_PROC && c->fields[i].slot == f->slot)
 			return c->fields[i].flags & CF_ARRAY;
 	return false;
 }
@@ -95,7 +100,7 @@ static uint8_t field_type(const struct catalog *c, const struct cat_field *f, bo
 	bool array = f->flags & CF_ARRAY;
 
 	if (current)
-		array = f->home == CAT_HOME_ANCESTORS && is_array_in_proc(c, f->slot);
+		array = f->home == CAT_HOME_ANCESTORS && program_field_several(c, f);
 	return array ? array_of_scalar[scalar] : scalar;
 }
 
@@ -263,7 +268,7 @@ int node_check(const struct node_env *env, struct node *n, struct node_info *ret
 	if (n->op == N_EQ && env->nodes[n->a].type != env->nodes[n->b].type)
 		return -EINVAL;
 
-	ok = n->op == N_ANY ? check_any(env, n, &info)
+	ok = n->op == N_ANY	 ? check_any(env, n, &info)
 	     : n->op == N_EXISTS ? check_exists(env, n, &info)
 				 : check_plain(env, n, &info);
 	if (!ok)
@@ -274,7 +279,8 @@ int node_check(const struct node_env *env, struct node *n, struct node_info *ret
 	if (info.cost > COST_MAX)
 		info.cost = COST_MAX;
 	n->depth = depth_of(env, n);
-	info.work = 1 + (operand_is_node(ops[n->op].a) ? work_of(env, n->a) : 0) + (operand_is_node(ops[n->op].b) ? work_of(env, n->b) : 0);
+	info.work = 1 + (operand_is_node(ops[n->op].a) ? work_of(env, n->a) : 0) +
+		    (operand_is_node(ops[n->op].b) ? work_of(env, n->b) : 0);
 	if (n->depth > PROGRAM_DEPTH_MAX || info.work > WORK_MAX)
 		return -E2BIG;
 	*ret_info = info;
@@ -294,4 +300,22 @@ bool program_ip_valid(const char *s, uint32_t len)
 unsigned program_operands(enum node_op op)
 {
 	return (unsigned)operand_is_node(ops[op].a) | (unsigned)operand_is_node(ops[op].b) << 1;
+}
+
+bool program_intset_has(const struct program *p, uint32_t set, int64_t v)
+{
+	const int64_t *ints = p->ints + p->intsets[set].first;
+	uint32_t lo = 0, hi = p->intsets[set].count;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (ints[mid] == v)
+			return true;
+		if (ints[mid] < v)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
 }

@@ -14,8 +14,9 @@ struct node_info {
 	uint16_t event;	 /* the event type whose fields it looks at, or EV_NONE */
 	uint8_t elem;	 /* 1 + enum node_type of the N_ELEMs that no N_ANY binds; 0: none */
 	uint8_t current; /* 1 + enum cat_home of the N_CURRENTs that no N_EXISTS binds; 0: none */
-	uint32_t work;	 /* steps to evaluate it once, where closed BOOL nodes (their answer is remembered) are one step */
-	uint32_t cost;	 /* a guess of what evaluating it costs; an equality of numbers is about 3 */
+	uint32_t
+		work; /* steps to evaluate it once, where closed BOOL nodes (their answer is remembered) are one step */
+	uint32_t cost; /* a guess of what evaluating it costs; an equality of numbers is about 3 */
 };
 
 /* The counts that operands are checked against, and the nodes before. */
@@ -25,7 +26,7 @@ struct node_env {
 	const struct node_info *infos;
 	uint32_t nnodes;
 	uint32_t nstrs, nstrsets, nintsets, nipsets;
-	const uint32_t *strset_costs; /* or NULL: a loader does not care */
+	const uint32_t *strset_costs;		      /* or NULL: a loader does not care */
 	bool (*is_ip)(const void *ctx, uint32_t str); /* whether the string is 17 bytes of an address */
 	const void *ctx;
 };

@@ -13,7 +13,8 @@
  * The offsets of the strings are one more than the strings.
  */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bundles are little endian and used in place");
-_Static_assert(sizeof(struct node) == 24 && sizeof(struct prule) == 44 && sizeof(struct clause) == 8 && sizeof(struct strm) == 8,
+_Static_assert(sizeof(struct node) == 24 && sizeof(struct prule) == 44 && sizeof(struct clause) == 8 &&
+		       sizeof(struct strm) == 8,
 	       "bundles carry these");
 
 #define MAGIC	0x47525054u /* "TPRG" */
@@ -26,19 +27,16 @@ static const struct part {
 	uint32_t size, max, more;
 } parts[] = {
 #define PART(FIELD, COUNT, MAX, MORE)                                                                                  \
-	{ #FIELD, offsetof(struct program, FIELD), offsetof(struct program, COUNT), sizeof(*((struct program *)0)->FIELD), MAX, MORE }
-	PART(nodes, nnodes, PROGRAM_NODES_MAX, 0),
-	PART(rules, nrules, PROGRAM_RULES_MAX, 0),
-	PART(clauses, nclauses, PROGRAM_NODES_MAX, 0),
-	PART(tags, ntags, PROGRAM_STRINGS_MAX, 0),
-	PART(strms, nstrms, PROGRAM_STRINGS_MAX, 0),
-	PART(strsets, nstrsets, PROGRAM_STRINGS_MAX, 0),
-	PART(intsets, nintsets, PROGRAM_STRINGS_MAX, 0),
-	PART(ipsets, nipsets, PROGRAM_STRINGS_MAX, 0),
-	PART(ints, nints, PROGRAM_STRINGS_MAX, 0),
-	PART(ips, nips, PROGRAM_STRINGS_MAX, 0),
-	PART(str_off, nstrs, PROGRAM_STRINGS_MAX, 1),
-	PART(str_bytes, str_size, PROGRAM_STR_BYTES_MAX, 0),
+	{                                                                                                              \
+#FIELD, offsetof(struct program, FIELD), offsetof(struct program, COUNT),                              \
+			sizeof(*((struct program *)0)->FIELD), MAX, MORE                                               \
+	}
+	PART(nodes, nnodes, PROGRAM_NODES_MAX, 0),	 PART(rules, nrules, PROGRAM_RULES_MAX, 0),
+	PART(clauses, nclauses, PROGRAM_NODES_MAX, 0),	 PART(tags, ntags, PROGRAM_STRINGS_MAX, 0),
+	PART(strms, nstrms, PROGRAM_STRINGS_MAX, 0),	 PART(strsets, nstrsets, PROGRAM_STRINGS_MAX, 0),
+	PART(intsets, nintsets, PROGRAM_STRINGS_MAX, 0), PART(ipsets, nipsets, PROGRAM_STRINGS_MAX, 0),
+	PART(ints, nints, PROGRAM_STRINGS_MAX, 0),	 PART(ips, nips, PROGRAM_STRINGS_MAX, 0),
+	PART(str_off, nstrs, PROGRAM_STRINGS_MAX, 1),	 PART(str_bytes, str_size, PROGRAM_STR_BYTES_MAX, 0),
 #undef PART
 };
 
@@ -99,7 +97,8 @@ static int read_head(struct rd *r, const struct catalog *c, struct err *err)
 	    magic != MAGIC || zero)
 		return BAD(err, "no such header");
 	if (version != VERSION)
-		return BAD(err, "version %u, known is %d; build the policy with this version's tamisc", version, VERSION);
+		return BAD(err, "version %u, known is %d; build the policy with this version's tamisc", version,
+			   VERSION);
 	if (fingerprint != catalog_fingerprint(c))
 		return BAD(err, "made for another catalog of fields; build the policy with this version's tamisc");
 	return 0;
@@ -170,7 +169,8 @@ static bool sets_fit(const void *sets, uint32_t nsets, uint32_t nelems)
 static int check_sets(const struct program *p, struct err *err)
 {
 	for (uint32_t i = 0; i < p->nstrms; i++)
-		if (p->strms[i].str >= p->nstrs || p->strms[i].kind > STRM_REGEX || p->strms[i].icase > 1 || p->strms[i].pad)
+		if (p->strms[i].str >= p->nstrs || p->strms[i].kind > STRM_REGEX || p->strms[i].icase > 1 ||
+		    p->strms[i].pad)
 			return BAD(err, "matcher %u", i);
 	for (uint32_t i = 0; i < p->nips; i++)
 		if (p->ips[i] >= p->nstrs || !str_is_ip(p, p->ips[i]))
@@ -226,7 +226,8 @@ static bool rule_fits(const struct program *p, const struct node_info *infos, co
 	if (r->clause_count == 0 || !within(r->clause_first, r->clause_count, p->nclauses))
 		return false;
 	for (uint32_t i = r->clause_first; i < r->clause_first + r->clause_count; i++)
-		if (p->clauses[i].bit >= SV_CLAUSES || p->clauses[i].pad || !root_fits(p, infos, p->clauses[i].root, r->event))
+		if (p->clauses[i].bit >= SV_CLAUSES || p->clauses[i].pad ||
+		    !root_fits(p, infos, p->clauses[i].root, r->event))
 			return false;
 	return root_fits(p, infos, r->root, r->event);
 }

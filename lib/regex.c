@@ -18,10 +18,10 @@
 enum inst_op { I_CLASS, I_SPLIT, I_ASSERT, I_MATCH };
 
 struct inst {
-	uint8_t op;	/* enum inst_op */
-	uint8_t assert; /* enum re_assert */
-	uint16_t out;	/* where it goes on; SPLIT: the first of two */
-	uint16_t out2;	/* SPLIT */
+	uint8_t op;	       /* enum inst_op */
+	uint8_t assert;	       /* enum re_assert */
+	uint16_t out;	       /* where it goes on; SPLIT: the first of two */
+	uint16_t out2;	       /* SPLIT */
 	uint32_t first, count; /* CLASS: of cranges[] */
 };
 
@@ -61,8 +61,8 @@ struct regex {
 	uint32_t nstates, states_max;
 	uint32_t flushes;     /* how often it was emptied */
 	uint16_t first_state; /* where a text begins; DFA_UNKNOWN once it was forgotten */
-	uint16_t *rows;	 /* owned; a row of nclasses + 1 for each state: enum dfa or a state */
-	uint16_t *pool;	 /* owned; the states' sets */
+	uint16_t *rows;	      /* owned; a row of nclasses + 1 for each state: enum dfa or a state */
+	uint16_t *pool;	      /* owned; the states' sets */
 	uint32_t npool, pool_max;
 	uint16_t *table; /* owned; hash table of states */
 	uint32_t table_mask;
@@ -71,12 +71,12 @@ struct regex {
 	uint16_t *stack; /* owned; room for every instruction twice */
 };
 
-#define CLASSES_MAX  4096
-#define ROWS_BYTES   (128 << 10)
-#define STATES_MIN   32
-#define STATES_MAX   1024
-#define POOL_MIN     8192
-#define STEPS_MAX    (1 << 20) /* of writing out: repetitions of nothing make no instructions */
+#define CLASSES_MAX 4096
+#define ROWS_BYTES  (128 << 10)
+#define STATES_MIN  32
+#define STATES_MAX  1024
+#define POOL_MIN    8192
+#define STEPS_MAX   (1 << 20) /* of writing out: repetitions of nothing make no instructions */
 
 /* ---- classes of characters ----------------------------------------------------------------------------------------- */
 
@@ -119,7 +119,9 @@ static bool uses_asserts(const struct re_tree *t)
 
 static int classes_make(struct regex *re, const struct re_tree *t, struct err *err)
 {
-	static const uint32_t for_asserts[] = { '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1 };
+	static const uint32_t for_asserts[] = {
+		'\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1
+	};
 	uint32_t n = 0, out = 0;
 	uint32_t *c = malloc((1 + 2 * (size_t)t->nranges + 10) * sizeof(*c));
 
@@ -262,7 +264,8 @@ static int insts_make(struct regex *re, const struct re_tree *t, struct err *err
 	match = inst_add(&w, (struct inst){ .op = I_MATCH });
 	re->start = write_node(&w, t->root, match);
 	if (w.too_large)
-		return err_set(err, -EINVAL, "the expression is too large: more than %d steps once its repetitions are written out",
+		return err_set(err, -EINVAL,
+			       "the expression is too large: more than %d steps once its repetitions are written out",
 			       REGEX_INSTS_MAX);
 	fit = realloc(re->insts, re->ninsts * sizeof(*re->insts));
 	if (fit)

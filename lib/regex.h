@@ -22,7 +22,7 @@
 #define REGEX_LEN_MAX	 16384 /* bytes of an expression */
 #define REGEX_INSTS_MAX	 8192  /* size of one after repetitions are written out */
 #define REGEX_REPEAT_MAX 1000
-#define REGEX_DEPTH_MAX	 250   /* groups within groups */
+#define REGEX_DEPTH_MAX	 250 /* groups within groups */
 
 struct regex;
 

@@ -68,7 +68,8 @@ static inline bool regex_ref_holds(const struct regex_ref *r, uint8_t assert, si
 	}
 }
 
-static inline unsigned long long regex_ref_class(const struct regex_ref *r, const struct re_node *n, unsigned long long at)
+static inline unsigned long long regex_ref_class(const struct regex_ref *r, const struct re_node *n,
+						 unsigned long long at)
 {
 	unsigned long long to = 0;
 

@@ -27,8 +27,13 @@ static void test_names(void **state)
 	static const struct {
 		const char *path, *name, *extension;
 	} cases[] = {
-		{ "/a/b.tar.gz", "b.tar.gz", ".gz" }, { "/a.d/b", "b", "" }, { "/", "", "" }, { "", "", "" }, { "b", "b", "" },
-		{ "/.bashrc", ".bashrc", ".bashrc" }, { "/a.", "a.", "." },
+		{ "/a/b.tar.gz", "b.tar.gz", ".gz" },
+		{ "/a.d/b", "b", "" },
+		{ "/", "", "" },
+		{ "", "", "" },
+		{ "b", "b", "" },
+		{ "/.bashrc", ".bashrc", ".bashrc" },
+		{ "/a.", "a.", "." },
 	};
 
 	(void)state;
@@ -89,13 +94,15 @@ static void check_args(const char *args, const char *flags, const char *options)
 		argv[n++] = (struct val){ .s = s, .len = (uint32_t)strcspn(s, " ") };
 	k = derive_args_flags(argv, n, out, DERIVE_ARGS_MAX);
 	for (uint32_t i = 0; i < k; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%.*s", i ? " " : "", (int)out[i].len, out[i].s);
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%.*s", i ? " " : "", (int)out[i].len,
+			 out[i].s);
 	assert_string_equal(got, flags);
 	assert_true(derive_args_text_size(argv, n) <= sizeof(text));
 	got[0] = 0;
 	k = derive_args_options(argv, n, out, DERIVE_ARGS_MAX, text);
 	for (uint32_t i = 0; i < k; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%.*s", i ? " " : "", (int)out[i].len, out[i].s);
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%.*s", i ? " " : "", (int)out[i].len,
+			 out[i].s);
 	assert_string_equal(got, options);
 }
 

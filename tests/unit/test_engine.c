@@ -166,7 +166,8 @@ static void test_numbers(void **state)
 	assert_true(eval(f, build2(b, N_EQ, build2(b, N_BXOR, pid, build2(b, N_BOR, pid, zero)), zero)));
 	/* durations: now minus a field */
 	f->self.v[SLOT_PROC_CREATED_AT].num = 400;
-	assert_true(eval(f, build2(b, N_EQ, build2(b, N_SUB, now, build_field(b, "process.created_at")), build_int(b, 600))));
+	assert_true(eval(
+		f, build2(b, N_EQ, build2(b, N_SUB, now, build_field(b, "process.created_at")), build_int(b, 600))));
 	/* BOOL fields */
 	assert_false(eval(f, build_field(b, "event.async")));
 	f->ev.base[SLOT_BASE_ASYNC].num = 1;
@@ -203,7 +204,8 @@ static void test_arrays(void **state)
 	struct fixture *f = *state;
 	struct build *b = &f->b;
 	uint32_t elem = build1(b, N_ELEM, NT_STR), ielem = build1(b, N_ELEM, NT_INT);
-	uint32_t is_run = build2(b, N_STREQ, elem, build_str(b, "run")), is_no = build2(b, N_STREQ, elem, build_str(b, "no"));
+	uint32_t is_run = build2(b, N_STREQ, elem, build_str(b, "run")),
+		 is_no = build2(b, N_STREQ, elem, build_str(b, "no"));
 	uint32_t args = build_field(b, "process.argv"), pids = build_field(b, "process.ancestors.pid");
 
 	assert_true(eval(f, build2(b, N_ANY, args, is_run)));
@@ -215,12 +217,15 @@ static void test_arrays(void **state)
 	assert_true(eval(f, build2(b, N_EQ, build1(b, N_LEN, pids), build_int(b, 2))));
 	/* several values in each ancestor */
 	assert_true(eval(f, build2(b, N_ANY, build_field(b, "process.ancestors.argv"), is_run)));
-	assert_true(eval(f, build2(b, N_EQ, build1(b, N_LEN, build_field(b, "process.ancestors.argv")), build_int(b, 2))));
+	assert_true(
+		eval(f, build2(b, N_EQ, build1(b, N_LEN, build_field(b, "process.ancestors.argv")), build_int(b, 2))));
 	f->parent.v[SLOT_PROC_ARGV].len = 0;
 	assert_false(eval(f, build2(b, N_ANY, build_field(b, "process.ancestors.argv"), is_run)));
 	/* one array within another: some argument is the name of some ancestor */
 	f->parent.v[SLOT_PROC_COMM] = str("run");
-	assert_true(eval(f, build2(b, N_ANY, args, build2(b, N_AND, is_run, build2(b, N_ANY, build_field(b, "process.ancestors.comm"), is_run)))));
+	assert_true(eval(f, build2(b, N_ANY, args,
+				   build2(b, N_AND, is_run,
+					  build2(b, N_ANY, build_field(b, "process.ancestors.comm"), is_run)))));
 	/* no process at all */
 	f->ev.proc = NULL;
 	assert_false(eval(f, build2(b, N_ANY, args, is_run)));
@@ -233,8 +238,10 @@ static void test_exists(void **state)
 	struct fixture *f = *state;
 	struct build *b = &f->b;
 	uint32_t any_field = build_field_index("process.ancestors.pid");
-	uint32_t sshd = build2(b, N_STREQ, build1(b, N_CURRENT, build_field_index("process.ancestors.comm")), build_str(b, "sshd"));
-	uint32_t uid5 = build2(b, N_EQ, build1(b, N_CURRENT, build_field_index("process.ancestors.uid")), build_int(b, 5));
+	uint32_t sshd = build2(b, N_STREQ, build1(b, N_CURRENT, build_field_index("process.ancestors.comm")),
+			       build_str(b, "sshd"));
+	uint32_t uid5 =
+		build2(b, N_EQ, build1(b, N_CURRENT, build_field_index("process.ancestors.uid")), build_int(b, 5));
 	uint32_t elem = build1(b, N_ELEM, NT_STR), run = build2(b, N_STREQ, elem, build_str(b, "run")), ran;
 
 	assert_true(eval(f, build2(b, N_EXISTS, sshd, any_field)));
@@ -257,7 +264,8 @@ static void test_rules(void **state)
 {
 	struct fixture *f = *state;
 	struct build *b = &f->b;
-	uint32_t path = build_field(b, "open.file.path"), shadow = build2(b, N_STREQ, path, build_str(b, "/etc/shadow"));
+	uint32_t path = build_field(b, "open.file.path"),
+		 shadow = build2(b, N_STREQ, path, build_str(b, "/etc/shadow"));
 	uint32_t passwd = build2(b, N_STREQ, path, build_str(b, "/etc/passwd"));
 	struct clause c[2] = { { .root = passwd, .bit = 3 }, { .root = shadow, .bit = 255 } };
 	struct program p;

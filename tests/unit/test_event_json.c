@@ -140,9 +140,11 @@ static void test_refused(void **state)
 	} cases[] = {
 		{ "[]", "JSON object" },
 		{ "{\"open\":", "line 1" },
-		{ "{\"open\":{\"file\":{\"pth\":\"x\"}}}", "open.file.pth: no such field; did you mean open.file.path?" },
+		{ "{\"open\":{\"file\":{\"pth\":\"x\"}}}",
+		  "open.file.pth: no such field; did you mean open.file.path?" },
 		{ "{\"event\":{\"type\":\"opne\"}}", "event.type: no such event type" },
-		{ "{\"event\":{\"type\":\"exec\"},\"open\":{\"flags\":1}}", "open.flags: a field of another event type" },
+		{ "{\"event\":{\"type\":\"exec\"},\"open\":{\"flags\":1}}",
+		  "open.flags: a field of another event type" },
 		{ "{\"open\":{\"flags\":\"O_NOPE\"}}", "open.flags: neither a number nor a constant" },
 		{ "{\"open\":{\"flags\":1.5}}", "open.flags: not an integer" },
 		{ "{\"open\":{\"flags\":\"\"}}", "open.flags: neither" },
@@ -215,8 +217,9 @@ static void test_round_trips(void **state)
 	struct fixture *f = *state;
 
 	check_round_trip(f, alert);
-	check_round_trip(f, "{\"exec.file.path\":\"/bin/ls\",\"exec.syscall.path\":\"ls\",\"exec.argv\":[\"a b\",\"c\"],"
-			    "\"process.envp\":[\"LD_PRELOAD=/x.so\",\"SECRET=1\"],\"process.ancestors\":[{\"pid\":1}]}");
+	check_round_trip(f,
+			 "{\"exec.file.path\":\"/bin/ls\",\"exec.syscall.path\":\"ls\",\"exec.argv\":[\"a b\",\"c\"],"
+			 "\"process.envp\":[\"LD_PRELOAD=/x.so\",\"SECRET=1\"],\"process.ancestors\":[{\"pid\":1}]}");
 	check_round_trip(f, "{\"bind\":{\"addr\":{\"ip\":\"::1\",\"port\":80}},\"process.auid\":4294967295,"
 			    "\"process.created_at\":1795176000123456789}");
 	check_round_trip(f, "{\"open.file.path\":\"/tmp/\\\\xff\\\\x5cx41\",\"process.file.path\":\"/\xc3\xa9\"}");
@@ -232,7 +235,8 @@ static void test_environment(void **state)
 		   "\"process.parent.envp\":[\"HIDDEN=2\"]}");
 	event_json_write(f->ej, &f->ev, &f->out);
 	s = buf_cstr(&f->out);
-	assert_non_null(strstr(s, "\"envp\":[\"LD_PRELOAD=/x.so\",\"ENV=a\"],\"envs\":[\"LD_PRELOAD\",\"SECRET\",\"ENV\"]"));
+	assert_non_null(
+		strstr(s, "\"envp\":[\"LD_PRELOAD=/x.so\",\"ENV=a\"],\"envs\":[\"LD_PRELOAD\",\"SECRET\",\"ENV\"]"));
 	assert_null(strstr(s, "SECRET=1"));
 	assert_null(strstr(s, "HIDDEN"));
 }

@@ -72,7 +72,8 @@ static void test_globs(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(globs) / sizeof(globs[0]); i++)
 		if (matches(globs[i].glob, globs[i].path, false) != globs[i].matches)
-			fail_msg("glob %s, path %s: should %smatch", globs[i].glob, globs[i].path, globs[i].matches ? "" : "not ");
+			fail_msg("glob %s, path %s: should %smatch", globs[i].glob, globs[i].path,
+				 globs[i].matches ? "" : "not ");
 	assert_true(matches("/ETC/*.Conf", "/etc/A.CONF", true));
 	assert_false(matches("/ETC/*.Conf", "/etc/A.CONF", false));
 }
@@ -101,9 +102,9 @@ static void test_contains(void **state)
 		const char *glob, *dir;
 		bool contains;
 	} cases[] = {
-		{ "/etc/shadow", "/etc", true }, { "/etc/shadow", "/var", false },
-		{ "/tmp/**", "/tmp/a/b", true }, { "/var/*/x", "/var/log", true }, { "/var/*/x", "/var/log/y", false },
-		{ "*/x", "/var", true }, { "/a/**/c", "/a/b/b/b", true }, { "/a/b", "/a/b/c", false },
+		{ "/etc/shadow", "/etc", true },  { "/etc/shadow", "/var", false },    { "/tmp/**", "/tmp/a/b", true },
+		{ "/var/*/x", "/var/log", true }, { "/var/*/x", "/var/log/y", false }, { "*/x", "/var", true },
+		{ "/a/**/c", "/a/b/b/b", true },  { "/a/b", "/a/b/c", false },
 	};
 
 	(void)state;

@@ -53,9 +53,15 @@ static void test_text(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = { "", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/33", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/ 8",
-					   "1.2.3.4/0x8", "/8", "::/129", ":::", "1.2.3.4 ", "01.2.3.4x", "fe80::1%eth0", "::/0000",
-					   "aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa" };
+	static const char *const bad[] = { "",		 "1",
+					   "1.2.3",	 "1.2.3.4.5",
+					   "256.1.1.1",	 "1.2.3.4/33",
+					   "1.2.3.4/",	 "1.2.3.4/-1",
+					   "1.2.3.4/ 8", "1.2.3.4/0x8",
+					   "/8",	 "::/129",
+					   ":::",	 "1.2.3.4 ",
+					   "01.2.3.4x",	 "fe80::1%eth0",
+					   "::/0000",	 "aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa" };
 	uint8_t ip[IPNET_BYTES];
 
 	(void)state;
@@ -98,9 +104,10 @@ static void test_match(void **state)
 
 static void test_public(void **state)
 {
-	static const char *const no[] = { "10.1.1.1", "172.31.0.1", "192.168.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-					  "224.0.0.1", "255.255.255.255", "192.0.2.7", "::", "::1", "fe80::1", "fd00::1", "ff02::1",
-					  "2001:db8::1" };
+	static const char *const no[] = { "10.1.1.1",	     "172.31.0.1", "192.168.0.1", "127.0.0.1",
+					  "169.254.169.254", "100.64.0.1", "0.0.0.0",	  "224.0.0.1",
+					  "255.255.255.255", "192.0.2.7",  "::",	  "::1",
+					  "fe80::1",	     "fd00::1",	   "ff02::1",	  "2001:db8::1" };
 	static const char *const yes[] = { "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2::1" };
 	uint8_t ip[IPNET_BYTES];
 
@@ -140,7 +147,7 @@ static void test_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),  cmocka_unit_test(test_refused), cmocka_unit_test(test_match),
+		cmocka_unit_test(test_text),   cmocka_unit_test(test_refused), cmocka_unit_test(test_match),
 		cmocka_unit_test(test_public), cmocka_unit_test(test_bytes),
 	};
 

@@ -102,7 +102,8 @@ static void test_folded(void **state)
 static void test_refused(void **state)
 {
 	struct build *b = *state;
-	uint32_t uid = build_field(b, "process.uid"), path = build_field(b, "open.file.path"), flags = build_field(b, "process.argv");
+	uint32_t uid = build_field(b, "process.uid"), path = build_field(b, "open.file.path"),
+		 flags = build_field(b, "process.argv");
 	uint32_t elem = (uint32_t)program_node(b->pb, N_ELEM, NT_STR, 0, 0, 0);
 	uint32_t int_elem = (uint32_t)program_node(b->pb, N_ELEM, NT_INT, 0, 0, 0);
 	uint32_t is_x = build2(b, N_STREQ, elem, build_str(b, "x"));
@@ -167,17 +168,22 @@ static void build_all(struct build *b)
 	uint32_t elem = (uint32_t)program_node(b->pb, N_ELEM, NT_STR, 0, 0, 0);
 	int64_t ints[] = { 0, 1000 };
 	uint8_t net[IPNET_BYTES];
-	const uint32_t tags[] = { build_string(b, "technique"), build_string(b, "T1003"), build_string(b, "tactic"), build_string(b, "x") };
-	struct prule rule = { .event = EV_OPEN, .severity = 3, .id = build_string(b, "r1"), .description = build_string(b, "what") };
+	const uint32_t tags[] = { build_string(b, "technique"), build_string(b, "T1003"), build_string(b, "tactic"),
+				  build_string(b, "x") };
+	struct prule rule = {
+		.event = EV_OPEN, .severity = 3, .id = build_string(b, "r1"), .description = build_string(b, "what")
+	};
 	struct clause clauses[2] = { { .bit = 1 }, { .bit = 200 } };
 
 	any = build2(b, N_ANY, build_field(b, "process.args_flags"), build2(b, N_STREQ, elem, build_str(b, "v")));
 	exists = build2(b, N_EXISTS,
-			build2(b, N_STREQ, build1(b, N_CURRENT, build_field_index("process.ancestors.comm")), build_str(b, "sh")),
+			build2(b, N_STREQ, build1(b, N_CURRENT, build_field_index("process.ancestors.comm")),
+			       build_str(b, "sh")),
 			build_field_index("process.ancestors.pid"));
 	clauses[0].root = build2(b, N_AND, build_strin(b, path, STRM_GLOB, "/etc/**", "/tmp/*"), any);
-	clauses[1].root = build2(b, N_AND, exists,
-				 build2(b, N_INTIN, build_field(b, "process.uid"), (uint32_t)program_intset_add(b->pb, ints, 2)));
+	clauses[1].root =
+		build2(b, N_AND, exists,
+		       build2(b, N_INTIN, build_field(b, "process.uid"), (uint32_t)program_intset_add(b->pb, ints, 2)));
 	rule.root = build2(b, N_OR, clauses[0].root, clauses[1].root);
 	assert_int_equal(program_rule_add(b->pb, &rule, tags, 2), 0);
 	assert_int_equal(program_clauses_set(b->pb, 0, clauses, 2), 0);

@@ -105,7 +105,8 @@ static void test_cases(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (matches(cases[i].re, false, cases[i].text, strlen(cases[i].text)) != cases[i].matches)
-			fail_msg("%s on \"%s\": should %smatch", cases[i].re, cases[i].text, cases[i].matches ? "" : "not ");
+			fail_msg("%s on \"%s\": should %smatch", cases[i].re, cases[i].text,
+				 cases[i].matches ? "" : "not ");
 	assert_true(matches("abc", true, "xABCx", 5));
 	assert_true(matches("a.b", false, "a\0b", 3));
 }
@@ -175,7 +176,12 @@ static double seconds(void)
 static void test_linear(void **state)
 {
 	static const char *const evil[] = {
-		"(a*)*b", "(a|aa)+$b", "(a?){500}a{500}b", "^(([a-z])+.)+[A-Z]([a-z])+$b", "(a|b)*a(a|b){14}c", "(.*)(.*)(.*)(.*)(.*)[^a]b",
+		"(a*)*b",
+		"(a|aa)+$b",
+		"(a?){500}a{500}b",
+		"^(([a-z])+.)+[A-Z]([a-z])+$b",
+		"(a|b)*a(a|b){14}c",
+		"(.*)(.*)(.*)(.*)(.*)[^a]b",
 	};
 	const size_t n = 1 << 20;
 	_cleanup_free_ char *text = malloc(n);
@@ -202,8 +208,9 @@ static unsigned rnd(unsigned *seed, unsigned n)
 /* Random expressions of a few pieces, on random texts, against sets of positions on the tree. */
 static void test_against_reference(void **state)
 {
-	static const char *const pieces[] = { "a", "b", "ab", ".", "[ab]", "[^a]", "(", ")", "|", "*", "+", "?", "{2}", "{1,2}", "^", "$",
-					      "\\b", "\\B", "(?m)", "(?:", "\\w", "\n", "(?i)", "B", "-" };
+	static const char *const pieces[] = { "a",    "b",   "ab",  ".",   "[ab]",  "[^a]", "(", ")",	"|",
+					      "*",    "+",   "?",   "{2}", "{1,2}", "^",    "$", "\\b", "\\B",
+					      "(?m)", "(?:", "\\w", "\n",  "(?i)",  "B",    "-" };
 	static const char letters[] = "aabbB\n-";
 	unsigned seed = 7, valid = 0;
 

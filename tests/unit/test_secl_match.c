@@ -70,7 +70,8 @@ static bool ok_pattern_match(const json_t *c)
 {
 	const char *p = text(c, "pattern"), *s = text(c, "input");
 
-	return pattern_match(p, strlen(p), s, strlen(s), json_is_true(json_object_get(c, "case_insensitive"))) == expected(c);
+	return pattern_match(p, strlen(p), s, strlen(s), json_is_true(json_object_get(c, "case_insensitive"))) ==
+	       expected(c);
 }
 
 static bool ok_regex(const json_t *c)
@@ -105,8 +106,9 @@ static const struct {
 	const char *kind;
 	bool (*ok)(const json_t *c);
 } kinds[] = {
-	{ "glob_match", ok_glob_match },       { "glob_contains", ok_glob_contains }, { "glob_compile", ok_glob_compile },
-	{ "pattern_match", ok_pattern_match }, { "string_match", ok_string_match },
+	{ "glob_match", ok_glob_match },     { "glob_contains", ok_glob_contains },
+	{ "glob_compile", ok_glob_compile }, { "pattern_match", ok_pattern_match },
+	{ "string_match", ok_string_match },
 };
 
 /* 1 where it was a case for this test. */
