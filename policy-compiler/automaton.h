@@ -30,8 +30,8 @@ struct aut_limits {
  */
 struct aut_fit {
 	uint32_t weakened; /* patterns whose keep was lowered */
-	int32_t stars;	   /* stars that a pattern keeps at most, but for one at its end; -1: all */
-	int32_t tokens;	   /* tokens that a pattern keeps at most; -1: all */
+	int32_t stars;	   /* stars that a pattern keeps at most, beside one at its end; -1: all */
+	bool cut;	   /* patterns lost their ends */
 };
 
 /*

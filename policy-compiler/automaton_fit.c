@@ -2,18 +2,20 @@
 /*
  * What gives way when an automaton does not fit. Two things make it grow: stars multiply the states of patterns with each
  * other, and text adds to them. So stars beyond the first few are given up first where the way to the automaton blows up;
- * where there is simply much text, patterns are cut to a common number of tokens, so many that the trie of what is left
- * fits: names that differ early stay apart.
+ * where there is simply much text, patterns lose their ends: the ends that they have for themselves first, which tell them
+ * apart from what is not in the policy, and then what only a few have in common. What many begin with stays.
  */
 #include "policy-compiler/automaton.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/cleanup.h"
 #include "policy-compiler/intern.h"
 
-#define TRIES 4 /* tries with one number of stars */
+#define TRIES 5 /* tries with one number of stars */
+#define MANY  4 /* a trie of so many nodes, as a multiple of the limit of states, may still fit */
 
 /* In a name's pattern the directories before it are no star that was written. */
 static uint32_t first_own(const struct pattern *p)
@@ -21,12 +23,12 @@ static uint32_t first_own(const struct pattern *p)
 	return p->name && p->kind != PAT_TRAIL;
 }
 
-/* How many tokens of @p are left with at most @stars stars, not counting one at the end, and at most @depth tokens. */
-static uint32_t kept(const struct pattern *p, const struct token *t, uint32_t n, uint32_t stars, uint32_t depth)
+/* How many tokens of @p are left with at most @stars stars, not counting one at the end. */
+static uint32_t kept(const struct pattern *p, const struct token *t, uint32_t n, uint32_t stars)
 {
 	uint32_t own = first_own(p), i;
 
-	for (i = own; i < n && (i < depth || depth == 0); i++)
+	for (i = own; i < n; i++)
 		if (token_is_star(&t[i]) && i < n - 1 && stars-- == 0)
 			break;
 	if (i >= n)
@@ -35,7 +37,7 @@ static uint32_t kept(const struct pattern *p, const struct token *t, uint32_t n,
 	return i > own ? i : 0;
 }
 
-static int weaken(struct pattern *p, uint32_t n, uint32_t stars, uint32_t depth, uint32_t *ret_changed)
+static int cut_stars(struct pattern *p, uint32_t n, uint32_t stars, uint32_t *ret_changed)
 {
 	uint32_t changed = 0;
 
@@ -48,7 +50,7 @@ static int weaken(struct pattern *p, uint32_t n, uint32_t stars, uint32_t depth,
 			continue;
 		if (r < 0)
 			return r;
-		keep = kept(&p[i], t, ntokens, stars, depth);
+		keep = kept(&p[i], t, ntokens, stars);
 		changed += keep != p[i].keep;
 		p[i].keep = keep;
 	}
@@ -56,38 +58,107 @@ static int weaken(struct pattern *p, uint32_t n, uint32_t stars, uint32_t depth,
 	return 0;
 }
 
-/* Nodes of the trie by depth, of patterns as they are; and the depth down to which there are no more than @max. */
-static int find_depth(const struct pattern *p, uint32_t n, uint32_t max, uint32_t *ret_depth, uint32_t *ret_nodes)
+/* ---- text ------------------------------------------------------------------------------------------------------------ */
+
+/*
+ * How much of the text stays: nodes of the trie that more than @weight patterns share, the @tail nodes behind the last of
+ * those, and one more node where that is below number @more.
+ */
+struct cut {
+	uint32_t weight, tail, more;
+};
+
+/* How far behind the last node of more than @weight patterns each node is. */
+static void find_tails(const struct nfa *f, uint32_t weight, uint32_t *tail)
 {
-	_cleanup_free_ uint32_t *count = NULL;
-	uint32_t deepest = 0, depth = 0, total;
-	struct nfa nfa;
-	int r = nfa_build(p, n, UINT32_MAX, &nfa);
+	tail[0] = 0;
+	for (uint32_t i = 1; i < f->nnodes; i++)
+		tail[i] = f->nodes[i].weight > weight ? 0 : tail[f->nodes[i].parent] + 1;
+}
+
+/*
+ * The longest tails that leave no more than @max nodes. False where not even one node is left for them: then more of the
+ * text has to go.
+ */
+static bool find_cut(const struct nfa *f, const uint32_t *tail, uint32_t *count, uint32_t max, struct cut *cut)
+{
+	uint64_t nodes = 0;
+	uint32_t k, left;
+
+	memset(count, 0, ((size_t)f->nnodes + 1) * sizeof(*count));
+	for (uint32_t i = 0; i < f->nnodes; i++)
+		count[tail[i]]++;
+	/* What is cut off behind a node is one node more: those of the last kept length count twice. */
+	for (k = 0; k < f->nnodes && nodes + 2 * (uint64_t)count[k] <= max; k++)
+		nodes += count[k];
+	if (k == 0)
+		return false;
+	cut->tail = k - 1;
+	left = max - (uint32_t)nodes - count[k - 1];
+	for (cut->more = 0; cut->more < f->nnodes && left; cut->more++)
+		left -= tail[cut->more] == k;
+	return cut->tail > 0 || cut->more > 0;
+}
+
+static bool is_kept(const struct cut *cut, const uint32_t *tail, uint32_t node)
+{
+	return tail[node] <= cut->tail || (tail[node] == cut->tail + 1 && node < cut->more);
+}
+
+/* Sets keep of each pattern to the tokens whose nodes are kept. */
+static int cut_tails(struct pattern *p, uint32_t n, struct nfa *f, const uint32_t *tail, const struct cut *cut)
+{
+	_cleanup_free_ uint32_t *nodes = NULL;
+	uint32_t longest = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		longest = p[i].len > longest ? p[i].len : longest;
+	nodes = calloc((size_t)longest + 3, sizeof(*nodes));
+	if (!nodes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		uint32_t count, k = 0;
+
+		r = nfa_path(f, &p[i], nodes, longest + 3, &count);
+		while (k < count && is_kept(cut, tail, nodes[k]))
+			k++;
+		if (k < count && p[i].kind != PAT_TRAIL)
+			p[i].keep = k > first_own(&p[i]) ? k : 0;
+	}
+	return r;
+}
+
+/*
+ * Cuts patterns so that their trie has at most @max nodes. *ret_nodes is how many it has had before. *ret_cut is all zero
+ * where there was nothing to cut.
+ */
+static int cut_text(struct pattern *p, uint32_t n, uint32_t max, uint32_t *ret_nodes, struct cut *ret_cut)
+{
+	_cleanup_free_ uint32_t *tail = NULL, *count = NULL;
+	struct cut cut = { .weight = 1 };
+	struct nfa f;
+	int r = nfa_build(p, n, UINT32_MAX, &f);
 
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < nfa.nnodes; i++)
-		deepest = nfa.nodes[i].depth > deepest ? nfa.nodes[i].depth : deepest;
-	total = nfa.nnodes;
-	count = calloc((size_t)deepest + 1, sizeof(*count));
-	for (uint32_t i = 0; i < nfa.nnodes && count; i++)
-		count[nfa.nodes[i].depth]++;
-	nfa_done(&nfa);
-	if (!count)
-		return -ENOMEM;
-	*ret_nodes = total;
-	if (total <= max) {
-		*ret_depth = 0;
-		return 0;
+	*ret_nodes = f.nnodes;
+	*ret_cut = (struct cut){ 0 };
+	tail = calloc(f.nnodes, sizeof(*tail));
+	count = calloc((size_t)f.nnodes + 1, sizeof(*count));
+	if (!tail || !count)
+		r = -ENOMEM;
+	if (r == 0 && f.nnodes > max) {
+		for (;; cut.weight *= 2) {
+			find_tails(&f, cut.weight, tail);
+			if (find_cut(&f, tail, count, max, &cut) || cut.weight > n)
+				break;
+		}
+		r = cut_tails(p, n, &f, tail, &cut);
+		*ret_cut = cut;
 	}
-	/* What is cut off below a node is one node more: the nodes of the last level count twice. */
-	for (uint32_t nodes = 0; depth <= deepest; depth++) {
-		nodes += count[depth];
-		if (nodes + count[depth] > max)
-			break;
-	}
-	*ret_depth = depth > 1 ? depth - 1 : 1;
-	return 0;
+	nfa_done(&f);
+	return r;
 }
 
 static uint32_t weakened(const struct pattern *p, uint32_t n)
@@ -108,31 +179,32 @@ static uint32_t next_target(uint32_t nodes, const struct aut_limits *need, const
 	return (uint32_t)(target - target / 10);
 }
 
-/* With at most @stars stars. -E2BIG where no number of tokens makes it fit. */
+/* With at most @stars stars. -E2BIG where no cut makes it fit. */
 static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn *value, void *ctx, const struct aut_limits *l,
 		     struct automaton *ret, struct aut_fit *ret_fit)
 {
-	uint32_t target = l->states, depth, nodes, changed;
+	uint32_t target = MANY * l->states, nodes = 0, changed;
 	struct aut_limits need;
-	int r = weaken(p, n, stars, 0, &changed);
+	struct cut cut = { 0 };
+	int r = 0;
 
-	for (int i = 0; i < TRIES && r == 0; i++) {
-		r = find_depth(p, n, i ? target : 4 * target, &depth, &nodes);
-		if (r == 0 && i == 0 && depth)
-			r = find_depth(p, n, target, &depth, &nodes);
+	for (int i = 0; i < TRIES; i++) {
+		r = cut_stars(p, n, stars, &changed);
 		if (r == 0)
-			r = weaken(p, n, stars, depth, &changed);
+			r = cut_text(p, n, target, &nodes, &cut);
+		/* Much text may still make few states; far too much does not. */
+		if (r == 0 && i == 0 && cut.weight) {
+			target = l->states;
+			continue;
+		}
 		if (r < 0)
 			return r;
 		r = automaton_build(p, n, value, ctx, l, ret, &need);
-		if (r != -E2BIG) {
-			*ret_fit = (struct aut_fit){ .weakened = weakened(p, n), .stars = -1, .tokens = depth ? (int32_t)depth : -1 };
+		if (r == 0)
+			*ret_fit = (struct aut_fit){ .weakened = weakened(p, n), .cut = cut.weight > 0 };
+		if (r != -E2BIG || !need.states)
 			return r;
-		}
-		if (!need.states)
-			return r;
-		target = next_target(depth && nodes > target ? target : nodes, &need, l);
-		r = weaken(p, n, stars, 0, &changed);
+		target = next_target(nodes < target ? nodes : target, &need, l);
 	}
 	return r < 0 ? r : -E2BIG;
 }
@@ -147,9 +219,9 @@ int automaton_fit(struct pattern *p, uint32_t n, aut_value_fn *value, void *ctx,
 
 	for (size_t i = 0; i < sizeof(stars) / sizeof(stars[0]) && r == -E2BIG; i++) {
 		if (i > 0) {
-			r = weaken(p, n, stars[i - 1], 0, &changed);
+			r = cut_stars(p, n, stars[i - 1], &changed);
 			if (r == 0)
-				r = weaken(p, n, stars[i], 0, &changed);
+				r = cut_stars(p, n, stars[i], &changed);
 			if (r < 0)
 				return r;
 			if (!changed) {
@@ -159,12 +231,12 @@ int automaton_fit(struct pattern *p, uint32_t n, aut_value_fn *value, void *ctx,
 		}
 		r = fit_stars(p, n, stars[i], value, ctx, l, ret, ret_fit);
 		if (r == 0)
-			ret_fit->stars = (int32_t)stars[i];
+			ret_fit->stars = stars[i] == UINT32_MAX ? -1 : (int32_t)stars[i];
 	}
 	if (r != -E2BIG)
 		return r;
 	for (uint32_t i = 0; i < n; i++)
 		p[i].keep = 0;
-	*ret_fit = (struct aut_fit){ .weakened = n };
+	*ret_fit = (struct aut_fit){ .weakened = n, .stars = 0, .cut = true };
 	return automaton_build(p, n, value, ctx, &none, ret, NULL);
 }

@@ -37,10 +37,9 @@ static void put_automaton(struct buf *b, const struct report_automaton *a, unsig
 	if (!a->weakened)
 		return;
 	buf_printf(b, "    too large: %u patterns match more than they should; the engine sorts that out", a->weakened);
+	buf_puts(b, a->cut ? "; their ends are cut off" : "");
 	if (a->stars >= 0)
-		buf_printf(b, "; up to star %d", a->stars + 1);
-	if (a->tokens >= 0)
-		buf_printf(b, "; up to %d characters", a->tokens);
+		buf_printf(b, "; of their stars %d are kept", a->stars);
 	buf_putc(b, '\n');
 }
 

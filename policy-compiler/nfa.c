@@ -143,7 +143,6 @@ int pattern_tokens(const struct pattern *p, struct token **ret, uint32_t *ret_n)
 /* A node below @parent. */
 static int64_t add_node(struct nfa *f, uint32_t max, uint32_t parent, uint8_t loop)
 {
-	uint32_t depth = f->nnodes ? f->nodes[parent].depth + 1 : 0;
 
 	int r = array_room(&f->nodes, &f->nodes_cap, f->nnodes + 1, sizeof(*f->nodes));
 
@@ -151,7 +150,7 @@ static int64_t add_node(struct nfa *f, uint32_t max, uint32_t parent, uint8_t lo
 		return r;
 	if (f->nnodes >= max)
 		return -E2BIG;
-	f->nodes[f->nnodes] = (struct nfa_node){ .loop = loop, .depth = depth };
+	f->nodes[f->nnodes] = (struct nfa_node){ .loop = loop, .parent = parent };
 	return f->nnodes++;
 }
 
@@ -262,31 +261,78 @@ static int add_accept(struct nfa *f, uint32_t at, uint32_t pattern)
 	return 0;
 }
 
+/* Calls child() for each token that @p keeps; @visit may be NULL. Returns the node at the end. */
+static int64_t walk(struct nfa *f, uint32_t max, const struct pattern *p, const struct token *t, uint32_t n,
+		    void (*visit)(struct nfa *f, void *ctx, uint32_t node), void *ctx)
+{
+	uint32_t kept = p->keep < n ? p->keep : n;
+	const struct token anything = { .kind = p->name && kept ? TOK_STAR : TOK_STAR_ALL };
+	int64_t at = 0;
+
+	for (uint32_t i = 0; i < kept + (kept < n) && at >= 0; i++) {
+		at = child(f, max, (uint32_t)at, i < kept ? &t[i] : &anything, i == n - 1);
+		if (at >= 0)
+			visit(f, ctx, (uint32_t)at);
+	}
+	return at;
+}
+
+static void add_weight(struct nfa *f, void *ctx, uint32_t node)
+{
+	f->nodes[node].weight++;
+}
+
 static int add_pattern(struct nfa *f, uint32_t max, const struct pattern *p, uint32_t index)
 {
-	static const struct token anything = { .kind = TOK_STAR_ALL };
 	_cleanup_free_ struct token *t = NULL;
-	uint32_t n, kept;
-	int64_t at = 0;
+	uint32_t n;
+	int64_t at;
 	int r;
 
 	r = pattern_tokens(p, &t, &n);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	kept = p->keep < n ? p->keep : n;
-	for (uint32_t i = 0; i < kept && at >= 0; i++)
-		at = child(f, max, (uint32_t)at, &t[i], i == n - 1);
-	if (at >= 0 && kept < n)
-		at = child(f, max, (uint32_t)at, &anything, true);
+	at = walk(f, max, p, t, n, add_weight, NULL);
 	if (at < 0)
 		return (int)at;
 	/* A lone star also accepts the empty string. */
-	if (kept == n && n == 1 && t[0].kind == TOK_STAR_1ST) {
+	if (p->keep >= n && n == 1 && t[0].kind == TOK_STAR_1ST) {
 		r = add_accept(f, f->nodes[0].star_1st, index);
 		if (r < 0)
 			return r;
 	}
 	return add_accept(f, (uint32_t)at, index);
+}
+
+struct path {
+	uint32_t *nodes;
+	uint32_t n, max;
+};
+
+static void put_node(struct nfa *f, void *ctx, uint32_t node)
+{
+	struct path *path = ctx;
+
+	if (path->n < path->max)
+		path->nodes[path->n++] = node;
+}
+
+int nfa_path(struct nfa *f, const struct pattern *p, uint32_t *ret_nodes, uint32_t max, uint32_t *ret_n)
+{
+	_cleanup_free_ struct token *t = NULL;
+	struct path path = { .nodes = ret_nodes, .max = max };
+	uint32_t n;
+	int64_t at;
+	int r;
+
+	*ret_n = 0;
+	r = pattern_tokens(p, &t, &n);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	/* Every node is there: none is made. */
+	at = walk(f, 0, p, t, n, put_node, &path);
+	*ret_n = path.n;
+	return at < 0 ? (int)at : 0;
 }
 
 int nfa_build(const struct pattern *p, uint32_t n, uint32_t max_nodes, struct nfa *ret)

@@ -29,8 +29,8 @@ struct pattern {
 	bool name;  /* of the last component only */
 	bool maybe; /* that it matches means "maybe" anyhow; the caller's business */
 	/*
-	 * Tokens that are kept. Where some are not, the pattern is what was kept and anything behind it: it matches more than it
-	 * should, and that it matches means "maybe".
+	 * Tokens that are kept. Where some are not, the pattern is what was kept and anything behind it (in a name, anything but
+	 * '/'; where nothing is kept, any string): it matches more than it should, and that it matches means "maybe".
 	 */
 	uint32_t keep;
 };
@@ -68,7 +68,8 @@ struct nfa_edge {
 
 struct nfa_node {
 	uint8_t loop;
-	uint32_t depth; /* tokens on the way here */
+	uint32_t parent; /* a lower number; the start is its own */
+	uint32_t weight; /* patterns that lead here or beyond */
 	uint32_t edges; /* first; 0 is none */
 	uint32_t accepts; /* first; 0 is none */
 	uint32_t star, star_all, dirs, dirs_loop, star_1st; /* children that are reached without a byte; 0 is none */
@@ -90,6 +91,8 @@ struct nfa {
 
 /* -ENOMEM, or -E2BIG over @max_nodes. */
 int nfa_build(const struct pattern *p, uint32_t n, uint32_t max_nodes, struct nfa *ret);
+/* The nodes that the tokens of @p lead to, one each, in the nfa that it was built into; patterns that are cut included. */
+int nfa_path(struct nfa *nfa, const struct pattern *p, uint32_t *ret_nodes, uint32_t max, uint32_t *ret_n);
 void nfa_done(struct nfa *nfa);
 
 #endif

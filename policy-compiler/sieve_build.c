@@ -10,6 +10,7 @@
 
 struct build {
 	struct program p; /* a view */
+	struct sieve_limits limits;
 	struct event_build *events[EV_TYPES]; /* owned; NULL where no rule is of that type */
 	struct intern masks;  /* values of the automata's states */
 	struct intern placed; /* the sieve's masks */
@@ -138,7 +139,7 @@ static uint32_t fair_level(const struct build *b, uint32_t total, bool trans)
 
 static int build_automata(struct build *b)
 {
-	struct aut_limits l = { .states = SV_STATES, .trans = SV_TRANS };
+	struct aut_limits l = { .states = b->limits.states, .trans = b->limits.trans };
 	int r = 0;
 
 	for (unsigned i = 0; i < STRINGS && r == 0; i++)
@@ -146,8 +147,8 @@ static int build_automata(struct build *b)
 			r = sieve_automaton(b->events[i / SV_AUTOMATA], i % SV_AUTOMATA, &l, &b->masks);
 	if (r < 0)
 		return r;
-	l.states = fair_level(b, SV_STATES, false);
-	l.trans = fair_level(b, SV_TRANS, true);
+	l.states = fair_level(b, b->limits.states, false);
+	l.trans = fair_level(b, b->limits.trans, true);
 	for (unsigned i = 0; i < STRINGS && r == 0; i++) {
 		const struct string_build *sb = string_at(b, i);
 
@@ -214,7 +215,7 @@ static int init_masks(struct build *b)
 	int64_t r;
 
 	memset(&ones, 0xff, sizeof(ones));
-	b->placed.max = SV_MASKS;
+	b->placed.max = b->limits.masks;
 	r = intern_put(&b->placed, &zero, sizeof(zero), NULL);
 	if (r == 0)
 		r = intern_put(&b->placed, &ones, sizeof(ones), NULL);
@@ -446,7 +447,15 @@ static int build_all(struct build *b, struct program_builder *pb, struct sieve_r
 
 int sieve_build(struct program_builder *pb, struct sieve_report *ret_report, struct sieve *out, struct err *e)
 {
-	struct build b = { .p = program_view(pb), .out = out };
+	const struct sieve_limits all = { .states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS };
+
+	return sieve_build_within(pb, &all, ret_report, out, e);
+}
+
+int sieve_build_within(struct program_builder *pb, const struct sieve_limits *l, struct sieve_report *ret_report,
+		       struct sieve *out, struct err *e)
+{
+	struct build b = { .p = program_view(pb), .limits = *l, .out = out };
 	int r;
 
 	if (ret_report)

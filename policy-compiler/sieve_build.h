@@ -16,7 +16,8 @@ struct report_automaton {
 	uint32_t patterns;
 	uint32_t states, classes; /* 0: no automaton */
 	uint32_t weakened;	  /* patterns that match more than they should */
-	int32_t stars, tokens;	  /* what a pattern keeps of them at most; -1: all */
+	int32_t stars;		  /* that a pattern keeps at most, beside one at its end; -1: all */
+	bool cut;		  /* patterns lost their ends */
 };
 
 struct report_event {

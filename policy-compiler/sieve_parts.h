@@ -74,6 +74,13 @@ void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev);
 int sieve_patterns(struct event_build *eb, unsigned k);
 int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, struct intern *masks);
 
+/* sieve_build.c: sieve_build() with smaller tables, for tests of what happens when they are full. */
+struct sieve_limits {
+	uint32_t states, trans, masks;
+};
+int sieve_build_within(struct program_builder *pb, const struct sieve_limits *l, struct sieve_report *ret_report,
+		       struct sieve *out, struct err *e);
+
 /* sieve_report.c */
 int sieve_report_fill(const struct program *p, struct event_build *const events[EV_TYPES], struct sieve_report *ret);
 

@@ -225,7 +225,7 @@ static int mark_weakened(struct rows *x)
 
 static void fill_automaton(const struct string_build *sb, struct report_automaton *ret)
 {
-	*ret = (struct report_automaton){ .stars = -1, .tokens = -1 };
+	*ret = (struct report_automaton){ .stars = -1 };
 	if (!sb->used)
 		return;
 	*ret = (struct report_automaton){ .patterns = sb->npatterns,
@@ -233,7 +233,7 @@ static void fill_automaton(const struct string_build *sb, struct report_automato
 					  .classes = sb->a.nclasses,
 					  .weakened = sb->fit.weakened,
 					  .stars = sb->fit.stars,
-					  .tokens = sb->fit.tokens };
+					  .cut = sb->fit.cut };
 	if (sb->npatterns && sb->sources[sb->npatterns - 1] == UINT32_MAX)
 		ret->patterns--;
 }

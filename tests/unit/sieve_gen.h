@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_TESTS_SIEVE_GEN_H
+#define TAMIS_TESTS_SIEVE_GEN_H
+
+/*
+ * Random policies and random events that are near them, an evaluator that shares no code with the engine, and the sieve as
+ * a hook runs it. Needs cmocka included before it.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bpf/lib/sieve.bpf.h"
+#include "lib/value.h"
+#include "tests/unit/build.h"
+#include "tests/unit/glob_ref.h"
+
+/* ---- chance -------------------------------------------------------------------------------------------------------- */
+
+struct gen {
+	uint64_t x; /* never 0 */
+};
+
+static inline uint32_t gen_below(struct gen *g, uint32_t n)
+{
+	g->x ^= g->x << 13;
+	g->x ^= g->x >> 7;
+	g->x ^= g->x << 17;
+	return (uint32_t)((g->x * 0x2545f4914f6cdd1du) >> 33) % n;
+}
+
+static inline bool gen_chance(struct gen *g, uint32_t percent)
+{
+	return gen_below(g, 100) < percent;
+}
+
+#define GEN_PICK(g, a) (a)[gen_below(g, sizeof(a) / sizeof((a)[0]))]
+
+/* TAMIS_PROPERTY_N and TAMIS_PROPERTY_SEED, or these. The seed is printed: a failure can be repeated. */
+static inline unsigned gen_rounds(unsigned otherwise)
+{
+	const char *s = getenv("TAMIS_PROPERTY_N");
+
+	return s ? (unsigned)strtoul(s, NULL, 10) : otherwise;
+}
+
+static inline uint64_t gen_seed(const char *test, uint64_t otherwise)
+{
+	const char *s = getenv("TAMIS_PROPERTY_SEED");
+	uint64_t seed = s ? strtoull(s, NULL, 0) : otherwise;
+
+	printf("%s: TAMIS_PROPERTY_SEED=%llu\n", test, (unsigned long long)seed);
+	return seed;
+}
+
+static inline struct gen gen_of(uint64_t seed)
+{
+	struct gen g = { .x = (seed + 1) * 0x9e3779b97f4a7c15u | 1 };
+
+	for (int i = 0; i < 8; i++)
+		gen_below(&g, 2);
+	return g;
+}
+
+/* ---- texts --------------------------------------------------------------------------------------------------------- */
+
+#define GEN_TEXT 60 /* glob_ref.h takes no more */
+
+static const char *const gen_words[] = { "a", "b", "ab", "etc", "x.sh", "y.sh", "tmp", "usr", "bin", "passwd", "A", "Etc", "*", "" };
+static const char *const gen_stars[] = { "*", "*.sh", "a*", "*a", "*a*b*", "x*y", "**", "a*b", "*b*", "e*c" };
+
+static inline void gen_append(char *out, const char *s)
+{
+	strncat(out, s, GEN_TEXT - strlen(out));
+}
+
+/* A path; with @stars a glob, which may be one that is refused. */
+static inline void gen_path(struct gen *g, bool stars, char out[GEN_TEXT + 1])
+{
+	uint32_t n = 1 + gen_below(g, 4);
+
+	out[0] = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (i > 0 || !gen_chance(g, stars ? 15 : 3))
+			gen_append(out, "/");
+		gen_append(out, stars && gen_chance(g, 40) ? GEN_PICK(g, gen_stars) : GEN_PICK(g, gen_words));
+	}
+	if (gen_chance(g, 4))
+		gen_append(out, "/");
+}
+
+static inline void gen_name(struct gen *g, bool stars, char out[GEN_TEXT + 1])
+{
+	out[0] = 0;
+	gen_append(out, stars && gen_chance(g, 60) ? GEN_PICK(g, gen_stars) : GEN_PICK(g, gen_words));
+	if (gen_chance(g, 20))
+		gen_append(out, GEN_PICK(g, gen_words));
+}
+
+/* What a pattern may match, or nearly. */
+static inline void gen_near(struct gen *g, const char *pattern, char out[GEN_TEXT + 1])
+{
+	size_t n = 0;
+
+	for (const char *p = pattern; *p && n < GEN_TEXT - 8; p++) {
+		uint32_t extra = *p == '*' && p[1] == '*' ? 3 : 1;
+
+		if (*p != '*') {
+			out[n++] = *p;
+			continue;
+		}
+		for (uint32_t i = gen_below(g, extra + 2); i > 0; i--)
+			out[n++] = GEN_PICK(g, "ab/.sxyh");
+	}
+	out[n] = 0;
+	for (char *c = out; *c; c++)
+		*c = *c ? *c : 'a';
+	if (n && gen_chance(g, 25))
+		out[gen_below(g, (uint32_t)n)] = "ab/xEA."[gen_below(g, 7)];
+	if (n && gen_chance(g, 8))
+		out[n - 1] = 0;
+	if (gen_chance(g, 8))
+		gen_append(out, GEN_PICK(g, gen_words));
+}
+
+/* ---- policies ------------------------------------------------------------------------------------------------------ */
+
+static const char *const gen_nets[] = { "10.0.0.0/8", "10.1.2.3/32", "192.168.0.0/17", "fe80::/10", "::/0", "0.0.0.0/0", "2001:db8::1/128",
+					"::ffff:0:0/96", "::ff00:0:0/88", "8000::/1" };
+
+#define GEN_PATTERNS 256
+
+struct policy_gen {
+	struct gen *g;
+	struct build b;
+	uint16_t event;
+	uint32_t paths[16], names[16], nums[64], addrs[4], strs[16]; /* nodes: fields of the event */
+	uint32_t npaths, nnames, nnums, naddrs, nstrs;
+	char patterns[GEN_PATTERNS][GEN_TEXT + 1]; /* what paths are to be near to */
+	uint32_t npatterns;
+};
+
+/* net/text to 17 bytes is done by hand where the engine's parser would do: lib/ipnet.h is the language's one reader. */
+int ipnet_parse(const char *s, size_t len, uint8_t ret[17]);
+
+static inline void gen_fields(struct policy_gen *p, uint16_t event)
+{
+	const struct catalog *c = catalog_tamis();
+
+	p->event = event;
+	p->npaths = p->nnames = p->nnums = p->naddrs = p->nstrs = 0;
+	for (uint32_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+		uint32_t node;
+
+		if ((f->event != EV_NONE && f->event != event) || f->flags & CF_ARRAY || f->home == CAT_HOME_PARENT)
+			continue;
+		/* As many fields of the process as of the event, about. */
+		if (f->home == CAT_HOME_PROC && strncmp(f->name, "process.", 8) != 0)
+			continue;
+		node = build1(&p->b, N_FIELD, i);
+		if (f->type == VAL_STR && f->sieve == CAT_SIEVE_PATH && p->npaths < 16)
+			p->paths[p->npaths++] = node;
+		else if (f->type == VAL_STR && f->sieve == CAT_SIEVE_NAME && p->nnames < 16)
+			p->names[p->nnames++] = node;
+		else if (f->type == VAL_STR && p->nstrs < 16)
+			p->strs[p->nstrs++] = node;
+		else if (f->type == VAL_INT && (f->sieve != CAT_SIEVE_NONE || gen_chance(p->g, 10)) && p->nnums < 64)
+			p->nums[p->nnums++] = node;
+		else if (f->type == VAL_IP && p->naddrs < 4)
+			p->addrs[p->naddrs++] = node;
+	}
+}
+
+static inline const char *gen_keep(struct policy_gen *p, const char *s)
+{
+	char *to = p->patterns[p->npatterns++ % GEN_PATTERNS];
+
+	strcpy(to, s);
+	return to;
+}
+
+static inline struct strm gen_strm(struct policy_gen *p, bool path)
+{
+	struct strm m = { .icase = gen_chance(p->g, 15) };
+	char text[GEN_TEXT + 1];
+	bool stars = gen_chance(p->g, 60);
+
+	if (gen_chance(p->g, 5)) {
+		m.kind = STRM_REGEX;
+		m.str = build_string(&p->b, gen_chance(p->g, 50) ? "ab" : "sh");
+		return m;
+	}
+	for (;;) {
+		if (path)
+			gen_path(p->g, stars, text);
+		else
+			gen_name(p->g, stars, text);
+		m.kind = !stars ? STRM_EXACT : path && gen_chance(p->g, 80) ? STRM_GLOB : STRM_PATTERN;
+		if (m.kind == STRM_GLOB ? glob_ref_valid(text, strlen(text)) : m.kind == STRM_EXACT || !strstr(text, "**"))
+			break;
+	}
+	m.str = build_string(&p->b, gen_keep(p, text));
+	return m;
+}
+
+static inline uint32_t gen_string_atom(struct policy_gen *p, uint32_t field, bool path)
+{
+	struct strm m[6];
+	char text[GEN_TEXT + 1];
+	size_t n = 1 + gen_below(p->g, 6);
+
+	if (gen_chance(p->g, 40)) {
+		if (path)
+			gen_path(p->g, false, text);
+		else
+			gen_name(p->g, false, text);
+		return build3(&p->b, N_STREQ, field, build_str(&p->b, gen_keep(p, text)), gen_chance(p->g, 15));
+	}
+	if (gen_chance(p->g, 4))
+		return build3(&p->b, N_STREQ, field, p->paths[gen_below(p->g, p->npaths)], 0);
+	for (size_t i = 0; i < n; i++)
+		m[i] = gen_strm(p, path);
+	return build2(&p->b, N_STRIN, field, build_ok(program_strset_add(p->b.pb, m, n)));
+}
+
+static inline int64_t gen_int(struct gen *g)
+{
+	static const int64_t odd[] = { 0, 1, 2, 3, 4, 64, 512, 577, 33188, -1, -2, -13, 1000, 65534, 65535, 443, 80, 0x7fffffff,
+				       0xffffffff, INT64_MAX, INT64_MIN, INT64_MIN + 1, INT64_MAX - 1 };
+
+	return gen_chance(g, 70) ? (int64_t)gen_below(g, 6) - 2 : GEN_PICK(g, odd);
+}
+
+static inline uint32_t gen_number_atom(struct policy_gen *p)
+{
+	static const enum node_op ops[] = { N_EQ, N_LT, N_LE };
+	uint32_t v = p->nums[gen_below(p->g, p->nnums)], rhs = build_int(&p->b, gen_int(p->g));
+	int64_t set[24];
+	size_t n = 1 + gen_below(p->g, gen_chance(p->g, 20) ? 24 : 4);
+
+	if (gen_chance(p->g, 5))
+		rhs = p->nums[gen_below(p->g, p->nnums)];
+	if (gen_chance(p->g, 40))
+		v = build2(&p->b, N_BAND, v, build_int(&p->b, gen_int(p->g)));
+	else if (gen_chance(p->g, 5))
+		v = build2(&p->b, N_ADD, v, build_int(&p->b, 1));
+	if (gen_chance(p->g, 25)) {
+		for (size_t i = 0; i < n; i++)
+			set[i] = gen_int(p->g);
+		return build2(&p->b, N_INTIN, v, build_ok(program_intset_add(p->b.pb, set, n)));
+	}
+	return gen_chance(p->g, 50) ? build2(&p->b, GEN_PICK(p->g, ops), v, rhs) : build2(&p->b, GEN_PICK(p->g, ops), rhs, v);
+}
+
+static inline uint32_t gen_net(struct policy_gen *p)
+{
+	const char *s = GEN_PICK(p->g, gen_nets);
+	uint8_t ip[17];
+
+	assert_int_equal(ipnet_parse(s, strlen(s), ip), 0);
+	return build_ok(program_str_add(p->b.pb, (const char *)ip, sizeof(ip)));
+}
+
+static inline uint32_t gen_addr_atom(struct policy_gen *p)
+{
+	uint32_t nets[4], n = 1 + gen_below(p->g, 4);
+
+	for (uint32_t i = 0; i < n; i++)
+		nets[i] = gen_net(p);
+	if (n == 1)
+		return build2(&p->b, N_IPEQ, p->addrs[0], build1(&p->b, N_IP, nets[0]));
+	return build3(&p->b, N_IPIN, p->addrs[0], build_ok(program_ipset_add(p->b.pb, nets, n)), gen_chance(p->g, 25));
+}
+
+static inline uint32_t gen_atom(struct policy_gen *p)
+{
+	uint32_t kind = gen_below(p->g, 100);
+
+	if (p->naddrs && kind < 45)
+		return gen_addr_atom(p);
+	if (p->npaths && kind < 40)
+		return gen_string_atom(p, p->paths[gen_below(p->g, p->npaths)], true);
+	if (p->nnames && kind < 60)
+		return gen_string_atom(p, p->names[gen_below(p->g, p->nnames)], false);
+	if (p->nstrs && kind < 66)
+		return gen_string_atom(p, p->strs[gen_below(p->g, p->nstrs)], false);
+	return gen_number_atom(p);
+}
+
+static inline uint32_t gen_condition(struct policy_gen *p, uint32_t depth)
+{
+	uint32_t kind = gen_below(p->g, 100);
+
+	if (depth == 0 || kind < 20)
+		return gen_atom(p);
+	if (kind < 35)
+		return build1(&p->b, N_NOT, gen_condition(p, depth - 1));
+	return build2(&p->b, kind < 70 ? N_AND : N_OR, gen_condition(p, depth - 1), gen_condition(p, depth - 1));
+}
+
+/* A condition as rules mostly are: this file, and more. */
+static inline uint32_t gen_narrow(struct policy_gen *p, uint32_t depth)
+{
+	uint32_t rest = gen_condition(p, depth);
+
+	if (p->naddrs)
+		return build2(&p->b, N_AND, gen_addr_atom(p), rest);
+	if (!p->npaths)
+		return build2(&p->b, N_AND, gen_number_atom(p), rest);
+	return build2(&p->b, N_AND, gen_chance(p->g, 70) ? gen_string_atom(p, p->paths[0], true) : gen_string_atom(p, p->names[0], false), rest);
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------- */
+
+/* An event as the kernel side and as the engine have it. */
+struct event_gen {
+	struct ev_head head;
+	ev_u64 num[EV_NUM_MAX];
+	char path[SV_AUT_ADDR][GEN_TEXT + 1];
+	char str[4][GEN_TEXT + 1];
+	bool readable[SV_AUTOMATA]; /* a hook skips what it could not read */
+	ev_u8 addr[17];
+	struct event ev;
+	struct proc proc;
+};
+
+static inline struct val gen_str_val(const char *s)
+{
+	return (struct val){ .s = s, .len = (uint32_t)strlen(s) };
+}
+
+static inline struct val *gen_slot(struct event_gen *e, const struct cat_field *f)
+{
+	switch (f->home) {
+	case CAT_HOME_BASE:
+		return &e->ev.base[f->slot];
+	case CAT_HOME_EVENT:
+		return &e->ev.v[f->slot];
+	case CAT_HOME_PROC:
+		return &e->proc.v[f->slot];
+	default:
+		return NULL;
+	}
+}
+
+static inline struct val gen_last(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return gen_str_val(slash ? slash + 1 : path);
+}
+
+/* One field's value: what the kernel has of it is the same value. */
+static inline void gen_value(struct gen *g, struct event_gen *e, const struct cat_field *f)
+{
+	struct val *v = gen_slot(e, f);
+	uint16_t index = 0;
+	int sieve = catalog_sieve(catalog_tamis(), f, e->head.type, &index);
+
+	switch (sieve) {
+	case CAT_SIEVE_NUM:
+		e->num[index] = (ev_u64)gen_int(g);
+		v->num = (int64_t)e->num[index];
+		break;
+	case CAT_SIEVE_PATH:
+		*v = gen_str_val(e->path[index]);
+		break;
+	case CAT_SIEVE_NAME:
+		*v = gen_last(e->path[index]);
+		break;
+	case CAT_SIEVE_ADDR:
+		*v = (struct val){ .s = (const char *)e->addr, .len = sizeof(e->addr) };
+		break;
+	case CAT_SIEVE_UID:
+		v->num = e->head.uid;
+		break;
+	case CAT_SIEVE_GID:
+		v->num = e->head.gid;
+		break;
+	case CAT_SIEVE_EUID:
+		v->num = e->head.euid;
+		break;
+	case CAT_SIEVE_EGID:
+		v->num = e->head.egid;
+		break;
+	case CAT_SIEVE_RETVAL:
+		v->num = e->head.retval;
+		break;
+	default:
+		if (f->type == VAL_STR)
+			*v = gen_str_val(e->str[gen_below(g, 4)]);
+		else if (f->type == VAL_INT)
+			v->num = gen_int(g);
+		else if (f->type == VAL_BOOL)
+			v->num = gen_chance(g, 50);
+	}
+}
+
+static inline void gen_address(struct gen *g, ev_u8 ip[17])
+{
+	const char *s = GEN_PICK(g, gen_nets);
+
+	ipnet_parse(s, strlen(s), ip);
+	for (uint32_t bit = ip[16]; bit < 128; bit++)
+		if (gen_chance(g, 30))
+			ip[bit / 8] ^= 0x80 >> bit % 8;
+	if (gen_chance(g, 20))
+		ip[gen_below(g, 16)] ^= (ev_u8)(1 << gen_below(g, 8));
+	ip[16] = 128;
+}
+
+static inline void gen_event(struct policy_gen *p, struct event_gen *e)
+{
+	const struct catalog *c = catalog_tamis();
+	struct gen *g = p->g;
+	uint32_t n = p->npatterns < GEN_PATTERNS ? p->npatterns : GEN_PATTERNS;
+
+	memset(e, 0, sizeof(*e));
+	e->head.type = e->ev.type = p->event;
+	e->head.uid = (ev_u32)gen_int(g);
+	e->head.gid = (ev_u32)gen_int(g);
+	e->head.euid = (ev_u32)gen_int(g);
+	e->head.egid = (ev_u32)gen_int(g);
+	e->head.retval = gen_int(g);
+	for (int k = 0; k < 2; k++) {
+		if (n && gen_chance(g, 75))
+			gen_near(g, p->patterns[gen_below(g, n)], e->path[k]);
+		else
+			gen_path(g, false, e->path[k]);
+		if (gen_chance(g, 85) && e->path[k][0] != '/') {
+			memmove(e->path[k] + 1, e->path[k], GEN_TEXT - 1);
+			e->path[k][0] = '/';
+		}
+	}
+	for (int k = 0; k < 4; k++)
+		gen_name(g, false, e->str[k]);
+	gen_address(g, e->addr);
+	for (int k = 0; k < SV_AUTOMATA; k++)
+		e->readable[k] = !gen_chance(g, 5);
+	for (size_t i = 0; i < c->nfields; i++)
+		if ((c->fields[i].event == EV_NONE || c->fields[i].event == p->event) && gen_slot(e, &c->fields[i]) &&
+		    !(c->fields[i].flags & CF_ARRAY))
+			gen_value(g, e, &c->fields[i]);
+	memset(e->ev.alive, 0xff, sizeof(e->ev.alive));
+	e->ev.proc = &e->proc;
+}
+
+/* ---- an evaluator ---------------------------------------------------------------------------------------------------- */
+
+struct ref {
+	const struct program *p;
+	const struct event *ev;
+};
+
+static inline struct val ref_value(const struct ref *x, uint32_t i)
+{
+	const struct node *n = &x->p->nodes[i];
+	struct val v = { 0 };
+
+	if (n->op == N_FIELD)
+		return catalog_get(&x->p->catalog->fields[n->a], x->ev);
+	v.s = program_str(x->p, n->a, &v.len);
+	return v;
+}
+
+static inline int64_t ref_int(const struct ref *x, uint32_t i)
+{
+	const struct node *n = &x->p->nodes[i];
+
+	switch (n->op) {
+	case N_FIELD:
+		return ref_value(x, i).num;
+	case N_BAND:
+		return ref_int(x, n->a) & ref_int(x, n->b);
+	case N_ADD:
+		return (int64_t)((uint64_t)ref_int(x, n->a) + (uint64_t)ref_int(x, n->b));
+	default:
+		assert_int_equal(n->op, N_INT);
+		return n->imm;
+	}
+}
+
+static inline bool ref_same(struct val a, struct val b, bool icase)
+{
+	for (uint32_t i = 0; a.len == b.len && i < a.len; i++)
+		if (glob_ref_fold(a.s[i], icase) != glob_ref_fold(b.s[i], icase))
+			return false;
+	return a.len == b.len;
+}
+
+static inline bool ref_strm(const struct ref *x, const struct strm *m, struct val v)
+{
+	struct val t = { 0 };
+
+	t.s = program_str(x->p, m->str, &t.len);
+	switch (m->kind) {
+	case STRM_EXACT:
+		return ref_same(t, v, m->icase);
+	case STRM_PATTERN:
+		return glob_ref_pattern(t.s, t.len, v.s, v.len, m->icase);
+	case STRM_GLOB:
+		return glob_ref_match(t.s, t.len, v.s, v.len, m->icase);
+	default: /* only plain text is made, and found anywhere */
+		for (uint32_t i = 0; i + t.len <= v.len; i++)
+			if (ref_same(t, (struct val){ .s = v.s + i, .len = t.len }, m->icase))
+				return true;
+		return false;
+	}
+}
+
+static inline bool ref_strin(const struct ref *x, uint32_t set, struct val v)
+{
+	const struct strset *s = &x->p->strsets[set];
+
+	for (uint32_t i = s->first; i < s->first + s->count; i++)
+		if (ref_strm(x, &x->p->strms[i], v))
+			return true;
+	return false;
+}
+
+static inline bool ref_bit(const char *ip, int i)
+{
+	return (uint8_t)ip[i / 8] >> (7 - i % 8) & 1;
+}
+
+/* The address lies in the network, and both are IPv4 or both are not. */
+static inline bool ref_net(struct val addr, const char *net)
+{
+	static const char mapped[12] = { [10] = (char)0xff, [11] = (char)0xff };
+	bool v4 = memcmp(addr.s, mapped, 12) == 0;
+
+	if (v4 && (uint8_t)net[16] < 96)
+		return false;
+	for (int i = 0; i < (uint8_t)net[16]; i++)
+		if (ref_bit(addr.s, i) != ref_bit(net, i))
+			return false;
+	return true;
+}
+
+static inline bool ref_ipin(const struct ref *x, const struct node *n)
+{
+	const struct ipset *s = &x->p->ipsets[n->b];
+	struct val addr = ref_value(x, n->a);
+
+	for (uint32_t i = s->first; i < s->first + s->count; i++) {
+		uint32_t len;
+
+		if (ref_net(addr, program_str(x->p, x->p->ips[i], &len)) != (n->c != 0))
+			return !n->c;
+	}
+	return n->c;
+}
+
+static inline bool ref_intin(const struct ref *x, const struct node *n)
+{
+	const struct intset *s = &x->p->intsets[n->b];
+
+	for (uint32_t i = s->first; i < s->first + s->count; i++)
+		if (x->p->ints[i] == ref_int(x, n->a))
+			return true;
+	return false;
+}
+
+static inline bool ref_holds(const struct ref *x, uint32_t i)
+{
+	const struct node *n = &x->p->nodes[i];
+
+	switch (n->op) {
+	case N_BOOL:
+		return n->imm;
+	case N_NOT:
+		return !ref_holds(x, n->a);
+	case N_AND:
+		return ref_holds(x, n->a) && ref_holds(x, n->b);
+	case N_OR:
+		return ref_holds(x, n->a) || ref_holds(x, n->b);
+	case N_EQ:
+		return ref_int(x, n->a) == ref_int(x, n->b);
+	case N_LT:
+		return ref_int(x, n->a) < ref_int(x, n->b);
+	case N_LE:
+		return ref_int(x, n->a) <= ref_int(x, n->b);
+	case N_STREQ:
+		return ref_same(ref_value(x, n->a), ref_value(x, n->b), n->c);
+	case N_STRIN:
+		return ref_strin(x, n->b, ref_value(x, n->a));
+	case N_INTIN:
+		return ref_intin(x, n);
+	case N_IPEQ:
+		return ref_net(ref_value(x, n->a), ref_value(x, n->b).s);
+	case N_IPIN:
+		return ref_ipin(x, n);
+	default:
+		fail_msg("the generator makes no node of kind %d", n->op);
+		return false;
+	}
+}
+
+/* ---- the sieve as a hook runs it ------------------------------------------------------------------------------------- */
+
+/* The state after the whole of @path, by way of its directory: the directory, its '/', the last name. */
+static inline ev_u32 gen_run_split(const struct sieve *s, const struct sv_automaton *a, const char *path)
+{
+	static ev_u8 buf[SV_BUF_SIZE];
+	const char *slash = strrchr(path, '/');
+	ev_u32 dir = slash ? (ev_u32)(slash - path) : 0, len = (ev_u32)strlen(path), state;
+
+	memcpy(buf, path, len);
+	state = sv_dfa_run(s, a, 0, buf, dir);
+	if (slash)
+		state = sv_dfa_run_name_at(s, a, state, buf, dir++, 1);
+	return sv_dfa_run_name_at(s, a, state, buf, dir, len - dir);
+}
+
+/* @off: where in the buffer the path is, as the dentry walk leaves it somewhere. */
+static inline ev_u32 gen_run_at(const struct sieve *s, const struct sv_automaton *a, const char *path, ev_u32 off)
+{
+	static ev_u8 buf[SV_BUF_SIZE];
+	ev_u32 len = (ev_u32)strlen(path);
+
+	for (ev_u32 i = 0; i < len; i++)
+		buf[(off + i) & (SV_BUF_SIZE - 1)] = (ev_u8)path[i];
+	return sv_dfa_run_at(s, a, 0, buf, off, len);
+}
+
+static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
+{
+	const struct sv_event *ev = &s->event[e->head.type];
+
+	if (!sv_alive_start(ev, alive) || !sv_nums(ev, &e->head, e->num, alive))
+		return;
+	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
+		const struct sv_automaton *a = &ev->automata[k];
+		ev_u32 state;
+
+		if (!a->used || !e->readable[k])
+			continue;
+		state = k == SV_AUT_ADDR ? sv_dfa_run_addr(s, a, e->addr) : gen_run_at(s, a, e->path[k], 37 + 11 * k);
+		sv_mask_and(alive, sv_final_mask(s, a, state));
+	}
+}
+
+static inline bool gen_rule_alive(const struct program *p, uint32_t rule, const struct sv_mask *alive)
+{
+	const struct prule *r = &p->rules[rule];
+
+	for (uint32_t i = r->clause_first; i < r->clause_first + r->clause_count; i++)
+		if (alive->w[p->clauses[i].bit / 64] >> (p->clauses[i].bit % 64) & 1)
+			return true;
+	return false;
+}
+
+#endif

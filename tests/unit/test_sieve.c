@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sieve's promise: where a rule fires, the sieve let the event through with one of the rule's bits. Tried with random
+ * policies and random events near them, judged by the engine and by an evaluator that shares nothing with it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <time.h>
+
+#include "engine/engine.h"
+#include "lib/sieve_io.h"
+#include "policy-compiler/explain.h"
+#include "policy-compiler/sieve_parts.h"
+#include "tests/unit/sieve_gen.h"
+
+static struct sieve sieve, other; /* 1.4 MB each */
+
+static void build_sieve(struct build *b, struct sieve *out)
+{
+	struct err e;
+
+	if (sieve_build(b->pb, NULL, out, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* ---- the promise ----------------------------------------------------------------------------------------------------- */
+
+static const uint16_t events[] = { EV_OPEN, EV_OPEN, EV_OPEN, EV_EXEC, EV_RENAME, EV_LINK, EV_CHMOD,
+				   EV_CHOWN, EV_CONNECT, EV_CONNECT, EV_BIND, EV_EXIT, EV_FORK, EV_MKDIR };
+
+struct tally {
+	unsigned events, fired, passed, weak;
+};
+
+/* The directories' shortcut, and what a state says of everything below it. */
+static void check_runs(const struct sieve *s, const struct event_gen *e, uint64_t seed)
+{
+	for (unsigned k = 0; k < SV_AUT_ADDR; k++) {
+		const struct sv_automaton *a = &s->event[e->head.type].automata[k];
+		ev_u32 whole, dir;
+		char path[GEN_TEXT + 2], *slash;
+
+		if (!a->used)
+			continue;
+		whole = gen_run_at(s, a, e->path[k], 0);
+		if (whole != gen_run_split(s, a, e->path[k]))
+			fail_msg("seed %llu: %s: the directory's state leads elsewhere", (unsigned long long)seed, e->path[k]);
+		strcpy(path, e->path[k]);
+		for (slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
+			const struct sv_mask *reach, *final = sv_final_mask(s, a, whole);
+
+			slash[1] = 0;
+			dir = gen_run_at(s, a, path, 0);
+			reach = sv_reach_mask(s, a, dir);
+			for (int w = 0; w < SV_WORDS; w++)
+				if (final->w[w] & s->event[e->head.type].clauses.w[w] & ~reach->w[w])
+					fail_msg("seed %llu: %s: below %s it was said to be dead", (unsigned long long)seed, e->path[k], path);
+			slash[0] = 0;
+		}
+	}
+}
+
+static void check_event(struct engine *engine, const struct program *p, const struct sieve *s, struct event_gen *e, uint64_t seed,
+			struct tally *t)
+{
+	struct ref ref = { .p = p, .ev = &e->ev };
+	struct sv_mask alive = { { 0 } };
+	const uint32_t *rules;
+	size_t n, all;
+
+	gen_sieve(s, e, &alive);
+	check_runs(s, e, seed);
+	for (uint32_t i = 0; i < p->nrules; i++) {
+		bool holds = ref_holds(&ref, p->rules[i].root);
+
+		if (holds && !gen_rule_alive(p, i, &alive))
+			fail_msg("seed %llu: rule %u holds, the sieve dropped it (paths %s and %s)", (unsigned long long)seed, i,
+				 e->path[0], e->path[1]);
+		t->fired += holds;
+	}
+	all = engine_eval(engine, &e->ev, &rules);
+	for (size_t i = 0; i < all; i++)
+		if (!ref_holds(&ref, p->rules[rules[i]].root) || !gen_rule_alive(p, rules[i], &alive))
+			fail_msg("seed %llu: rule %u fires, the sieve dropped it", (unsigned long long)seed, rules[i]);
+	/* With the sieve's bits alone the engine finds the same. */
+	memcpy(e->ev.alive, alive.w, sizeof(e->ev.alive));
+	n = engine_eval(engine, &e->ev, &rules);
+	if (n != all)
+		fail_msg("seed %llu: %zu rules fire, %zu with the sieve's bits", (unsigned long long)seed, all, n);
+	t->events++;
+	t->passed += !sv_mask_zero(&alive);
+}
+
+static void random_rules(struct policy_gen *p)
+{
+	uint32_t n = gen_chance(p->g, 5) ? 300 : 1 + gen_below(p->g, gen_chance(p->g, 50) ? 3 : 30), depth;
+	bool narrow = gen_chance(p->g, 60);
+
+	gen_fields(p, GEN_PICK(p->g, events));
+	p->npatterns = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		depth = gen_below(p->g, 6);
+		build_rule(&p->b, p->event, narrow ? gen_narrow(p, depth) : gen_condition(p, depth));
+	}
+}
+
+/* Now and then with tables that are far too small. */
+static void random_sieve(struct policy_gen *p, struct sieve *out, struct tally *t)
+{
+	struct sieve_limits l = { .states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS };
+	struct sieve_report report;
+	struct err e;
+
+	if (gen_chance(p->g, 30)) {
+		l.states = 1 + gen_below(p->g, 200);
+		l.trans = l.states * (1 + gen_below(p->g, 20));
+		l.masks = 2 + gen_below(p->g, 20);
+	}
+	if (sieve_build_within(p->b.pb, &l, &report, out, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_true(out->nstates <= l.states && out->ntrans <= l.trans && out->nmasks <= l.masks);
+	for (unsigned k = 0; k < SV_AUTOMATA; k++)
+		t->weak += report.events[p->event].automata[k].weakened;
+	sieve_report_done(&report);
+}
+
+static void random_policy(uint64_t seed, struct tally *t)
+{
+	struct gen g = gen_of(seed);
+	struct policy_gen *p = calloc(1, sizeof(*p));
+	struct event_gen *e = calloc(1, sizeof(*e));
+	struct engine *engine;
+	struct program view;
+	struct err err;
+
+	assert_true(p && e);
+	p->g = &g;
+	assert_int_equal(program_builder_new(catalog_tamis(), &p->b.pb), 0);
+	random_rules(p);
+	random_sieve(p, &sieve, t);
+	view = program_view(p->b.pb);
+	if (engine_new(&view, &engine, &err) < 0)
+		fail_msg("seed %llu: %s", (unsigned long long)seed, err.msg);
+	for (int i = 0; i < 60; i++) {
+		gen_event(p, e);
+		check_event(engine, &view, &sieve, e, seed, t);
+	}
+	engine_free(engine);
+	program_builder_free(p->b.pb);
+	free(p);
+	free(e);
+}
+
+static void test_soundness(void **state)
+{
+	uint64_t seed = gen_seed("soundness", 20261120);
+	unsigned n = gen_rounds(400);
+	struct tally t = { 0 };
+
+	for (unsigned i = 0; i < n; i++)
+		random_policy(seed + i, &t);
+	printf("%u policies, %u events: %u passed the sieve, %u firings; %u patterns weakened\n", n, t.events, t.passed, t.fired, t.weak);
+	/* The test means something only if rules fire and the sieve drops. */
+	assert_true(t.fired > t.events / 50 && t.passed < t.events * 8 / 10 && t.weak);
+}
+
+/* ---- precision ------------------------------------------------------------------------------------------------------- */
+
+struct policy {
+	struct build b;
+};
+
+static int setup(void **state)
+{
+	struct policy *p = calloc(1, sizeof(*p));
+
+	if (!p || program_builder_new(catalog_tamis(), &p->b.pb) < 0)
+		return -1;
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct policy *p = *state;
+
+	program_builder_free(p->b.pb);
+	free(p);
+	return 0;
+}
+
+static uint32_t path_is(struct build *b, const char *path)
+{
+	return build3(b, N_STREQ, build_field(b, "open.file.path"), build_str(b, path), 0);
+}
+
+static uint32_t flag_set(struct build *b, int64_t flag)
+{
+	return build1(b, N_NOT,
+		      build2(b, N_LE, build2(b, N_BAND, build_field(b, "open.flags"), build_int(b, flag)), build_int(b, 0)));
+}
+
+/* Whether an open of @path with @flags passes. */
+static bool passes(const struct sieve *s, const char *path, ev_u64 flags, struct sv_mask *alive)
+{
+	struct event_gen e = { .head = { .type = EV_OPEN }, .readable = { true } };
+
+	strcpy(e.path[0], path);
+	e.num[EVN_OPEN_FLAGS] = flags;
+	*alive = (struct sv_mask){ { 0 } };
+	gen_sieve(s, &e, alive);
+	return !sv_mask_zero(alive);
+}
+
+static void test_one_path(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	struct sv_mask alive;
+
+	build_rule(b, EV_OPEN, build2(b, N_AND, path_is(b, "/etc/shadow"), flag_set(b, 3)));
+	build_sieve(b, &sieve);
+	assert_true(passes(&sieve, "/etc/shadow", 1, &alive));
+	assert_false(passes(&sieve, "/etc/shadow", 4, &alive));
+	assert_false(passes(&sieve, "/etc/shadow2", 1, &alive));
+	assert_false(passes(&sieve, "/etc/shado", 1, &alive));
+	assert_false(passes(&sieve, "/usr/etc/shadow", 1, &alive));
+	assert_false(passes(&sieve, "/", 1, &alive));
+}
+
+static void test_other_types_have_no_clause(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+
+	build_rule(b, EV_OPEN, path_is(b, "/etc/shadow"));
+	build_sieve(b, &sieve);
+	for (unsigned i = 0; i < EV_TYPES; i++)
+		assert_int_equal(!sv_mask_zero(&sieve.event[i].clauses), i == EV_OPEN);
+}
+
+static void test_dead_directory(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	const struct sv_automaton *a = &sieve.event[EV_OPEN].automata[0];
+
+	build_rule(b, EV_OPEN, path_is(b, "/etc/shadow"));
+	build_sieve(b, &sieve);
+	assert_false(sv_mask_zero(sv_reach_mask(&sieve, a, gen_run_at(&sieve, a, "/", 0))));
+	assert_false(sv_mask_zero(sv_reach_mask(&sieve, a, gen_run_at(&sieve, a, "/etc/", 0))));
+	assert_true(sv_mask_zero(sv_reach_mask(&sieve, a, gen_run_at(&sieve, a, "/etc/ssh/", 0))));
+	assert_true(sv_mask_zero(sv_reach_mask(&sieve, a, gen_run_at(&sieve, a, "/usr/", 0))));
+}
+
+static void test_never_holds(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	uint32_t both = build2(b, N_AND, path_is(b, "/a"), path_is(b, "/b"));
+
+	build_rule(b, EV_OPEN, both);
+	build_rule(b, EV_OPEN, build2(b, N_AND, build2(b, N_EQ, build_field(b, "open.flags"), build_int(b, 4)),
+				      build1(b, N_NOT, build2(b, N_EQ, build_field(b, "open.flags"), build_int(b, 4)))));
+	build_sieve(b, &sieve);
+	assert_true(sv_mask_zero(&sieve.event[EV_OPEN].clauses));
+}
+
+/* What only user space can decide asks nothing of the kernel, whichever way it is meant. */
+static void test_undecided(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	uint32_t comm = build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0);
+	struct sv_mask alive;
+
+	build_rule(b, EV_OPEN, build2(b, N_AND, path_is(b, "/a"), build1(b, N_NOT, comm)));
+	build_sieve(b, &sieve);
+	assert_true(passes(&sieve, "/a", 0, &alive));
+	assert_false(passes(&sieve, "/b", 0, &alive));
+	build_rule(b, EV_OPEN, build2(b, N_OR, path_is(b, "/a"), comm));
+	build_sieve(b, &sieve);
+	assert_true(passes(&sieve, "/b", 0, &alive));
+}
+
+/* Many paths share bits, and still only they pass. */
+static void test_sharing_keeps_paths(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	struct sv_mask alive;
+	char path[GEN_TEXT];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(path, sizeof(path), "/srv/data/%d.conf", i * 7);
+		build_rule(b, EV_OPEN, build2(b, N_AND, path_is(b, path), flag_set(b, i % 2 ? 1 : 64)));
+	}
+	build_sieve(b, &sieve);
+	for (int i = 0; i < 7000; i++) {
+		snprintf(path, sizeof(path), "/srv/data/%d.conf", i);
+		assert_int_equal(passes(&sieve, path, 65, &alive), i % 7 == 0);
+		assert_int_equal(passes(&sieve, path, 1, &alive), i % 14 == 7);
+	}
+}
+
+/* ---- what is built --------------------------------------------------------------------------------------------------- */
+
+static void same_sieve(uint64_t seed, struct sieve *out)
+{
+	struct gen g = gen_of(seed);
+	struct policy_gen *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->g = &g;
+	assert_int_equal(program_builder_new(catalog_tamis(), &p->b.pb), 0);
+	random_rules(p);
+	build_sieve(&p->b, out);
+	program_builder_free(p->b.pb);
+	free(p);
+}
+
+static void test_same_bytes(void **state)
+{
+	for (uint64_t seed = 1; seed < 40; seed++) {
+		memset(&sieve, 0xaa, sizeof(sieve));
+		same_sieve(seed, &sieve);
+		same_sieve(seed, &other);
+		assert_memory_equal(&sieve, &other, sizeof(sieve));
+	}
+}
+
+static void test_pack(void **state)
+{
+	for (uint64_t seed = 1; seed < 60; seed++) {
+		struct buf b;
+		struct err e;
+
+		same_sieve(seed, &sieve);
+		buf_init(&b, 4 << 20);
+		assert_int_equal(sieve_pack(&sieve, &b), 0);
+		memset(&other, 0xaa, sizeof(other));
+		if (sieve_unpack(b.data, b.len, &other, &e) < 0)
+			fail_msg("%s", e.msg);
+		assert_memory_equal(&sieve, &other, sizeof(sieve));
+		for (size_t cut = 0; cut < b.len; cut += 1 + cut / 3)
+			assert_int_equal(sieve_unpack(b.data, cut, &other, &e), -EBADMSG);
+		buf_done(&b);
+	}
+}
+
+/* Whatever is flipped is either refused or leads nowhere outside: run under ASan it would tell. */
+static void test_pack_flips(void **state)
+{
+	struct gen g = gen_of(7);
+	struct buf b;
+	struct err e;
+
+	same_sieve(3, &sieve);
+	buf_init(&b, 4 << 20);
+	assert_int_equal(sieve_pack(&sieve, &b), 0);
+	for (int i = 0; i < 3000; i++) {
+		size_t at = gen_below(&g, (uint32_t)b.len);
+		uint8_t was = b.data[at];
+		struct sv_mask alive = { { 0 } };
+		struct event_gen ev = { .path = { "/etc/passwd", "/usr/bin/x.sh" }, .readable = { true, true, true } };
+
+		b.data[at] ^= (uint8_t)(1 << gen_below(&g, 8));
+		if (sieve_unpack(b.data, b.len, &other, &e) == 0)
+			for (ev.head.type = 0; ev.head.type < EV_TYPES; ev.head.type++)
+				gen_sieve(&other, &ev, &alive);
+		b.data[at] = was;
+	}
+	buf_done(&b);
+}
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void many_paths(struct build *b, struct gen *g, int n)
+{
+	static const char *const dirs[] = { "/etc/", "/usr/bin/", "/usr/lib/x86_64-linux-gnu/", "/var/lib/app/data/", "/home/" };
+	char path[GEN_TEXT + 40];
+
+	for (int i = 0; i < n; i++) {
+		size_t len;
+
+		strcpy(path, GEN_PICK(g, dirs));
+		len = strlen(path);
+		for (uint32_t k = 5 + gen_below(g, 15); k > 0; k--)
+			path[len++] = (char)('a' + gen_below(g, 26));
+		strcpy(path + len, gen_chance(g, 50) ? ".conf" : "");
+		if (gen_chance(g, 20)) {
+			strcat(path, "/**");
+			build_rule(b, EV_OPEN, build_strin(b, build_field(b, "open.file.path"), STRM_GLOB, path, NULL));
+		} else {
+			build_rule(b, EV_OPEN, path_is(b, path));
+		}
+	}
+}
+
+static void test_ten_thousand(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	struct gen g = gen_of(1);
+	struct sieve_report report;
+	struct sv_mask alive;
+	unsigned passed = 0;
+	double start, took;
+	struct err e;
+
+	many_paths(b, &g, 10000);
+	start = seconds();
+	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	took = seconds() - start;
+	for (int i = 0; i < 10000; i++) {
+		char path[64];
+		size_t len = strlen(strcpy(path, gen_chance(&g, 50) ? "/usr/bin/" : "/etc/"));
+
+		for (uint32_t k = 5 + gen_below(&g, 15); k > 0; k--)
+			path[len++] = (char)('a' + gen_below(&g, 26));
+		path[len] = 0;
+		passed += passes(&sieve, path, 0, &alive);
+	}
+	printf("10000 path rules: %.2f s, %u states, %u transitions, %u masks, %u patterns cut; %.2f%% of random names pass\n", took,
+	       report.states, report.trans, report.masks, report.events[EV_OPEN].automata[0].weakened, passed / 100.0);
+	assert_true(passed < 2000);
+	sieve_report_done(&report);
+}
+
+/* Patterns that multiply with each other give up stars, not the promise. */
+static void test_stars_blow_up(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	struct sieve_report report;
+	struct sv_mask alive;
+	char pattern[GEN_TEXT];
+	double start = seconds();
+	struct err e;
+
+	for (int i = 0; i < 60; i++) {
+		snprintf(pattern, sizeof(pattern), "*%c%d*%c*%d", 'a' + i % 26, i, 'a' + i * 7 % 26, i * 3);
+		build_rule(b, EV_OPEN, build_strin(b, build_field(b, "open.file.name"), STRM_PATTERN, pattern, NULL));
+	}
+	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	printf("60 patterns of 4 stars: %.2f s, %u states, %u weakened, %d stars\n", seconds() - start, report.states,
+	       report.events[EV_OPEN].automata[0].weakened, report.events[EV_OPEN].automata[0].stars);
+	assert_true(passes(&sieve, "/x/a0bra0", 0, &alive));
+	assert_true(passes(&sieve, "/x/_b1_h_3", 0, &alive));
+	sieve_report_done(&report);
+}
+
+static void test_explain(void **state)
+{
+	struct build *b = &((struct policy *)*state)->b;
+	struct prule rule = { .event = EV_OPEN };
+	struct sieve_report report;
+	char *text = NULL;
+	size_t size;
+	struct err e;
+	FILE *f;
+
+	rule.id = build_string(b, "shadow");
+	rule.root = build2(b, N_AND, build2(b, N_AND, path_is(b, "/etc/shadow"), flag_set(b, 64)),
+			   build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0));
+	build_ok(program_rule_add(b->pb, &rule, NULL, 0));
+	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+
+	f = open_memstream(&text, &size);
+	assert_int_equal(explain_print(f, &report, NULL, false), 0);
+	fclose(f);
+	assert_non_null(strstr(text, "rule shadow (open)\n  clause 0    open.file.path == \"/etc/shadow\" && open.flags & 64 != 0\n"));
+	assert_non_null(strstr(text, "user space  process.comm == \"cat\"   -- the kernel does not know this field when it decides\n"));
+	free(text);
+
+	f = open_memstream(&text, &size);
+	assert_int_equal(explain_print(f, &report, "shadow", true), 0);
+	fclose(f);
+	assert_non_null(strstr(text, "\"clauses\":[{\"bit\":0,\"shared\":0,\"text\":\"open.file.path == \\\"/etc/shadow\\\""));
+	free(text);
+	assert_int_equal(explain_print(stdout, &report, "nothing", false), -ENOENT);
+	sieve_report_done(&report);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_soundness),
+		cmocka_unit_test_setup_teardown(test_one_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_types_have_no_clause, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dead_directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_never_holds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_undecided, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sharing_keeps_paths, setup, teardown),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_pack),
+		cmocka_unit_test(test_pack_flips),
+		cmocka_unit_test_setup_teardown(test_ten_thousand, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stars_blow_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
