@@ -264,7 +264,7 @@ static int64_t add_text(struct compile *c, const char *s)
 {
 	size_t len = s ? strlen(s) : 0;
 
-	return program_str_add(c->builder, s, len < PROGRAM_STRING_MAX ? len : PROGRAM_STRING_MAX);
+	return program_str_add(c->builder, s ? s : "", len < PROGRAM_STRING_MAX ? len : PROGRAM_STRING_MAX);
 }
 
 static uint16_t severity_of(struct compile *c, const struct compile_rule *rule)

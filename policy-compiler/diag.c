@@ -181,20 +181,21 @@ static bool is_char(char c)
 
 void span_place(struct span at, uint32_t *ret_line, uint32_t *ret_col, uint32_t *ret_line_off, uint32_t *ret_line_len)
 {
-	const char *s = at.src->bytes;
+	const char *s = at.src->bytes, *newline;
 	uint32_t line = 1, col = 1, begin = 0, end;
 
 	if (at.off > at.src->size)
 		at.off = (uint32_t)at.src->size;
-	for (uint32_t i = 0; i < at.off; i++)
-		if (s[i] == '\n') {
-			line++;
-			begin = i + 1;
-		}
+	while ((newline = memchr(s + begin, '\n', at.off - begin))) {
+		line++;
+		begin = (uint32_t)(newline - s) + 1;
+	}
 	for (uint32_t i = begin; i < at.off; i++)
 		col += is_char(s[i]);
-	for (end = begin; end < at.src->size && s[end] != '\n' && s[end] != '\r'; end++)
-		;
+	newline = memchr(s + at.off, '\n', at.src->size - at.off);
+	end = newline ? (uint32_t)(newline - s) : (uint32_t)at.src->size;
+	if (end > at.off && s[end - 1] == '\r')
+		end--;
 	*ret_line = line;
 	*ret_col = col;
 	*ret_line_off = begin;

@@ -171,7 +171,9 @@ static struct span mark_span(struct loader *l, const yaml_mark_t *from, const ya
 
 static struct span mark_point(struct loader *l, const yaml_mark_t *m)
 {
-	return (struct span){ l->src, mark_offset(l, m), 1 };
+	uint32_t off = mark_offset(l, m);
+
+	return (struct span){ l->src, off, off < l->src->size };
 }
 
 /* ---- the tree ------------------------------------------------------------------------------------------------------ */
@@ -179,7 +181,7 @@ static struct span mark_point(struct loader *l, const yaml_mark_t *m)
 static int yaml_failed(struct loader *l)
 {
 	const yaml_parser_t *p = &l->parser;
-	struct span at = { l->src, 0, 1 };
+	struct span at = { l->src, 0, 0 };
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
@@ -187,6 +189,9 @@ static int yaml_failed(struct loader *l)
 		at.off = (uint32_t)(p->problem_offset < l->size ? p->problem_offset : l->size);
 	else
 		at = mark_point(l, &p->problem_mark);
+	/* what is open at the end of the file is better shown where it began */
+	if (p->error != YAML_READER_ERROR && p->context && !at.len)
+		at = mark_point(l, &p->context_mark);
 	diag_error(l->diags, at, "not YAML: %s%s%s", p->context ? p->context : "", p->context ? ", " : "",
 		   p->problem ? p->problem : "unreadable");
 	if (p->error == YAML_READER_ERROR)
