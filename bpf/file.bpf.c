@@ -79,6 +79,8 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 	rec_begin(r, type, nnum, nstr, rung);
 	rec_task(r, task);
 	rec_head(r)->retval = ret;
+	if (rung == EV_RUNG_FENTRY && task_async(task))
+		s->flags |= EV_F_ASYNC;
 	if (at.d)
 		file_nums(rec_num(r), at);
 	file_strs(s, 0, rec_str(r, nnum), at.d);
@@ -104,8 +106,15 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 	} while (0)
 
 #define FMODE_EXEC	 0x20 /* open_flag of the kernel's own opens for execve */
+#define O_NONBLOCK	 04000
 #define O_LARGEFILE	 0100000 /* added by 64-bit kernels to what the caller gave; on no rung part of open.flags */
 #define IS_ERR_VALUE(x)	 ((u64)(x) >= (u64)-4095)
+
+/* io_uring's first try adds O_NONBLOCK to what the caller gave. */
+INLINE u32 open_flags(struct slot *s, u32 flags)
+{
+	return s->flags & EV_F_ASYNC ? flags & ~O_NONBLOCK : flags;
+}
 
 INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op, struct file *file)
 {
@@ -120,7 +129,7 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 		struct place at = place_of_file(file);
 
 		FENTRY_FILE(OPEN, at, 0, {
-			num[NUM(OPEN, FLAGS)] = flags;
+			num[NUM(OPEN, FLAGS)] = open_flags(h.s, flags);
 			num[NUM(OPEN, MODE)] = mode & 07777;
 		});
 		return 0;
@@ -134,7 +143,7 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 			       &h.alive);
 	if (ok) {
 		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_FENTRY, ret, none);
-		rec_num(&h.s->rec)[NUM(OPEN, FLAGS)] = flags;
+		rec_num(&h.s->rec)[NUM(OPEN, FLAGS)] = open_flags(h.s, flags);
 		rec_num(&h.s->rec)[NUM(OPEN, MODE)] = mode & 07777;
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
 	}

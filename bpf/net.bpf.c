@@ -69,6 +69,8 @@ INLINE bool net_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 	rec_begin(r, type, nnum, nstr, rung);
 	rec_task(r, (void *)bpf_get_current_task());
 	rec_head(r)->retval = ret;
+	if (rung == EV_RUNG_FENTRY && task_async((void *)bpf_get_current_task()))
+		h->s->flags |= EV_F_ASYNC;
 	num[EVN_CONNECT_PORT] = a->port; /* bind's rows are the same list */
 	num[EVN_CONNECT_FAMILY] = a->family;
 	num[EVN_CONNECT_PROTOCOL] = a->protocol;

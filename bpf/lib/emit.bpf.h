@@ -95,6 +95,27 @@ INLINE void rec_begin(struct rec *r, u16 type, const u32 nnum, const u32 nstr, u
 	h->rung = rung;
 }
 
+#define PF_IO_WORKER	 0x10
+#define SYS_IO_URING_ENTER 426	 /* the same number on every architecture */
+#define STACK_SIZE	 16384	 /* of a kernel thread on x86-64 */
+
+/*
+ * Whether io_uring does what is being done: in one of its worker threads, or at once in io_uring_enter. For hooks in functions
+ * that system calls and io_uring share.
+ */
+INLINE bool task_async(struct task_struct *task)
+{
+	struct pt_regs *regs;
+
+	if (READ(task, flags) & PF_IO_WORKER)
+		return true;
+	if (have_task_regs)
+		regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	else
+		regs = (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
+	return sys_nr((void *)as_number(regs)) == SYS_IO_URING_ENTER;
+}
+
 /* Fills in who acts, and when. */
 INLINE void rec_task(struct rec *r, struct task_struct *task)
 {

@@ -214,6 +214,8 @@ static int configure(struct load *l, const struct load_options *o, struct err *e
 		return err_set(err, -EIO, "no random bytes from the kernel");
 	l->skel->rodata->ring_bytes = ring;
 	l->skel->rodata->want_envs = o->envs;
+	l->skel->rodata->have_task_regs =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
 	return bpf_map__set_max_entries(l->skel->maps.events, ring);
 }
