@@ -618,10 +618,13 @@ int event_json_read(const struct catalog *c, const char *text, size_t len, struc
 {
 	struct event ev = { .type = EV_NONE, .alive = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } };
 	struct reader r = { .c = c, .m = m, .ev = &ev, .err = err, .ancestor = -1 };
-	json_error_t why;
+	json_error_t why = { .text = "" };
 	json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	int e;
 
+	/* Where the library finds no memory, it mostly says nothing. */
+	if (!j && (!why.text[0] || json_error_code(&why) == json_error_out_of_memory))
+		return no_memory(&r);
 	if (!j)
 		return err_set(err, -EINVAL, "line %d, column %d: %s", why.line, why.column, why.text);
 	e = json_is_object(j) ? read_members(&r, j) : err_set(err, -EINVAL, "an event is a JSON object");
