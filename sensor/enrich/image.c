@@ -191,6 +191,14 @@ static void image_free(struct images *s, struct image *i)
 	free(i);
 }
 
+void images_replaced(struct images *s, struct image *i)
+{
+	images_take(s, i);
+	images_die(s, i);
+	if (!i->children)
+		image_free(s, i);
+}
+
 struct image *images_new(struct images *s, uint32_t pid, uint64_t start_ns)
 {
 	struct image *i = calloc(1, sizeof(*i));

@@ -80,7 +80,10 @@ void images_link(struct images *s, struct image *parent, struct image *child);
 void images_use(struct images *s, struct image *i);
 /* It says something else now: a new version, no cached text. */
 void images_changed(struct images *s, struct image *i);
+/* Its process ended. */
 void images_die(struct images *s, struct image *i);
+/* Its process is something else now: it stays only as far as others descend from it. */
+void images_replaced(struct images *s, struct image *i);
 
 size_t images_bytes(const struct images *s);
 /* Buries what has been dead for PROCTABLE_LINGER_NS; not many at once, so that no record waits long for it. */

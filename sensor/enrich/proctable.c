@@ -358,8 +358,7 @@ static void exec_lineage(struct proctable *t, struct image *n, struct image *old
 		images_adopt(&t->images, old->parent, n);
 		n->chain = old->chain;
 	}
-	images_take(&t->images, old);
-	images_die(&t->images, old);
+	images_replaced(&t->images, old);
 }
 
 /* What the kernel side could not read of the arguments may still be in /proc. */
@@ -383,8 +382,11 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	struct image *n = image_make(t, d->head.pid, d->head.start_ns ? d->head.start_ns : d->proc_start_ns);
 	struct decoded *scratch = &t->scratch;
 
-	if (!n)
+	if (!n) {
+		if (old) /* better not known than known as what it was */
+			images_replaced(&t->images, old);
 		return NULL;
+	}
 	memcpy(scratch->pv, d->pv, sizeof(d->pv));
 	scratch->args = (struct decode_args){ 0 };
 	image_fill(t, n, scratch);
