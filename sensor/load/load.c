@@ -285,6 +285,9 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		err_set(err, r, "cannot fill the table of system call programs: %s", strerror(-r));
 		goto fail;
 	}
+	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
+	btf__free(l->btf);
+	l->btf = NULL;
 	*ret = l;
 	return 0;
 fail:
