@@ -127,7 +127,7 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.page = m->record_page,
 		.log_fd = m->state.log_fd,
 		.keys_fd = m->state.keys_fd,
-		.log_name = m->o->state,
+		.state = m->o->state,
 		.alerts_fd = m->alerts_fd,
 		.start_details = details,
 		.mode = m->mode,

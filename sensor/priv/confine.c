@@ -83,19 +83,36 @@ int confine_drop_user(const struct confine_user *u, struct err *e)
 
 /* ---- capabilities -------------------------------------------------------------------------------------------------- */
 
+/* What is needed, for what; and whether the monitor keeps it, for another policy and for restarting the others. */
 static const struct {
 	cap_value_t cap;
-	const char *why;
-} monitor_caps[] = {
-	{ CAP_BPF, "another policy's sieve and hooks" },
-	{ CAP_PERFMON, "hooks of another policy" },
-	{ CAP_SETUID, "a restarted process gives up root" },
-	{ CAP_SETGID, "the like" },
-	{ CAP_SETPCAP, "a restarted process drops its bounding set" },
-	{ CAP_KILL, "ending a process that runs as another user" },
-	{ CAP_SYS_PTRACE, "a restarted engine reads /proc/PID/exe and environ" },
-	{ CAP_DAC_READ_SEARCH, "a restarted engine reads /proc, a restarted record its directory" },
+	bool keep;
+	const char *name, *why;
+} caps[] = {
+	{ CAP_BPF, true, "CAP_BPF", "load BPF programs" },
+	{ CAP_PERFMON, true, "CAP_PERFMON", "attach BPF programs" },
+	{ CAP_SETUID, true, "CAP_SETUID", "give up root" },
+	{ CAP_SETGID, true, "CAP_SETGID", "give up root's groups" },
+	{ CAP_SETPCAP, true, "CAP_SETPCAP", "drop capabilities for good" },
+	{ CAP_KILL, true, "CAP_KILL", "end a process that hangs" },
+	{ CAP_SYS_PTRACE, true, "CAP_SYS_PTRACE", "read what the running processes are" },
+	{ CAP_DAC_READ_SEARCH, true, "CAP_DAC_READ_SEARCH", "read /proc and the log's directory" },
+	{ CAP_CHOWN, false, "CAP_CHOWN", "give the log to its keeper" },
 };
+
+int confine_check_caps(struct err *e)
+{
+	cap_t have = cap_get_proc();
+	cap_flag_value_t on;
+	int r = have ? 0 : err_set(e, -ENOMEM, "no memory");
+
+	for (size_t i = 0; r == 0 && i < COUNT(caps); i++)
+		if (cap_get_flag(have, caps[i].cap, CAP_EFFECTIVE, &on) < 0 || on != CAP_SET)
+			r = err_set(e, -EPERM, "tamisd needs %s to %s: start it as root, or add it to the container's "
+				    "capabilities", caps[i].name, caps[i].why);
+	cap_free(have);
+	return r;
+}
 
 int confine_monitor_caps(struct err *e)
 {
@@ -103,10 +120,10 @@ int confine_monitor_caps(struct err *e)
 	cap_flag_value_t on;
 	int r = have && keep ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < COUNT(monitor_caps); i++) {
-		const cap_value_t cap = monitor_caps[i].cap;
+	for (size_t i = 0; r == 0 && i < COUNT(caps); i++) {
+		const cap_value_t cap = caps[i].cap;
 
-		if (cap_get_flag(have, cap, CAP_PERMITTED, &on) < 0 || on != CAP_SET)
+		if (!caps[i].keep || cap_get_flag(have, cap, CAP_PERMITTED, &on) < 0 || on != CAP_SET)
 			continue;
 		if (cap_set_flag(keep, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
 		    cap_set_flag(keep, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)

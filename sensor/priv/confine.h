@@ -40,6 +40,9 @@ void confine_user(enum role role, struct confine_user *ret);
 /* Gives up root for good: supplementary groups, gid, uid, bounding set, every capability. */
 int confine_drop_user(const struct confine_user *u, struct err *e);
 
+/* -EPERM, naming it, when a capability is missing that the start or the monitor needs. */
+int confine_check_caps(struct err *e);
+
 /*
  * Keeps only what the monitor needs after the hooks are attached. A capability that the process never had is not an
  * error here: what needs it says so when it fails.

@@ -271,6 +271,9 @@ static int begin(struct monitor *m, struct err *e)
 
 	if (geteuid() != 0)
 		return err_set(e, -EPERM, "tamisd loads BPF programs: start it as root");
+	r = confine_check_caps(e);
+	if (r < 0)
+		return r;
 	set_host(m);
 	notify_open();
 	r = set_signals(m, e);

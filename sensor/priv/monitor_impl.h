@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "lib/buf.h"
+#include "lib/jsonw.h"
 #include "sensor/load/load.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/confine.h"
@@ -24,7 +25,7 @@
 #include "sensor/priv/policy_file.h"
 #include "sensor/priv/state.h"
 
-#define CHILD_DEATHS_MAX 8	/* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
+#define CHILD_DEATHS_MAX 5	/* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
 #define CHILD_DEATHS_MS	 60000
 #define CHILD_ANSWER_MS	 10000	/* a child that does not answer for so long is ended */
 #define NOTES_WAITING	 256	/* notes kept while there is no record process */
@@ -101,7 +102,7 @@ struct monitor {
 	struct gaps gaps;
 
 	struct ev_stats lost_told[EV_TYPES]; /* kernel losses that are in the log */
-	uint64_t missed_told, engine_lost_told;
+	struct { uint64_t hook, engine, record; } told; /* the like, of other places */
 	struct note notes[NOTES_WAITING];
 	size_t nnotes;
 	uint64_t notes_dropped;
@@ -131,6 +132,21 @@ const char *child_state_name(const struct child *c);
 
 /* ---- notes.c ---- */
 
+static inline void put_u64(struct jsonw *w, const char *key, uint64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_u64(w, v);
+}
+
+static inline void put_str(struct jsonw *w, const char *key, const char *v)
+{
+	jsonw_key(w, key);
+	jsonw_cstr(w, v);
+}
+
+/* {"bundle":SHA-256,"generation":1,"name":"...","rules":17,"trusted":true} */
+void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted);
+
 /* Appends a record to the log, now or as soon as there is a record process. */
 void notes_put(struct monitor *m, const char *kind, struct buf *details);
 /* What waits goes to record. */
@@ -138,12 +154,12 @@ void notes_send(struct monitor *m);
 void notes_free(struct monitor *m);
 void notes_gap(struct monitor *m, const char *process, const char *reason, uint64_t events, uint64_t alerts);
 void notes_policy(struct monitor *m, const struct policy_file *before, const struct policy_file *now);
-/* Losses since the last call, from the kernel and the engine. */
+/* What was lost since the last call: in the ring, by hooks, by the engine, by record. */
 void notes_losses(struct monitor *m);
 /* The details of the log's `start` record. */
 int notes_start_details(const struct monitor *m, const char *reason, struct buf *ret);
-/* Events that the kernel side lost, with those that a hook missed. */
-uint64_t lost_events(const struct ev_stats *s);
+/* The event types in the order of their names, as canonical JSON wants its keys; ends with 0. */
+const int *notes_types_by_name(void);
 
 /* ---- requests.c ---- */
 

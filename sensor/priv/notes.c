@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "lib/catalog.h"
-#include "lib/jsonw.h"
 #include "lib/log.h"
 #include "sensor/priv/monitor_impl.h"
 #include "sensor/record/auditlog.h"
@@ -59,18 +58,6 @@ void notes_put(struct monitor *m, const char *kind, struct buf *details)
 	notes_send(m);
 }
 
-static void put_u64(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_u64(w, v);
-}
-
-static void put_str(struct jsonw *w, const char *key, const char *v)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, v);
-}
-
 void notes_gap(struct monitor *m, const char *process, const char *reason, uint64_t events, uint64_t alerts)
 {
 	struct buf b;
@@ -87,13 +74,15 @@ void notes_gap(struct monitor *m, const char *process, const char *reason, uint6
 	buf_done(&b);
 }
 
-static void put_policy(struct jsonw *w, const struct policy_file *p)
+void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted)
 {
 	jsonw_obj_begin(w);
 	put_str(w, "bundle", p->sha256);
 	put_u64(w, "generation", p->generation);
 	put_str(w, "name", p->name);
 	put_u64(w, "rules", p->rules);
+	jsonw_key(w, "trusted");
+	jsonw_bool(w, trusted);
 	jsonw_obj_end(w);
 }
 
@@ -105,9 +94,9 @@ void notes_policy(struct monitor *m, const struct policy_file *before, const str
 	buf_init(&b, DETAILS_MAX);
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "after");
-	put_policy(&w, now);
+	notes_put_policy(&w, now, m->trust != NULL);
 	jsonw_key(&w, "before");
-	put_policy(&w, before);
+	notes_put_policy(&w, before, m->trust != NULL);
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_POLICY, &b);
 	buf_done(&b);
@@ -115,13 +104,25 @@ void notes_policy(struct monitor *m, const struct policy_file *before, const str
 
 /* ---- losses -------------------------------------------------------------------------------------------------------- */
 
-uint64_t lost_events(const struct ev_stats *s)
+const int *notes_types_by_name(void)
 {
-	uint64_t n = 0;
+	static int order[EV_TYPES];
+	const struct cat_event *ev = catalog_tamis()->events;
+	int n = 0;
 
-	for (int i = 0; i < EV_TYPES; i++)
-		n += s[i].lost;
-	return n;
+	if (order[0])
+		return order;
+	for (int i = 1; i < EV_TYPES; i++) {
+		int at = n;
+
+		if (!ev[i].name)
+			continue;
+		for (; at > 0 && strcmp(ev[order[at - 1]].name, ev[i].name) > 0; at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+		n++;
+	}
+	return order; /* ends with 0, which is no event */
 }
 
 static uint64_t hooks_missed(struct monitor *m)
@@ -135,83 +136,69 @@ static uint64_t hooks_missed(struct monitor *m)
 	return sum;
 }
 
-/* {"context":1,"events":{"open":12},"total":12} of what is new; false when nothing is. */
-static bool put_kernel_losses(struct monitor *m, struct ev_stats *now, struct jsonw *w)
+/* What the ring had no room for, by event type: {"context":1,"events":{"open":12},"total":12,"where":"ring"} */
+static void tell_ring(struct monitor *m, const struct ev_stats *now)
 {
-	const struct catalog *c = catalog_tamis();
-	const char *names[EV_TYPES] = { 0 };
+	const struct cat_event *ev = catalog_tamis()->events;
+	const struct ev_stats *told = m->lost_told;
 	uint64_t total = 0, context = 0;
+	struct buf b;
+	struct jsonw w = jsonw_to(&b);
 
 	for (int i = 0; i < EV_TYPES; i++) {
-		names[i] = c->events[i].name;
-		total += now[i].lost - m->lost_told[i].lost;
-		context += now[i].lost_context - m->lost_told[i].lost_context;
+		total += now[i].lost - told[i].lost;
+		context += now[i].lost_context - told[i].lost_context;
 	}
 	if (!total && !context)
-		return false;
-	jsonw_obj_begin(w);
-	put_u64(w, "context", context);
-	jsonw_key(w, "events");
-	jsonw_obj_begin(w);
-	/* keys in ascending order: the catalog's numbers are in the order of their making */
-	for (const char *last = ""; ; ) {
-		int next = -1;
-
-		for (int i = 0; i < EV_TYPES; i++)
-			if (names[i] && strcmp(names[i], last) > 0 && (next < 0 || strcmp(names[i], names[next]) < 0))
-				next = i;
-		if (next < 0)
-			break;
-		last = names[next];
-		if (now[next].lost != m->lost_told[next].lost)
-			put_u64(w, last, now[next].lost - m->lost_told[next].lost);
-	}
-	jsonw_obj_end(w);
-	put_u64(w, "total", total);
-	put_str(w, "where", "ring");
-	jsonw_obj_end(w);
-	return true;
+		return;
+	buf_init(&b, DETAILS_MAX);
+	jsonw_obj_begin(&w);
+	put_u64(&w, "context", context);
+	jsonw_key(&w, "events");
+	jsonw_obj_begin(&w);
+	for (const int *type = notes_types_by_name(); *type; type++)
+		if (now[*type].lost != told[*type].lost)
+			put_u64(&w, ev[*type].name, now[*type].lost - told[*type].lost);
+	jsonw_obj_end(&w);
+	put_u64(&w, "total", total);
+	put_str(&w, "where", "ring");
+	jsonw_obj_end(&w);
+	notes_put(m, AUDITLOG_LOSS, &b);
+	buf_done(&b);
+	memcpy(m->lost_told, now, sizeof(m->lost_told));
 }
 
-static void tell_other(struct monitor *m, const char *where, uint64_t n)
+/* The same for places that know no types; *told is what is in the log already. */
+static void tell(struct monitor *m, const char *where, uint64_t now, uint64_t *told)
 {
 	struct buf b;
 	struct jsonw w = jsonw_to(&b);
 
+	if (now <= *told)
+		return;
 	buf_init(&b, DETAILS_MAX);
 	jsonw_obj_begin(&w);
-	put_u64(&w, "total", n);
+	put_u64(&w, "total", now - *told);
 	put_str(&w, "where", where);
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_LOSS, &b);
 	buf_done(&b);
+	*told = now;
 }
 
 void notes_losses(struct monitor *m)
 {
 	struct ev_stats now[EV_TYPES];
 	struct engine_counts ec;
-	struct buf b;
-	struct jsonw w = jsonw_to(&b);
-	uint64_t missed = hooks_missed(m), engine;
-
-	if (load_stats(m->load, now) < 0)
-		return;
-	buf_init(&b, DETAILS_MAX);
-	if (put_kernel_losses(m, now, &w)) {
-		notes_put(m, AUDITLOG_LOSS, &b);
-		memcpy(m->lost_told, now, sizeof(now));
-	}
-	buf_done(&b);
-	if (missed > m->missed_told)
-		tell_other(m, "hook", missed - m->missed_told);
-	m->missed_told = missed;
+	struct record_counts rc;
 
 	engine_counts_get(m->engine_page, &ec);
-	engine = ec.queue_refused + ec.malformed + ec.unrendered;
-	if (engine > m->engine_lost_told)
-		tell_other(m, "engine", engine - m->engine_lost_told);
-	m->engine_lost_told = engine;
+	record_counts_get(m->record_page, &rc);
+	if (load_stats(m->load, now) == 0)
+		tell_ring(m, now);
+	tell(m, "hook", hooks_missed(m), &m->told.hook);
+	tell(m, "engine", ec.queue_refused + ec.malformed + ec.unrendered, &m->told.engine);
+	tell(m, "record", rc.refused, &m->told.record);
 }
 
 /* ---- start --------------------------------------------------------------------------------------------------------- */
@@ -222,10 +209,8 @@ int notes_start_details(const struct monitor *m, const char *reason, struct buf 
 
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "policy");
-	put_policy(&w, &m->policy);
+	notes_put_policy(&w, &m->policy, m->trust != NULL);
 	put_str(&w, "reason", reason);
-	jsonw_key(&w, "signed");
-	jsonw_bool(&w, m->trust != NULL);
 	put_str(&w, "version", TAMIS_VERSION);
 	jsonw_obj_end(&w);
 	return buf_error(ret);

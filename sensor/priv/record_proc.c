@@ -23,6 +23,7 @@
 struct record {
 	struct chan monitor, engine; /* engine.fd is -1 between one engine and the next */
 	struct record_page *page;
+	const char *state; /* borrowed: the directory's name for messages */
 	struct record_counts counts;
 	struct auditlog *log;	/* owned */
 	struct buf lines;	/* the batch as --alerts will show it */
@@ -61,20 +62,37 @@ static void on_durable(struct record *r)
 	r->nlines = 0;
 }
 
-/* Says once that writing fails, and once that it works again. @result is that of a flush or a tick. */
+/* Says once that writing fails, and once that it works again. */
+static void on_failure(struct record *r, int result, const struct err *e)
+{
+	r->counts.errors++;
+	r->counts.error = result;
+	if (r->failing_ns)
+		return;
+	r->failing_ns = clock_mono_ns();
+	log_err("the log in %s/log cannot be written: %s; alerts wait in memory (make room, or mend the disk)", r->state, e->msg);
+}
+
+static void on_success(struct record *r)
+{
+	r->counts.error = 0;
+	if (!r->failing_ns)
+		return;
+	log_info("the log is written again, after %llu s",
+		 (unsigned long long)((clock_mono_ns() - r->failing_ns) / 1000000000ull));
+	r->failing_ns = 0;
+}
+
+/* @result is that of a flush or a tick, which also gives 0 where nothing was due. */
 static void after_write(struct record *r, int result, const struct err *e)
 {
-	if (result < 0 && !r->failing_ns) {
-		log_err("the log cannot be written: %s; alerts wait in memory until it can (make room or mend the disk)", e->msg);
-		r->failing_ns = clock_mono_ns();
-	} else if (result == 0 && r->failing_ns) {
-		log_info("the log is written again, after %llu s",
-			 (unsigned long long)((clock_mono_ns() - r->failing_ns) / 1000000000ull));
-		r->failing_ns = 0;
-	}
-	r->counts.errors += result < 0;
-	r->counts.error = result < 0 ? result : 0;
-	if (result == 0 && auditlog_pending(r->log) == 0 && r->counts.seq != auditlog_seq(r->log))
+	bool written = result == 0 && auditlog_pending(r->log) == 0;
+
+	if (result < 0)
+		on_failure(r, result, e);
+	if (written)
+		on_success(r);
+	if (written && r->counts.seq != auditlog_seq(r->log))
 		on_durable(r);
 	else
 		commit(r);
@@ -341,7 +359,7 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 		return err_set(e, -errno, "cannot enter the directory of the keys: %s", strerror(errno));
 	result = auditlog_open("log", ".", &o, &r->log, e);
 	if (result < 0)
-		return err_set(e, result, "cannot open the log in %s: %s", a->log_name, e->msg);
+		return err_set(e, result, "cannot open the log in %s/log: %s", a->state, e->msg);
 	record_counts_get(a->page, &r->counts);
 	r->counts.durable += recovered_alerts(&r->counts, auditlog_found(r->log));
 	r->counts.inflight = 0;
@@ -359,6 +377,7 @@ static int begin(struct record *r, const struct record_args *a, struct err *e)
 	r->monitor = a->monitor;
 	r->engine = a->engine;
 	r->page = a->page;
+	r->state = a->state;
 	buf_init(&r->lines, PRINTER_MAX + WAITING_BYTES);
 	buf_init(&r->piece, MSG_PIECES_MAX);
 	printer_init(&r->printer, a->alerts_fd);

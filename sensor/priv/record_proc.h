@@ -14,7 +14,7 @@ struct record_args {
 	struct chan monitor, engine; /* taken over */
 	struct record_page *page;    /* the process is its one writer */
 	int log_fd, keys_fd;	     /* the directories; the process's user owns them */
-	const char *log_name;	     /* what to call the first in messages */
+	const char *state;	     /* what to call their parent in messages */
 	int alerts_fd;		     /* -1: no --alerts */
 	const char *start_details;   /* canonical JSON for the log's `start` record */
 	enum confine_mode mode;

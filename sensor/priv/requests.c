@@ -10,7 +10,6 @@
 
 #include "lib/catalog.h"
 #include "lib/cleanup.h"
-#include "lib/jsonw.h"
 #include "lib/log.h"
 #include "sensor/priv/monitor_impl.h"
 
@@ -18,18 +17,6 @@
 #define REPLY_MS  1000
 
 /* ---- pieces of JSON ------------------------------------------------------------------------------------------------ */
-
-static void put_u64(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_u64(w, v);
-}
-
-static void put_str(struct jsonw *w, const char *key, const char *v)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, v);
-}
 
 /* A number of kB out of /proc/PID/NAME, in bytes; 0 where it cannot be read. */
 static uint64_t proc_kb(pid_t pid, const char *name, const char *field)
@@ -68,28 +55,6 @@ static void put_processes(const struct monitor *m, struct jsonw *w)
 	jsonw_arr_end(w);
 }
 
-/* The event types in the order of their names, as canonical JSON wants its keys. */
-static const int *types_by_name(void)
-{
-	static int order[EV_TYPES];
-	const struct cat_event *ev = catalog_tamis()->events;
-	int n = 0;
-
-	if (order[0])
-		return order;
-	for (int i = 1; i < EV_TYPES; i++) {
-		int at = n;
-
-		if (!ev[i].name)
-			continue;
-		for (; at > 0 && strcmp(ev[order[at - 1]].name, ev[i].name) > 0; at--)
-			order[at] = order[at - 1];
-		order[at] = i;
-		n++;
-	}
-	return order; /* ends with 0, which is no event */
-}
-
 static struct ev_stats sum_of(const struct ev_stats *s)
 {
 	struct ev_stats sum = { 0 };
@@ -114,19 +79,6 @@ static void put_stats(struct jsonw *w, const struct ev_stats *s)
 	put_u64(w, "lost_context", s->lost_context);
 	put_u64(w, "seen", s->seen);
 	put_u64(w, "sent", s->sent);
-	jsonw_obj_end(w);
-}
-
-static void put_policy(const struct monitor *m, struct jsonw *w)
-{
-	jsonw_key(w, "policy");
-	jsonw_obj_begin(w);
-	put_str(w, "bundle", m->policy.sha256);
-	put_u64(w, "generation", m->policy.generation);
-	put_str(w, "name", m->policy.name);
-	put_u64(w, "rules", m->policy.rules);
-	jsonw_key(w, "trusted");
-	jsonw_bool(w, m->trust != NULL);
 	jsonw_obj_end(w);
 }
 
@@ -190,7 +142,7 @@ static void put_rungs(struct monitor *m, struct jsonw *w)
 
 	jsonw_key(w, "rungs");
 	jsonw_obj_begin(w);
-	for (const int *type = types_by_name(); *type; type++)
+	for (const int *type = notes_types_by_name(); *type; type++)
 		for (int i = 0; i < n && i < LOAD_HOOKS_MAX; i++)
 			if (rows[i].attached && strcmp(rows[i].event, ev[*type].name) == 0) {
 				put_str(w, ev[*type].name, load_rung_name(rows[i].rung));
@@ -212,7 +164,8 @@ static int on_status(struct monitor *m, struct buf *b)
 	put_events(m, &ec, &w);
 	put_str(&w, "host", m->host);
 	put_log(&rc, &w);
-	put_policy(m, &w);
+	jsonw_key(&w, "policy");
+	notes_put_policy(&w, &m->policy, m->trust != NULL);
 	put_u64(&w, "process_table", ec.processes);
 	put_processes(m, &w);
 	put_queue(&ec, &w);
@@ -264,7 +217,7 @@ static int put_hooks_and_stats(struct monitor *m, struct buf *b)
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "events");
 	jsonw_obj_begin(&w);
-	for (const int *type = types_by_name(); *type; type++) {
+	for (const int *type = notes_types_by_name(); *type; type++) {
 		jsonw_key(&w, ev[*type].name);
 		put_stats(&w, &s[*type]);
 	}

@@ -24,7 +24,7 @@ sleep 2
 rss=$(ctl status --json | grep -o '"rss":[0-9]*' | cut -d: -f2 | sum)
 pss=$(ctl status --json | grep -o '"pss":[0-9]*' | cut -d: -f2 | sum)
 echo "# idle: proportional set size $((pss / 1024)) KiB, resident set sizes added up $((rss / 1024)) KiB"
-verdict "idle memory of all processes together under 40 MB" test "$pss" -lt 40000000
+verdict "idle memory of all processes together under 40 MB" test "$rss" -lt 40000000
 
 # came RULE TEXT...: an alert of the rule whose line holds all of the texts
 came() {

@@ -57,7 +57,7 @@ if mount -t tmpfs -o size=3m tmpfs "$WORK/small"; then
 	rm -f "$OUT"
 	must_start --policy "$WORK/a.tpb" --allow-unsigned
 	opens 5000 "$WORK/target"
-	verdict "it says so" until_true 10 grep -q "the log cannot be written" "$ERR"
+	verdict "it says so" until_true 10 grep -q "cannot be written" "$ERR"
 	verdict "status says so" eval 'ctl status | grep -q "CANNOT BE WRITTEN"'
 	verdict "once" test "$(grep -c 'cannot be written' "$ERR")" = 1
 	mount -o remount,size=64m "$WORK/small"

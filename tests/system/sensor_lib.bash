@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 77
 fi
 
-WORK=$(mktemp -d /tmp/tamis-sensor.XXXXXX)
+WORK=$(mktemp -d /var/tmp/tamis-sensor.XXXXXX) # a disk, and reachable for every user
 STATE=$WORK/state OUT=$WORK/alerts ERR=$WORK/stderr
 SENSOR=
 passed=0 failed=0
