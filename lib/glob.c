@@ -24,33 +24,46 @@ int pattern_check(const char *pattern, size_t len, struct err *err)
 	return 0;
 }
 
+/* Where @part begins in @s, or NULL. */
+static const char *find(const char *s, size_t len, const char *part, size_t n, bool icase)
+{
+	if (!icase)
+		return memmem(s, len, part, n);
+	for (; len >= n; s++, len--)
+		if (ascii_same(s, part, n))
+			return s;
+	return NULL;
+}
+
 /*
- * When a byte does not fit, only the last star needs another try: whatever an earlier star could reach by being longer,
- * the last one reaches too.
+ * What stands before the first star is where the string begins, what stands behind the last where it ends, and each part
+ * in between may be taken where it comes first: whatever a later place leaves room for, the first one does too.
  */
 bool pattern_match(const char *pattern, size_t plen, const char *s, size_t len, bool icase)
 {
-	size_t p = 0, i = 0, star_p = SIZE_MAX, star_i = 0;
+	const char *end = pattern + plen, *star = plen ? memchr(pattern, '*', plen) : NULL, *found;
+	size_t n = star ? (size_t)(star - pattern) : plen;
 
-	while (i < len) {
-		if (p < plen && pattern[p] == '*') {
-			star_p = ++p;
-			star_i = i;
-			if (p == plen)
-				return true;
-		} else if (p < plen && same(&pattern[p], &s[i], 1, icase)) {
-			p++;
-			i++;
-		} else if (star_p != SIZE_MAX) {
-			p = star_p;
-			i = ++star_i;
-		} else {
+	if (!s)
+		s = "";
+	if (len < n || !same(pattern, s, n, icase))
+		return false;
+	if (!star)
+		return len == n;
+	for (;;) {
+		s += n;
+		len -= n;
+		pattern = star + 1;
+		star = memchr(pattern, '*', (size_t)(end - pattern));
+		n = (size_t)((star ? star : end) - pattern);
+		if (!star)
+			return len >= n && same(pattern, s + len - n, n, icase);
+		found = find(s, len, pattern, n, icase);
+		if (!found)
 			return false;
-		}
+		len -= (size_t)(found - s);
+		s = found;
 	}
-	while (p < plen && pattern[p] == '*')
-		p++;
-	return p == plen;
 }
 
 /* ---- path globs ---------------------------------------------------------------------------------------------------- */
