@@ -162,7 +162,7 @@ static const struct {
 	{ "statx", M | G | R }, { "poll", M | G | R }, { "ppoll", M | G | R }, { "epoll_wait", M | G | R },
 	{ "epoll_pwait", M | G | R }, { "sendmsg", M | G | R }, { "sendto", M | G | R }, { "recvmsg", M | G | R },
 	{ "dup", M }, { "dup2", M }, { "dup3", M }, { "fcntl", M | G | R }, { "fcntl64", M | G | R },
-	{ "getdents64", M | G | R }, { "readlink", M }, { "readlinkat", M }, { "faccessat", M | R }, { "faccessat2", M | R },
+	{ "getdents64", M | G | R }, { "readlink", M }, { "readlinkat", M | G }, { "faccessat", M | R }, { "faccessat2", M | R },
 	{ "access", M | R }, { "sysinfo", M | G | R }, { "uname", M | G | R },
 	/* the log */
 	{ "pwrite64", M | R }, { "fdatasync", M | R }, { "fsync", M | R }, { "ftruncate", M | R }, { "ftruncate64", M | R },

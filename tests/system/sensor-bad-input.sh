@@ -81,6 +81,8 @@ done
 verdict "the policy in force stayed" test "$(ctl status --json | grep -o '"policy":{[^}]*}')" = "$before"
 cat "$WORK/target"
 verdict "and works" until_true 3 eval '[ -s "$OUT" ]'
+verdict "who talks garbage is hung up on" tool talk "$STATE/ctl.sock"
+verdict "and others are answered" eval 'ctl status >/dev/null'
 setpriv --reuid 65534 --regid 65534 --clear-groups "$BIN/tamisctl" --state "$STATE" status 2>"$WORK/other"
 verdict "others than root may not ask" eval 'grep -q "use sudo" "$WORK/other"'
 verdict "stops with status 0" sensor_stop

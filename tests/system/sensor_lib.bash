@@ -109,8 +109,9 @@ log_verifies() { ctl log verify >"$WORK/verify" 2>&1 || { cat "$WORK/verify"; fa
 # log_records KIND: every record of that kind, a line each
 log_records() { cat "$STATE"/log/*.jsonl | grep -a "\"kind\":\"$1\""; }
 
-# opens N FILE: opens and closes a file N times; the program is built once
-opens() {
-	[ -x "$WORK/opens" ] || ${CC:-cc} -O2 -o "$WORK/opens" tests/system/sensor_opens.c || exit 1
-	"$WORK/opens" "$@"
+# tool MODE ARGUMENT...: sensor_tool.c, built once
+tool() {
+	[ -x "$WORK/tool" ] || ${CC:-cc} -O2 -D_GNU_SOURCE -o "$WORK/tool" tests/system/sensor_tool.c || exit 1
+	"$WORK/tool" "$@"
 }
+opens() { tool opens "$@"; }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the tests of the sensor need and no shell has:
+ *	sensor_tool opens N FILE	opens and closes FILE, N times, as fast as it goes
+ *	sensor_tool notified SOCKET	prints what the first datagram to that socket says, within 10 s
+ *	sensor_tool talk SOCKET		sends garbage to a control socket and waits until it is hung up on
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define WAIT_MS 10000
+
+static int opens(long n, const char *file)
+{
+	for (long i = 0; i < n; i++) {
+		int fd = open(file, O_RDONLY);
+
+		if (fd < 0)
+			return 1;
+		close(fd);
+	}
+	return n ? 0 : 2;
+}
+
+static struct sockaddr_un address(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	return a;
+}
+
+/* 1: something can be read */
+static int wait_for(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, WAIT_MS);
+}
+
+static int notified(const char *path)
+{
+	const struct sockaddr_un a = address(path);
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char text[256];
+	ssize_t n;
+
+	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || wait_for(fd) != 1)
+		return 1;
+	n = recv(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	puts(text);
+	return 0;
+}
+
+static int talk(const char *path)
+{
+	const struct sockaddr_un a = address(path);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	char c;
+
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || send(fd, "garbage", 7, 0) != 7 || wait_for(fd) != 1)
+		return 1;
+	return recv(fd, &c, 1, 0) > 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "opens") == 0)
+		return opens(atol(argv[2]), argv[3]);
+	if (argc == 3 && strcmp(argv[1], "notified") == 0)
+		return notified(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "talk") == 0)
+		return talk(argv[2]);
+	return 2;
+}
