@@ -127,7 +127,11 @@ matrix: build
 	@tests/kernel-matrix/run $(MATRIX_ARGS)
 
 #> make bench       side-by-side measurements; prints ratios
-bench: build
+BENCH_BINS := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+$(B)/bench/%: $(B)/obj/bench/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+bench: build $(BENCH_BINS)
 	@bench/run
 
 #> make fuzz        every fuzz target for FUZZ_SECONDS (10) on its corpus
