@@ -191,7 +191,8 @@ static void list_load(const struct clauses *c, uint32_t formula, struct list *re
 
 	ret->n = of->count;
 	ret->weak = of->weak;
-	memcpy(ret->t, c->terms + of->first, of->count * sizeof(ret->t[0]));
+	if (of->count)
+		memcpy(ret->t, c->terms + of->first, of->count * sizeof(ret->t[0]));
 }
 
 static int list_store(struct clauses *c, uint32_t formula, struct list *l)
@@ -205,7 +206,8 @@ static int list_store(struct clauses *c, uint32_t formula, struct list *l)
 		r = array_room(&c->terms, &c->terms_cap, c->nterms + l->n, sizeof(*c->terms));
 	if (r < 0)
 		return r;
-	memcpy(c->terms + c->nterms, l->t, l->n * sizeof(l->t[0]));
+	if (l->n)
+		memcpy(c->terms + c->nterms, l->t, l->n * sizeof(l->t[0]));
 	c->terms_of[formula] = (struct terms_of){ .first = c->nterms, .count = l->n, .known = true, .weak = l->weak };
 	c->nterms += l->n;
 	return 0;

@@ -421,7 +421,7 @@ int clauses_of(struct clauses *c, uint32_t root, const struct clause_term **ret_
 	r = clauses_terms(c, (uint32_t)f);
 	if (r < 0)
 		return r;
-	*ret_terms = c->terms + c->terms_of[f].first;
+	*ret_terms = c->terms ? c->terms + c->terms_of[f].first : NULL;
 	*ret_n = c->terms_of[f].count;
 	*ret_weak = c->terms_of[f].weak;
 	return 0;

@@ -32,7 +32,8 @@ static int add_rule(struct event_build *eb, uint32_t rule, uint32_t root)
 		r = array_room(&eb->all, &eb->all_cap, (size_t)eb->nall + rb.count, sizeof(*eb->all));
 	if (r < 0)
 		return r;
-	memcpy(eb->all + eb->nall, terms, rb.count * sizeof(*terms));
+	if (rb.count)
+		memcpy(eb->all + eb->nall, terms, rb.count * sizeof(*terms));
 	eb->nall += rb.count;
 	eb->rules[eb->nrules++] = rb;
 	return 0;

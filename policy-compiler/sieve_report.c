@@ -113,12 +113,12 @@ static char *term_text(const struct clauses *c, const struct clause_term *t)
 	return take_text(&b);
 }
 
-static char *pred_text(const struct program *p, uint32_t node)
+static char *pred_text(const struct program *p, uint32_t node, bool negated)
 {
 	struct buf b;
 
 	buf_init(&b, TEXT_MAX);
-	node_text(p, node, false, &b);
+	node_text(p, node, negated, &b);
 	return take_text(&b);
 }
 
@@ -150,7 +150,7 @@ static int fill_clauses(const struct rows *x, const struct rule_build *rb, struc
 	return 0;
 }
 
-static int add_pred(const struct rows *x, uint32_t node, struct report_rule *ret, uint32_t *cap)
+static int add_pred(const struct rows *x, uint32_t node, bool negated, struct report_rule *ret, uint32_t *cap)
 {
 	struct report_pred *rp;
 	int r = array_room(&ret->preds, cap, ret->npreds + 1, sizeof(*ret->preds));
@@ -159,12 +159,12 @@ static int add_pred(const struct rows *x, uint32_t node, struct report_rule *ret
 		return r;
 	rp = &ret->preds[ret->npreds++];
 	*rp = (struct report_pred){ .why = (uint8_t)clauses_why(x->p, x->eb->c.event, node), .weakened = x->weakened[node] };
-	rp->text = pred_text(x->p, node);
+	rp->text = pred_text(x->p, node, negated);
 	return rp->text ? 0 : -ENOMEM;
 }
 
-/* The predicates below a node, each once. */
-static int fill_preds(struct rows *x, uint32_t node, struct report_rule *ret, uint32_t *cap)
+/* The predicates below a node, each once, as they are meant where they are met first. */
+static int fill_preds(struct rows *x, uint32_t node, bool negated, struct report_rule *ret, uint32_t *cap)
 {
 	const struct node *n = &x->p->nodes[node];
 	int r;
@@ -173,11 +173,11 @@ static int fill_preds(struct rows *x, uint32_t node, struct report_rule *ret, ui
 		return 0;
 	x->met[node] = x->rule + 1;
 	if (n->op == N_NOT)
-		return fill_preds(x, n->a, ret, cap);
+		return fill_preds(x, n->a, !negated, ret, cap);
 	if (n->op != N_AND && n->op != N_OR)
-		return add_pred(x, node, ret, cap);
-	r = fill_preds(x, n->a, ret, cap);
-	return r < 0 ? r : fill_preds(x, n->b, ret, cap);
+		return add_pred(x, node, negated, ret, cap);
+	r = fill_preds(x, n->a, negated, ret, cap);
+	return r < 0 ? r : fill_preds(x, n->b, negated, ret, cap);
 }
 
 static char *copy_str(const struct program *p, uint32_t str)
@@ -201,7 +201,7 @@ static int fill_rule(struct rows *x, const struct rule_build *rb, struct report_
 		return -ENOMEM;
 	x->rule = rb->rule;
 	r = fill_clauses(x, rb, ret);
-	return r < 0 ? r : fill_preds(x, rule->root, ret, &cap);
+	return r < 0 ? r : fill_preds(x, rule->root, false, ret, &cap);
 }
 
 static int mark_weakened(struct rows *x)
