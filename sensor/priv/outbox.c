@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "sensor/priv/recycle.h"
+
 #define OUTBOX_MAX (OUTBOX_HIGH + 4 * MSG_PIECES_MAX)
 #define LENGTHS	   (2 * sizeof(uint32_t))
 
@@ -121,10 +123,7 @@ int outbox_send(struct outbox *o, const struct chan *to)
 	}
 	if (!outbox_waiting(o)) {
 		o->off = 0;
-		if (o->text.cap > OUTBOX_HIGH)
-			buf_done(&o->text);
-		else
-			buf_reset(&o->text);
+		recycle(&o->text);
 	} else if (o->off > OUTBOX_HIGH) {
 		memmove(o->text.data, o->text.data + o->off, outbox_waiting(o));
 		buf_truncate(&o->text, outbox_waiting(o));

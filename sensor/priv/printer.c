@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sensor/priv/recycle.h"
+
 #define FILE_PIECE (64u << 10)
 
 void printer_init(struct printer *p, int fd)
@@ -120,9 +122,5 @@ void printer_write(struct printer *p, uint64_t now_ns)
 	}
 	p->off = 0;
 	p->stalled = false;
-	/* a burst's memory does not stay */
-	if (p->text.cap > PRINTER_HIGH / 8)
-		buf_done(&p->text);
-	else
-		buf_reset(&p->text);
+	recycle(&p->text);
 }

@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/printer.h"
+#include "sensor/priv/recycle.h"
 #include "sensor/record/auditlog.h"
 
 #define BATCH_MS      100
@@ -55,10 +56,7 @@ static void on_durable(struct record *r)
 	r->first_seq = 0;
 	commit(r);
 	printer_put(&r->printer, r->lines.data, r->lines.len, r->nlines, clock_mono_ns());
-	if (r->lines.cap > BATCH_BYTES / 8)
-		buf_done(&r->lines);
-	else
-		buf_reset(&r->lines);
+	recycle(&r->lines);
 	r->nlines = 0;
 }
 
