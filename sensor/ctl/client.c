@@ -19,7 +19,8 @@
 static int connect_failed(const char *state_dir, int r, struct err *e)
 {
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return err_set(e, r, "no sensor runs on %s: start tamisd, or name its directory with --state DIR", state_dir);
+		return err_set(e, r, "no sensor runs on %s: start tamisd, or name its directory with --state DIR",
+			       state_dir);
 	if (r == -EACCES || r == -EPERM)
 		return err_set(e, r, "%s/" STATE_SOCKET " is root's: use sudo", state_dir);
 	return err_set(e, r, "cannot reach the sensor on %s: %s", state_dir, strerror(-r));

@@ -47,7 +47,8 @@ static void check_btf(struct finding *f, const char *state)
 {
 	bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 
-	find(f, there ? GOOD : MISSING, there ? "/sys/kernel/btf/vmlinux is there" : "/sys/kernel/btf/vmlinux is missing");
+	find(f, there ? GOOD : MISSING,
+	     there ? "/sys/kernel/btf/vmlinux is there" : "/sys/kernel/btf/vmlinux is missing");
 }
 
 static void check_proc(struct finding *f, const char *state)
@@ -117,7 +118,8 @@ static void check_users(struct finding *f, const char *state)
 	if (engine.uid != CONFINE_ENGINE_ID && record.uid != CONFINE_RECORD_ID)
 		find(f, GOOD, "the users " CONFINE_ENGINE_USER " and " CONFINE_RECORD_USER " exist");
 	else
-		find(f, WORSE, "the users " CONFINE_ENGINE_USER " and " CONFINE_RECORD_USER " do not both exist: numbers "
+		find(f, WORSE,
+		     "the users " CONFINE_ENGINE_USER " and " CONFINE_RECORD_USER " do not both exist: numbers "
 		     "that belong to nobody are taken");
 }
 
@@ -153,11 +155,14 @@ static const struct check {
 	{ "root", check_root, "start the sensor, and this, as root" },
 	{ "proc", check_proc, "mount -t proc proc /proc" },
 	{ "btf", check_btf, "use a kernel built with CONFIG_DEBUG_INFO_BTF" },
-	{ "ring", check_ring, "allow BPF: root with CAP_BPF, Linux 5.8 or later, and in a container the bpf system call" },
-	{ "hooks", check_hooks, "on a kernel with ftrace (CONFIG_FUNCTION_TRACER, CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS), or with "
-				"more privilege in a container, the better rungs are taken; `tamisctl hooks` tells what is missed" },
+	{ "ring", check_ring,
+	  "allow BPF: root with CAP_BPF, Linux 5.8 or later, and in a container the bpf system call" },
+	{ "hooks", check_hooks,
+	  "on a kernel with ftrace (CONFIG_FUNCTION_TRACER, CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS), or with "
+	  "more privilege in a container, the better rungs are taken; `tamisctl hooks` tells what is missed" },
 	{ "seccomp", check_seccomp, "use a kernel built with CONFIG_SECCOMP_FILTER" },
-	{ "users", check_users, "systemd-sysusers, or: useradd -r " CONFINE_ENGINE_USER "; useradd -r " CONFINE_RECORD_USER },
+	{ "users", check_users,
+	  "systemd-sysusers, or: useradd -r " CONFINE_ENGINE_USER "; useradd -r " CONFINE_RECORD_USER },
 	{ "space", check_space, "make room, or choose another --state DIR" },
 };
 #define NCHECKS (sizeof(checks) / sizeof(checks[0]))

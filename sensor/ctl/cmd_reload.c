@@ -18,8 +18,8 @@ static void print_result(const char *text)
 	json_t *s = json_loads(text, 0, NULL);
 	const json_t *p = json_object_get(s, "policy");
 
-	printf("policy %s (%" PRIu64 " rules) is in force, generation %" PRIu64 "\n", show_str(p, "name"), show_u64(p, "rules"),
-	       show_u64(p, "generation"));
+	printf("policy %s (%" PRIu64 " rules) is in force, generation %" PRIu64 "\n", show_str(p, "name"),
+	       show_u64(p, "rules"), show_u64(p, "generation"));
 	json_decref(s);
 }
 

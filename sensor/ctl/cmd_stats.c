@@ -49,7 +49,8 @@ static void print_hooks(const json_t *hooks)
 	json_t *h;
 
 	printf("%-9s %-10s %-8s %-26s %s\n", "EVENT", "RUNG", "ATTACHED", "PROGRAM", "TARGET");
-	json_array_foreach(hooks, i, h) {
+	json_array_foreach(hooks, i, h)
+	{
 		printf("%-9s %-10s %-8s %-26s %s\n", show_str(h, "event"), show_str(h, "rung"),
 		       json_is_true(json_object_get(h, "attached")) ? "yes" : "no", show_str(h, "program"),
 		       show_str(h, "target"));
@@ -97,15 +98,13 @@ static json_t *difference(json_t *a, json_t *b)
 		return json_integer(json_integer_value(a) - json_integer_value(b));
 	if (json_is_array(a)) {
 		d = json_array();
-		json_array_foreach(a, i, value)
-			json_array_append_new(d, difference(value, json_array_get(b, i)));
+		json_array_foreach(a, i, value) json_array_append_new(d, difference(value, json_array_get(b, i)));
 		return d;
 	}
 	if (!json_is_object(a))
 		return json_incref(a);
 	d = json_object();
-	json_object_foreach(a, key, value)
-		json_object_set_new(d, key, difference(value, json_object_get(b, key)));
+	json_object_foreach(a, key, value) json_object_set_new(d, key, difference(value, json_object_get(b, key)));
 	return d;
 }
 
@@ -115,10 +114,12 @@ static void add_ns_per_run(const json_t *diff)
 	size_t i;
 	json_t *h;
 
-	json_array_foreach(json_object_get(diff, "hooks"), i, h) {
+	json_array_foreach(json_object_get(diff, "hooks"), i, h)
+	{
 		uint64_t runs = show_u64(h, "runs");
 
-		json_object_set_new(h, "ns_per_run", json_integer(runs ? (json_int_t)(show_u64(h, "run_ns") / runs) : 0));
+		json_object_set_new(h, "ns_per_run",
+				    json_integer(runs ? (json_int_t)(show_u64(h, "run_ns") / runs) : 0));
 	}
 }
 
@@ -158,14 +159,15 @@ static void print_events(json_t *now, json_t *second)
 	json_t *e;
 
 	printf("%-9s %15s %12s %15s %15s %10s %8s\n", "EVENT", "SEEN", "SEEN/S", "DROPPED", "SENT", "LOST", "DROPPED%");
-	json_object_foreach(json_object_get(now, "events"), event, e) {
+	json_object_foreach(json_object_get(now, "events"), event, e)
+	{
 		const json_t *d = json_object_get(json_object_get(second, "events"), event);
 		uint64_t seen = show_u64(e, "seen");
 		char a[SHOW_MAX], b[SHOW_MAX], c[SHOW_MAX], l[SHOW_MAX];
 
-		printf("%-9s %15s %12.0f %15s %15s %10s %7.1f%%\n", event, show_count(seen, a), (double)show_u64(d, "seen") / s,
-		       show_count(show_u64(e, "dropped"), b), show_count(show_u64(e, "sent"), c),
-		       show_count(show_u64(e, "lost"), l),
+		printf("%-9s %15s %12.0f %15s %15s %10s %7.1f%%\n", event, show_count(seen, a),
+		       (double)show_u64(d, "seen") / s, show_count(show_u64(e, "dropped"), b),
+		       show_count(show_u64(e, "sent"), c), show_count(show_u64(e, "lost"), l),
 		       seen ? 100.0 * (double)show_u64(e, "dropped") / (double)seen : 0.0);
 	}
 }
@@ -210,8 +212,9 @@ static void print_costs(const json_t *second)
 		if (!json_is_true(json_object_get(rows[i], "attached")) || shown_before(rows, i))
 			continue;
 		sum += cpu;
-		printf("%-26s %-28s %12.0f %8" PRIu64 " %7.2f%%\n", shared ? "(all of this target)" : show_str(rows[i], "program"),
-		       show_str(rows[i], "target"), (double)show_u64(rows[i], "runs") / s, show_u64(rows[i], "ns_per_run"), cpu);
+		printf("%-26s %-28s %12.0f %8" PRIu64 " %7.2f%%\n",
+		       shared ? "(all of this target)" : show_str(rows[i], "program"), show_str(rows[i], "target"),
+		       (double)show_u64(rows[i], "runs") / s, show_u64(rows[i], "ns_per_run"), cpu);
 	}
 	printf("%-26s %-28s %12s %8s %7.2f%%\n", "all together", "", "", "", sum);
 }

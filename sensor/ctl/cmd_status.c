@@ -11,8 +11,8 @@
 
 static void print_policy(const json_t *p)
 {
-	printf("policy     %s, %" PRIu64 " rules, generation %" PRIu64 ", %s\n", show_str(p, "name"), show_u64(p, "rules"),
-	       show_u64(p, "generation"),
+	printf("policy     %s, %" PRIu64 " rules, generation %" PRIu64 ", %s\n", show_str(p, "name"),
+	       show_u64(p, "rules"), show_u64(p, "generation"),
 	       json_is_true(json_object_get(p, "trusted")) ? "signed by the trusted key" : "signature not checked");
 	printf("           bundle %s\n", show_str(p, "bundle"));
 }
@@ -23,8 +23,9 @@ static void print_events(const json_t *e)
 	uint64_t n = show_u64(e, "seen");
 
 	printf("events     %s seen, %s dropped by the sieve (%.1f%%), %s sent, %s lost\n", show_count(n, seen),
-	       show_count(show_u64(e, "dropped"), dropped), n ? 100.0 * (double)show_u64(e, "dropped") / (double)n : 0.0,
-	       show_count(show_u64(e, "sent"), sent), show_count(show_u64(e, "lost"), lost));
+	       show_count(show_u64(e, "dropped"), dropped),
+	       n ? 100.0 * (double)show_u64(e, "dropped") / (double)n : 0.0, show_count(show_u64(e, "sent"), sent),
+	       show_count(show_u64(e, "lost"), lost));
 }
 
 static void print_alerts(const json_t *a)
@@ -50,8 +51,9 @@ static void print_queue(const json_t *q, uint64_t processes)
 {
 	char bytes[SHOW_MAX], peak[SHOW_MAX], n[SHOW_MAX], p[SHOW_MAX];
 
-	printf("engine     %s records wait (%s, at most %s), %s processes known\n", show_count(show_u64(q, "records"), n),
-	       show_bytes(show_u64(q, "bytes"), bytes), show_bytes(show_u64(q, "peak"), peak), show_count(processes, p));
+	printf("engine     %s records wait (%s, at most %s), %s processes known\n",
+	       show_count(show_u64(q, "records"), n), show_bytes(show_u64(q, "bytes"), bytes),
+	       show_bytes(show_u64(q, "peak"), peak), show_count(processes, p));
 }
 
 static void print_processes(const json_t *all)
@@ -62,7 +64,8 @@ static void print_processes(const json_t *all)
 	json_t *p;
 
 	printf("processes ");
-	json_array_foreach(all, i, p) {
+	json_array_foreach(all, i, p)
+	{
 		printf(" %s %" PRIu64 " (%s%s%s", show_str(p, "name"), show_u64(p, "pid"),
 		       show_bytes(show_u64(p, "rss"), rss), strcmp(show_str(p, "state"), "up") ? ", " : "",
 		       strcmp(show_str(p, "state"), "up") ? show_str(p, "state") : "");
@@ -84,7 +87,8 @@ static void print_rungs(json_t *rungs)
 		bool any = false;
 		json_t *rung;
 
-		json_object_foreach(rungs, event, rung) {
+		json_object_foreach(rungs, event, rung)
+		{
 			if (strcmp(json_string_value(rung), names[i]) != 0)
 				continue;
 			printf("%s %s", any ? "" : "hooks     ", any ? "" : names[i]);
@@ -94,9 +98,8 @@ static void print_rungs(json_t *rungs)
 		if (!any)
 			continue;
 		putchar(':');
-		json_object_foreach(rungs, event, rung)
-			if (strcmp(json_string_value(rung), names[i]) == 0)
-				printf(" %s", event);
+		json_object_foreach(rungs, event, rung) if (strcmp(json_string_value(rung), names[i]) == 0)
+			printf(" %s", event);
 		putchar('\n');
 	}
 }

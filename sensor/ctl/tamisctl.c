@@ -83,7 +83,8 @@ int main(int argc, char **argv)
 	}
 	c = argc > 1 ? find(argv[1]) : NULL;
 	if (!c) {
-		log_err(argc > 1 ? "there is no command '%s' (tamisctl --help lists them)" : "a command is missing%s (tamisctl --help lists them)",
+		log_err(argc > 1 ? "there is no command '%s' (tamisctl --help lists them)"
+				 : "a command is missing%s (tamisctl --help lists them)",
 			argc > 1 ? argv[1] : "");
 		return CTL_USAGE;
 	}

@@ -239,7 +239,8 @@ static void on_death(struct monitor *m, struct child *c, int status)
 {
 	struct child *other = c == &m->engine ? &m->record : &m->engine;
 	uint64_t now = clock_mono_ns();
-	bool asked_to = (c == &m->engine && m->phase == PHASE_DRAINING) || (c == &m->record && m->phase == PHASE_CLOSING);
+	bool asked_to =
+		(c == &m->engine && m->phase == PHASE_DRAINING) || (c == &m->record && m->phase == PHASE_CLOSING);
 
 	describe(c, status);
 	chan_close(&c->chan);
@@ -262,10 +263,11 @@ static void on_death(struct monitor *m, struct child *c, int status)
 		other->asked_ns = now;
 	c->due_ns = now + backoff_ns(c, now);
 	if (c == &m->engine && m->reload.active)
-		requests_reload_failed(m, -ECHILD, "the engine process ended meanwhile; the policy before stays in force");
+		requests_reload_failed(m, -ECHILD,
+				       "the engine process ended meanwhile; the policy before stays in force");
 	if (too_many_deaths(c, now)) {
-		log_err("the %s process was %s, the %dth time within a minute: the sensor stops", role_name(c->role), c->why,
-			CHILD_DEATHS_MAX + 1);
+		log_err("the %s process was %s, the %dth time within a minute: the sensor stops", role_name(c->role),
+			c->why, CHILD_DEATHS_MAX + 1);
 		fail(m);
 		return;
 	}
@@ -432,7 +434,8 @@ int children_step(struct monitor *m)
 	if (m->phase == PHASE_STARTING || m->phase >= PHASE_CLOSING)
 		return -1;
 	/* wait for the living to have noticed the death of the other */
-	if ((m->engine.state == CHILD_DOWN && awaited(&m->record)) || (m->record.state == CHILD_DOWN && awaited(&m->engine)))
+	if ((m->engine.state == CHILD_DOWN && awaited(&m->record)) ||
+	    (m->record.state == CHILD_DOWN && awaited(&m->engine)))
 		return 100;
 	if (m->engine.unsettled)
 		settle_engine(m);

@@ -108,8 +108,10 @@ int confine_check_caps(struct err *e)
 
 	for (size_t i = 0; r == 0 && i < COUNT(caps); i++)
 		if (cap_get_flag(have, caps[i].cap, CAP_EFFECTIVE, &on) < 0 || on != CAP_SET)
-			r = err_set(e, -EPERM, "tamisd needs %s to %s: start it as root, or add it to the container's "
-				    "capabilities", caps[i].name, caps[i].why);
+			r = err_set(e, -EPERM,
+				    "tamisd needs %s to %s: start it as root, or add it to the container's "
+				    "capabilities",
+				    caps[i].name, caps[i].why);
 	cap_free(have);
 	return r;
 }
@@ -143,6 +145,7 @@ int confine_monitor_caps(struct err *e)
 #define R 4u /* record */
 
 /* Calls without conditions on their arguments. A name that an architecture lacks is passed over. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	unsigned int who;
@@ -180,6 +183,7 @@ static const struct {
 	{ "setrlimit", M }, { "getrlimit", M }, { "ugetrlimit", M }, { "chdir", M }, { "fchdir", M }, { "statfs", M },
 	{ "fstatfs", M }, { "getcwd", M }, { "connect", M },
 };
+/* clang-format on */
 
 static unsigned int role_bit(enum role role)
 {

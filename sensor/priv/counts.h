@@ -17,33 +17,33 @@
  *	received -> evaluated -> (alerts) made -> handed | taken -> durable
  */
 struct engine_counts {
-	uint64_t received;	/* events taken from the ring; pieces of arguments and context records are not counted */
-	uint64_t evaluated;	/* events of those that are done with */
-	uint64_t malformed;	/* records that the decoder refused */
-	uint64_t made;		/* alerts rendered */
-	uint64_t unrendered;	/* matches that could not be rendered (memory, size): lost, though seen */
-	uint64_t handed;	/* alerts given to the socket to record */
+	uint64_t received;   /* events taken from the ring; pieces of arguments and context records are not counted */
+	uint64_t evaluated;  /* events of those that are done with */
+	uint64_t malformed;  /* records that the decoder refused */
+	uint64_t made;	     /* alerts rendered */
+	uint64_t unrendered; /* matches that could not be rendered (memory, size): lost, though seen */
+	uint64_t handed;     /* alerts given to the socket to record */
 	uint64_t queue_records; /* waiting now */
 	uint64_t queue_bytes;
 	uint64_t queue_peak;
-	uint64_t queue_refused; /* records that found no memory: lost */
-	uint64_t processes;	/* images in the process table now */
-	uint64_t last_key;	/* names the last event counted in received: see take_record() */
+	uint64_t queue_refused;	     /* records that found no memory: lost */
+	uint64_t processes;	     /* images in the process table now */
+	uint64_t last_key;	     /* names the last event counted in received: see take_record() */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };
 
 struct record_counts {
-	uint64_t taken;	  /* alerts read from the socket */
-	uint64_t appended; /* alerts that have a number in the log, on disk or not */
-	uint64_t durable; /* alerts on disk and signed */
-	uint64_t refused; /* alerts that the log could not hold: lost */
-	uint64_t seq;	  /* the last record's number that is on disk */
-	uint64_t pending; /* records that wait in memory */
-	uint64_t printed; /* lines of --alerts handed over */
-	uint64_t skipped; /* lines of --alerts that found a stalled reader */
-	uint64_t errors;  /* failed attempts to write or sign */
-	int64_t error;	  /* negative errno while writing fails, else 0 */
-	uint64_t inflight; /* of @appended, not on disk yet */
+	uint64_t taken;	    /* alerts read from the socket */
+	uint64_t appended;  /* alerts that have a number in the log, on disk or not */
+	uint64_t durable;   /* alerts on disk and signed */
+	uint64_t refused;   /* alerts that the log could not hold: lost */
+	uint64_t seq;	    /* the last record's number that is on disk */
+	uint64_t pending;   /* records that wait in memory */
+	uint64_t printed;   /* lines of --alerts handed over */
+	uint64_t skipped;   /* lines of --alerts that found a stalled reader */
+	uint64_t errors;    /* failed attempts to write or sign */
+	int64_t error;	    /* negative errno while writing fails, else 0 */
+	uint64_t inflight;  /* of @appended, not on disk yet */
 	uint64_t first_seq; /* number of the first of those */
 };
 

@@ -26,7 +26,7 @@ struct engine_proc {
 	struct chan monitor, record; /* record.fd is -1 between one record process and the next */
 	struct engine_page *page;
 	struct engine_counts counts;
-	struct ring *ring;     /* owned, as the following */
+	struct ring *ring; /* owned, as the following */
 	struct queue *queue;
 	struct decode *decode;
 	struct enrich *enrich;
@@ -267,8 +267,7 @@ static int wait_for_work(struct engine_proc *p, bool more)
 
 	if (poll(fds, 3, busy ? 0 : POLL_MS) < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) &&
-	    chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
+	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) && chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
 		end_record(p);
 	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
 }
@@ -283,7 +282,8 @@ static void loop(struct engine_proc *p)
 
 		send_alerts(p);
 		tick(p);
-		if (p->stop && taken <= 0 && !more && (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
+		if (p->stop && taken <= 0 && !more &&
+		    (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
 			return;
 		r = wait_for_work(p, more || taken == RING_EACH);
 		if (r < 0 && !p->stop) {

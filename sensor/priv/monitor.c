@@ -61,7 +61,8 @@ static void step_draining(struct monitor *m)
 {
 	bool engine_gone = m->engine.state == CHILD_DONE || m->engine.state == CHILD_DOWN;
 
-	if (!engine_gone || m->engine.unsettled || m->record.state != CHILD_UP || m->record.linked || m->record.unsettled)
+	if (!engine_gone || m->engine.unsettled || m->record.state != CHILD_UP || m->record.linked ||
+	    m->record.unsettled)
 		return;
 	notes_losses(m);
 	m->phase = PHASE_CLOSING;
@@ -85,7 +86,8 @@ static void step_stop(struct monitor *m)
 		step_draining(m);
 	if (m->phase == PHASE_CLOSING)
 		step_closing(m);
-	if (m->phase >= PHASE_DRAINING && m->phase < PHASE_OVER && clock_mono_ns() - m->phase_ns > DRAIN_MS * 1000000ull) {
+	if (m->phase >= PHASE_DRAINING && m->phase < PHASE_OVER &&
+	    clock_mono_ns() - m->phase_ns > DRAIN_MS * 1000000ull) {
 		log_err("the %s process does not come to an end: it is killed",
 			m->phase == PHASE_DRAINING ? "engine" : "record");
 		m->phase_ns = clock_mono_ns();
@@ -223,8 +225,10 @@ static int open_policy(struct monitor *m, struct err *e)
 	int r;
 
 	if (!m->o->trust && !m->o->allow_unsigned)
-		return err_set(e, -EKEYREJECTED, "whose policy is %s? name the key with --trust PUB.pem, or take any with "
-			       "--allow-unsigned", m->o->policy);
+		return err_set(e, -EKEYREJECTED,
+			       "whose policy is %s? name the key with --trust PUB.pem, or take any with "
+			       "--allow-unsigned",
+			       m->o->policy);
 	if (m->o->allow_unsigned)
 		log_warn("--allow-unsigned: %s is taken whoever made it", m->o->policy);
 	else {

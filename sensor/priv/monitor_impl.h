@@ -25,10 +25,10 @@
 #include "sensor/priv/policy_file.h"
 #include "sensor/priv/state.h"
 
-#define CHILD_DEATHS_MAX 5	/* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
+#define CHILD_DEATHS_MAX 5 /* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
 #define CHILD_DEATHS_MS	 60000
-#define CHILD_ANSWER_MS	 10000	/* a child that does not answer for so long is ended */
-#define NOTES_WAITING	 256	/* notes kept while there is no record process */
+#define CHILD_ANSWER_MS	 10000 /* a child that does not answer for so long is ended */
+#define NOTES_WAITING	 256   /* notes kept while there is no record process */
 #define CLIENTS_MAX	 8
 
 enum phase {
@@ -43,28 +43,28 @@ enum child_state {
 	CHILD_DOWN,	/* not running; to be started when due */
 	CHILD_STARTING, /* forked, has not said MSG_READY */
 	CHILD_UP,
-	CHILD_DONE	/* ended as it was told */
+	CHILD_DONE /* ended as it was told */
 };
 
 struct child {
 	enum role role;
 	enum child_state state;
 	pid_t pid;
-	struct chan chan;    /* ours to it */
-	bool linked;	     /* has its end of a socket between engine and record */
-	bool unsettled;	     /* died, and what was lost is not worked out yet */
-	char why[96];	     /* how it died */
-	uint64_t due_ns;     /* not to be started before */
-	uint64_t asked_ns;   /* since when an answer is awaited; 0: none is */
+	struct chan chan;		   /* ours to it */
+	bool linked;			   /* has its end of a socket between engine and record */
+	bool unsettled;			   /* died, and what was lost is not worked out yet */
+	char why[96];			   /* how it died */
+	uint64_t due_ns;		   /* not to be started before */
+	uint64_t asked_ns;		   /* since when an answer is awaited; 0: none is */
 	uint64_t deaths[CHILD_DEATHS_MAX]; /* when; a ring */
 	unsigned int ndeaths;
 };
 
 /* What was lost on the way between two counters, as sums: see struct engine_counts. */
 struct gaps {
-	uint64_t events;  /* received, not evaluated */
-	uint64_t made;	  /* alerts made, not handed to record */
-	uint64_t handed;  /* handed to record, not durable */
+	uint64_t events; /* received, not evaluated */
+	uint64_t made;	 /* alerts made, not handed to record */
+	uint64_t handed; /* handed to record, not durable */
 };
 
 struct note {
@@ -89,7 +89,7 @@ struct monitor {
 	uint64_t start_ns, tick_ns, phase_ns;
 
 	struct state state;
-	struct load *load; /* owned */
+	struct load *load;     /* owned */
 	struct sig_key *trust; /* owned; NULL: any */
 	struct policy_file policy;
 	uint32_t last_generation;
@@ -102,7 +102,9 @@ struct monitor {
 	struct gaps gaps;
 
 	struct ev_stats lost_told[EV_TYPES]; /* kernel losses that are in the log */
-	struct { uint64_t hook, engine, record; } told; /* the like, of other places */
+	struct {
+		uint64_t hook, engine, record;
+	} told; /* the like, of other places */
 	struct note notes[NOTES_WAITING];
 	size_t nnotes;
 	uint64_t notes_dropped;

@@ -38,8 +38,8 @@ static const struct msg_rule {
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none", "ready", "program", "program-ok", "peer", "peer-ok", "note", "alerts",
-	"piece", "stop", "status", "stats", "reload", "reply",
+	"none",	  "ready", "program", "program-ok", "peer",  "peer-ok", "note",
+	"alerts", "piece", "stop",    "status",	    "stats", "reload",	"reply",
 };
 
 const char *msg_name(uint16_t type)
@@ -77,7 +77,9 @@ int msg_check(const void *bytes, size_t size, int fd, enum role peer, enum role 
 	rule = rule_of(head.type, peer, self);
 	if (!rule || len < rule->min || len > rule->max || (fd >= 0) != rule->fd)
 		return -EPROTO;
-	*ret = (struct msg){ .type = head.type, .len = (uint32_t)len, .body = (const char *)bytes + sizeof(head), .fd = fd };
+	*ret = (struct msg){
+		.type = head.type, .len = (uint32_t)len, .body = (const char *)bytes + sizeof(head), .fd = fd
+	};
 	return 0;
 }
 
@@ -112,8 +114,8 @@ int chan_send2(const struct chan *c, uint16_t type, const void *a, size_t alen, 
 	} control = { 0 };
 	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = COUNT(iov) };
 
-	if (!rule || alen > MSG_BODY_MAX || blen > MSG_BODY_MAX || alen + blen < rule->min ||
-	    alen + blen > rule->max || (fd >= 0) != rule->fd)
+	if (!rule || alen > MSG_BODY_MAX || blen > MSG_BODY_MAX || alen + blen < rule->min || alen + blen > rule->max ||
+	    (fd >= 0) != rule->fd)
 		return -EPROTO;
 	if (fd >= 0) {
 		struct cmsghdr *cm;
@@ -160,7 +162,8 @@ static int received_fd(struct msghdr *mh)
 	int fd = -1;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm))
-		if (cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS && cm->cmsg_len == CMSG_LEN(sizeof(int)))
+		if (cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
+		    cm->cmsg_len == CMSG_LEN(sizeof(int)))
 			memcpy(&fd, CMSG_DATA(cm), sizeof(int));
 	return fd;
 }
@@ -172,10 +175,9 @@ int chan_recv(const struct chan *c, void *buf, struct msg *ret)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = { buf, MSG_BYTES_MAX };
-	struct msghdr mh = { .msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control.bytes,
-			     .msg_controllen = sizeof(control.bytes) };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+	};
 	ssize_t n;
 	int fd, r;
 

@@ -32,8 +32,8 @@ enum msg_type {
 	MSG_STOP,	/* monitor -> engine, record: finish what is there, then end */
 	MSG_STATUS,	/* ctl -> monitor: requests without arguments, each answered by MSG_REPLY */
 	MSG_STATS,
-	MSG_RELOAD,	/* ctl -> monitor: a bundle to put in force, as an open file */
-	MSG_REPLY,	/* monitor -> ctl */
+	MSG_RELOAD, /* ctl -> monitor: a bundle to put in force, as an open file */
+	MSG_REPLY,  /* monitor -> ctl */
 	MSG_TYPES
 };
 
@@ -54,7 +54,7 @@ struct msg_program {
 
 struct msg_program_ok {
 	uint32_t generation;
-	int32_t error;		  /* 0 or a negative errno */
+	int32_t error;		 /* 0 or a negative errno */
 	char text[MSG_TEXT_MAX]; /* what is wrong; terminated, whatever the sender did */
 };
 
@@ -79,9 +79,9 @@ struct msg_reply {
 /* A received message. */
 struct msg {
 	uint16_t type;
-	uint32_t len;	   /* bytes of body */
-	const void *body;  /* borrowed from the receive buffer; 8-byte aligned */
-	int fd;		   /* -1, or the descriptor that came along: chan_serve closes it unless the handler takes it */
+	uint32_t len;	  /* bytes of body */
+	const void *body; /* borrowed from the receive buffer; 8-byte aligned */
+	int fd;		  /* -1, or the descriptor that came along: chan_serve closes it unless the handler takes it */
 };
 
 /* One end of a socket. The fd is owned by whoever holds the struct. */

@@ -16,7 +16,8 @@ static void send_note(struct monitor *m, const struct note *n)
 	/* a record process that is going away: its death is dealt with elsewhere */
 	if (r < 0) {
 		m->notes_dropped++;
-		log_warn("a %.*s record did not reach the log: %s", (int)n->kind_len, n->kind_and_details, strerror(-r));
+		log_warn("a %.*s record did not reach the log: %s", (int)n->kind_len, n->kind_and_details,
+			 strerror(-r));
 	}
 }
 

@@ -15,12 +15,12 @@
 #define OPTIONS_STATE  "/var/lib/tamis"
 
 struct options {
-	char *policy;	 /* bundle; required */
-	char *trust;	 /* public key, or NULL */
-	char *state;	 /* directory of everything that is kept */
-	char *alerts;	 /* "-", a file, or NULL: the log only */
-	char *replay;	 /* capture, or NULL */
-	char *rung;	 /* name, or NULL: the best */
+	char *policy; /* bundle; required */
+	char *trust;  /* public key, or NULL */
+	char *state;  /* directory of everything that is kept */
+	char *alerts; /* "-", a file, or NULL: the log only */
+	char *replay; /* capture, or NULL */
+	char *rung;   /* name, or NULL: the best */
 	bool allow_unsigned;
 	bool foreground;
 	bool help, version;

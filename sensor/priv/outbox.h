@@ -14,10 +14,10 @@
 #define OUTBOX_HIGH (256u << 10) /* above this, evaluate no more events for now */
 
 struct outbox {
-	struct buf text;   /* owned: MSG_ALERTS bodies back to back */
-	size_t off;	   /* of them already sent */
-	uint32_t piece;	   /* of the long alert at off, bytes already sent */
-	size_t open;	   /* where the alert being rendered begins */
+	struct buf text; /* owned: MSG_ALERTS bodies back to back */
+	size_t off;	 /* of them already sent */
+	uint32_t piece;	 /* of the long alert at off, bytes already sent */
+	size_t open;	 /* where the alert being rendered begins */
 };
 
 void outbox_init(struct outbox *o);

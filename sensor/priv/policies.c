@@ -19,7 +19,7 @@ static const char seq_member[] = "\"seq\":";
 
 struct slot {
 	struct policy_slot public;
-	void *map;	  /* owned */
+	void *map; /* owned */
 	size_t size;
 	struct program program;
 	struct engine *engine; /* owned */
@@ -30,7 +30,8 @@ struct policies {
 	const struct catalog *catalog; /* borrowed */
 	struct proctable *table;       /* borrowed */
 	char hostname[HOSTNAME_MAX];
-	struct slot *slots[SLOTS]; /* owned; the engine and the renderer of each borrow its program, so it stays in place */
+	struct slot
+		*slots[SLOTS]; /* owned; the engine and the renderer of each borrow its program, so it stays in place */
 	int newest;
 };
 

@@ -36,7 +36,9 @@ static void *read_all(int fd, const char *file, size_t *ret_size, struct err *e)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return err_set(e, -EIO, "cannot read %s: %s", file, got ? strerror(errno) : "it became shorter"), NULL;
+			return err_set(e, -EIO, "cannot read %s: %s", file,
+				       got ? strerror(errno) : "it became shorter"),
+			       NULL;
 		n += (size_t)got;
 	}
 	*ret_size = n;

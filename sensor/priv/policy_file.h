@@ -21,9 +21,9 @@ struct policy_file {
 	char name[POLICY_NAME_MAX]; /* from the bundle's own description, or the file's name */
 	char sha256[HASH_HEX_SIZE]; /* of the bundle */
 	uint32_t rules;
-	uint32_t generation;	    /* the caller's */
-	struct sieve *sieve;	    /* owned; policy_file_forget_sieve gives its memory back */
-	int program_fd;		    /* owned; sealed memfd with the program's bytes */
+	uint32_t generation; /* the caller's */
+	struct sieve *sieve; /* owned; policy_file_forget_sieve gives its memory back */
+	int program_fd;	     /* owned; sealed memfd with the program's bytes */
 };
 
 /* @file names it in messages. @trust NULL: signed by anybody or nobody. On error *ret is as policy_file_done leaves it. */

@@ -19,9 +19,9 @@ struct printer {
 	int fd; /* borrowed; -1: nobody reads, everything is dropped uncounted */
 	bool pipe, socket;
 	bool stalled, gone;
-	struct buf text;   /* owned: lines not written yet */
-	size_t off;	   /* of them already written */
-	uint64_t since_ns; /* of the last progress, or of the first line in an empty printer */
+	struct buf text;	   /* owned: lines not written yet */
+	size_t off;		   /* of them already written */
+	uint64_t since_ns;	   /* of the last progress, or of the first line in an empty printer */
 	uint64_t printed, skipped; /* lines */
 };
 

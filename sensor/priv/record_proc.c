@@ -26,13 +26,13 @@ struct record {
 	struct record_page *page;
 	const char *state; /* borrowed: the directory's name for messages */
 	struct record_counts counts;
-	struct auditlog *log;	/* owned */
-	struct buf lines;	/* the batch as --alerts will show it */
+	struct auditlog *log; /* owned */
+	struct buf lines;     /* the batch as --alerts will show it */
 	uint64_t nlines;
-	uint64_t first_seq;	/* of the alerts in flight */
-	struct buf piece;	/* an alert that comes in pieces */
+	uint64_t first_seq; /* of the alerts in flight */
+	struct buf piece;   /* an alert that comes in pieces */
 	struct printer printer;
-	uint64_t failing_ns;	/* since when the log cannot be written; 0: it can */
+	uint64_t failing_ns; /* since when the log cannot be written; 0: it can */
 	bool stop;
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
 };
@@ -68,7 +68,8 @@ static void on_failure(struct record *r, int result, const struct err *e)
 	if (r->failing_ns)
 		return;
 	r->failing_ns = clock_mono_ns();
-	log_err("the log in %s/log cannot be written: %s; alerts wait in memory (make room, or mend the disk)", r->state, e->msg);
+	log_err("the log in %s/log cannot be written: %s; alerts wait in memory (make room, or mend the disk)",
+		r->state, e->msg);
 }
 
 static void on_success(struct record *r)
@@ -344,9 +345,9 @@ static uint64_t recovered_alerts(const struct record_counts *c, uint64_t found_s
 
 static int open_log(struct record *r, const struct record_args *a, struct err *e)
 {
-	const struct auditlog_options o = {
-		.batch_ms = BATCH_MS, .start_details = a->start_details, .dir_fd = a->log_fd
-	};
+	const struct auditlog_options o = { .batch_ms = BATCH_MS,
+					    .start_details = a->start_details,
+					    .dir_fd = a->log_fd };
 	int result;
 
 	/*

@@ -84,7 +84,8 @@ static void put_stats(struct jsonw *w, const struct ev_stats *s)
 
 /* ---- status -------------------------------------------------------------------------------------------------------- */
 
-static void put_alerts(const struct monitor *m, const struct engine_counts *ec, const struct record_counts *rc, struct jsonw *w)
+static void put_alerts(const struct monitor *m, const struct engine_counts *ec, const struct record_counts *rc,
+		       struct jsonw *w)
 {
 	jsonw_key(w, "alerts");
 	jsonw_obj_begin(w);
@@ -299,7 +300,8 @@ static int reload_begin(struct monitor *m, int client, struct msg *msg, struct e
 	if (r < 0)
 		return r;
 	m->reload.policy.generation = program.generation = ++m->last_generation;
-	r = chan_send_wait(&m->engine.chan, MSG_PROGRAM, &program, sizeof(program), NULL, 0, m->reload.policy.program_fd, 1000);
+	r = chan_send_wait(&m->engine.chan, MSG_PROGRAM, &program, sizeof(program), NULL, 0,
+			   m->reload.policy.program_fd, 1000);
 	if (r < 0) {
 		policy_file_done(&m->reload.policy);
 		return err_set(e, r, "the engine process does not take the policy: %s", strerror(-r));
@@ -444,7 +446,8 @@ void requests_tick(struct monitor *m)
 	uint64_t now = clock_mono_ns();
 
 	if (m->reload.active && now - m->reload.since_ns > CHILD_ANSWER_MS * 1000000ull)
-		requests_reload_failed(m, -ETIMEDOUT, "the engine process did not answer; the policy before stays in force");
+		requests_reload_failed(m, -ETIMEDOUT,
+				       "the engine process did not answer; the policy before stays in force");
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		if (m->client[i].fd >= 0 && i != m->reload.client && now - m->client_ns[i] > CLIENT_MS * 1000000ull)
 			client_close(m, i);

@@ -18,12 +18,13 @@ static int make_dirs(const char *path, struct err *e)
 
 	if (!p)
 		return err_set(e, -ENOMEM, "no memory");
-	for (char *slash = p; slash; ) {
+	for (char *slash = p; slash;) {
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
 		if (*p && mkdir(p, 0711) < 0 && errno != EEXIST)
-			return err_set(e, -errno, "cannot create %s: %s; choose another place with --state DIR", p, strerror(errno));
+			return err_set(e, -errno, "cannot create %s: %s; choose another place with --state DIR", p,
+				       strerror(errno));
 		if (slash)
 			*slash = '/';
 	}
@@ -41,7 +42,8 @@ static int take_lock(struct state *s, const char *path, struct err *e)
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		n = pread(s->lock_fd, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-		return err_set(e, -EBUSY, "another tamisd (pid %s) uses %s: stop it, or give this one its own --state DIR",
+		return err_set(e, -EBUSY,
+			       "another tamisd (pid %s) uses %s: stop it, or give this one its own --state DIR",
 			       *pid ? pid : "unknown", path);
 	}
 	n = snprintf(pid, sizeof(pid), "%d\n", getpid());
@@ -101,8 +103,10 @@ static int check_dir(const struct state *s, const char *path, struct err *e)
 	if (fstat(s->dir_fd, &st) < 0)
 		return err_sys(e, -errno, "cannot look at", path);
 	if (st.st_uid != geteuid() || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
-		return err_set(e, -EACCES, "others than user %u may write to %s: chown and chmod 711 it, or choose another "
-			       "--state DIR", geteuid(), path);
+		return err_set(e, -EACCES,
+			       "others than user %u may write to %s: chown and chmod 711 it, or choose another "
+			       "--state DIR",
+			       geteuid(), path);
 	return 0;
 }
 

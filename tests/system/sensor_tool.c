@@ -65,7 +65,8 @@ static int talk(const char *path)
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	char c;
 
-	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || send(fd, "garbage", 7, 0) != 7 || wait_for(fd) != 1)
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || send(fd, "garbage", 7, 0) != 7 ||
+	    wait_for(fd) != 1)
 		return 1;
 	return recv(fd, &c, 1, 0) > 0;
 }

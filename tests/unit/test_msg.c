@@ -238,7 +238,9 @@ static void alerts_come_out_as_they_went_in(void **state)
 
 static void torn_alerts_are_refused(void **state)
 {
-	const uint32_t huge[][2] = { { 0xffffffff, 0 }, { 0, 0xffffffff }, { 0x80000000, 0x80000000 }, { 5, 0 }, { 4, 1 } };
+	const uint32_t huge[][2] = {
+		{ 0xffffffff, 0 }, { 0, 0xffffffff }, { 0x80000000, 0x80000000 }, { 5, 0 }, { 4, 1 }
+	};
 	uint32_t body[3] = { 0 }, off;
 	struct alert_text a;
 
@@ -257,14 +259,10 @@ static void torn_alerts_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_the_table_is_allowed),
-		cmocka_unit_test(sizes_are_checked),
-		cmocka_unit_test(descriptors_are_checked),
-		cmocka_unit_test(sent_is_received),
-		cmocka_unit_test(a_liar_is_found_out),
-		cmocka_unit_test(a_type_without_handler_ends_it),
-		cmocka_unit_test(a_full_socket_is_said),
-		cmocka_unit_test(alerts_come_out_as_they_went_in),
+		cmocka_unit_test(only_the_table_is_allowed), cmocka_unit_test(sizes_are_checked),
+		cmocka_unit_test(descriptors_are_checked),   cmocka_unit_test(sent_is_received),
+		cmocka_unit_test(a_liar_is_found_out),	     cmocka_unit_test(a_type_without_handler_ends_it),
+		cmocka_unit_test(a_full_socket_is_said),     cmocka_unit_test(alerts_come_out_as_they_went_in),
 		cmocka_unit_test(torn_alerts_are_refused),
 	};
 

@@ -44,7 +44,8 @@ static void the_command_line(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(parse(&o, &e, "--policy", "p.tpb", "--alerts", "-", "--ring-bytes", "16M", "--foreground", NULL), 0);
+	assert_int_equal(
+		parse(&o, &e, "--policy", "p.tpb", "--alerts", "-", "--ring-bytes", "16M", "--foreground", NULL), 0);
 	assert_string_equal(o.policy, "p.tpb");
 	assert_string_equal(o.alerts, "-");
 	assert_string_equal(o.state, OPTIONS_STATE);
@@ -61,7 +62,8 @@ static void the_command_line_goes_before_the_file(void **state)
 	struct err e;
 
 	(void)state;
-	write_config("# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\n");
+	write_config(
+		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\n");
 	assert_int_equal(parse(&o, &e, "--config", config, "--policy", "line.tpb", "--allow-unsigned", NULL), 0);
 	assert_string_equal(o.policy, "line.tpb");
 	assert_string_equal(o.trust, "/etc/key.pem");

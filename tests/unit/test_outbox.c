@@ -94,8 +94,9 @@ static void every_alert_arrives_once(void **state)
 
 		while (made < 3000 && outbox_waiting(&o) < OUTBOX_HIGH) {
 			/* most are short, some just about a message, a few far longer */
-			size_t size = made % 100 == 99 ? 900000 : made % 50 == 49 ? MSG_BODY_MAX - 40 + (size_t)rand() % 40
-										: (size_t)rand() % 3000;
+			size_t size = made % 100 == 99	? 900000
+				      : made % 50 == 49 ? MSG_BODY_MAX - 40 + (size_t)rand() % 40
+							: (size_t)rand() % 3000;
 
 			put_alert(&o, made++, size);
 		}
