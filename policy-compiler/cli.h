@@ -22,7 +22,7 @@ struct cli_command {
 	const char *help; /* the options, one a line */
 };
 
-extern const struct cli_command cli_commands[]; /* ends with a NULL name; in main.c */
+extern const struct cli_command cli_commands[]; /* commands.c; ends with a NULL name */
 
 int cmd_check(int argc, char **argv);
 int cmd_build(int argc, char **argv);

@@ -136,7 +136,7 @@ static uint32_t text_align(const struct text *t, uint32_t off)
 		while (r < n && is_blank(raw[r]) && (!is_blank(c) || (i == 0 && t->style != TEXT_DOUBLE)) && raw[r] != c)
 			r++;
 		while (t->style == TEXT_DOUBLE && n - r > 1 && raw[r] == '\\' && raw[r + 1] == '\n')
-			for (r += 2; r < n && is_blank(raw[r]) && !is_blank(c); r++)
+			for (r += 2; r < n && is_blank(raw[r]); r++)
 				;
 		start = r < n ? r : n;
 		if (i >= off || i >= t->len)

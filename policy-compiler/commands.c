@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy-compiler/cli.h"
+
+const struct cli_command cli_commands[] = {
+	{ "check", "[--json] [--strict] POLICY...", "Parses and type-checks policies", cmd_check,
+	  "  --json     diagnostics as a JSON array on stdout\n"
+	  "  --strict   warnings count as errors\n" },
+	{ "build", "-o OUT.tpb [--sign KEY.pem] [--keep-going] POLICY...", "Compiles policies to a bundle", cmd_build,
+	  "  -o, --output FILE  the bundle\n"
+	  "  --sign KEY.pem     sign it; without, tamisd loads it with --allow-unsigned only\n"
+	  "  --keep-going       leave out rules that have errors\n" },
+	{ "keygen", "-o KEY.pem", "Makes a key pair, KEY.pem and KEY.pub.pem, to sign and trust bundles", cmd_keygen,
+	  "  -o, --output FILE  the private key (mode 0600); never overwritten\n" },
+	{ "explain", "[--json] [--rule ID] POLICY...", "Shows what the kernel decides of each rule, what is left, and why",
+	  cmd_explain,
+	  "  --json     as JSON on stdout\n"
+	  "  --rule ID  this rule only\n" },
+	{ "test", "[--tap | --junit FILE] PATH...", "Runs *.test.yaml files: which rules fire on which events", cmd_test,
+	  "  --tap         results in the Test Anything Protocol\n"
+	  "  --junit FILE  results as JUnit XML, too\n" },
+	{ "eval", "[--vars F.json] [--policy POLICY] -e EXPR EVENT.json", "Evaluates one expression on one event", cmd_eval,
+	  "  -e, --expression EXPR  the expression\n"
+	  "  --vars FILE            values of ${name} variables, as a JSON object\n"
+	  "  --policy POLICY        its macros may be used\n"
+	  "prints true (exit 0) or false (exit 1); any error is exit 2; EVENT.json may be -\n" },
+	{ "fields", "[--json | --markdown] [EVENT]", "Lists event types, or the fields of one", cmd_fields,
+	  "  --json      as JSON\n"
+	  "  --markdown  all of them, as the reference page\n" },
+	{ 0 },
+};
