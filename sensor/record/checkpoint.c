@@ -141,7 +141,8 @@ static int checkpoint_take_signature(struct rd *r, struct checkpoint_note *n)
 	memcpy(n->key_hash, blob, 4);
 	n->sig_len = len - 4;
 	memcpy(n->sig, blob + 4, n->sig_len);
-	return 0;
+	/* DER tells its own length: nothing of the next note may pass for the end of this one's signature. */
+	return n->sig_len >= 2 && n->sig[0] == 0x30 && n->sig[1] + 2u == n->sig_len ? 0 : -EBADMSG;
 }
 
 static bool checkpoint_same(const struct checkpoint_note *n)
