@@ -126,13 +126,15 @@ static void add_ns_per_run(const json_t *diff)
 /* {"now":{...},"second":{...}}: the sums since the start, and what happened in @ms. */
 static json_t *sample(const char *state_dir, unsigned int ms)
 {
-	_cleanup_close_ int fd = measure();
-	json_t *a = show_ask(state_dir, MSG_STATS, NULL), *b, *both;
+	int fd = measure();
+	json_t *a = show_ask(state_dir, MSG_STATS, NULL), *b = NULL, *both;
 
-	if (!a)
-		return NULL;
-	nap(ms);
-	b = show_ask(state_dir, MSG_STATS, NULL);
+	if (a) {
+		nap(ms);
+		b = show_ask(state_dir, MSG_STATS, NULL);
+	}
+	if (fd >= 0)
+		close(fd);
 	if (!b) {
 		json_decref(a);
 		return NULL;

@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -205,10 +207,10 @@ static int allow_conditional(scmp_filter_ctx ctx, enum role role)
 	const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	const struct scmp_arg_cmp read_only =
 		SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY);
-	const struct scmp_arg_cmp unix_socket = SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */);
+	const struct scmp_arg_cmp unix_socket = SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0);
 	/* isatty() of stdio, on every descriptor that it opens */
-	const struct scmp_arg_cmp tcgets = SCMP_A1(SCMP_CMP_EQ, 0x5401);
-	const struct scmp_arg_cmp get_name = SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME);
+	const struct scmp_arg_cmp tcgets = SCMP_A1(SCMP_CMP_EQ, TCGETS, 0);
+	const struct scmp_arg_cmp get_name = SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME, 0);
 	int r = allow(ctx, "mmap", 1, &no_exec);
 
 	if (r == 0)

@@ -23,20 +23,18 @@ static void write_config(const char *text)
 	fclose(f);
 }
 
-/* Up to eight arguments, the last followed by NULL. */
-static int parse(struct options *o, struct err *e, const char *a, ...)
+/* Up to ten arguments and a NULL. */
+static int parse_args(struct options *o, struct err *e, const char *const *args)
 {
 	char *argv[12] = { (char *)"tamisd" };
 	int argc = 1;
-	va_list ap;
 
-	va_start(ap, a);
-	for (; a; a = va_arg(ap, const char *))
-		argv[argc++] = (char *)a;
-	va_end(ap);
+	while (*args)
+		argv[argc++] = (char *)*args++;
 	err_clear(e);
 	return options_parse(argc, argv, o, e);
 }
+#define parse(o, e, ...) parse_args(o, e, (const char *const[]){ __VA_ARGS__ })
 
 static void the_command_line(void **state)
 {
