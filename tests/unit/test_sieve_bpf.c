@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sieve's look-ups as the kernel runs them (BPF_PROG_RUN) against the same lines as host code, on random policies and
+ * events. Skipped with the reason where there is no clang to compile them, or bpf() is not permitted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "policy-compiler/sieve_build.h"
+#include "tests/unit/sieve_gen.h"
+#include "tests/unit/sieve_run.h"
+
+static struct bpf_object *object;
+static int prog_fd, sieves_fd, runs_fd;
+static char why_not[512];
+
+static struct sieve sieve;
+static struct sieve_run in, out;
+
+/* TAMIS_SIEVE_RUN_O names an object that is compiled already. */
+static const char *object_path(char path[64])
+{
+	const char *have = getenv("TAMIS_SIEVE_RUN_O"), *clang = getenv("CLANG");
+	char command[512];
+	int fd;
+
+	if (have)
+		return have;
+	if (access("tests/unit/sieve_run.bpf.c", R_OK) < 0) {
+		strcpy(why_not, "not run from the top of the source tree");
+		return NULL;
+	}
+	strcpy(path, "/tmp/tamis-sieve-run-XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0) {
+		snprintf(why_not, sizeof(why_not), "no temporary file: %s", strerror(errno));
+		*path = 0;
+		return NULL;
+	}
+	close(fd);
+	snprintf(command, sizeof(command),
+		 "%s -O2 -g -target bpf -mcpu=v2 -Iinclude -I. -Ibpf -I/usr/include/$(uname -m)-linux-gnu -c tests/unit/sieve_run.bpf.c -o %s",
+		 clang ? clang : "clang-14", path);
+	if (system(command) != 0) {
+		unlink(path);
+		strcpy(why_not, "clang-14 does not compile it");
+		return NULL;
+	}
+	return path;
+}
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return 0;
+}
+
+static int load(void **state)
+{
+	char temporary[64] = "", log[65536] = "";
+	const char *path = object_path(temporary);
+	struct bpf_program *prog;
+	int r;
+
+	if (!path)
+		return 0;
+	libbpf_set_print(quiet);
+	object = bpf_object__open(path);
+	if (*temporary)
+		unlink(temporary);
+	assert_non_null(object);
+	prog = bpf_object__find_program_by_name(object, "sieve_run");
+	bpf_program__set_log_buf(prog, log, sizeof(log));
+	bpf_program__set_log_level(prog, 4);
+	r = bpf_object__load(object);
+	if (r == -EPERM || r == -EACCES) {
+		/* A verifier that refuses says more than a kernel that does not permit. */
+		assert_null(strstr(log, "processed"));
+		snprintf(why_not, sizeof(why_not), "bpf() is not permitted: %s", strerror(-r));
+		bpf_object__close(object);
+		object = NULL;
+		return 0;
+	}
+	if (r < 0)
+		fail_msg("the verifier refuses it: %s\n%s", strerror(-r), log);
+	printf("%s", log);
+	prog_fd = bpf_program__fd(prog);
+	sieves_fd = bpf_object__find_map_fd_by_name(object, "sieves");
+	runs_fd = bpf_object__find_map_fd_by_name(object, "runs");
+	return 0;
+}
+
+static int unload(void **state)
+{
+	bpf_object__close(object);
+	return 0;
+}
+
+static void need_bpf(void)
+{
+	if (object)
+		return;
+	printf("skipped: %s\n", why_not);
+	skip();
+}
+
+static void put_path(struct gen *g, const char *path, int k)
+{
+	const char *slash = strrchr(path, '/');
+
+	in.len[k] = (ev_u32)strlen(path);
+	in.name_len[k] = slash ? (ev_u32)strlen(slash + 1) : in.len[k];
+	in.off[k] = gen_below(g, SV_BUF_SIZE);
+	for (ev_u32 i = 0; i < in.len[k]; i++)
+		in.buf[k][(in.off[k] + i) & (SV_BUF_SIZE - 1)] = (ev_u8)path[i];
+}
+
+static void run_in_kernel(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	ev_u32 zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(runs_fd, &zero, &in, BPF_ANY), 0);
+	assert_int_equal(bpf_prog_test_run_opts(prog_fd, &opts), 0);
+	assert_int_equal(bpf_map_lookup_elem(runs_fd, &zero, &out), 0);
+}
+
+static void load_sieve(void)
+{
+	ev_u32 zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(sieves_fd, &zero, &sieve, BPF_ANY), 0);
+}
+
+static void check_event(struct gen *g, const struct event_gen *e, uint64_t seed)
+{
+	const struct sv_event *ev = &sieve.event[e->head.type];
+	struct sv_mask alive = { { 0 } };
+
+	memset(&in, 0, sizeof(in));
+	in.head = e->head;
+	memcpy(in.num, e->num, sizeof(in.num));
+	memcpy(in.addr, e->addr, sizeof(in.addr));
+	for (int k = 0; k < SV_AUTOMATA; k++)
+		in.readable[k] = e->readable[k];
+	put_path(g, e->path[0], 0);
+	put_path(g, e->path[1], 1);
+	run_in_kernel();
+	gen_sieve(&sieve, e, &alive);
+	if (memcmp(out.head.alive, &alive, sizeof(alive)) != 0)
+		fail_msg("seed %llu: the kernel's verdict on %s is another", (unsigned long long)seed, e->path[0]);
+	for (int k = 0; k < 2 && !sv_mask_zero(&alive); k++) {
+		if (!ev->automata[k].used || !e->readable[k])
+			continue;
+		assert_int_equal(out.state[k], gen_run_at(&sieve, &ev->automata[k], e->path[k], 5));
+		assert_int_equal(out.split[k], out.state[k]);
+	}
+}
+
+static void test_same_as_host(void **state)
+{
+	static const uint16_t events[] = { EV_OPEN, EV_RENAME, EV_EXEC, EV_CHMOD, EV_CONNECT };
+	uint64_t seed = gen_seed("sieve_bpf", 5);
+
+	need_bpf();
+	for (unsigned i = 0; i < gen_rounds(100); i++) {
+		struct gen g = gen_of(seed + i);
+		struct policy_gen *p = calloc(1, sizeof(*p));
+		struct event_gen *e = calloc(1, sizeof(*e));
+		struct err err;
+
+		assert_true(p && e);
+		p->g = &g;
+		assert_int_equal(program_builder_new(catalog_tamis(), &p->b.pb), 0);
+		gen_fields(p, GEN_PICK(&g, events));
+		for (uint32_t n = 1 + gen_below(&g, 20); n > 0; n--)
+			build_rule(&p->b, p->event, gen_narrow(p, gen_below(&g, 4)));
+		assert_int_equal(sieve_build(p->b.pb, NULL, &sieve, &err), 0);
+		load_sieve();
+		for (int k = 0; k < 40; k++) {
+			gen_event(p, e);
+			check_event(&g, e, seed + i);
+		}
+		program_builder_free(p->b.pb);
+		free(p);
+		free(e);
+	}
+}
+
+/* Paths as long as there are; the sieve says of every one what the host says. */
+static void test_long_paths(void **state)
+{
+	static const ev_u32 lengths[] = { 0, 1, 7, 8, 9, 255, 256, 4088, 4095, 4096 };
+	struct build b;
+	struct err err;
+
+	need_bpf();
+	assert_int_equal(program_builder_new(catalog_tamis(), &b.pb), 0);
+	build_rule(&b, EV_OPEN, build_strin(&b, build_field(&b, "open.file.name"), STRM_PATTERN, "*a", "b*"));
+	build_rule(&b, EV_OPEN, build_strin(&b, build_field(&b, "open.file.path"), STRM_GLOB, "/**", "/*/a"));
+	assert_int_equal(sieve_build(b.pb, NULL, &sieve, &err), 0);
+	load_sieve();
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		for (ev_u32 off = 0; off < SV_BUF_SIZE; off += 1021) {
+			const struct sv_automaton *a = &sieve.event[EV_OPEN].automata[0];
+
+			memset(&in, 0, sizeof(in));
+			in.head.type = EV_OPEN;
+			in.readable[0] = 1;
+			in.off[0] = off;
+			in.len[0] = lengths[i];
+			for (ev_u32 k = 0; k < lengths[i]; k++)
+				in.buf[0][(off + k) & (SV_BUF_SIZE - 1)] = "/ab/b"[k % 5];
+			run_in_kernel();
+			assert_int_equal(out.state[0], sv_dfa_run_at(&sieve, a, 0, in.buf[0], off, lengths[i]));
+		}
+	program_builder_free(b.pb);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same_as_host),
+		cmocka_unit_test(test_long_paths),
+	};
+
+	return cmocka_run_group_tests(tests, load, unload);
+}
