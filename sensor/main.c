@@ -82,12 +82,25 @@ static void make_absolute(char **path)
 	free(cwd);
 }
 
+/* Whoever started us may have closed the standard descriptors: no file of ours must take their place. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
 	struct err e = { "" };
 	int parent = -1, status;
 
+	fill_standard_fds();
 	log_open("tamisd", LOG_LEVEL_INFO);
 	if (options_parse(argc, argv, &o, &e) < 0) {
 		log_err("%s (tamisd --help tells more)", e.msg);

@@ -105,7 +105,7 @@ static void on_signal(struct monitor *m)
 	while (read(m->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			children_reap(m);
-		else if (si.ssi_signo != SIGHUP)
+		else if (si.ssi_signo != SIGHUP || m->hangup_stops)
 			begin_stop(m);
 	}
 }
@@ -320,6 +320,7 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 		return NULL;
 	m->o = o;
 	m->mode = confine_mode_env();
+	m->hangup_stops = o->foreground && isatty(STDERR_FILENO);
 	m->start_ns = m->tick_ns = clock_mono_ns();
 	m->on_ready = on_ready;
 	m->on_ready_ctx = ctx;

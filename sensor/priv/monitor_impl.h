@@ -84,7 +84,8 @@ struct monitor {
 	const struct options *o;
 	enum phase phase;
 	enum confine_mode mode;
-	bool failed; /* the exit status */
+	bool failed;	   /* the exit status */
+	bool hangup_stops; /* started from a terminal: its end is ours */
 	char host[72];
 	uint64_t start_ns, tick_ns, phase_ns;
 

@@ -62,8 +62,8 @@ verdict "it starts again on the same log" sensor_start --policy "$WORK/p.tpb" --
 
 # A process that cannot stay up: the sensor says so and stops.
 dies_again() {
-	local n pid
-	for n in $(seq 60); do
+	local pid
+	for _ in $(seq 60); do
 		kill -0 "$SENSOR" 2>/dev/null || return 0
 		pid=$(pid_of engine 2>/dev/null)
 		[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null

@@ -38,6 +38,7 @@ verdict "the log verifies" log_verifies
 echo "# a reader that stalls"
 rm -rf "$STATE"
 mkfifo "$WORK/fifo"
+# shellcheck disable=SC2217 # that it never reads is the point
 sleep 60 <"$WORK/fifo" &
 reader=$!
 OUT=$WORK/fifo

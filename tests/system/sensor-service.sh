@@ -51,5 +51,6 @@ echo "# a start that fails says so to who waits"
 printf 'policy = %s\nstate = %s\n' "$WORK/p.tpb" "$STATE" >"$WORK/conf"
 status=0
 timeout 10 "$BIN/tamisd" --config "$WORK/conf" 2>"$ERR" || status=$?
-verdict "status 1 from the background too" eval '[ $status = 1 ] && grep -q "error: whose policy" "$ERR"'
+verdict "status 1 from the background too" test $status = 1
+verdict "with the reason" grep -q "error: whose policy" "$ERR"
 done_testing
