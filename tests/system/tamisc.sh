@@ -209,6 +209,19 @@ check "test: --junit" test_junit
 test_none() { run 1 test empty && says "no tests found"; }
 check "test: a directory without tests" test_none
 
+# ---- what the pages show
+manual() {
+	printf 'rules:\n  - id: a\n    description: x\n    tags: {a: b}\n    expression: open.file.pth == "/etc/shadow"\n' >my.yaml
+	sed -n '/^\$ tamisc check my.yaml/,/^\.Ed/p' "$ROOT/docs/man/tamisc.1" | sed '1d;$d' >want
+	run 1 check my.yaml && cmp err want
+}
+check "tamisc(1): the example of check is what it prints" manual
+guide() {
+	sed -n '/^```yaml/,/^```/p' "$ROOT/docs/policies.md" | sed '1d;/^```/,$d' >guide.yaml
+	run 0 check --strict guide.yaml && says "1 rule,"
+}
+check "docs/policies.md: the first example is a policy" guide
+
 # ---- hostile input never takes long
 hostile() {
 	head -c 3000000 /dev/zero | tr '\0' '[' >h1.yaml
