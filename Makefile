@@ -15,6 +15,10 @@ CLANG   ?= clang-14
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip-14
 
+# `make V=1` shows the whole commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
 # ---- flags ---------------------------------------------------------------------------------------------------------
 WERROR   ?= -Werror
 WARN     := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
@@ -53,35 +57,42 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude 
 	-Wno-unused-parameter -Wno-missing-declarations
 $(B)/bpf/tamis.bpf.o: bpf/tamis.bpf.c $(BPF_SRC) $(wildcard include/tamis/*)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	@$(STRIP) -g $@
 $(SKEL): $(B)/bpf/tamis.bpf.o
 	@mkdir -p $(@D)
-	$(BPFTOOL) gen skeleton $< name tamis > $@
+	$(call say,GEN,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name tamis > $@
 
 # ---- C -------------------------------------------------------------------------------------------------------------
 # Only sensor/load includes the skeleton.
 $(patsubst %.c,$(B)/obj/%.o,$(wildcard sensor/load/*.c)): | $(SKEL)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIBTAMIS): $(call obj,$(LIB_C) $(ENGINE_C))
 $(LIBCOMPILER): $(call obj,$(COMPILER_C))
 $(LIBSENSOR): $(call obj,$(SENSOR_C))
 $(B)/%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 
 $(B)/bin/tamisc: $(call obj,policy-compiler/main.c) $(LIBCOMPILER) $(LIBTAMIS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CORE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CORE)
 $(B)/bin/tamisd: $(call obj,sensor/main.c) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
 $(B)/bin/tamisctl: $(call obj,sensor/ctl/tamisctl.c) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -90,7 +101,8 @@ TEST_BINS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TESTS_C))
 tests: $(TEST_BINS)
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_SENSOR) $(LIBS_CORE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_SENSOR) $(LIBS_CORE)
 .SECONDARY:
 
 # ---- what people call ----------------------------------------------------------------------------------------------
@@ -130,7 +142,8 @@ matrix: build
 BENCH_BINS := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 $(B)/bench/%: $(B)/obj/bench/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
 bench: build $(BENCH_BINS)
 	@bench/run
 
@@ -142,13 +155,16 @@ FUZZ_FLAGS := -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno
 FUZZ_LIB := $(patsubst %.c,$(B)/fuzzobj/%.o,$(LIB_C) $(ENGINE_C) $(COMPILER_C) $(filter-out sensor/load/%,$(SENSOR_C)))
 $(B)/fuzzobj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 $(B)/libfuzz.a: $(FUZZ_LIB)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 $(B)/fuzz/%: $(B)/fuzzobj/tests/fuzz/%.o $(B)/libfuzz.a
 	@mkdir -p $(@D)
-	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+	$(call say,LD,$@)
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
 -include $(shell find $(B)/fuzzobj -name '*.d' 2>/dev/null)
 fuzz-build: $(FUZZ_BINS)
 fuzz: fuzz-build
