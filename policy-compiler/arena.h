@@ -3,9 +3,9 @@
 #define TAMIS_COMPILER_ARENA_H
 
 /*
- * Memory that is given back all at once. Trees of a policy (YAML, expressions, typed expressions) live in arenas: nobody
- * frees a node. An arena has a maximum; past it, and when memory is out, arena_alloc gives NULL and arena.failed stays set,
- * so that a caller deep in a parser may return "failed" and the outermost one says why.
+ * Memory that is given back all at once. Trees of a policy (YAML, expressions, typed expressions) live in arenas:
+ * nobody frees a node. An arena has a maximum; past it, and when memory is out, arena_alloc gives NULL and
+ * arena.failed stays set, so that a caller deep in a parser may return "failed" and the outermost one says why.
  */
 
 #include <stdbool.h>
@@ -35,8 +35,8 @@ void *arena_array(struct arena *a, size_t n, size_t size);
 char *arena_strdup(struct arena *a, const char *s, size_t len);
 
 /*
- * A growing array in an arena: *items has room for a power of two at least *n. The old copy stays in the arena until its
- * end, which at most doubles what the array takes. Returns the slot of the new, zeroed element, or NULL.
+ * A growing array in an arena: *items has room for a power of two at least *n. The old copy stays in the arena until
+ * its end, which at most doubles what the array takes. Returns the slot of the new, zeroed element, or NULL.
  */
 void *arena_push(struct arena *a, void **items, size_t *n, size_t size);
 #define ARENA_PUSH(a, items, n) ((__typeof__(items))arena_push((a), (void **)&(items), &(n), sizeof((items)[0])))

@@ -11,21 +11,21 @@
 #include "policy-compiler/diag.h"
 
 enum ast_kind {
-	AST_CHAIN,   /* items joined by ops, right-associative, "and" and "or" with one precedence; at least two items */
-	AST_COMPARE, /* a op b */
-	AST_IN,	     /* a op b, b a LIST or what stands for one */
-	AST_BINARY,  /* a op b: + - & | ^ */
-	AST_UNARY,   /* op a: not, minus, bitwise not */
-	AST_IDENT,   /* s */
-	AST_VAR,     /* s: the name in ${} */
+	AST_CHAIN, /* items joined by ops, right-associative, "and" and "or" with one precedence; at least two items */
+	AST_COMPARE,  /* a op b */
+	AST_IN,	      /* a op b, b a LIST or what stands for one */
+	AST_BINARY,   /* a op b: + - & | ^ */
+	AST_UNARY,    /* op a: not, minus, bitwise not */
+	AST_IDENT,    /* s */
+	AST_VAR,      /* s: the name in ${} */
 	AST_FIELDREF, /* s: the name in %{} */
-	AST_INT,     /* num */
+	AST_INT,      /* num */
 	AST_DURATION, /* num: nanoseconds */
-	AST_STR,     /* s, raw */
-	AST_PATTERN, /* s */
-	AST_REGEX,   /* s */
-	AST_IP,	     /* ip; op is AST_OP_CIDR where it was written with a prefix length */
-	AST_LIST     /* items */
+	AST_STR,      /* s, raw */
+	AST_PATTERN,  /* s */
+	AST_REGEX,    /* s */
+	AST_IP,	      /* ip; op is AST_OP_CIDR where it was written with a prefix length */
+	AST_LIST      /* items */
 };
 
 enum ast_op {
@@ -55,10 +55,10 @@ enum ast_op {
 };
 
 struct ast {
-	uint8_t kind; /* enum ast_kind */
-	uint8_t op;   /* enum ast_op */
-	bool parens;  /* in parentheses of its own */
-	uint32_t off, len; /* in the text; len 0: a point */
+	uint8_t kind;		 /* enum ast_kind */
+	uint8_t op;		 /* enum ast_op */
+	bool parens;		 /* in parentheses of its own */
+	uint32_t off, len;	 /* in the text; len 0: a point */
 	const struct text *text; /* borrowed */
 	union {
 		struct {

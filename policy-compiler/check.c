@@ -9,12 +9,17 @@
 
 const char *check_type_name(const struct expr *e)
 {
-	static const char *const one[] = { [VAL_INT] = "a number", [VAL_STR] = "text", [VAL_BOOL] = "true or false",
-					   [VAL_IP] = "an address" };
-	static const char *const many[] = { [VAL_INT] = "several numbers", [VAL_STR] = "several texts",
-					    [VAL_BOOL] = "several truth values", [VAL_IP] = "several addresses" };
-	static const char *const lists[] = { [VAL_INT] = "a list of numbers", [VAL_STR] = "a list of texts",
-					     [VAL_BOOL] = "a list of truth values", [VAL_IP] = "a list of addresses" };
+	static const char *const one[] = {
+		[VAL_INT] = "a number", [VAL_STR] = "text", [VAL_BOOL] = "true or false", [VAL_IP] = "an address"
+	};
+	static const char *const many[] = { [VAL_INT] = "several numbers",
+					    [VAL_STR] = "several texts",
+					    [VAL_BOOL] = "several truth values",
+					    [VAL_IP] = "several addresses" };
+	static const char *const lists[] = { [VAL_INT] = "a list of numbers",
+					     [VAL_STR] = "a list of texts",
+					     [VAL_BOOL] = "a list of truth values",
+					     [VAL_IP] = "a list of addresses" };
 
 	if (e->duration && e->kind == EX_INT)
 		return "a duration";
@@ -41,7 +46,8 @@ int check_one_value(struct check *c, const struct expr *e, uint8_t type, const c
 
 	if (e->kind != EX_LIST && !e->array && e->type == type)
 		return 0;
-	diag_error(c->diags, ast_span(e->at), "%s wants %s; this is %s", what, check_type_name(&wanted), check_type_name(e));
+	diag_error(c->diags, ast_span(e->at), "%s wants %s; this is %s", what, check_type_name(&wanted),
+		   check_type_name(e));
 	if (type == VAL_BOOL && e->type != VAL_BOOL)
 		diag_help(c->diags, "compare it with something, as in \"... > 0\" or \"... != \\\"\\\"\"");
 	else if (e->array)
@@ -49,7 +55,7 @@ int check_one_value(struct check *c, const struct expr *e, uint8_t type, const c
 	return -EINVAL;
 }
 
-/* ---- literals and operators ---------------------------------------------------------------------------------------- */
+/* ---- literals and operators -------------------------------------------------------------------------------------- */
 
 static int check_number(struct check *c, const struct ast *a, struct expr **ret)
 {
@@ -142,7 +148,7 @@ static int check_chain(struct check *c, const struct ast *a, struct expr **ret)
 	return result;
 }
 
-/* ---- any expression ------------------------------------------------------------------------------------------------ */
+/* ---- any expression ---------------------------------------------------------------------------------------------- */
 
 static int check_node(struct check *c, const struct ast *a, struct expr **ret)
 {
@@ -180,13 +186,15 @@ static int check_budget(struct check *c, const struct ast *a)
 {
 	if (c->diags->errors - c->errors_before >= CHECK_ERRORS_MAX) {
 		if (c->diags->errors - c->errors_before == CHECK_ERRORS_MAX)
-			diag_error(c->diags, ast_span(a), "more than %d errors in this rule: the rest of it was not looked at",
+			diag_error(c->diags, ast_span(a),
+				   "more than %d errors in this rule: the rest of it was not looked at",
 				   CHECK_ERRORS_MAX);
 		return -E2BIG;
 	}
 	if (++c->nexprs <= CHECK_EXPRS_MAX && c->depth < CHECK_DEPTH_MAX)
 		return 0;
-	diag_error(c->diags, ast_span(a), "the rule is too large: with its macros in place it has more than %u parts or %u levels",
+	diag_error(c->diags, ast_span(a),
+		   "the rule is too large: with its macros in place it has more than %u parts or %u levels",
 		   CHECK_EXPRS_MAX, CHECK_DEPTH_MAX);
 	diag_help(c->diags, "split the rule, or use lists instead of chains of ==");
 	return -E2BIG;
@@ -228,7 +236,9 @@ int check_event(struct check *c, const struct ast *a)
 {
 	if (c->event != EV_NONE)
 		return 0;
-	diag_error(c->diags, ast_span(a), "the rule names no field of an event type, so it is not known when to ask it");
-	diag_help(c->diags, "add a condition on the event, such as exec.file.path != \"\" or open.file.path == \"...\"");
+	diag_error(c->diags, ast_span(a),
+		   "the rule names no field of an event type, so it is not known when to ask it");
+	diag_help(c->diags,
+		  "add a condition on the event, such as exec.file.path != \"\" or open.file.path == \"...\"");
 	return -EINVAL;
 }

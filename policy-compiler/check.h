@@ -3,8 +3,8 @@
 #define TAMIS_COMPILER_CHECK_H
 
 /*
- * struct ast -> struct expr: resolves names (constants, macros, older names of fields, fields), puts macros in place, works
- * out types and refuses what does not fit, going on after an error as long as what follows can still be judged.
+ * struct ast -> struct expr: resolves names (constants, macros, older names of fields, fields), puts macros in place,
+ * works out types and refuses what does not fit, going on after an error as long as what follows can still be judged.
  * The catalog is the caller's: tests bring their own.
  */
 
@@ -31,7 +31,7 @@ struct check {
 	/* for check.c and check_*.c */
 	const struct ast *event_at;
 	const char *event_field;
-	char iterator[64];	/* "process.ancestors[A]" */
+	char iterator[64]; /* "process.ancestors[A]" */
 	unsigned int nexprs, depth;
 	size_t errors_before;
 };

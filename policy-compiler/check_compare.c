@@ -13,12 +13,12 @@ static const struct cat_field *subject_field(const struct expr *subject)
 	return expr_is_field(subject) ? subject->field : NULL;
 }
 
-/* ---- strings ------------------------------------------------------------------------------------------------------- */
+/* ---- strings ----------------------------------------------------------------------------------------------------- */
 
 static int bad_string(struct check *c, const struct expr *s, const char *what, const char *why)
 {
-	diag_error(c->diags, ast_span(s->at), "%s \"%.*s\": %s", what, (int)(s->slen < VALUE_SHOWN ? s->slen : VALUE_SHOWN), s->s,
-		   why);
+	diag_error(c->diags, ast_span(s->at), "%s \"%.*s\": %s", what,
+		   (int)(s->slen < VALUE_SHOWN ? s->slen : VALUE_SHOWN), s->s, why);
 	return -EINVAL;
 }
 
@@ -30,7 +30,8 @@ static int finish_regex(struct check *c, struct expr *s, const struct cat_field 
 
 	if (f && f->sieve == CAT_SIEVE_PATH && (f->flags & CF_GLOB)) {
 		bad_string(c, s, "a path is not compared with a regular expression:", "refused");
-		diag_help(c->diags, "write a pattern: * stays within one name, a name ** stands for any number of them");
+		diag_help(c->diags,
+			  "write a pattern: * stays within one name, a name ** stands for any number of them");
 		return -EINVAL;
 	}
 	r = regex_new(s->s, s->slen, f && (f->flags & CF_ICASE), &re, &err);
@@ -85,7 +86,7 @@ static int finish_string(struct check *c, struct expr *s, const struct expr *sub
 	return f && (f->flags & CF_GLOB) ? finish_glob(c, s) : finish_pattern(c, s);
 }
 
-/* ---- one value with one value -------------------------------------------------------------------------------------- */
+/* ---- one value with one value ------------------------------------------------------------------------------------ */
 
 static uint8_t flip(uint8_t op)
 {
@@ -126,8 +127,8 @@ static int check_match(struct check *c, const struct ast *at, struct expr *e)
 	if (e->op != AST_OP_MATCH && e->op != AST_OP_NMATCH)
 		return 0;
 	if (e->b->kind != EX_STR) {
-		diag_error(c->diags, ast_span(e->b->at), "behind %s there has to be a \"string\", ~\"pattern\" or r\"regex\"",
-			   ast_op_name(e->op));
+		diag_error(c->diags, ast_span(e->b->at),
+			   "behind %s there has to be a \"string\", ~\"pattern\" or r\"regex\"", ast_op_name(e->op));
 		diag_help(c->diags, "compare two fields by == or !=");
 		return -EINVAL;
 	}
@@ -164,7 +165,8 @@ static int check_operator(struct check *c, const struct expr *e)
 {
 	if (e->op == AST_OP_EQ || e->op == AST_OP_NE || e->a->type == VAL_INT)
 		return 0;
-	diag_error(c->diags, ast_span(e->at), "the operator %s does not go with %s", ast_op_name(e->op), check_type_name(e->a));
+	diag_error(c->diags, ast_span(e->at), "the operator %s does not go with %s", ast_op_name(e->op),
+		   check_type_name(e->a));
 	diag_help(c->diags, "use == or !=%s", e->a->type == VAL_IP ? ", or in with a network" : "");
 	return -EINVAL;
 }
@@ -270,7 +272,7 @@ int check_compare(struct check *c, const struct ast *a, struct expr **ret)
 	return r;
 }
 
-/* ---- lists --------------------------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 /* Items of a list are of one kind as written: strings of any form, addresses, numbers, or names of constants. */
 static int item_class(const struct ast *a)
@@ -299,7 +301,8 @@ static int check_item(struct check *c, const struct ast *list, uint32_t i, struc
 		return -EINVAL;
 	}
 	if (item_class(item) != item_class(list->items[0])) {
-		diag_error(c->diags, ast_span(item), "the values of a list are of one kind; this one is not like the first");
+		diag_error(c->diags, ast_span(item),
+			   "the values of a list are of one kind; this one is not like the first");
 		diag_help(c->diags, "write two lists, joined by ||");
 		return -EINVAL;
 	}
@@ -307,7 +310,8 @@ static int check_item(struct check *c, const struct ast *list, uint32_t i, struc
 	if (r < 0)
 		return r;
 	if (!expr_is_const(e->items[i])) {
-		diag_error(c->diags, ast_span(item), "a list holds constants; this is %s", check_type_name(e->items[i]));
+		diag_error(c->diags, ast_span(item), "a list holds constants; this is %s",
+			   check_type_name(e->items[i]));
 		diag_help(c->diags, "compare with it by ==, joined to the list by ||");
 		return -EINVAL;
 	}
@@ -339,8 +343,9 @@ int check_list(struct check *c, const struct ast *a, struct expr **ret)
 
 static int not_a_list(struct check *c, const struct expr *e)
 {
-	diag_error(c->diags, ast_span(e->b->at), "%s wants a list, a network or a field with several values; this is %s",
-		   ast_op_name(e->op), check_type_name(e->b));
+	diag_error(c->diags, ast_span(e->b->at),
+		   "%s wants a list, a network or a field with several values; this is %s", ast_op_name(e->op),
+		   check_type_name(e->b));
 	diag_help(c->diags, "compare with one value by == or !=");
 	return -EINVAL;
 }

@@ -7,10 +7,10 @@
 struct name {
 	const char *s;
 	uint32_t len;
-	char plain[128];    /* without [A] */
+	char plain[128]; /* without [A] */
 	uint32_t plain_len;
-	uint32_t root_len;  /* of plain: "process.ancestors"; 0 without [A] */
-	const char *var;    /* "A" */
+	uint32_t root_len; /* of plain: "process.ancestors"; 0 without [A] */
+	const char *var;   /* "A" */
 	uint32_t var_len;
 };
 
@@ -19,7 +19,7 @@ static bool is_word(const char *s, size_t len, const char *word)
 	return len == strlen(word) && memcmp(s, word, len) == 0;
 }
 
-/* ---- constants and macros ------------------------------------------------------------------------------------------ */
+/* ---- constants and macros ---------------------------------------------------------------------------------------- */
 
 /* *ret NULL where the name is no constant. */
 static int check_constant(struct check *c, const struct ast *a, struct expr **ret)
@@ -63,7 +63,7 @@ static int check_macro(struct check *c, const struct ast *a, struct macro *m, st
 	return r;
 }
 
-/* ---- fields -------------------------------------------------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------------------------------------------------ */
 
 static int unknown_name(struct check *c, const struct ast *a, const char *s, uint32_t len)
 {
@@ -71,7 +71,8 @@ static int unknown_name(struct check *c, const struct ast *a, const char *s, uin
 
 	if (!near)
 		near = catalog_nearest(c->catalog, s, len);
-	diag_error(c->diags, ast_span(a), "unknown name \"%.*s\": no field, constant or macro", (int)(len < 200 ? len : 200), s);
+	diag_error(c->diags, ast_span(a), "unknown name \"%.*s\": no field, constant or macro",
+		   (int)(len < 200 ? len : 200), s);
 	if (near)
 		diag_help(c->diags, "did you mean \"%s\"?", near);
 	else if (memchr(s, '.', len))
@@ -177,8 +178,8 @@ static int note_event(struct check *c, const struct ast *a, const struct cat_fie
 		c->event_field = f->name;
 		return 0;
 	}
-	diag_error(c->diags, ast_span(a), "%s is a field of \"%s\" events, but %s before it is of \"%s\" events", f->name,
-		   c->catalog->events[f->event].name, c->event_field, c->catalog->events[c->event].name);
+	diag_error(c->diags, ast_span(a), "%s is a field of \"%s\" events, but %s before it is of \"%s\" events",
+		   f->name, c->catalog->events[f->event].name, c->event_field, c->catalog->events[c->event].name);
 	diag_help(c->diags, "a rule is about one event type: write two rules");
 	return -EINVAL;
 }
@@ -198,7 +199,8 @@ static bool is_array_of_element(const struct check *c, const struct cat_field *f
 }
 
 /* The field of that plain name, with the iterator's and the event's rules applied. */
-static int use_field(struct check *c, const struct ast *a, const struct name *n, const struct cat_field *f, struct expr **ret)
+static int use_field(struct check *c, const struct ast *a, const struct name *n, const struct cat_field *f,
+		     struct expr **ret)
 {
 	struct expr *e;
 	int r = note_event(c, a, f);
@@ -266,9 +268,10 @@ static int check_length(struct check *c, const struct ast *a, const struct name 
 		return -ENOMEM;
 	e->array = !is_list && base->kind == EX_FIELD && f->home == CAT_HOME_ANCESTORS;
 	if (e->array && is_array_of_element(c, f)) {
-		diag_error(c->diags, ast_span(a), "the length of %s has no meaning: several values in each of several processes",
-			   f->name);
-		diag_help(c->diags, "use an iterator: process.ancestors[A].%s", n->plain + strlen("process.ancestors."));
+		diag_error(c->diags, ast_span(a),
+			   "the length of %s has no meaning: several values in each of several processes", f->name);
+		diag_help(c->diags, "use an iterator: process.ancestors[A].%s",
+			  n->plain + strlen("process.ancestors."));
 		return -EINVAL;
 	}
 	e->a = base;
@@ -293,7 +296,7 @@ static int check_field(struct check *c, const struct ast *a, struct expr **ret)
 	return unknown_name(c, a, n.plain, n.plain_len);
 }
 
-/* ---- entry points -------------------------------------------------------------------------------------------------- */
+/* ---- entry points ------------------------------------------------------------------------------------------------ */
 
 int check_name(struct check *c, const struct ast *a, struct expr **ret)
 {

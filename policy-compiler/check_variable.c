@@ -6,8 +6,8 @@
 #include "policy-compiler/check_parts.h"
 
 /*
- * ${name}: what rules remember from one event to the next. Until rules can set variables, only those have a value that the
- * caller brings along (tamisc eval --vars) and the builtin ${process.pid}.
+ * ${name}: what rules remember from one event to the next. Until rules can set variables, only those have a value
+ * that the caller brings along (tamisc eval --vars) and the builtin ${process.pid}.
  */
 
 #define VARIABLE_STRING_MAX 65535
@@ -19,13 +19,13 @@ static int no_variable(struct check *c, const struct ast *a, const char *name, s
 	json_t *v;
 
 	if (!c->variables) {
-		diag_error(c->diags, ast_span(a), "the variable ${%.*s}: variables are not supported yet, but for ${process.pid}",
+		diag_error(c->diags, ast_span(a),
+			   "the variable ${%.*s}: variables are not supported yet, but for ${process.pid}",
 			   (int)(len < 100 ? len : 100), name);
 		diag_help(c->diags, "remove the condition, or switch the rule off by \"disabled: true\"");
 		return -EINVAL;
 	}
-	json_object_foreach((json_t *)c->variables, key, v)
-		near_try(&near, key);
+	json_object_foreach((json_t *)c->variables, key, v) near_try(&near, key);
 	diag_error(c->diags, ast_span(a), "no variable ${%.*s}", (int)(len < 100 ? len : 100), name);
 	if (near.best)
 		diag_help(c->diags, "did you mean ${%s}?", near.best);
@@ -39,12 +39,13 @@ static const json_t *find_variable(const struct check *c, const char *name, size
 	return c->variables ? json_object_getn(c->variables, name, len) : NULL;
 }
 
-/* ---- a variable as a value ----------------------------------------------------------------------------------------- */
+/* ---- a variable as a value --------------------------------------------------------------------------------------- */
 
 static int bad_value(struct check *c, const struct ast *a)
 {
-	diag_error(c->diags, ast_span(a), "the value of ${%.*s} is no text, whole number or truth value, nor a list of one kind",
-		   (int)a->slen, a->s);
+	diag_error(c->diags, ast_span(a),
+		   "the value of ${%.*s} is no text, whole number or truth value, nor a list of one kind", (int)a->slen,
+		   a->s);
 	return -EINVAL;
 }
 
@@ -108,7 +109,7 @@ int check_variable(struct check *c, const struct ast *a, struct expr **ret)
 	return no_variable(c, a, a->s, a->slen);
 }
 
-/* ---- variables in strings ------------------------------------------------------------------------------------------ */
+/* ---- variables in strings ---------------------------------------------------------------------------------------- */
 
 static bool is_name_char(char c, bool first)
 {
@@ -201,7 +202,8 @@ static int interpolate(struct check *c, const struct ast *a, uint32_t at, uint32
 	if (r == 0)
 		r = put(&out, a->s + done, a->slen - done);
 	if (r == -E2BIG || r == -EINVAL)
-		return diag_error(c->diags, ast_span(a), "the values of the variables do not make a text of at most %d bytes",
+		return diag_error(c->diags, ast_span(a),
+				  "the values of the variables do not make a text of at most %d bytes",
 				  VARIABLE_STRING_MAX);
 	e->s = out.s;
 	e->slen = (uint32_t)out.len;

@@ -46,11 +46,12 @@ int cli_help(const char *command)
 {
 	for (const struct cli_command *c = cli_commands; c->name; c++)
 		if (strcmp(c->name, command) == 0)
-			printf("usage: tamisc %s %s\n\n%s.\n%s%s", c->name, c->args, c->what, *c->help ? "\n" : "", c->help);
+			printf("usage: tamisc %s %s\n\n%s.\n%s%s", c->name, c->args, c->what, *c->help ? "\n" : "",
+			       c->help);
 	return CLI_OK;
 }
 
-/* ---- diagnostics --------------------------------------------------------------------------------------------------- */
+/* ---- diagnostics ------------------------------------------------------------------------------------------------- */
 
 void cli_print_diags(struct diags *d)
 {
@@ -106,7 +107,7 @@ const char *cli_count_diags(const struct diags *d, char *buf, size_t size)
 	return buf;
 }
 
-/* ---- work ---------------------------------------------------------------------------------------------------------- */
+/* ---- work -------------------------------------------------------------------------------------------------------- */
 
 int cli_compile(char **paths, int n, struct diags *d, struct compile **ret)
 {

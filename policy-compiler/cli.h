@@ -3,8 +3,8 @@
 #define TAMIS_COMPILER_CLI_H
 
 /*
- * The commands of tamisc and what they share. A command gets its own argv (argv[0] is its name) and returns the exit code.
- * Data goes to stdout, messages for people to stderr.
+ * The commands of tamisc and what they share. A command gets its own argv (argv[0] is its name) and returns the exit
+ * code. Data goes to stdout, messages for people to stderr.
  */
 
 #include "lib/buf.h"

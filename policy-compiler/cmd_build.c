@@ -20,7 +20,7 @@ struct build {
 	struct buf meta, program, sieve;
 };
 
-/* ---- what the bundle says about itself ------------------------------------------------------------------------------ */
+/* ---- what the bundle says about itself --------------------------------------------------------------------------- */
 
 static void put_policy(struct jsonw *w, const struct policy *p)
 {
@@ -62,7 +62,7 @@ static int put_meta(struct build *b)
 	return buf_error(&b->meta);
 }
 
-/* ---- the bundle ---------------------------------------------------------------------------------------------------- */
+/* ---- the bundle -------------------------------------------------------------------------------------------------- */
 
 /* The sieve first: it sets the program's clauses. */
 static int put_sieve(struct build *b, struct err *err)
@@ -178,7 +178,9 @@ int cmd_build(int argc, char **argv)
 
 int cmd_keygen(int argc, char **argv)
 {
-	static const struct option options[] = { { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option options[] = { { "output", required_argument, NULL, 'o' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	_cleanup_free_ char *pub = NULL;
 	const char *path = NULL;
 	struct err err;

@@ -12,8 +12,8 @@ static void say_summary(const struct compile *c, const struct diags *d)
 
 	for (size_t i = 0; i < c->nrules; i++)
 		ok += c->rules[i]->ok;
-	cli_say("%zu rule%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", c->ndisabled, c->nskipped,
-		cli_count_diags(d, counts, sizeof(counts)));
+	cli_say("%zu rule%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", c->ndisabled,
+		c->nskipped, cli_count_diags(d, counts, sizeof(counts)));
 }
 
 static int put_json(struct diags *d)
@@ -48,9 +48,10 @@ static int check_policies(char **paths, int n, bool json, bool strict)
 
 int cmd_check(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 }
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "strict", no_argument, NULL, 's' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	bool json = false, strict = false;
 	int o;
 

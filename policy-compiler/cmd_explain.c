@@ -58,9 +58,10 @@ static int explain_policies(char **paths, int n, const char *rule, bool json)
 
 int cmd_explain(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "rule", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { 0 }
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "rule", required_argument, NULL, 'r' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	const char *rule = NULL;
 	bool json = false;
 	int o;

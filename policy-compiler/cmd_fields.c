@@ -7,7 +7,9 @@
 
 #define OUT_MAX (16u << 20)
 
-static const char *const type_names[] = { [VAL_INT] = "int", [VAL_STR] = "string", [VAL_BOOL] = "bool", [VAL_IP] = "ip" };
+static const char *const type_names[] = {
+	[VAL_INT] = "int", [VAL_STR] = "string", [VAL_BOOL] = "bool", [VAL_IP] = "ip"
+};
 
 static const char *const group_names[CG_GROUPS] = {
 	[CG_NONE] = "",
@@ -24,9 +26,10 @@ static const char *const group_names[CG_GROUPS] = {
 };
 
 static const char *const sieve_names[] = {
-	[CAT_SIEVE_NONE] = "",	     [CAT_SIEVE_NUM] = "number", [CAT_SIEVE_PATH] = "path", [CAT_SIEVE_NAME] = "name",
-	[CAT_SIEVE_ADDR] = "address", [CAT_SIEVE_UID] = "uid",	  [CAT_SIEVE_GID] = "gid",   [CAT_SIEVE_EUID] = "euid",
-	[CAT_SIEVE_EGID] = "egid",   [CAT_SIEVE_RETVAL] = "retval",
+	[CAT_SIEVE_NONE] = "",	       [CAT_SIEVE_NUM] = "number",   [CAT_SIEVE_PATH] = "path",
+	[CAT_SIEVE_NAME] = "name",     [CAT_SIEVE_ADDR] = "address", [CAT_SIEVE_UID] = "uid",
+	[CAT_SIEVE_GID] = "gid",       [CAT_SIEVE_EUID] = "euid",    [CAT_SIEVE_EGID] = "egid",
+	[CAT_SIEVE_RETVAL] = "retval",
 };
 
 /* The fields that rules of an event can use: its own, or those of every event (EV_NONE). */
@@ -44,7 +47,7 @@ static const char *kernel_share(const struct catalog *c, const struct cat_field 
 	return sieve_names[catalog_sieve(c, f, event, &index)];
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 static void field_json(struct jsonw *w, const struct catalog *c, const struct cat_field *f)
 {
@@ -125,7 +128,7 @@ static void fields_json(struct buf *out, const struct catalog *c, const struct c
 	buf_putc(out, '\n');
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 static void field_text(struct buf *out, const struct cat_field *f)
 {
@@ -152,19 +155,20 @@ static void fields_text(struct buf *out, const struct catalog *c, uint16_t event
 		buf_puts(out, "\nand the fields that every event has: tamisc fields '*'\n");
 }
 
-/* ---- the reference page --------------------------------------------------------------------------------------------- */
+/* ---- the reference page ------------------------------------------------------------------------------------------ */
 
 static void field_markdown(struct buf *out, const struct catalog *c, const struct cat_field *f)
 {
 	const char *kernel = kernel_share(c, f);
 
-	buf_printf(out, "| `%s` | %s%s | %s%s%s%s%s%s | %s |\n", f->name, type_names[f->type], f->flags & CF_ARRAY ? "[]" : "",
-		   f->doc, f->flags & CF_GLOB ? "; patterns are path globs" : "", f->flags & CF_ICASE ? "; ignores case" : "",
-		   f->flags & CF_UNSEEN ? "; not observed yet" : "", f->constants ? "; constants: " : "",
-		   group_names[f->constants], *kernel ? "yes" : "");
+	buf_printf(out, "| `%s` | %s%s | %s%s%s%s%s%s | %s |\n", f->name, type_names[f->type],
+		   f->flags & CF_ARRAY ? "[]" : "", f->doc, f->flags & CF_GLOB ? "; patterns are path globs" : "",
+		   f->flags & CF_ICASE ? "; ignores case" : "", f->flags & CF_UNSEEN ? "; not observed yet" : "",
+		   f->constants ? "; constants: " : "", group_names[f->constants], *kernel ? "yes" : "");
 }
 
-static void section_markdown(struct buf *out, const struct catalog *c, uint16_t event, const char *title, const char *doc)
+static void section_markdown(struct buf *out, const struct catalog *c, uint16_t event, const char *title,
+			     const char *doc)
 {
 	bool any = false;
 
@@ -202,11 +206,13 @@ static void constants_markdown(struct buf *out, const struct catalog *c)
 
 static void fields_markdown(struct buf *out, const struct catalog *c)
 {
-	buf_puts(out, "<!-- made by `tamisc fields --markdown` from include/tamis/catalog.def; do not edit -->\n"
-		      "# Events and fields\n\n"
-		      "A rule may use the fields of one event type and those that every event has. \"kernel\" says whether the\n"
-		      "kernel can decide on the field, so that events which no rule wants are dropped there. A type with [] has\n"
-		      "several values.\n");
+	buf_puts(
+		out,
+		"<!-- made by `tamisc fields --markdown` from include/tamis/catalog.def; do not edit -->\n"
+		"# Events and fields\n\n"
+		"A rule may use the fields of one event type and those that every event has. \"kernel\" says whether the\n"
+		"kernel can decide on the field, so that events which no rule wants are dropped there. A type with [] has\n"
+		"several values.\n");
 	for (size_t i = 0; i < c->nevents; i++)
 		if (c->events[i].name)
 			section_markdown(out, c, (uint16_t)i, c->events[i].name, c->events[i].doc);
@@ -214,7 +220,7 @@ static void fields_markdown(struct buf *out, const struct catalog *c)
 	constants_markdown(out, c);
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------------------------------- */
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
 
@@ -256,9 +262,10 @@ static int print_fields(const char *name, enum form form)
 
 int cmd_fields(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 }
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "markdown", no_argument, NULL, 'm' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	enum form form = FORM_TEXT;
 	int o;
 

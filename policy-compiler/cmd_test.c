@@ -7,7 +7,7 @@
 
 #define OUT_MAX (64u << 20)
 
-/* ---- forms of the results ------------------------------------------------------------------------------------------ */
+/* ---- forms of the results ---------------------------------------------------------------------------------------- */
 
 static void put_text(struct buf *out, const struct test_run *t)
 {
@@ -65,8 +65,10 @@ static void put_xml(struct buf *out, const char *s)
 
 static void put_junit(struct buf *out, const struct test_run *t)
 {
-	buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"tamisc\" tests=\"%zu\" failures=\"%zu\">\n",
-		   t->ncases, t->nfailed);
+	buf_printf(
+		out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"tamisc\" tests=\"%zu\" failures=\"%zu\">\n",
+		t->ncases, t->nfailed);
 	for (size_t i = 0; i < t->ncases; i++) {
 		const struct test_case *c = &t->cases[i];
 
@@ -83,7 +85,7 @@ static void put_junit(struct buf *out, const struct test_run *t)
 	buf_puts(out, "</testsuite>\n");
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static int write_file(const char *path, const struct buf *b)
 {

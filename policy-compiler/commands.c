@@ -11,14 +11,16 @@ const struct cli_command cli_commands[] = {
 	  "  --keep-going       leave out rules that have errors\n" },
 	{ "keygen", "-o KEY.pem", "Makes a key pair, KEY.pem and KEY.pub.pem, to sign and trust bundles", cmd_keygen,
 	  "  -o, --output FILE  the private key (mode 0600); never overwritten\n" },
-	{ "explain", "[--json] [--rule ID] POLICY...", "Shows what the kernel decides of each rule, what is left, and why",
-	  cmd_explain,
+	{ "explain", "[--json] [--rule ID] POLICY...",
+	  "Shows what the kernel decides of each rule, what is left, and why", cmd_explain,
 	  "  --json     as JSON on stdout\n"
 	  "  --rule ID  this rule only\n" },
-	{ "test", "[--tap | --junit FILE] PATH...", "Runs *.test.yaml files: which rules fire on which events", cmd_test,
+	{ "test", "[--tap | --junit FILE] PATH...", "Runs *.test.yaml files: which rules fire on which events",
+	  cmd_test,
 	  "  --tap         results in the Test Anything Protocol\n"
 	  "  --junit FILE  results as JUnit XML, too\n" },
-	{ "eval", "[--vars F.json] [--policy POLICY] -e EXPR EVENT.json", "Evaluates one expression on one event", cmd_eval,
+	{ "eval", "[--vars F.json] [--policy POLICY] -e EXPR EVENT.json", "Evaluates one expression on one event",
+	  cmd_eval,
 	  "  -e, --expression EXPR  the expression\n"
 	  "  --vars FILE            values of ${name} variables, as a JSON object\n"
 	  "  --policy POLICY        its macros may be used\n"

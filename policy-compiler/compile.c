@@ -37,7 +37,7 @@ void compile_free(struct compile *c)
 	free(c);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static int add_source(struct compile *c, const struct source *src)
 {
@@ -107,7 +107,8 @@ static void order_policies(struct compile *c)
 		} else if (!def) {
 			def = p;
 		} else {
-			diag_warn(c->diags, (struct span){ p->src, 0, 0 }, "a second policy named default is not loaded");
+			diag_warn(c->diags, (struct span){ p->src, 0, 0 },
+				  "a second policy named default is not loaded");
 			diag_help(c->diags, "rename the file");
 		}
 	}
@@ -119,7 +120,7 @@ static void order_policies(struct compile *c)
 	c->npolicies = n;
 }
 
-/* ---- macros -------------------------------------------------------------------------------------------------------- */
+/* ---- macros ------------------------------------------------------------------------------------------------------ */
 
 static void warn_ignored(struct compile *c, const char *what, const char *id, struct span at, struct span first)
 {
@@ -182,7 +183,7 @@ int compile_macro(struct compile *c, const char *id, const struct text *text)
 	return add_macro(c, &def);
 }
 
-/* ---- rules --------------------------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------------------------------- */
 
 static int new_rule(struct compile *c, const struct policy_rule *def)
 {
@@ -258,7 +259,7 @@ static int add_rule(struct compile *c, const struct policy_rule *def)
 	return 0;
 }
 
-/* ---- from a rule to its place in the program ------------------------------------------------------------------------ */
+/* ---- from a rule to its place in the program --------------------------------------------------------------------- */
 
 static int64_t add_text(struct compile *c, const char *s)
 {
@@ -309,7 +310,8 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 {
 	const struct policy_rule *def = rule->def;
 	const struct policy *policy = def->policy;
-	int64_t id = add_text(c, rule->id), description = add_text(c, def->description), name = add_text(c, policy->name);
+	int64_t id = add_text(c, rule->id), description = add_text(c, def->description),
+		name = add_text(c, policy->name);
 	int64_t version = add_text(c, def->version ? def->version : policy->version), number;
 	uint32_t pairs[2 * (POLICY_TAGS_MAX + 1)];
 	struct prule p = { .root = root, .event = event, .severity = severity_of(c, rule) };
@@ -335,17 +337,20 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 static int lower_failed(struct compile *c, const struct ast *a, int r)
 {
 	if (r == -E2BIG) {
-		diag_error(c->diags, ast_span(a), "the program is full: rules, strings or expressions beyond its limits");
+		diag_error(c->diags, ast_span(a),
+			   "the program is full: rules, strings or expressions beyond its limits");
 		diag_help(c->diags, "build a smaller policy");
 		return -EINVAL;
 	}
 	if (r == -EINVAL)
-		diag_error(c->diags, ast_span(a), "the compiler cannot express this rule (a fault of tamisc: please report it)");
+		diag_error(c->diags, ast_span(a),
+			   "the compiler cannot express this rule (a fault of tamisc: please report it)");
 	return r;
 }
 
 /* Parse, check, lower. @rule NULL: an expression of its own, which may be about no event type. */
-static int compile_one(struct compile *c, const struct text *text, bool is_rule, uint16_t *ret_event, uint32_t *ret_root)
+static int compile_one(struct compile *c, const struct text *text, bool is_rule, uint16_t *ret_event,
+		       uint32_t *ret_root)
 {
 	struct arena arena = arena_of(RULE_MEMORY_MAX);
 	struct check check = { .arena = &arena,
@@ -387,7 +392,8 @@ static int compile_rule(struct compile *c, struct compile_rule *rule)
 		return 0;
 	}
 	if (!rule->expression) {
-		diag_error(c->diags, rule->def->at, "the rule %s has no expression: nothing that it could override", rule->id);
+		diag_error(c->diags, rule->def->at, "the rule %s has no expression: nothing that it could override",
+			   rule->id);
 		diag_help(c->diags, "name the policy that defines it before this one");
 		return 0;
 	}

@@ -90,7 +90,7 @@ void diag_help(struct diags *d, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* ---- from a text to its source ------------------------------------------------------------------------------------- */
+/* ---- from a text to its source ----------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -115,9 +115,9 @@ static uint32_t escape_len(const char *raw, uint32_t left)
 }
 
 /*
- * Walks the text and its raw bytes side by side. All that YAML changes is white space (indentation goes, line ends fold),
- * '' in single quotes and escapes in double quotes; so skipping raw white space until the bytes agree again finds each
- * byte that is not white space itself.
+ * Walks the text and its raw bytes side by side. All that YAML changes is white space (indentation goes, line ends
+ * fold), '' in single quotes and escapes in double quotes; so skipping raw white space until the bytes agree again
+ * finds each byte that is not white space itself.
  */
 static uint32_t text_align(const struct text *t, uint32_t off)
 {
@@ -133,7 +133,8 @@ static uint32_t text_align(const struct text *t, uint32_t off)
 	for (uint32_t i = 0;; i++) {
 		char c = i < t->len ? t->s[i] : '\0';
 
-		while (r < n && is_blank(raw[r]) && (!is_blank(c) || (i == 0 && t->style != TEXT_DOUBLE)) && raw[r] != c)
+		while (r < n && is_blank(raw[r]) && (!is_blank(c) || (i == 0 && t->style != TEXT_DOUBLE)) &&
+		       raw[r] != c)
 			r++;
 		while (t->style == TEXT_DOUBLE && n - r > 1 && raw[r] == '\\' && raw[r + 1] == '\n')
 			for (r += 2; r < n && is_blank(raw[r]); r++)
@@ -171,7 +172,7 @@ struct span text_span(const struct text *t, uint32_t off, uint32_t len)
 	return s;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------ */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes that begin a character: all but the continuation bytes of UTF-8. */
 static bool is_char(char c)
@@ -255,7 +256,8 @@ void diag_print(FILE *f, const struct diag *d, bool colour)
 		span_place(d->at, &line, &col, &off, &len);
 		fprintf(f, "%s:%u:%u: ", d->at.src->path, line, col);
 	}
-	fprintf(f, "%s%s:%s %s\n", colour ? colours[d->level] : "", diag_level_name(d->level), colour ? "\033[0m" : "", d->msg);
+	fprintf(f, "%s%s:%s %s\n", colour ? colours[d->level] : "", diag_level_name(d->level), colour ? "\033[0m" : "",
+		d->msg);
 	if (d->at.src && len)
 		print_line(f, d->at, line, off, len);
 	if (d->help)

@@ -3,9 +3,9 @@
 #define TAMIS_COMPILER_DIAG_H
 
 /*
- * What is wrong with a policy, and where. Every part of the compiler adds diagnostics to one list and goes on; a command
- * prints the list at its end. A diagnostic points at bytes of a file as it lies on disk, also when it is about an
- * expression inside a folded or quoted YAML scalar: see struct text.
+ * What is wrong with a policy, and where. Every part of the compiler adds diagnostics to one list and goes on; a
+ * command prints the list at its end. A diagnostic points at bytes of a file as it lies on disk, also when it is
+ * about an expression inside a folded or quoted YAML scalar: see struct text.
  */
 
 #include "policy-compiler/arena.h"

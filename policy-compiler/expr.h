@@ -19,7 +19,9 @@ enum expr_kind {
 	EX_FIELD,   /* field */
 	EX_CURRENT, /* field, of the element that the rule's iterator stands at */
 	EX_LEN,	    /* a: a FIELD or CURRENT */
-	EX_NOT, EX_NEG, EX_BNOT, /* a */
+	EX_NOT,
+	EX_NEG,
+	EX_BNOT,    /* a */
 	EX_BINARY,  /* a op b: + - & | ^ */
 	EX_COMPARE, /* a op b: == != < <= > >=; =~ and !~ have become == and != */
 	EX_IN,	    /* a op b: in, not in, allin; b a LIST, or a field with several values, or an IP */
@@ -28,12 +30,12 @@ enum expr_kind {
 };
 
 struct expr {
-	uint8_t kind; /* enum expr_kind */
-	uint8_t op;   /* enum ast_op */
-	uint8_t type; /* enum val_type; of a LIST that of its items */
-	uint8_t strm; /* STR: enum strm_kind */
-	bool array;   /* a field with several values, not a LIST */
-	bool duration; /* INT made of a duration; COMPARE: a is a time and stands for now - a */
+	uint8_t kind;	      /* enum expr_kind */
+	uint8_t op;	      /* enum ast_op */
+	uint8_t type;	      /* enum val_type; of a LIST that of its items */
+	uint8_t strm;	      /* STR: enum strm_kind */
+	bool array;	      /* a field with several values, not a LIST */
+	bool duration;	      /* INT made of a duration; COMPARE: a is a time and stands for now - a */
 	const struct ast *at; /* where it was written */
 	union {
 		int64_t num;

@@ -23,7 +23,8 @@ static bool is_wanted(const char *name, enum files_kind kind)
 {
 	if (kind == FILES_TEST)
 		return files_is_test(name);
-	return !files_is_test(name) && (has_suffix(name, ".yaml") || has_suffix(name, ".yml") || has_suffix(name, ".policy"));
+	return !files_is_test(name) &&
+	       (has_suffix(name, ".yaml") || has_suffix(name, ".yml") || has_suffix(name, ".policy"));
 }
 
 static int add_file(struct arena *a, const char *path, struct files *files, struct err *err)
@@ -40,10 +41,11 @@ static int add_file(struct arena *a, const char *path, struct files *files, stru
 	return 0;
 }
 
-static int add_dir(struct arena *a, const char *path, enum files_kind kind, struct files *files, int depth, struct err *err);
+static int add_dir(struct arena *a, const char *path, enum files_kind kind, struct files *files, int depth,
+		   struct err *err);
 
-static int add_entry(struct arena *a, const char *dir, const char *name, enum files_kind kind, struct files *files, int depth,
-		     struct err *err)
+static int add_entry(struct arena *a, const char *dir, const char *name, enum files_kind kind, struct files *files,
+		     int depth, struct err *err)
 {
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
@@ -61,7 +63,8 @@ static int add_entry(struct arena *a, const char *dir, const char *name, enum fi
 	return S_ISREG(st.st_mode) && is_wanted(name, kind) ? add_file(a, path, files, err) : 0;
 }
 
-static int add_dir(struct arena *a, const char *path, enum files_kind kind, struct files *files, int depth, struct err *err)
+static int add_dir(struct arena *a, const char *path, enum files_kind kind, struct files *files, int depth,
+		   struct err *err)
 {
 	struct dirent **names = NULL;
 	int n, r = 0;

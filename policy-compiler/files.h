@@ -18,9 +18,9 @@ struct files {
 };
 
 /*
- * Appends the files to @files, those of a directory in order of their paths: of kind POLICY *.yaml, *.yml and *.policy but
- * not *.test.yaml, of kind TEST *.test.yaml and *.test.yml. A file that is named itself is taken whatever its name.
- * Negative errno with the reason in @err; -E2BIG over files->max.
+ * Appends the files to @files, those of a directory in order of their paths: of kind POLICY *.yaml, *.yml and
+ * *.policy but not *.test.yaml, of kind TEST *.test.yaml and *.test.yml. A file that is named itself is taken
+ * whatever its name. Negative errno with the reason in @err; -E2BIG over files->max.
  */
 int files_find(struct arena *a, const char *path, enum files_kind kind, struct files *files, struct err *err);
 

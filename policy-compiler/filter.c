@@ -6,7 +6,7 @@
 
 #include "policy-compiler/parse.h"
 
-/* ---- versions ------------------------------------------------------------------------------------------------------ */
+/* ---- versions ---------------------------------------------------------------------------------------------------- */
 
 struct version {
 	long part[3];
@@ -89,11 +89,10 @@ static const char *read_conditions(const char *s, const struct version *v, bool 
 	bool all = true;
 
 	do {
-		const char *op = s = skip_space(s);
+		const char *op = skip_space(s);
 		struct version wanted;
-		size_t len;
+		size_t len = strspn(op, "<>=!~^");
 
-		len = strspn(op, "<>=!~^");
 		if (len > 2)
 			return NULL;
 		s = read_version(skip_space(op + len), &wanted);
@@ -130,7 +129,7 @@ int filter_version(const char *range, const char *version)
 	}
 }
 
-/* ---- filters ------------------------------------------------------------------------------------------------------- */
+/* ---- filters ----------------------------------------------------------------------------------------------------- */
 
 static int filter_node(struct diags *d, const struct ast *a);
 
@@ -148,11 +147,30 @@ static const char *fact(const struct ast *a)
 static bool is_fact(const struct ast *a)
 {
 	static const char *const names[] = {
-		"os.id",	  "os.platform_id",	  "os.version_id",	  "os.is_amazon_linux",	 "os.is_cos",
-		"os.is_debian",	  "os.is_oracle",	  "os.is_rhel",		  "os.is_rhel7",	 "os.is_rhel8",
-		"os.is_sles",	  "os.is_sles12",	  "os.is_sles15",	  "kernel.version.major", "kernel.version.minor",
-		"kernel.version.patch", "kernel.version.abi", "kernel.version.flavor", "kernel.core.enabled", "envs",
-		"origin",	  "hostname",		  "true",		  "false",
+		"os.id",
+		"os.platform_id",
+		"os.version_id",
+		"os.is_amazon_linux",
+		"os.is_cos",
+		"os.is_debian",
+		"os.is_oracle",
+		"os.is_rhel",
+		"os.is_rhel7",
+		"os.is_rhel8",
+		"os.is_sles",
+		"os.is_sles12",
+		"os.is_sles15",
+		"kernel.version.major",
+		"kernel.version.minor",
+		"kernel.version.patch",
+		"kernel.version.abi",
+		"kernel.version.flavor",
+		"kernel.core.enabled",
+		"envs",
+		"origin",
+		"hostname",
+		"true",
+		"false",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -164,7 +182,9 @@ static bool is_fact(const struct ast *a)
 static int unknown_fact(struct diags *d, const struct ast *a)
 {
 	diag_error(d, ast_span(a), "unknown fact \"%.*s\" in a filter", (int)(a->slen < 100 ? a->slen : 100), a->s);
-	diag_help(d, "facts are os, os.id, os.version_id, os.is_..., kernel.version.major and .minor, origin, hostname, envs");
+	diag_help(
+		d,
+		"facts are os, os.id, os.version_id, os.is_..., kernel.version.major and .minor, origin, hostname, envs");
 	return -EINVAL;
 }
 

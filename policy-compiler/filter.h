@@ -3,9 +3,9 @@
 #define TAMIS_COMPILER_FILTER_H
 
 /*
- * Whether a rule or macro is meant for this sensor at all: its agent_version (a range of versions) and its filters (SECL
- * over facts of the host). A policy is compiled on another machine than it runs on, so only what is the same on every host
- * of this sensor is decided: os is "linux". What cannot be decided is taken to hold, with a warning.
+ * Whether a rule or macro is meant for this sensor at all: its agent_version (a range of versions) and its filters
+ * (SECL over facts of the host). A policy is compiled on another machine than it runs on, so only what is the same on
+ * every host of this sensor is decided: os is "linux". What cannot be decided is taken to hold, with a warning.
  */
 
 #include "policy-compiler/yaml.h"
@@ -16,8 +16,8 @@
 enum filter_result { FILTER_NO, FILTER_YES, FILTER_UNKNOWN };
 
 /*
- * ">= 7.30, < 7.39", ">=7.65 <7.70", "~7.68", "^7.0 || 6.x". A missing part is 0 (or, behind = and !=, any); what follows a
- * "-" or "+" is not looked at. -EINVAL where it is no range. 1 or 0 otherwise.
+ * ">= 7.30, < 7.39", ">=7.65 <7.70", "~7.68", "^7.0 || 6.x". A missing part is 0 (or, behind = and !=, any); what
+ * follows a "-" or "+" is not looked at. -EINVAL where it is no range. 1 or 0 otherwise.
  */
 int filter_version(const char *range, const char *version);
 

@@ -34,8 +34,8 @@ static int64_t unit_of(const char **p)
 	static const struct {
 		const char *name;
 		int64_t ns;
-	} units[] = { { "ns", 1 },	     { "us", 1000 },		 { "ms", 1000000 }, { "s", 1000000000 },
-		      { "m", 60000000000LL }, { "h", 3600000000000LL } };
+	} units[] = { { "ns", 1 },	   { "us", 1000 },	   { "ms", 1000000 },
+		      { "s", 1000000000 }, { "m", 60000000000LL }, { "h", 3600000000000LL } };
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		size_t len = strlen(units[i].name);
@@ -70,7 +70,8 @@ int keys_duration(const struct ynode *n, int64_t *ret)
 		v = strtoll(p, &end, 10);
 		p = end;
 		unit = errno ? 0 : unit_of(&p);
-		if (!unit || __builtin_mul_overflow((int64_t)v, unit, &unit) || __builtin_add_overflow(total, unit, &total))
+		if (!unit || __builtin_mul_overflow((int64_t)v, unit, &unit) ||
+		    __builtin_add_overflow(total, unit, &total))
 			return -EINVAL;
 	}
 	*ret = total;
@@ -115,9 +116,11 @@ static bool shape_fits(const struct ynode *v, enum key_shape shape)
 static int bad_shape(const struct key *k, const struct ynode *v, struct diags *d)
 {
 	static const char *const names[] = {
-		[KEY_TEXT] = "text",	       [KEY_BOOL] = "true or false",	 [KEY_INT] = "a whole number",
-		[KEY_DURATION] = "a duration", [KEY_LIST] = "a list",		 [KEY_TEXT_LIST] = "a list of texts",
-		[KEY_MAP] = "a map",	       [KEY_MAP_LIST] = "a list of maps", [KEY_ANY] = "anything",
+		[KEY_TEXT] = "text",	      [KEY_BOOL] = "true or false",
+		[KEY_INT] = "a whole number", [KEY_DURATION] = "a duration",
+		[KEY_LIST] = "a list",	      [KEY_TEXT_LIST] = "a list of texts",
+		[KEY_MAP] = "a map",	      [KEY_MAP_LIST] = "a list of maps",
+		[KEY_ANY] = "anything",
 	};
 
 	diag_error(d, v->at, "\"%s\" is %s, not %s", k->name, names[k->shape], ynode_kind_name(v));

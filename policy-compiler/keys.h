@@ -3,8 +3,8 @@
 #define TAMIS_COMPILER_KEYS_H
 
 /*
- * What a map of a policy may hold, as a table: key, shape of its value, and whether it is acted on. One function checks a
- * map against its table; the reader then takes the values without asking again.
+ * What a map of a policy may hold, as a table: key, shape of its value, and whether it is acted on. One function
+ * checks a map against its table; the reader then takes the values without asking again.
  */
 
 #include "policy-compiler/yaml.h"
@@ -14,14 +14,14 @@ enum key_shape { KEY_TEXT, KEY_BOOL, KEY_INT, KEY_DURATION, KEY_LIST, KEY_TEXT_L
 struct key {
 	const char *name;
 	enum key_shape shape;
-	const char *not_yet; /* NULL: acted on; else what it would do, for the warning */
-	const struct key *keys; /* MAP, MAP_LIST: the table of the maps inside, or NULL for any keys */
+	const char *not_yet;	  /* NULL: acted on; else what it would do, for the warning */
+	const struct key *keys;	  /* MAP, MAP_LIST: the table of the maps inside, or NULL for any keys */
 	const char *const *words; /* TEXT: the values that it may have, or NULL */
 };
 
 /*
- * Reports unknown keys (with the nearest name), values of another shape and keys that are not acted on yet. -EINVAL where
- * there was an error. The table ends with a NULL name. @what names the map in messages: "a rule".
+ * Reports unknown keys (with the nearest name), values of another shape and keys that are not acted on yet. -EINVAL
+ * where there was an error. The table ends with a NULL name. @what names the map in messages: "a rule".
  */
 int keys_check(const struct ynode *map, const struct key *keys, const char *what, struct diags *d);
 

@@ -61,7 +61,7 @@ static void skip_blank(struct lexer *l)
 	}
 }
 
-/* ---- literals: each returns 1 when it took a token, 0 when the text is something else, -EINVAL --------------------- */
+/* ---- literals: each returns 1 when it took a token, 0 when the text is something else, -EINVAL ------------------- */
 
 /* A run of address characters counts as an address when it has two colons, or digits with three dots. */
 static uint32_t address_len(const struct lexer *l)
@@ -92,7 +92,8 @@ static int lex_address(struct lexer *l, struct lex_token *t)
 	}
 	if (ipnet_parse(l->text->s + l->pos, n, t->ip) < 0) {
 		diag_error(l->diags, lex_span(l, n), "not an address: %.*s", (int)n, l->text->s + l->pos);
-		diag_help(l->diags, "write 192.0.2.1, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32; quote it if text is meant");
+		diag_help(l->diags,
+			  "write 192.0.2.1, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32; quote it if text is meant");
 		return -EINVAL;
 	}
 	if (kind == T_IP && ipnet_is_zero(t->ip)) {
@@ -258,17 +259,17 @@ static int lex_ident(struct lexer *l, struct lex_token *t)
 	return 1;
 }
 
-/* ---- punctuation --------------------------------------------------------------------------------------------------- */
+/* ---- punctuation ------------------------------------------------------------------------------------------------- */
 
 static const struct punct {
 	char s[3];
 	enum lex_kind kind;
 } puncts[] = {
 	/* the longer ones first */
-	{ "==", T_EQ },	    { "!=", T_NE },	 { "<=", T_LE },    { ">=", T_GE },  { "=~", T_MATCH },
-	{ "!~", T_NMATCH }, { "&&", T_AND },	 { "||", T_OR },    { "<", T_LT },   { ">", T_GT },
-	{ "!", T_NOT },	    { "(", T_LPAREN },	 { ")", T_RPAREN }, { "[", T_LBRACKET }, { "]", T_RBRACKET },
-	{ ",", T_COMMA },   { "+", T_PLUS },	 { "-", T_MINUS },  { "&", T_BAND }, { "|", T_BOR },
+	{ "==", T_EQ },	    { "!=", T_NE },    { "<=", T_LE },	  { ">=", T_GE },      { "=~", T_MATCH },
+	{ "!~", T_NMATCH }, { "&&", T_AND },   { "||", T_OR },	  { "<", T_LT },       { ">", T_GT },
+	{ "!", T_NOT },	    { "(", T_LPAREN }, { ")", T_RPAREN }, { "[", T_LBRACKET }, { "]", T_RBRACKET },
+	{ ",", T_COMMA },   { "+", T_PLUS },   { "-", T_MINUS },  { "&", T_BAND },     { "|", T_BOR },
 	{ "^", T_CARET },
 };
 

@@ -3,12 +3,12 @@
 #define TAMIS_COMPILER_LEX_H
 
 /*
- * SECL tokens. The order in which forms are tried is the language's: comment, network, address, variable, field reference,
- * duration, regex, identifier, string, pattern, integer, punctuation. Strings are raw: a backslash only stops the next
- * character from ending the literal, and stays.
+ * SECL tokens. The order in which forms are tried is the language's: comment, network, address, variable, field
+ * reference, duration, regex, identifier, string, pattern, integer, punctuation. Strings are raw: a backslash only
+ * stops the next character from ending the literal, and stays.
  *
- * More than the language asks for: "&&", "==" and the like are one token, so "=~"x"" needs no space; and a "]" belongs to
- * an identifier only where its "[" does, so [O_CREAT] needs no space either.
+ * More than the language asks for: "&&", "==" and the like are one token, so "=~"x"" needs no space; and a "]"
+ * belongs to an identifier only where its "[" does, so [O_CREAT] needs no space either.
  */
 
 #include "lib/value.h"
@@ -54,12 +54,12 @@ enum lex_kind {
 
 struct lex_token {
 	enum lex_kind kind;
-	uint32_t off, len;   /* in the text */
-	const char *s;	     /* IDENT: the name; VAR, FIELDREF: the name inside; STRING, PATTERN, REGEX: what is inside */
+	uint32_t off, len; /* in the text */
+	const char *s;	   /* IDENT: the name; VAR, FIELDREF: the name inside; STRING, PATTERN, REGEX: what is inside */
 	uint32_t slen;
-	int64_t num;		   /* INT; DURATION: nanoseconds */
+	int64_t num;		  /* INT; DURATION: nanoseconds */
 	uint8_t ip[VAL_IP_BYTES]; /* CIDR, IP */
-	bool word;		   /* written as a word: "not", "and" */
+	bool word;		  /* written as a word: "not", "and" */
 };
 
 struct lexer {

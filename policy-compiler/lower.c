@@ -10,11 +10,13 @@ struct lower {
 	struct arena *arena;
 };
 
-static const uint8_t scalar_types[] = { [VAL_INT] = NT_INT, [VAL_STR] = NT_STR, [VAL_BOOL] = NT_BOOL, [VAL_IP] = NT_IP };
+static const uint8_t scalar_types[] = {
+	[VAL_INT] = NT_INT, [VAL_STR] = NT_STR, [VAL_BOOL] = NT_BOOL, [VAL_IP] = NT_IP
+};
 
 static int64_t lower_expr(struct lower *l, const struct expr *e);
 
-/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static int64_t node1(struct lower *l, enum node_op op, int64_t a)
 {
@@ -45,7 +47,7 @@ static int64_t node_field(struct lower *l, const struct expr *e)
 	return program_node(l->pb, op, catalog_index(l->catalog, e->field), 0, 0, 0);
 }
 
-/* ---- strings ------------------------------------------------------------------------------------------------------- */
+/* ---- strings ----------------------------------------------------------------------------------------------------- */
 
 static const struct cat_field *field_of(const struct expr *e)
 {
@@ -98,7 +100,7 @@ static int64_t lower_strin(struct lower *l, int64_t x, struct expr *const *items
 	return node2(l, N_STRIN, x, program_strset_add(l->pb, m, n));
 }
 
-/* ---- comparisons --------------------------------------------------------------------------------------------------- */
+/* ---- comparisons ------------------------------------------------------------------------------------------------- */
 
 /* The array that the values of e come from, and what one value of it is. */
 static int64_t lower_array(struct lower *l, const struct expr *e)
@@ -165,7 +167,7 @@ static int64_t lower_compare(struct lower *l, const struct expr *e)
 	return e->op == AST_OP_NE ? node1(l, N_NOT, n) : n;
 }
 
-/* ---- membership ---------------------------------------------------------------------------------------------------- */
+/* ---- membership -------------------------------------------------------------------------------------------------- */
 
 static int64_t lower_intset(struct lower *l, const struct expr *list)
 {
@@ -220,7 +222,8 @@ static int64_t lower_member(struct lower *l, const struct expr *e, int64_t x)
 		return lower_bools(l, x, list);
 	default:
 		if (list->kind == EX_IP)
-			return node3(l, N_IPIN, x, lower_ipset(l, (struct expr *const *)&e->b, 1), e->op == AST_OP_ALLIN);
+			return node3(l, N_IPIN, x, lower_ipset(l, (struct expr *const *)&e->b, 1),
+				     e->op == AST_OP_ALLIN);
 		return node3(l, N_IPIN, x, lower_ipset(l, list->items, list->n), e->op == AST_OP_ALLIN);
 	}
 }
@@ -233,13 +236,14 @@ static int64_t lower_in(struct lower *l, const struct expr *e)
 		n = lower_member(l, e, lower_expr(l, e->a));
 	else if (e->op == AST_OP_ALLIN && e->a->type == VAL_IP)
 		n = node1(l, N_NOT,
-			  node2(l, N_ANY, lower_array(l, e->a), node1(l, N_NOT, lower_member(l, e, lower_elem(l, e->a)))));
+			  node2(l, N_ANY, lower_array(l, e->a),
+				node1(l, N_NOT, lower_member(l, e, lower_elem(l, e->a)))));
 	else
 		n = node2(l, N_ANY, lower_array(l, e->a), lower_member(l, e, lower_elem(l, e->a)));
 	return e->op == AST_OP_NOT_IN ? node1(l, N_NOT, n) : n;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------ */
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
 /* One operator over many operands, as a tree that is not deeper than it has to be. */
 static int64_t lower_balanced(struct lower *l, enum node_op op, const int64_t *v, uint32_t n)
@@ -278,8 +282,11 @@ static int64_t lower_chain(struct lower *l, const struct expr *e)
 
 static int64_t lower_binary(struct lower *l, const struct expr *e)
 {
-	static const uint8_t ops[] = { [AST_OP_ADD] = N_ADD, [AST_OP_SUB] = N_SUB, [AST_OP_BAND] = N_BAND,
-				       [AST_OP_BOR] = N_BOR, [AST_OP_BXOR] = N_BXOR };
+	static const uint8_t ops[] = { [AST_OP_ADD] = N_ADD,
+				       [AST_OP_SUB] = N_SUB,
+				       [AST_OP_BAND] = N_BAND,
+				       [AST_OP_BOR] = N_BOR,
+				       [AST_OP_BXOR] = N_BXOR };
 
 	return node2(l, ops[e->op], lower_expr(l, e->a), lower_expr(l, e->b));
 }
@@ -333,7 +340,7 @@ static int64_t lower_expr(struct lower *l, const struct expr *e)
 	}
 }
 
-/* ---- iterators ----------------------------------------------------------------------------------------------------- */
+/* ---- iterators --------------------------------------------------------------------------------------------------- */
 
 static bool uses_current(const struct expr *e)
 {
@@ -375,8 +382,8 @@ static int64_t lower_exists(struct lower *l, const struct check *c, int64_t body
 }
 
 /*
- * The rule holds for some element. What does not look at the element is asked once and, standing outside of the N_EXISTS,
- * can be asked by the kernel: for "and" the two are the same, also where there is no element at all.
+ * The rule holds for some element. What does not look at the element is asked once and, standing outside of the
+ * N_EXISTS, can be asked by the kernel: for "and" the two are the same, also where there is no element at all.
  */
 static int64_t lower_iterated(struct lower *l, const struct check *c, const struct expr *e)
 {

@@ -10,7 +10,8 @@ static void print_help(FILE *f)
 	for (const struct cli_command *c = cli_commands; c->name; c++)
 		fprintf(f, "  %-8s %s\n           %s\n", c->name, c->args, c->what);
 	fputs("\nPOLICY is a file or a directory. Exit codes: 0 fine, 1 errors, 2 usage.\n"
-	      "tamisc COMMAND --help tells more; so does tamisc(1).\n", f);
+	      "tamisc COMMAND --help tells more; so does tamisc(1).\n",
+	      f);
 }
 
 int main(int argc, char **argv)

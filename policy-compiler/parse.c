@@ -15,7 +15,7 @@ struct parser {
 static int parse_expression(struct parser *p, struct ast **ret);
 static int parse_comparison(struct parser *p, struct ast **ret);
 
-/* ---- helpers ------------------------------------------------------------------------------------------------------- */
+/* ---- helpers ----------------------------------------------------------------------------------------------------- */
 
 static int advance(struct parser *p)
 {
@@ -86,7 +86,7 @@ static int unexpected(struct parser *p, const char *wanted, const char *help)
 	return -EINVAL;
 }
 
-/* ---- primaries ----------------------------------------------------------------------------------------------------- */
+/* ---- primaries --------------------------------------------------------------------------------------------------- */
 
 /* A token that is a node by itself, or NULL kind. */
 static int literal_kind(enum lex_kind k)
@@ -209,7 +209,7 @@ static int parse_unary(struct parser *p, struct ast **ret)
 	return 0;
 }
 
-/* ---- operators ----------------------------------------------------------------------------------------------------- */
+/* ---- operators --------------------------------------------------------------------------------------------------- */
 
 static enum ast_op bit_op(enum lex_kind k)
 {
@@ -288,8 +288,8 @@ static int parse_list(struct parser *p, struct ast **ret)
 		if (r < 0)
 			return r;
 		if (literal_kind(p->tok.kind) < 0)
-			return unexpected(p, "a value of the list", n ? "remove the comma before it" :
-									"a list has at least one value");
+			return unexpected(p, "a value of the list",
+					  n ? "remove the comma before it" : "a list has at least one value");
 		slot = ARENA_PUSH(p->arena, list->items, n);
 		if (!slot)
 			return -ENOMEM;
@@ -316,7 +316,8 @@ static int parse_array(struct parser *p, struct ast **ret)
 	case T_IDENT:
 		return parse_literal(p, ret);
 	default:
-		return unexpected(p, "a list", "write [ ... ], a network, or the name of a macro or field that is a list");
+		return unexpected(p, "a list",
+				  "write [ ... ], a network, or the name of a macro or field that is a list");
 	}
 }
 
@@ -425,9 +426,11 @@ static void warn_mixed(struct parser *p, const struct ast *chain)
 
 		if (chain->ops[i] == chain->ops[i - 1])
 			continue;
-		diag_warn(p->lex.diags, text_span(chain->text, x->off, x->len), "&& and || are mixed without parentheses");
-		diag_help(p->lex.diags, "they have one precedence and group from the right: a && b || c is a && (b || c); "
-					"write the parentheses that you mean");
+		diag_warn(p->lex.diags, text_span(chain->text, x->off, x->len),
+			  "&& and || are mixed without parentheses");
+		diag_help(p->lex.diags,
+			  "they have one precedence and group from the right: a && b || c is a && (b || c); "
+			  "write the parentheses that you mean");
 		return;
 	}
 }
@@ -473,7 +476,7 @@ static int parse_expression(struct parser *p, struct ast **ret)
 	return 0;
 }
 
-/* ---- entry points -------------------------------------------------------------------------------------------------- */
+/* ---- entry points ------------------------------------------------------------------------------------------------ */
 
 static int begin(struct parser *p, struct arena *a, const struct text *text, struct diags *d)
 {
@@ -492,7 +495,8 @@ static int finish(struct parser *p)
 	case T_END:
 		return 0;
 	case T_INT:
-		return unexpected(p, "an operator", "a sign belongs to the number behind it: write a space between, as in 5 - 3");
+		return unexpected(p, "an operator",
+				  "a sign belongs to the number behind it: write a space between, as in 5 - 3");
 	case T_RPAREN:
 		return unexpected(p, "an operator or the end", "no \"(\" is open here");
 	default:

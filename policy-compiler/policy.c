@@ -5,7 +5,7 @@
 
 #include "policy-compiler/keys.h"
 
-/* ---- the keys ------------------------------------------------------------------------------------------------------ */
+/* ---- the keys ---------------------------------------------------------------------------------------------------- */
 
 static const char *const combine_macro_words[] = { "merge", "override", NULL };
 static const char *const combine_rule_words[] = { "override", NULL };
@@ -91,7 +91,10 @@ static const struct key rule_keys[] = {
 	{ .name = "disabled", .shape = KEY_BOOL },
 	{ .name = "combine", .shape = KEY_TEXT, .words = combine_rule_words },
 	{ .name = "override_options", .shape = KEY_MAP, .keys = override_keys },
-	{ .name = "actions", .shape = KEY_MAP_LIST, .keys = action_keys, .not_yet = "the rule raises its alert; its actions do not run" },
+	{ .name = "actions",
+	  .shape = KEY_MAP_LIST,
+	  .keys = action_keys,
+	  .not_yet = "the rule raises its alert; its actions do not run" },
 	{ .name = "every", .shape = KEY_DURATION, .not_yet = "every match raises an alert" },
 	{ .name = "limiter_token", .shape = KEY_TEXT_LIST, .not_yet = "every match raises an alert" },
 	{ .name = "silent", .shape = KEY_BOOL, .not_yet = "the rule raises alerts all the same" },
@@ -123,7 +126,7 @@ static const struct key policy_keys[] = {
 	{ 0 },
 };
 
-/* ---- parts ---------------------------------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 struct reader {
 	struct arena *arena;
@@ -156,7 +159,8 @@ static bool is_id(const char *s, size_t len, const char *more)
 }
 
 /* @more: what an id may have beside letters and digits. */
-static int read_id(struct reader *r, const struct ynode *map, const char *what, const char *more, const struct ynode **ret)
+static int read_id(struct reader *r, const struct ynode *map, const char *what, const char *more,
+		   const struct ynode **ret)
 {
 	const struct ynode *id = ynode_get(map, "id");
 
@@ -183,7 +187,7 @@ static enum policy_combine combine_of(const struct ynode *map)
 	return ynode_is(n, "merge") ? POLICY_COMBINE_MERGE : POLICY_COMBINE_OVERRIDE;
 }
 
-/* ---- macros -------------------------------------------------------------------------------------------------------- */
+/* ---- macros ------------------------------------------------------------------------------------------------------ */
 
 static int read_values(struct reader *r, const struct ynode *list, struct policy_macro *m)
 {
@@ -217,8 +221,9 @@ static int read_macro(struct reader *r, const struct ynode *map, struct policy_m
 	m.agent_version = ynode_get(map, "agent_version");
 	m.filters = ynode_get(map, "filters");
 	if (!m.expression == !values) {
-		diag_error(r->diags, id->at, values ? "a macro with both an expression and values" :
-						      "a macro without an expression or values");
+		diag_error(r->diags, id->at,
+			   values ? "a macro with both an expression and values"
+				  : "a macro without an expression or values");
 		diag_help(r->diags, "give it one of them");
 		return -EINVAL;
 	}
@@ -234,7 +239,7 @@ static int read_macro(struct reader *r, const struct ynode *map, struct policy_m
 	return err;
 }
 
-/* ---- rules --------------------------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------------------------------- */
 
 static int read_tags(struct reader *r, const struct ynode *map, struct policy_rule *rule)
 {
@@ -354,7 +359,7 @@ static int read_rule(struct reader *r, const struct ynode *map, struct policy_ru
 	return 0;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------ */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static bool is_map(struct reader *r, const struct ynode *n, const char *what)
 {
@@ -373,7 +378,8 @@ static int read_macros(struct reader *r, const struct ynode *list)
 	if (!p->macros)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->n; i++) {
-		int err = is_map(r, list->items[i], "a macro") ? read_macro(r, list->items[i], &p->macros[p->nmacros]) : -EINVAL;
+		int err = is_map(r, list->items[i], "a macro") ? read_macro(r, list->items[i], &p->macros[p->nmacros])
+							       : -EINVAL;
 
 		if (err == -ENOMEM)
 			return err;
@@ -392,7 +398,8 @@ static int read_rules(struct reader *r, const struct ynode *list)
 	if (!p->rules)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->n; i++) {
-		int err = is_map(r, list->items[i], "a rule") ? read_rule(r, list->items[i], &p->rules[p->nrules]) : -EINVAL;
+		int err = is_map(r, list->items[i], "a rule") ? read_rule(r, list->items[i], &p->rules[p->nrules])
+							      : -EINVAL;
 
 		if (err == -ENOMEM)
 			return err;

@@ -3,9 +3,9 @@
 #define TAMIS_COMPILER_POLICY_H
 
 /*
- * One policy file: YAML -> macros and rules as they were written. Keys are checked against tables; what the file asks for
- * and this compiler does not act on yet is a warning each time, so nothing is silently without effect. Expressions are not
- * looked at here.
+ * One policy file: YAML -> macros and rules as they were written. Keys are checked against tables; what the file asks
+ * for and this compiler does not act on yet is a warning each time, so nothing is silently without effect.
+ * Expressions are not looked at here.
  */
 
 #include "policy-compiler/yaml.h"
@@ -31,7 +31,7 @@ enum policy_combine { POLICY_COMBINE_NONE, POLICY_COMBINE_MERGE, POLICY_COMBINE_
 
 struct policy_rule {
 	const char *id;
-	struct span at; /* of the id */
+	struct span at;			   /* of the id */
 	const char *version, *description; /* or NULL */
 	const struct text *expression;	   /* or NULL */
 	struct policy_tag *tags;
@@ -39,7 +39,7 @@ struct policy_rule {
 	const char *product_tags; /* joined by ", ", or NULL */
 	bool disabled;
 	enum policy_combine combine;
-	unsigned int override; /* enum policy_part */
+	unsigned int override;			     /* enum policy_part */
 	const struct ynode *agent_version, *filters; /* or NULL */
 	const struct policy *policy;
 };
@@ -47,7 +47,7 @@ struct policy_rule {
 struct policy_macro {
 	const char *id;
 	struct span at;
-	const struct text *expression;	  /* or NULL: then values */
+	const struct text *expression; /* or NULL: then values */
 	const struct text **values;
 	size_t nvalues;
 	enum policy_combine combine;
@@ -66,8 +66,8 @@ struct policy {
 };
 
 /*
- * Reads the tree of @src. A bad macro or rule is reported and left out; the others are there. -ENOMEM; -EINVAL where the
- * file as a whole is no policy.
+ * Reads the tree of @src. A bad macro or rule is reported and left out; the others are there. -ENOMEM; -EINVAL where
+ * the file as a whole is no policy.
  */
 int policy_read(struct arena *a, const struct source *src, struct diags *d, struct policy **ret);
 

@@ -13,7 +13,8 @@ static uint32_t strmap_hash(const char *key, size_t len)
 }
 
 /* The slot of the key, or the free one where it would go. The table is never full. */
-static struct strmap_slot *strmap_find(struct strmap_slot *slots, size_t cap, const char *key, size_t len, uint32_t hash)
+static struct strmap_slot *strmap_find(struct strmap_slot *slots, size_t cap, const char *key, size_t len,
+				       uint32_t hash)
 {
 	size_t i = hash & (cap - 1);
 

@@ -52,7 +52,7 @@ void test_run_done(struct test_run *t)
 	diags_done(&t->diags);
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 static char *format(struct test_run *t, const char *fmt, const char *a, const char *b)
 {
@@ -93,7 +93,7 @@ static struct test_cover *cover(struct test_run *t, const char *file, const char
 	return c->file && c->id ? c : NULL;
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static void node_json(struct jsonw *w, const struct ynode *n)
 {
@@ -140,7 +140,7 @@ static int read_event(struct suite *s, const struct ynode *n, struct event_mem *
 	return r;
 }
 
-/* ---- one test ------------------------------------------------------------------------------------------------------ */
+/* ---- one test ---------------------------------------------------------------------------------------------------- */
 
 static struct compile_rule *find_rule(const struct suite *s, const struct ynode *id)
 {
@@ -176,7 +176,8 @@ static char *compare(struct suite *s, const struct ynode *ids, bool wanted, cons
 		if (!rule)
 			return no_such_rule(s, ids->items[i]);
 		if (!rule->ok)
-			return format(s->run, "the rule %s is not in the program: it is switched off or has an error%s", rule->id, "");
+			return format(s->run, "the rule %s is not in the program: it is switched off or has an error%s",
+				      rule->id, "");
 		did = has_fired(fired, n, rule->number);
 		if (did != wanted)
 			return format(s->run, wanted ? "%s did not fire%s" : "%s fired%s", rule->id, "");
@@ -188,7 +189,8 @@ static char *compare(struct suite *s, const struct ynode *ids, bool wanted, cons
 
 static char *evaluate(struct suite *s, const struct ynode *test, struct event_mem *mem)
 {
-	const struct ynode *event = ynode_get(test, "event"), *fire = ynode_get(test, "fire"), *not = ynode_get(test, "not");
+	const struct ynode *event = ynode_get(test, "event"), *fire = ynode_get(test, "fire"),
+			   *not = ynode_get(test, "not");
 	const uint32_t *fired;
 	struct event ev;
 	struct err err;
@@ -197,12 +199,14 @@ static char *evaluate(struct suite *s, const struct ynode *test, struct event_me
 
 	if (!event)
 		return format(s->run, "the test has no event%s%s", "", "");
-	if (!fire && !not)
+	if (!fire && !not )
 		return format(s->run, "the test names no rule: add \"fire:\" or \"not:\"%s%s", "", "");
 	if (read_event(s, event, mem, &ev, &err) < 0)
 		return format(s->run, "the event: %s%s", err.msg, "");
 	if (ev.type == EV_NONE)
-		return format(s->run, "the event has no type: add \"event: {type: open}\" or a field of an event type%s%s", "", "");
+		return format(s->run,
+			      "the event has no type: add \"event: {type: open}\" or a field of an event type%s%s", "",
+			      "");
 	n = engine_eval(s->engine, &ev, &fired);
 	failure = compare(s, fire, true, fired, n);
 	return failure ? failure : compare(s, not, false, fired, n);
@@ -221,14 +225,15 @@ static int run_test(struct suite *s, const struct ynode *test)
 		return add_case(s, test, "?", "not a map");
 	}
 	if (keys_check(test, test_keys, "a test", &s->run->diags) < 0)
-		return add_case(s, test, name && name->kind == YNODE_SCALAR ? name->text.s : "?", "the test has errors");
+		return add_case(s, test, name && name->kind == YNODE_SCALAR ? name->text.s : "?",
+				"the test has errors");
 	event_mem_init(&mem, EVENT_MEM_MAX);
 	failure = evaluate(s, test, &mem);
 	event_mem_done(&mem);
 	return add_case(s, test, name ? name->text.s : "without a name", failure);
 }
 
-/* ---- one file ------------------------------------------------------------------------------------------------------ */
+/* ---- one file ---------------------------------------------------------------------------------------------------- */
 
 static int prepare(struct suite *s)
 {

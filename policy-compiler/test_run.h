@@ -3,8 +3,8 @@
 #define TAMIS_COMPILER_TEST_RUN_H
 
 /*
- * Tests of rules: each compiles policies, puts events to the engine and compares the rules that fire with those that the
- * test names. The format is in docs/policies.md. Results are collected here and printed by cmd_test.c.
+ * Tests of rules: each compiles policies, puts events to the engine and compares the rules that fire with those that
+ * the test names. The format is in docs/policies.md. Results are collected here and printed by cmd_test.c.
  */
 
 #include "lib/cleanup.h"
@@ -43,8 +43,8 @@ void test_run_init(struct test_run *t);
 void test_run_done(struct test_run *t);
 
 /*
- * A test file, a policy with "tests:", or a directory: every test file and policy below it. What is wrong is a diagnostic
- * or a failed test. -ENOMEM and the like end the run.
+ * A test file, a policy with "tests:", or a directory: every test file and policy below it. What is wrong is a
+ * diagnostic or a failed test. -ENOMEM and the like end the run.
  */
 int test_run_path(struct test_run *t, const char *path);
 

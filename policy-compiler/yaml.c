@@ -31,7 +31,7 @@ struct loader {
 	yaml_parser_t parser;
 };
 
-/* ---- sources ------------------------------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------------------------------- */
 
 const struct source *source_text(struct arena *a, const char *path, const char *bytes, size_t size)
 {
@@ -84,7 +84,8 @@ int source_read(struct arena *a, const char *path, struct diags *d, const struct
 	}
 	if (r < 0) {
 		diag_error(d, (struct span){ 0 }, "cannot read %s: %s", path, strerror(-r));
-		diag_help(d, r == -EISDIR ? "name the policy files in it" : "check the name and the permissions of the file");
+		diag_help(d, r == -EISDIR ? "name the policy files in it"
+					  : "check the name and the permissions of the file");
 		return r;
 	}
 	src = source_text(a, arena_strdup(a, path, strlen(path)), arena_strdup(a, (char *)b.data, b.len), b.len);
@@ -94,7 +95,7 @@ int source_read(struct arena *a, const char *path, struct diags *d, const struct
 	return 0;
 }
 
-/* ---- places -------------------------------------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------------------------------ */
 
 /* Bytes of a line end as libyaml counts them (beside the two of "\r\n" also NEL, LS and PS of Unicode), or 0. */
 static size_t break_len(const char *s, size_t left)
@@ -139,8 +140,8 @@ static bool begins_char(const struct loader *l, size_t i)
 }
 
 /*
- * libyaml counts characters; a source is bytes. The way is walked from the place that was asked for last, so that a file
- * of one endless line costs no more than others.
+ * libyaml counts characters; a source is bytes. The way is walked from the place that was asked for last, so that a
+ * file of one endless line costs no more than others.
  */
 static uint32_t mark_offset(struct loader *l, const yaml_mark_t *m)
 {
@@ -176,7 +177,7 @@ static struct span mark_point(struct loader *l, const yaml_mark_t *m)
 	return (struct span){ l->src, off, off < l->src->size };
 }
 
-/* ---- the tree ------------------------------------------------------------------------------------------------------ */
+/* ---- the tree ---------------------------------------------------------------------------------------------------- */
 
 static int yaml_failed(struct loader *l)
 {
@@ -197,7 +198,9 @@ static int yaml_failed(struct loader *l)
 	if (p->error == YAML_READER_ERROR)
 		diag_help(l->diags, "write the file as UTF-8");
 	else
-		diag_help(l->diags, "check the indentation, and quote text that holds ': ', ' #' or begins with one of [{&*!|>%%@`");
+		diag_help(
+			l->diags,
+			"check the indentation, and quote text that holds ': ', ' #' or begins with one of [{&*!|>%%@`");
 	return -EINVAL;
 }
 
@@ -349,7 +352,8 @@ static int check_key(struct loader *l, const struct ynode *map, const struct yno
 	if (map->n >= YAML_KEYS_MAX)
 		return diag_error(l->diags, key->at, "more than %d keys in one map", YAML_KEYS_MAX);
 	for (size_t i = 0; i < map->n; i++) {
-		if (map->keys[i]->text.len != key->text.len || memcmp(map->keys[i]->text.s, key->text.s, key->text.len) != 0)
+		if (map->keys[i]->text.len != key->text.len ||
+		    memcmp(map->keys[i]->text.s, key->text.s, key->text.len) != 0)
 			continue;
 		diag_error(l->diags, key->at, "the key \"%s\" is here twice", key->text.s);
 		diag_help(l->diags, "remove one of them");
@@ -498,7 +502,7 @@ int yaml_parse(struct arena *a, const struct source *src, struct diags *d, struc
 	return r;
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 bool ynode_is(const struct ynode *n, const char *text)
 {
@@ -530,8 +534,11 @@ struct ynode *ynode_get(const struct ynode *map, const char *key)
 
 int ynode_bool(const struct ynode *n, bool *ret)
 {
-	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y", NULL };
-	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N", NULL };
+	static const char *const yes[] = {
+		"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y", NULL
+	};
+	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO",
+					  "off",   "Off",   "OFF",   "n",  "N",	 NULL };
 
 	if (n->kind != YNODE_SCALAR || n->text.style != TEXT_PLAIN)
 		return -EINVAL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The policy compiler's front end on any bytes: YAML, keys, macros, expressions, checks and lowering. An input that begins
- * with "expr:" is one expression, which gets further into the language than YAML would let it.
+ * The policy compiler's front end on any bytes: YAML, keys, macros, expressions, checks and lowering. An input that
+ * begins with "expr:" is one expression, which gets further into the language than YAML would let it.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -56,14 +56,17 @@ static void test_iterators(void **state)
 	refuses("process.ancestors[1].pid == 1", "1:1: error: the iterator needs a name");
 	refuses("process.ancestors[].pid == 1", "1:1: error: the iterator needs a name");
 	refuses("process.ancestors.pid[A] == 1", "1:1: error: an iterator is followed by");
-	refuses("process.ancestors.file[A].path == \"a\"", "1:1: error: the iterator has to stand right behind the list");
+	refuses("process.ancestors.file[A].path == \"a\"",
+		"1:1: error: the iterator has to stand right behind the list");
 	refuses("process[A].pid == 1", "1:1: error: what is before the iterator is no list of objects");
-	refuses("process.ancestors[A].argv.length > 1 && process.ancestors.argv.length > 1", "1:41: error: the length of");
+	refuses("process.ancestors[A].argv.length > 1 && process.ancestors.argv.length > 1",
+		"1:41: error: the length of");
 }
 
 static void test_types(void **state)
 {
-	refuses("process.uid == \"a\"", "1:16: error: a number cannot be compared with text (write the number without quotes)");
+	refuses("process.uid == \"a\"",
+		"1:16: error: a number cannot be compared with text (write the number without quotes)");
 	refuses("process.file.path == 1", "1:22: error: text cannot be compared with a number (write it in quotes)");
 	refuses("connect.addr.ip == \"::1\"", "1:20: error: an address cannot be compared with text");
 	refuses("event.async == 1", "1:16: error: true or false cannot be compared with a number");
@@ -134,7 +137,7 @@ static void test_many_errors(void **state)
 	bench_end(&b);
 }
 
-/* ---- what becomes of it -------------------------------------------------------------------------------------------- */
+/* ---- what becomes of it ------------------------------------------------------------------------------------------ */
 
 static void becomes(const char *expression, const char *want)
 {
@@ -193,9 +196,9 @@ static void test_sharing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	cmocka_unit_test(test_iterators), cmocka_unit_test(test_types),
-		cmocka_unit_test(test_lists),	cmocka_unit_test(test_strings),	  cmocka_unit_test(test_times),
-		cmocka_unit_test(test_many_errors), cmocka_unit_test(test_lowering), cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_names),	    cmocka_unit_test(test_iterators), cmocka_unit_test(test_types),
+		cmocka_unit_test(test_lists),	    cmocka_unit_test(test_strings),   cmocka_unit_test(test_times),
+		cmocka_unit_test(test_many_errors), cmocka_unit_test(test_lowering),  cmocka_unit_test(test_sharing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

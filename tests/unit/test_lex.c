@@ -56,8 +56,8 @@ static void test_kinds(void **state)
 	KINDS("a == ~\"x\"", T_IDENT, T_EQ, T_PATTERN, T_END);
 	KINDS("~\"x\"", T_PATTERN, T_END);
 	KINDS("r\"x\" r", T_REGEX, T_IDENT, T_END);
-	KINDS("! != !~ < <= > >= && || & | ^ + -", T_NOT, T_NE, T_NMATCH, T_LT, T_LE, T_GT, T_GE, T_AND, T_OR, T_BAND, T_BOR,
-	      T_CARET, T_PLUS, T_MINUS, T_END);
+	KINDS("! != !~ < <= > >= && || & | ^ + -", T_NOT, T_NE, T_NMATCH, T_LT, T_LE, T_GT, T_GE, T_AND, T_OR, T_BAND,
+	      T_BOR, T_CARET, T_PLUS, T_MINUS, T_END);
 	KINDS("and or not in allin android", T_AND, T_OR, T_NOT, T_IN, T_ALLIN, T_IDENT, T_END);
 	KINDS("[A, B]", T_LBRACKET, T_IDENT, T_COMMA, T_IDENT, T_RBRACKET, T_END);
 	KINDS("process.ancestors[A].pid", T_IDENT, T_END);
@@ -141,7 +141,8 @@ static void test_values(void **state)
 /* Every error has a remedy. */
 static void test_help(void **state)
 {
-	static const char *const bad[] = { "\"a", "'a'", "a=b", "0.0.0.0", "1.2.3", "1.2.3.400", "${", "5x", "\x02", "99999999999999999999" };
+	static const char *const bad[] = { "\"a",	"'a'", "a=b", "0.0.0.0", "1.2.3",
+					   "1.2.3.400", "${",  "5x",  "\x02",	 "99999999999999999999" };
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct lex_token t;

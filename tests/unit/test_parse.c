@@ -124,9 +124,33 @@ static void test_macros(void **state)
 static void test_errors(void **state)
 {
 	static const char *const bad[] = {
-		"",	  "# nothing", "a ==",	"== a",	    "a &&",	  "(a",	   "a)",     "a b",	 "a in []",
-		"a in [1,]", "a in [1 2]", "a in 127.0.0.1", "a not b", "a == [1]", "5 -3 == 2", "a in [[1]]", "a in ~\"x\"", "in",
-		"a in",	  "a allin \"x\"", "a ! b", "a in [(1)]", "a,b", "[", "!", "-", "a in not in b",
+		"",
+		"# nothing",
+		"a ==",
+		"== a",
+		"a &&",
+		"(a",
+		"a)",
+		"a b",
+		"a in []",
+		"a in [1,]",
+		"a in [1 2]",
+		"a in 127.0.0.1",
+		"a not b",
+		"a == [1]",
+		"5 -3 == 2",
+		"a in [[1]]",
+		"a in ~\"x\"",
+		"in",
+		"a in",
+		"a allin \"x\"",
+		"a ! b",
+		"a in [(1)]",
+		"a,b",
+		"[",
+		"!",
+		"-",
+		"a in not in b",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

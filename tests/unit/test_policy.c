@@ -32,7 +32,7 @@ static void clean(const char *yaml, size_t rules)
 	bench_end(&b);
 }
 
-/* ---- YAML and keys -------------------------------------------------------------------------------------------------- */
+/* ---- YAML and keys ----------------------------------------------------------------------------------------------- */
 
 static void test_yaml(void **state)
 {
@@ -60,25 +60,35 @@ static void test_keys(void **state)
 	first_diag("rules:\n  - expression: exec.pid == 1\n", "2:5: error: a rule without an id");
 	first_diag("rules:\n  - id: a b\n", "2:9: error: \"a b\" is no id");
 	first_diag("rules:\n  - id: a\n", "2:9: error: the rule a has no expression");
-	first_diag("rules:\n  - {id: a, expresion: x}\n", "2:13: error: unknown key \"expresion\" in a rule (did you mean "
-							   "\"expression\"?)");
+	first_diag("rules:\n  - {id: a, expresion: x}\n",
+		   "2:13: error: unknown key \"expresion\" in a rule (did you mean "
+		   "\"expression\"?)");
 	first_diag("rules:\n  - {id: a, disabled: \"yes\"}\n", "2:23: error: \"disabled\" is true or false, not text");
-	first_diag("rules:\n  - {id: a, disabled: true, every: soon}\n", "2:36: error: \"every\" is a duration, not text");
-	first_diag("rules:\n  - {id: a, disabled: true, combine: merge}\n", "2:38: error: \"merge\" is no value of \"combine\"");
-	first_diag("rules:\n  - {id: a, disabled: true, tags: {a: [b]}}\n", "2:39: error: the tag \"a\" is a list, not text");
-	first_diag("rules:\n  - {id: a, disabled: true, actions: [{kil: {}}]}\n", "2:40: error: unknown key \"kil\" in actions "
-										  "(did you mean \"kill\"?)");
+	first_diag("rules:\n  - {id: a, disabled: true, every: soon}\n",
+		   "2:36: error: \"every\" is a duration, not text");
+	first_diag("rules:\n  - {id: a, disabled: true, combine: merge}\n",
+		   "2:38: error: \"merge\" is no value of \"combine\"");
+	first_diag("rules:\n  - {id: a, disabled: true, tags: {a: [b]}}\n",
+		   "2:39: error: the tag \"a\" is a list, not text");
+	first_diag("rules:\n  - {id: a, disabled: true, actions: [{kil: {}}]}\n",
+		   "2:40: error: unknown key \"kil\" in actions "
+		   "(did you mean \"kill\"?)");
 	first_diag("macros:\n  - {id: A}\n", "2:10: error: a macro without an expression or values");
 	first_diag("macros:\n  - {id: A, values: []}\n", "2:21: error: a macro with an empty list of values");
-	first_diag("macros:\n  - {id: A, expression: '1', combine: merge}\n", "2:10: error: \"combine: merge\" in a macro");
+	first_diag("macros:\n  - {id: A, expression: '1', combine: merge}\n",
+		   "2:10: error: \"combine: merge\" in a macro");
 	first_diag("type: x\n", "1:7: error: \"x\" is no value of \"type\" (\"policy\" is one)");
 }
 
 /* What is read but has no effect says so, each time. */
 static void test_not_yet(void **state)
 {
-	static const char *const keys[] = { "actions: [{hash: {field: exec.file}}]", "every: 1m", "limiter_token: [a]", "silent: true",
-					    "group_id: g", "priority: 1" };
+	static const char *const keys[] = { "actions: [{hash: {field: exec.file}}]",
+					    "every: 1m",
+					    "limiter_token: [a]",
+					    "silent: true",
+					    "group_id: g",
+					    "priority: 1" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char yaml[256];
@@ -97,12 +107,22 @@ static void test_durations(void **state)
 	static const struct {
 		const char *text;
 		int64_t ns; /* -1: refused */
-	} cases[] = { { "10s", 10000000000 }, { "1h30m", 5400000000000 }, { "5", 5 },	  { "1ms", 1000000 }, { "2us", 2000 },
-		      { "-5", -1 },	      { "5x", -1 },		  { "s", -1 },	  { "1s ", -1 },      { "", -1 },
+	} cases[] = { { "10s", 10000000000 },
+		      { "1h30m", 5400000000000 },
+		      { "5", 5 },
+		      { "1ms", 1000000 },
+		      { "2us", 2000 },
+		      { "-5", -1 },
+		      { "5x", -1 },
+		      { "s", -1 },
+		      { "1s ", -1 },
+		      { "", -1 },
 		      { "9999999999999h", -1 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ynode n = { .text = { .s = cases[i].text, .len = (uint32_t)strlen(cases[i].text), .style = TEXT_PLAIN } };
+		struct ynode n = {
+			.text = { .s = cases[i].text, .len = (uint32_t)strlen(cases[i].text), .style = TEXT_PLAIN }
+		};
 		int64_t ns = -1;
 
 		assert_int_equal(keys_duration(&n, &ns), cases[i].ns < 0 ? -EINVAL : 0);
@@ -111,21 +131,26 @@ static void test_durations(void **state)
 	}
 }
 
-/* ---- places: the first error is always the name "bad" ---------------------------------------------------------------- */
+/* ---- places: the first error is always the name "bad" ------------------------------------------------------------ */
 
 static void test_places(void **state)
 {
 	first_diag("rules:\n  - id: a\n    expression: exec.pid == bad\n", "3:29: error: unknown name \"bad\"");
-	first_diag("rules:\n  - id: a\n    expression: 'exec.comm == \"it''s\" && bad'\n", "3:42: error: unknown name \"bad\"");
-	first_diag("rules:\n  - id: a\n    expression: \"exec.comm == \\\"x\\\" && bad\"\n", "3:40: error: unknown name \"bad\"");
-	first_diag("rules:\n  - id: a\n    expression: |\n      exec.pid == 1\n        && bad\n", "5:12: error: unknown name \"bad\"");
+	first_diag("rules:\n  - id: a\n    expression: 'exec.comm == \"it''s\" && bad'\n",
+		   "3:42: error: unknown name \"bad\"");
+	first_diag("rules:\n  - id: a\n    expression: \"exec.comm == \\\"x\\\" && bad\"\n",
+		   "3:40: error: unknown name \"bad\"");
+	first_diag("rules:\n  - id: a\n    expression: |\n      exec.pid == 1\n        && bad\n",
+		   "5:12: error: unknown name \"bad\"");
 	first_diag("rules:\n  - id: a\n    expression: >-\n      exec.pid == 1 &&\n\n      bad == 1\n",
 		   "6:7: error: unknown name \"bad\"");
 	first_diag("rules:\n  - id: a\n    expression: exec.pid == 1 &&\n      exec.pid == 2 &&\n      bad == 1\n",
 		   "5:7: error: unknown name \"bad\"");
-	first_diag("rules:\n  - id: a\n    expression: \"exec.pid == 1 &&\\\n      \\  bad == 1\"\n", "4:10: error: unknown name \"bad\"");
-	first_diag("rules:\n  - id: a\n    description: \xc3\xa4\xc3\xa4\n    expression: exec.comm == \"\xc3\xa4\" && bad\n",
-		   "4:37: error: unknown name \"bad\"");
+	first_diag("rules:\n  - id: a\n    expression: \"exec.pid == 1 &&\\\n      \\  bad == 1\"\n",
+		   "4:10: error: unknown name \"bad\"");
+	first_diag(
+		"rules:\n  - id: a\n    description: \xc3\xa4\xc3\xa4\n    expression: exec.comm == \"\xc3\xa4\" && bad\n",
+		"4:37: error: unknown name \"bad\"");
 	first_diag("rules: [{id: a, expression: exec.pid == bad}]\n", "1:41: error: unknown name \"bad\"");
 	first_diag("rules:\r\n  - id: a\r\n    expression: exec.pid == bad\r\n", "3:29: error: unknown name \"bad\"");
 	/* in a macro, also where the rule is elsewhere */
@@ -152,21 +177,27 @@ static void test_print(void **state)
 	bench_end(&b);
 }
 
-/* ---- several rules and files ------------------------------------------------------------------------------------------ */
+/* ---- several rules and files ------------------------------------------------------------------------------------- */
 
 static void test_macros(void **state)
 {
 	clean("macros:\n  - {id: A, values: [x, y]}\n  - {id: A, values: [z], combine: merge}\n"
-	      "rules:\n  - {id: a, expression: exec.comm in A}\n", 1);
-	clean("macros:\n  - {id: A, expression: B == 1}\n  - {id: B, expression: exec.pid}\nrules:\n  - {id: a, expression: A}\n", 1);
+	      "rules:\n  - {id: a, expression: exec.comm in A}\n",
+	      1);
+	clean("macros:\n  - {id: A, expression: B == 1}\n  - {id: B, expression: exec.pid}\n"
+	      "rules:\n  - {id: a, expression: A}\n",
+	      1);
 	first_diag("macros:\n  - {id: A, expression: A}\nrules:\n  - {id: a, expression: A}\n",
 		   "2:25: error: the macro A uses itself");
-	first_diag("macros:\n  - {id: A, expression: B}\n  - {id: B, expression: A}\nrules:\n  - {id: a, expression: A}\n",
-		   "3:25: error: the macro A uses itself");
-	first_diag("macros:\n  - {id: A, values: [x]}\n  - {id: A, values: [y]}\n", "3:10: warning: the macro A is defined again");
+	first_diag(
+		"macros:\n  - {id: A, expression: B}\n  - {id: B, expression: A}\nrules:\n  - {id: a, expression: A}\n",
+		"3:25: error: the macro A uses itself");
+	first_diag("macros:\n  - {id: A, values: [x]}\n  - {id: A, values: [y]}\n",
+		   "3:10: warning: the macro A is defined again");
 	first_diag("macros:\n  - {id: A, expression: exec.pid == 1}\n  - {id: A, values: [y], combine: merge}\n",
 		   "3:10: error: the macro A is an expression");
-	first_diag("macros:\n  - {id: O_CREAT, values: [x]}\n", "2:10: warning: the macro O_CREAT has the name of a constant");
+	first_diag("macros:\n  - {id: O_CREAT, values: [x]}\n",
+		   "2:10: warning: the macro O_CREAT has the name of a constant");
 	first_diag("macros:\n  - {id: A, expression: '[1'}\nrules:\n  - {id: a, expression: exec.pid in A}\n",
 		   "2:28: error: \",\" or \"]\" expected");
 	/* a list used as one value is shown where it is used */
@@ -208,17 +239,21 @@ static void two(const char *first, const char *second, const char *want_diag, co
 
 static void test_same_id(void **state)
 {
-	const char *one = RULE("a", "expression: exec.pid == 1 && exec.uid == 1"), *other = RULE("a", "expression: exec.pid == 2");
+	const char *one = RULE("a", "expression: exec.pid == 1 && exec.uid == 1"),
+		   *other = RULE("a", "expression: exec.pid == 2");
 
-	two(one, other, "2:10: warning: the rule a is defined again: this copy is ignored (the first is at first.yaml:2",
+	two(one, other,
+	    "2:10: warning: the rule a is defined again: this copy is ignored (the first is at first.yaml:2",
 	    "exec.pid == 1 && exec.uid == 1");
 	two(one, RULE("a", "expression: exec.pid == 2, combine: override"), "", "exec.pid == 2");
 	two(one, RULE("a", "disabled: true"), "", NULL);
 	two(RULE("a", "disabled: true"), other, "", "exec.pid == 2");
-	two(RULE("a", "expression: exec.pid == 2, disabled: true"), RULE("a", "expression: exec.pid == 3"), "", "exec.pid == 2");
+	two(RULE("a", "expression: exec.pid == 2, disabled: true"), RULE("a", "expression: exec.pid == 3"), "",
+	    "exec.pid == 2");
 	two(one, RULE("a", "tags: {x: y}, combine: override, override_options: {fields: [tags]}"), "",
 	    "exec.pid == 1 && exec.uid == 1");
-	two("rules: []\n", RULE("a", "combine: override, tags: {x: y}"), "2:10: error: the rule a has no expression", NULL);
+	two("rules: []\n", RULE("a", "combine: override, tags: {x: y}"), "2:10: error: the rule a has no expression",
+	    NULL);
 	first_diag(RULE("a", "disabled: true, combine: override, override_options: {fields: [tag]}"),
 		   "2:76: error: \"tag\" is no part that can be overridden");
 }
@@ -229,7 +264,8 @@ static void test_bad_rules(void **state)
 	struct policy_bench b;
 
 	bench_policy(&b, "rules:\n  - {id: a, expression: exec.pidd == 1}\n  - {id: b, expression: exec.pid == 1}\n"
-			 "  - {id: c, expression: process.pid == 1}\n  - {id: d, expression: exec.pid ==}\n  - {id: e, expression: exec.pid == 2}\n");
+			 "  - {id: c, expression: process.pid == 1}\n  - {id: d, expression: exec.pid ==}\n"
+			 "  - {id: e, expression: exec.pid == 2}\n");
 	assert_int_equal(b.diags.errors, 3);
 	assert_starts(bench_diag(&b, 0), "2:25: error: unknown name");
 	assert_starts(bench_diag(&b, 1), "4:25: error: the rule names no field of an event type");
@@ -241,7 +277,8 @@ static void test_bad_rules(void **state)
 static void test_default_first(void **state)
 {
 	struct policy_bench b;
-	const char *x = RULE("a", "expression: exec.pid == 1, disabled: true"), *def = RULE("a", "expression: exec.pid == 2");
+	const char *x = RULE("a", "expression: exec.pid == 1, disabled: true"),
+		   *def = RULE("a", "expression: exec.pid == 2");
 
 	bench_begin(&b);
 	compile_add_text(b.compile, "x.policy", x, strlen(x));
@@ -274,7 +311,7 @@ static void test_tags(void **state)
 		   "2:10: warning: the severity \"hi\" is not known");
 }
 
-/* ---- filters --------------------------------------------------------------------------------------------------------- */
+/* ---- filters ----------------------------------------------------------------------------------------------------- */
 
 static void test_versions(void **state)
 {
@@ -282,10 +319,29 @@ static void test_versions(void **state)
 		const char *range;
 		int want;
 	} cases[] = {
-		{ "", 1 },		 { ">= 7.30, < 7.39", 1 }, { ">=7.30 <7.38", 0 }, { "7.38", 1 },     { "7", 1 },	   { "7.38.1", 0 },
-		{ "!= 7.38", 0 },	 { "~7.38", 1 },	   { "~7.37", 0 },	  { "^7.1", 1 },     { "^6", 0 },	   { "6.x || 7.x", 1 },
-		{ "< 7 || > 8", 0 },	 { "=> 7.38", 1 },	   { "=< 7.37", 0 },	  { "v7.38", 1 },    { ">= 7.38-rc.1", 1 }, { "x", 1 },
-		{ ">", -EINVAL },	 { "7.38 |", -EINVAL },	   { "7.38 | 8", -EINVAL }, { ">>> 7", -EINVAL }, { "99999999999999999999", -EINVAL },
+		{ "", 1 },
+		{ ">= 7.30, < 7.39", 1 },
+		{ ">=7.30 <7.38", 0 },
+		{ "7.38", 1 },
+		{ "7", 1 },
+		{ "7.38.1", 0 },
+		{ "!= 7.38", 0 },
+		{ "~7.38", 1 },
+		{ "~7.37", 0 },
+		{ "^7.1", 1 },
+		{ "^6", 0 },
+		{ "6.x || 7.x", 1 },
+		{ "< 7 || > 8", 0 },
+		{ "=> 7.38", 1 },
+		{ "=< 7.37", 0 },
+		{ "v7.38", 1 },
+		{ ">= 7.38-rc.1", 1 },
+		{ "x", 1 },
+		{ ">", -EINVAL },
+		{ "7.38 |", -EINVAL },
+		{ "7.38 | 8", -EINVAL },
+		{ ">>> 7", -EINVAL },
+		{ "99999999999999999999", -EINVAL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -299,18 +355,23 @@ static void test_filters(void **state)
 	clean("rules:\n  - {id: a, expression: 'exec.x == 1', filters: [os == \"windows\"]}\n", 0);
 	clean("rules:\n  - {id: a, expression: 'create.x == 1', filters: ['os != \"linux\"']}\n", 0);
 	clean("rules:\n  - {id: a, expression: exec.pid == 1, filters: [os == \"linux\" || os.id == \"x\"]}\n", 1);
-	clean("rules:\n  - {id: a, expression: exec.pid == 1, filters: ['os in [\"windows\", \"linux\"]', '!(os == \"x\")']}\n", 1);
+	clean("rules:\n  - {id: a, expression: exec.pid == 1, "
+	      "filters: ['os in [\"windows\", \"linux\"]', '!(os == \"x\")']}\n",
+	      1);
 	clean("rules:\n  - {id: a, expression: exec.pid == 1, agent_version: '>= 99'}\n", 0);
 	clean("rules:\n  - {id: a, expression: exec.pid == 1, agent_version: '< 7.71'}\n"
-	      "  - {id: a, expression: exec.pid == 2, agent_version: '>= 7.71'}\n", 1);
-	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, agent_version: new}\n", "2:55: error: \"new\" is no range of versions");
-	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, filters: [os.foo == \"x\"]}\n", "2:50: error: unknown fact \"os.foo\"");
+	      "  - {id: a, expression: exec.pid == 2, agent_version: '>= 7.71'}\n",
+	      1);
+	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, agent_version: new}\n",
+		   "2:55: error: \"new\" is no range of versions");
+	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, filters: [os.foo == \"x\"]}\n",
+		   "2:50: error: unknown fact \"os.foo\"");
 	bench_policy(&b, "rules:\n  - {id: a, expression: exec.pid == 1, filters: [os == \"windows\"]}\n");
 	assert_int_equal(b.compile->nskipped, 1);
 	bench_end(&b);
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------------------------------- */
+/* ---- bounds ------------------------------------------------------------------------------------------------------ */
 
 static double seconds(void)
 {
@@ -354,7 +415,8 @@ static void test_bounds(void **state)
 	big("rules:\n", "  - {id: r%d}\n", 70000, "", "2:3: error: more than 65536 rules in one file");
 	big("tags: {", "a%d: b, ", 5000, "}\n", "1:9138: error: more than 1024 keys in one map");
 	big("", "[", 200, "", "1:65: error: lists and maps are nested deeper than 64 levels");
-	big("rules: [{id: a, expression: '", "exec.pid == %d || ", 5000, "exec.pid == 1'}]\n", "1:30: error: the expression is longer than 64 KiB");
+	big("rules: [{id: a, expression: '", "exec.pid == %d || ", 5000, "exec.pid == 1'}]\n",
+	    "1:30: error: the expression is longer than 64 KiB");
 	big("macros:\n  - {id: M0, expression: exec.pid == 1}\n", "  - {id: N%d, expression: M0 || M0}\n", 10, "", "");
 	/* one line, however long */
 	big("rules: [", "{id: r%d, expression: exec.pid == %d}, ", 50000, "]\n", "");
@@ -370,7 +432,8 @@ static void test_bombs(void **state)
 	buf_init(&text, 1 << 20);
 	buf_puts(&text, "version: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
 	for (int i = 1; i < 12; i++)
-		buf_printf(&text, "k%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		buf_printf(&text, "k%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1,
+			   i - 1, i - 1);
 	bench_policy(&b, buf_cstr(&text));
 	assert_non_null(strstr(bench_diag(&b, 0), "parts, those that aliases repeat counted each time"));
 	bench_end(&b);
@@ -392,8 +455,9 @@ static void test_bombs(void **state)
 /* With less and less memory for its trees, a build fails cleanly or is whole. */
 static void test_memory(void **state)
 {
-	static const char yaml[] = "macros:\n  - {id: A, values: [x, y]}\nrules:\n  - {id: a, expression: exec.comm in A, tags: {a: b}}\n"
-				   "  - {id: b, expression: 'open.file.path =~ \"/a/*\"', filters: [os == \"linux\"]}\n";
+	static const char yaml[] =
+		"macros:\n  - {id: A, values: [x, y]}\nrules:\n  - {id: a, expression: exec.comm in A, tags: {a: b}}\n"
+		"  - {id: b, expression: 'open.file.path =~ \"/a/*\"', filters: [os == \"linux\"]}\n";
 	unsigned int failed = 0, whole = 0;
 
 	for (size_t max = 0; max < (512u << 10); max += 16 << 10) {
@@ -416,11 +480,11 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_yaml),	 cmocka_unit_test(test_keys),	 cmocka_unit_test(test_not_yet),
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_places), cmocka_unit_test(test_print),
-		cmocka_unit_test(test_macros),	 cmocka_unit_test(test_same_id), cmocka_unit_test(test_bad_rules),
-		cmocka_unit_test(test_default_first), cmocka_unit_test(test_tags), cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_filters),	 cmocka_unit_test(test_bounds),	 cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_yaml),	      cmocka_unit_test(test_keys),    cmocka_unit_test(test_not_yet),
+		cmocka_unit_test(test_durations),     cmocka_unit_test(test_places),  cmocka_unit_test(test_print),
+		cmocka_unit_test(test_macros),	      cmocka_unit_test(test_same_id), cmocka_unit_test(test_bad_rules),
+		cmocka_unit_test(test_default_first), cmocka_unit_test(test_tags),    cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_filters),	      cmocka_unit_test(test_bounds),  cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_memory),
 	};
 

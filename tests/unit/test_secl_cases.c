@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The published cases of the policy language for parsing, checking and evaluating, replayed with the test model that the
- * file's first line describes. The cases are kept beside the repository, not in it; without them this test is skipped.
- * Besides: every published policy parses.
+ * The published cases of the policy language for parsing, checking and evaluating, replayed with the test model that
+ * the file's first line describes. The cases are kept beside the repository, not in it; without them this test is
+ * skipped. Besides: every published policy parses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@
 #define CASES	 "../shared/secl/cases.jsonl"
 #define POLICIES "../shared/secl/policies"
 
-/* ---- the test model ------------------------------------------------------------------------------------------------ */
+/* ---- the test model ---------------------------------------------------------------------------------------------- */
 
 #define MODEL_MAX 64
 
@@ -51,8 +51,10 @@ static struct cat_field model_field(const char *name, const char *type, unsigned
 	struct cat_field f = { .name = name, .home = CAT_HOME_EVENT, .kind = 'U', .doc = "" };
 	size_t n = strlen(type);
 
-	f.type = strncmp(type, "cidr", 4) == 0 ? VAL_IP : strncmp(type, "str", 3) == 0 ? VAL_STR :
-		 strncmp(type, "bool", 4) == 0 ? VAL_BOOL : VAL_INT;
+	f.type = strncmp(type, "cidr", 4) == 0	 ? VAL_IP
+		 : strncmp(type, "str", 3) == 0	 ? VAL_STR
+		 : strncmp(type, "bool", 4) == 0 ? VAL_BOOL
+						 : VAL_INT;
 	f.flags = (uint8_t)(flags | (type[n - 1] == 's' ? CF_ARRAY : 0));
 	if (strstr(name, "created_at") || strstr(name, "opened_at"))
 		f.flags |= CF_TIME;
@@ -85,18 +87,22 @@ static struct model model_of(const json_t *meta)
 	json_t *v;
 
 	m.texts = json_object();
-	json_object_foreach(json_object_get(env, "test_model_field_types"), name, v) {
+	json_object_foreach(json_object_get(env, "test_model_field_types"), name, v)
+	{
 		assert_true(m.catalog.nfields < MODEL_MAX);
-		m.fields[m.catalog.nfields++] = model_field(name, json_string_value(v), has_item(globs, name) ? CF_GLOB : 0);
+		m.fields[m.catalog.nfields++] =
+			model_field(name, json_string_value(v), has_item(globs, name) ? CF_GLOB : 0);
 	}
-	json_object_foreach(json_object_get(env, "constants"), name, v) {
+	json_object_foreach(json_object_get(env, "constants"), name, v)
+	{
 		if (json_is_integer(v))
-			m.constants[m.catalog.nconstants++] = (struct cat_constant){ .name = name, .value = json_integer_value(v) };
+			m.constants[m.catalog.nconstants++] =
+				(struct cat_constant){ .name = name, .value = json_integer_value(v) };
 		else if (json_is_string(v))
 			json_object_set(m.texts, name, v);
 	}
-	json_object_foreach(json_object_get(env, "legacy_fields"), name, v)
-		m.aliases[m.catalog.naliases++] = (struct cat_alias){ name, json_string_value(v) };
+	json_object_foreach(json_object_get(env, "legacy_fields"), name, v) m.aliases[m.catalog.naliases++] =
+		(struct cat_alias){ name, json_string_value(v) };
 	return m;
 }
 
@@ -110,7 +116,7 @@ static struct model model_of_one(unsigned int flags)
 	return m;
 }
 
-/* ---- compiling and evaluating ------------------------------------------------------------------------------------- */
+/* ---- compiling and evaluating ------------------------------------------------------------------------------------ */
 
 struct bench {
 	struct model *model;
@@ -166,18 +172,21 @@ static int compile_case(struct bench *b, const json_t *c)
 	uint16_t event;
 	int r;
 
-	json_object_foreach(b->model->texts, name, v) {
+	json_object_foreach(b->model->texts, name, v)
+	{
 		char *quoted = NULL;
 
 		assert_true(asprintf(&quoted, "\"%s\"", json_string_value(v)) > 0);
 		assert_int_equal(compile_macro(b->compile, name,
-					       text_new(b, arena_strdup(&b->compile->arena, quoted, strlen(quoted)))), 0);
+					       text_new(b, arena_strdup(&b->compile->arena, quoted, strlen(quoted)))),
+				 0);
 		free(quoted);
 	}
 	json_object_foreach(json_object_get(c, "macros"), name, v)
 		assert_int_equal(compile_macro(b->compile, name, text_new(b, json_string_value(v))), 0);
 	b->compile->variables = json_object_get(c, "variables");
-	r = compile_expression(b->compile, text_new(b, json_string_value(json_object_get(c, "expression"))), &event, &b->root);
+	r = compile_expression(b->compile, text_new(b, json_string_value(json_object_get(c, "expression"))), &event,
+			       &b->root);
 	note_error(b);
 	return r;
 }
@@ -191,7 +200,8 @@ static void put_objects(json_t *out, const char *name, const json_t *list)
 		const char *member;
 		json_t *v;
 
-		json_object_foreach(json_array_get(list, i), member, v) {
+		json_object_foreach(json_array_get(list, i), member, v)
+		{
 			snprintf(key, sizeof(key), "%s.%s", name, member);
 			if (!json_object_get(out, key))
 				json_object_set_new(out, key, json_array());
@@ -208,7 +218,8 @@ static char *event_text(const json_t *event)
 	const char *name;
 	char *text;
 
-	json_object_foreach((json_t *)event, name, v) {
+	json_object_foreach((json_t *)event, name, v)
+	{
 		if (json_is_array(v) && json_is_object(json_array_get(v, 0)))
 			put_objects(out, name, v);
 		else
@@ -249,7 +260,7 @@ static bool expected(const json_t *c)
 	return json_is_true(e);
 }
 
-/* ---- the kinds ----------------------------------------------------------------------------------------------------- */
+/* ---- the kinds --------------------------------------------------------------------------------------------------- */
 
 typedef bool (*run_fn)(struct bench *b, const json_t *c);
 
@@ -275,8 +286,8 @@ static bool run_parse(struct bench *b, const json_t *c)
 	const char *s = json_string_value(json_object_get(c, "expression"));
 	bool is_macro = strcmp(json_string_value(json_object_get(c, "what")), "macro") == 0;
 	struct ast *ast;
-	int r = is_macro ? parse_macro(&b->compile->arena, text_new(b, s), &b->diags, &ast) :
-			   parse_rule(&b->compile->arena, text_new(b, s), &b->diags, &ast);
+	int r = is_macro ? parse_macro(&b->compile->arena, text_new(b, s), &b->diags, &ast)
+			 : parse_rule(&b->compile->arena, text_new(b, s), &b->diags, &ast);
 
 	note_error(b);
 	return (r == 0) == json_is_true(json_object_get(c, "ok"));
@@ -298,7 +309,8 @@ static bool run_event_type(struct bench *b, const json_t *c)
 	uint16_t event = EV_NONE;
 	int r;
 
-	r = compile_expression(b->compile, text_new(b, json_string_value(json_object_get(c, "expression"))), &event, &b->root);
+	r = compile_expression(b->compile, text_new(b, json_string_value(json_object_get(c, "expression"))), &event,
+			       &b->root);
 	note_error(b);
 	if (!want)
 		return r < 0;
@@ -420,7 +432,7 @@ static void test_cases(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* ---- policies in use ----------------------------------------------------------------------------------------------- */
+/* ---- policies in use --------------------------------------------------------------------------------------------- */
 
 /* What is wrong in them is a field, constant or variable that is not there yet: never their grammar or their YAML. */
 static bool is_about_a_name(const char *msg)

@@ -79,12 +79,17 @@ static void test_results(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_string_equal(one(f, "    event: {open: {file: {path: /etc/shadow}}}\n    fire: [shadow]\n    not: [tmp]\n"), "");
-	assert_string_equal(one(f, "    event: {open: {file: {path: /etc/shadow}}}\n    not: [shadow]\n"), "shadow fired");
-	assert_string_equal(one(f, "    event: {open: {file: {path: /etc/passwd}}}\n    fire: [shadow]\n"), "shadow did not fire");
-	assert_string_equal(one(f, "    event: {event: {type: open}, open.file.path: /etc/shadow}\n    fire: [shadow]\n"), "");
+	assert_string_equal(
+		one(f, "    event: {open: {file: {path: /etc/shadow}}}\n    fire: [shadow]\n    not: [tmp]\n"), "");
+	assert_string_equal(one(f, "    event: {open: {file: {path: /etc/shadow}}}\n    not: [shadow]\n"),
+			    "shadow fired");
+	assert_string_equal(one(f, "    event: {open: {file: {path: /etc/passwd}}}\n    fire: [shadow]\n"),
+			    "shadow did not fire");
+	assert_string_equal(
+		one(f, "    event: {event: {type: open}, open.file.path: /etc/shadow}\n    fire: [shadow]\n"), "");
 	assert_string_equal(one(f, "    event: {exec: {file: {path: /tmp/x}, args: -l -p 1}}\n    fire: [tmp]\n"), "");
-	assert_string_equal(one(f, "    event: {exec: {file: {path: /tmp/x}, argv: [-a, -kl]}}\n    fire: [tmp]\n"), "");
+	assert_string_equal(one(f, "    event: {exec: {file: {path: /tmp/x}, argv: [-a, -kl]}}\n    fire: [tmp]\n"),
+			    "");
 	assert_int_equal(f->run.nfailed, 2);
 	assert_int_equal(f->run.ncovers, 2);
 	assert_true(f->run.covers[0]->fired && f->run.covers[1]->fired);
@@ -95,7 +100,8 @@ static void test_mistakes(void **state)
 	struct fixture *f = *state;
 
 	assert_string_equal(one(f, "    fire: [shadow]\n"), "the test has no event");
-	assert_string_equal(one(f, "    event: {open: {file: {path: /x}}}\n"), "the test names no rule: add \"fire:\" or \"not:\"");
+	assert_string_equal(one(f, "    event: {open: {file: {path: /x}}}\n"),
+			    "the test names no rule: add \"fire:\" or \"not:\"");
 	assert_string_equal(one(f, "    event: {open: {file: {path: /x}}}\n    not: [shadows]\n"),
 			    "there is no rule shadows; did you mean shadow?");
 	assert_string_equal(one(f, "    event: {open: {file: {path: /x}}}\n    not: [off]\n"),
@@ -140,9 +146,11 @@ static void test_directory(void **state)
 {
 	struct fixture *f = *state;
 
-	put_file(f, "p.test.yaml", "tests:\n  - {name: a, event: {open: {file: {path: /etc/shadow}}}, fire: [shadow]}\n");
-	put_file(f, "q.policy", "rules:\n  - {id: q, expression: exec.uid == 1}\n"
-				"tests:\n  - {name: b, event: {exec: {uid: 1}}, fire: [q]}\n");
+	put_file(f, "p.test.yaml",
+		 "tests:\n  - {name: a, event: {open: {file: {path: /etc/shadow}}}, fire: [shadow]}\n");
+	put_file(f, "q.policy",
+		 "rules:\n  - {id: q, expression: exec.uid == 1}\n"
+		 "tests:\n  - {name: b, event: {exec: {uid: 1}}, fire: [q]}\n");
 	put_file(f, "r.policy", "rules:\n  - {id: r, expression: exec.uid == 1}\n");
 	run(f, "");
 	assert_int_equal(f->run.diags.errors, 0);
