@@ -46,8 +46,10 @@ test_show() {
 	fi
 }
 
+# The reasons that it printed; else cmocka's names of what was skipped; else its last line.
 test_why_skipped() {
-	{ grep -ohE '(# SKIP|skip(ped)?:).*' "$1" || tail -n 1 "$1"; } | sort -u | head -n 3 | paste -sd ';'
+	{ grep -oE '(# SKIP|[Ss]kip(ped)?:).*' "$1" || grep -oE '^\[  SKIPPED \] [a-z_]+$' "$1" || tail -n 1 "$1"; } |
+		sed 's/^\[  SKIPPED \] //' | sort -u | head -n 3 | paste -sd ';'
 }
 
 # test_sum LOG...: the closing line; false where something failed or nothing ran at all
