@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A policy is compiled again and again with the n-th allocation failing, until a run needs no more than n: each ends with
+ * -ENOMEM or a diagnostic, and never with a program that lacks a rule without a word.
+ */
+#include "tests/unit/policy_bench.h"
+
+#include <errno.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define OWN_ALLOCATOR 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define OWN_ALLOCATOR 1
+#endif
+#endif
+
+static const char yaml[] =
+	"version: 1\n"
+	"macros:\n"
+	"  - {id: A, values: [x, y]}\n"
+	"  - {id: B, expression: 'exec.pid > 1 && exec.comm not in A'}\n"
+	"rules:\n"
+	"  - {id: one, expression: B || exec.file.path =~ \"/tmp/**\", tags: {severity: low}, product_tags: [a, b]}\n"
+	"  - {id: two, expression: 'process.ancestors[A].file.name == r\"a+\" && open.flags & O_CREAT > 0'}\n"
+	"  - {id: three, expression: 'connect.addr.ip in [10.0.0.0/8, ::1] && connect.addr.port in [1, 2]'}\n"
+	"  - {id: four, expression: 'open.file.pathh == 1', filters: [os == \"linux\"]}\n";
+
+#ifndef OWN_ALLOCATOR
+
+static long countdown = -1; /* allocations until one fails; -1: none does */
+static bool failed;
+
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+
+static bool fails(void)
+{
+	if (countdown < 0 || countdown-- > 0)
+		return false;
+	failed = true;
+	errno = ENOMEM;
+	return true;
+}
+
+void *malloc(size_t n)
+{
+	return fails() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __libc_realloc(p, n);
+}
+
+/* The rules that came through, and the worst errno. */
+static int run(struct diags *d, uint32_t *ret_rules)
+{
+	_cleanup_(compile_free) struct compile *c = NULL;
+	int r = compile_new(catalog_tamis(), d, &c);
+
+	*ret_rules = 0;
+	if (r == 0)
+		r = compile_add_text(c, "policy.yaml", yaml, sizeof(yaml) - 1);
+	if (r == 0)
+		r = compile_finish(c);
+	if (r == 0)
+		*ret_rules = program_view(c->builder).nrules;
+	return r;
+}
+
+static void test_every_allocation(void **state)
+{
+	unsigned int refused = 0;
+
+	for (long n = 0;; n++) {
+		struct diags d = diags_new();
+		uint32_t rules;
+		int r;
+
+		failed = false;
+		countdown = n;
+		r = run(&d, &rules);
+		countdown = -1;
+		if (r == 0 && (rules != 3 || (d.errors != 1 && !failed)))
+			fail_msg("allocation %ld: %u rules, %zu errors", n, rules, d.errors);
+		assert_true(r == 0 || r == -ENOMEM);
+		refused += r < 0;
+		diags_done(&d);
+		if (!failed)
+			break;
+		assert_true(n < 100000);
+	}
+	print_message("%u runs ended with -ENOMEM\n", refused);
+	assert_true(refused > 10);
+}
+
+#else
+
+static void test_every_allocation(void **state)
+{
+	print_message("skipped: the sanitizer has its own allocator (%zu bytes of policy)\n", sizeof(yaml));
+	skip();
+}
+
+#endif
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_allocation) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
