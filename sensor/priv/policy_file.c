@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -45,20 +44,15 @@ static void *read_all(int fd, const char *file, size_t *ret_size, struct err *e)
 	return TAKE_PTR(p);
 }
 
-/* "name" of the bundle's meta section, made fit for messages; the file's own name where there is none. */
-static void set_name(struct policy_file *p, const struct bundle *b, const char *file)
+/* The file's name, made fit for messages and records. What the bundle says of itself is for others to read. */
+static void set_name(struct policy_file *p, const char *file)
 {
 	const char *base = strrchr(file, '/');
-	size_t size = 0;
-	const void *meta = bundle_section(b, BUNDLE_META, &size);
-	json_t *root = meta ? json_loadb(meta, size, 0, NULL) : NULL;
-	const char *name = json_string_value(json_object_get(root, "name"));
 
-	snprintf(p->name, sizeof(p->name), "%s", name && *name ? name : base ? base + 1 : file);
+	snprintf(p->name, sizeof(p->name), "%s", base ? base + 1 : file);
 	for (char *c = p->name; *c; c++)
 		if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
 			*c = '?';
-	json_decref(root);
 }
 
 /* The engine maps it: sealed, it cannot change under the engine's checks. */
@@ -133,7 +127,7 @@ int policy_file_open(int fd, const char *file, struct sig_key *trust, struct pol
 	if (r < 0)
 		return err_set(e, r, "%s: %s", file, e ? e->msg : "");
 	hash_hex(b.sha256, HASH_SIZE, p.sha256);
-	set_name(&p, bundle, file);
+	set_name(&p, file);
 	r = take_program(&p, bundle, file, e);
 	if (r == 0)
 		r = take_sieve(&p, bundle, file, e);

@@ -18,7 +18,7 @@ struct sig_key;
 #define POLICY_NAME_MAX 128
 
 struct policy_file {
-	char name[POLICY_NAME_MAX]; /* from the bundle's own description, or the file's name */
+	char name[POLICY_NAME_MAX]; /* the file's */
 	char sha256[HASH_HEX_SIZE]; /* of the bundle */
 	uint32_t rules;
 	uint32_t generation; /* the caller's */
