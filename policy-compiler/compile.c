@@ -348,7 +348,19 @@ static int lower_failed(struct compile *c, const struct ast *a, int r)
 	return r;
 }
 
-/* Parse, check, lower. @rule NULL: an expression of its own, which may be about no event type. */
+/* A condition that does not depend on the event is a slip of the pen. */
+static void warn_constant(struct compile *c, const struct ast *a, uint32_t root)
+{
+	const struct node *n = &program_view(c->builder).nodes[root];
+
+	if (n->op != N_BOOL)
+		return;
+	diag_warn(c->diags, ast_span(a),
+		  n->imm ? "the rule fires on every event of its type" : "the rule can never fire");
+	diag_help(c->diags, "some part of it is always %s", n->imm ? "true" : "false");
+}
+
+/* Parse, check, lower. Unless it is a rule it may be about no event type, and use variables. */
 static int compile_one(struct compile *c, const struct text *text, bool is_rule, uint16_t *ret_event,
 		       uint32_t *ret_root)
 {
@@ -370,6 +382,8 @@ static int compile_one(struct compile *c, const struct text *text, bool is_rule,
 		r = lower_rule(c->builder, &check, e, ret_root);
 		if (r < 0)
 			r = lower_failed(c, ast, r);
+		else if (is_rule)
+			warn_constant(c, ast, *ret_root);
 	}
 	*ret_event = check.event;
 	arena_done(&arena);

@@ -274,6 +274,13 @@ static void test_bad_rules(void **state)
 	bench_end(&b);
 }
 
+static void test_constant_rules(void **state)
+{
+	first_diag(RULE("a", "expression: exec.pid == 1 && 1 == 2"), "2:25: warning: the rule can never fire");
+	first_diag(RULE("a", "expression: exec.pid == 1 || 1 == 1"),
+		   "2:25: warning: the rule fires on every event of its type");
+}
+
 static void test_default_first(void **state)
 {
 	struct policy_bench b;
@@ -480,11 +487,14 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_yaml),	      cmocka_unit_test(test_keys),    cmocka_unit_test(test_not_yet),
-		cmocka_unit_test(test_durations),     cmocka_unit_test(test_places),  cmocka_unit_test(test_print),
-		cmocka_unit_test(test_macros),	      cmocka_unit_test(test_same_id), cmocka_unit_test(test_bad_rules),
-		cmocka_unit_test(test_default_first), cmocka_unit_test(test_tags),    cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_filters),	      cmocka_unit_test(test_bounds),  cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_yaml),	      cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_not_yet),	      cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_places),	      cmocka_unit_test(test_print),
+		cmocka_unit_test(test_macros),	      cmocka_unit_test(test_same_id),
+		cmocka_unit_test(test_bad_rules),     cmocka_unit_test(test_constant_rules),
+		cmocka_unit_test(test_default_first), cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_versions),      cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_bounds),	      cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_memory),
 	};
 
