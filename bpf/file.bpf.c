@@ -3,11 +3,11 @@
  * File events.
  *
  * Upper rung (fentry/fexit): what has a path and a result in one function is one fexit program (open, chmod, chown,
- * truncate). What makes or removes a name knows its dentry only inside (security_path_*) and its result only outside (do_*,
- * from 7.0 on filename_*): the record is made at the former and sent at the latter, kept by thread in between.
+ * truncate). What makes or removes a name knows its dentry only inside (security_path_*) and its result only outside
+ * (do_*, from 7.0 on filename_*): the record is made at the former and sent at the latter, kept by thread in between.
  *
- * Tracepoint rung: everything at sys_exit, where arguments, result and the opened file are at hand. Paths of system calls that
- * take a string come from user memory there (EV_F_USER_PATH).
+ * Tracepoint rung: everything at sys_exit, where arguments, result and the opened file are at hand. Paths of system
+ * calls that take a string come from user memory there (EV_F_USER_PATH).
  *
  * Failed operations are events only when they were refused (EPERM, EACCES): a search through $PATH is none.
  */
@@ -31,8 +31,8 @@ INLINE s64 result(s64 ret)
 #define STR(EV, SLOT) EVS_##EV##_##SLOT
 
 /*
- * The frame of every program: the sieve, the event's clauses, a slot; BODY sees sv, e, s, alive and gives true if the record is to be
- * sent.
+ * The frame of every program: the sieve, the event's clauses, a slot; BODY sees sv, e, s, alive and gives true if the
+ * record is to be sent.
  */
 struct hook {
 	const struct sieve *sv;
@@ -68,7 +68,7 @@ INLINE void hook_end(struct hook *h, const u32 type, bool alive)
 	slot_release(h->s);
 }
 
-/* ---- one file: head, numbers and strings that all of them have --------------------------------------------------------- */
+/* ---- one file: head, numbers and strings that all of them have ------------------------------------------------- */
 
 /* The record of an event whose first rows are CAT_FILE; @at.d NULL where only a string is known. */
 INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 nstr, u8 rung, s64 ret, struct place at)
@@ -86,7 +86,7 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 	file_strs(s, 0, rec_str(r, nnum), at.d);
 }
 
-/* ---- upper rung ---------------------------------------------------------------------------------------------------------- */
+/* ---- upper rung ------------------------------------------------------------------------------------------------ */
 
 #define FENTRY_FILE(TYPE, AT, RET, SET)                                                                                \
 	do {                                                                                                           \
@@ -105,10 +105,10 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 		hook_end(&h, EV_##TYPE, ok_);                                                                          \
 	} while (0)
 
-#define FMODE_EXEC	 0x20 /* open_flag of the kernel's own opens for execve */
-#define O_NONBLOCK	 04000
-#define O_LARGEFILE	 0100000 /* added by 64-bit kernels to what the caller gave; on no rung part of open.flags */
-#define IS_ERR_VALUE(x)	 ((u64)(x) >= (u64)-4095)
+#define FMODE_EXEC	0x20 /* open_flag of the kernel's own opens for execve */
+#define O_NONBLOCK	04000
+#define O_LARGEFILE	0100000 /* added by 64-bit kernels to what the caller gave; on no rung part of open.flags */
+#define IS_ERR_VALUE(x) ((u64)(x) >= (u64)-4095)
 
 /* io_uring's first try adds O_NONBLOCK to what the caller gave. */
 INLINE u32 open_flags(struct slot *s, u32 flags)
@@ -215,7 +215,7 @@ int BPF_PROG(do_sys_ftruncate_x, u32 fd, s64 length, int small, int ret)
 	return 0;
 }
 
-/* ---- upper rung, two halves ------------------------------------------------------------------------------------------------ */
+/* ---- upper rung, two halves ------------------------------------------------------------------------------------ */
 
 /* Keeps the record of @h's slot until the second half; counts it as lost where there is no room. */
 INLINE void half_keep(struct hook *h, const u32 type, bool ok)
@@ -270,7 +270,7 @@ INLINE int half_send(const u32 type, s64 ret)
 #define HALF_FILE(TYPE, DIR, DENTRY, SET)                                                                              \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
-		struct place at = { (void *)as_number(DENTRY), real_mount(READ(DIR, mnt)) };                                     \
+		struct place at = { (void *)as_number(DENTRY), real_mount(READ(DIR, mnt)) };                           \
 		if (!hook_begin(&h, EV_##TYPE))                                                                        \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
@@ -406,7 +406,7 @@ int BPF_PROG(filename_linkat_x, int olddfd, void *from, int newdfd, void *to, in
 	return half_send(EV_LINK, (s32)ret);
 }
 
-/* ---- tracepoint rung -------------------------------------------------------------------------------------------------------- */
+/* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
 
 /* How this call tells its event, as a copy, and its arguments. False for a call that tells none. */
 INLINE bool sys_desc(struct pt_regs *regs, struct sysargs *args, struct sysdesc *ret)
@@ -488,8 +488,8 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
 		sys_keep(s, &args);                                                                                    \
-		bool ok_ = sys_path(&h, 0, EV_##TYPE, d.form == SYSFORM_FD ? SYSFORM_FD : SYSFORM_PATH, d.dirfd,     \
-				    d.path, &at);                                                                     \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, d.form == SYSFORM_FD ? SYSFORM_FD : SYSFORM_PATH, d.dirfd,       \
+				    d.path, &at);                                                                      \
 		if (ok_) {                                                                                             \
 			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,             \
 				 result(ret), at);                                                                     \
@@ -552,7 +552,7 @@ int BPF_PROG(sys_truncate, struct pt_regs *regs, long ret)
 	/* On 32 bits the length is two arguments for the calls that end in 64. */
 	SYS_FILE(TRUNCATE, num[NUM(TRUNCATE, SIZE)] =
 				   d.y == NO_ARG ? (args.compat ? (u64)(s64)(s32)sys_arg(s, d.x) : sys_arg(s, d.x))
-						  : (u32)sys_arg(s, d.x) | sys_arg(s, d.y) << 32);
+						 : (u32)sys_arg(s, d.x) | sys_arg(s, d.y) << 32);
 }
 
 /* struct open_how */
@@ -611,8 +611,8 @@ int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
 		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                      \
 			return 0;                                                                                      \
 		sys_keep(h.s, &args);                                                                                  \
-		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d.dirfd, d.path, &at) &&                         \
-			   sys_path(&h, 1, EV_##TYPE, SYSFORM_PATH, d.dirfd2, d.path2, &dest);                       \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d.dirfd, d.path, &at) &&                           \
+			   sys_path(&h, 1, EV_##TYPE, SYSFORM_PATH, d.dirfd2, d.path2, &dest);                         \
 		if (ok_) {                                                                                             \
 			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,           \
 				 result(ret), at);                                                                     \

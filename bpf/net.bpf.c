@@ -79,7 +79,8 @@ INLINE bool net_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 	return true;
 }
 
-_Static_assert((int)EVN_BIND_PORT == (int)EVN_CONNECT_PORT && (int)EVS_BIND_IP == (int)EVS_CONNECT_IP, "CAT_ADDR first in both");
+_Static_assert((int)EVN_BIND_PORT == (int)EVN_CONNECT_PORT && (int)EVS_BIND_IP == (int)EVS_CONNECT_IP,
+	       "CAT_ADDR first in both");
 
 SEC("fexit/__sys_connect_file")
 int BPF_PROG(sys_connect_file_x, struct file *file, void *address, int addrlen, int flags, int ret)
@@ -131,7 +132,7 @@ int BPF_PROG(sys_bind_socket_x, struct socket *sock, void *address, int addrlen,
 	return bind_exit((s32)ret);
 }
 
-/* ---- tracepoint rung -------------------------------------------------------------------------------------------------------- */
+/* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
 
 INLINE int sys_net(struct pt_regs *regs, s64 ret, const u32 type)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * exec, fork, exit. The same tracepoints on every rung. Always attached and always sent: the process table lives on them. A
- * record that no rule wants carries EV_F_CONTEXT.
+ * exec, fork, exit. The same tracepoints on every rung. Always attached and always sent: the process table lives on
+ * them. A record that no rule wants carries EV_F_CONTEXT.
  */
 #include "lib/task.bpf.h"
 
@@ -44,8 +44,8 @@ __noinline int args_piece(u32 slot, u64 start, u64 off, u64 total)
 }
 
 /*
- * Arguments and environment, in pieces, before the record that they belong to. They lie one behind the other on the new stack. A page of it
- * that is not there ends it; user space then asks /proc.
+ * Arguments and environment, in pieces, before the record that they belong to. They lie one behind the other on the new
+ * stack. A page of it that is not there ends it; user space then asks /proc.
  */
 INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 {
@@ -93,7 +93,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		return 0;
 	at = place_of_file(READ(bprm, file));
 	r = &h.s->rec;
-	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out then. */
+	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out
+	 * then. */
 	alive = !sv_mask_zero(&h.alive) && path_sieve(h.s, 0, h.sv, h.e, EV_EXEC, at, &h.alive);
 	if (!alive && path_walk(h.s->index, 0, (u64)at.d, (u64)at.m))
 		h.s->flags |= EV_F_TRUNCATED;

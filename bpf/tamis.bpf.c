@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * All programs as one object, so that they share maps and settings without pinning. Each family reads on its own; which of the
- * programs is loaded is decided at run time (sensor/load/hooks.c).
+ * All programs as one object, so that they share maps and settings without pinning. Each family reads on its own; which
+ * of the programs is loaded is decided at run time (sensor/load/hooks.c).
  */
 #include "lib/maps.bpf.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The tracepoint rung's dispatcher: one program at sys_exit looks the system call up and goes on in the program of its event.
- * For a call that tells no event this is all it costs.
+ * The tracepoint rung's dispatcher: one program at sys_exit looks the system call up and goes on in the program of its
+ * event. For a call that tells no event this is all it costs.
  */
 #include "lib/path.bpf.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BUF_FIRST 256	/* a short line of text fits without a second allocation */
+#define BUF_FIRST 256 /* a short line of text fits without a second allocation */
 
 void buf_init(struct buf *b, size_t max)
 {

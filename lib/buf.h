@@ -19,11 +19,11 @@
 #include <string.h>
 
 struct buf {
-	uint8_t *data;	/* owned; NULL while empty */
+	uint8_t *data; /* owned; NULL while empty */
 	size_t len;
 	size_t cap;
 	size_t max;
-	int error;	/* 0, -ENOMEM, or -EFBIG when the maximum was hit */
+	int error; /* 0, -ENOMEM, or -EFBIG when the maximum was hit */
 };
 
 /* An empty buffer; memory is taken with the first byte. max is in bytes and may be SIZE_MAX / 2 at most. */
@@ -86,7 +86,7 @@ int buf_put_u64(struct buf *b, uint64_t v);
 int buf_put_dec(struct buf *b, uint64_t v);
 
 struct rd {
-	const uint8_t *p;	/* borrowed */
+	const uint8_t *p; /* borrowed */
 	size_t left;
 };
 

@@ -9,7 +9,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* ---- the rows of catalog.def as arrays of fields; their event is filled in where they are gathered ---------------- */
+/* ---- the rows of catalog.def as arrays of fields; their event is filled in where they are gathered ----------------
+ */
 
 #define INDEX_N(EV, SLOT) EVN_##EV##_##SLOT
 #define INDEX_S(EV, SLOT) EVS_##EV##_##SLOT
@@ -97,7 +98,8 @@ static const struct cat_alias aliases[] = {
 	{ "unlink.filename", "unlink.file.path" },
 };
 
-/* ---- gathering ----------------------------------------------------------------------------------------------------- */
+/* ---- gathering -----------------------------------------------------------------------------------------------------
+ */
 
 #define FIELDS_MAX 1024
 static struct cat_field fields[FIELDS_MAX];
@@ -164,7 +166,8 @@ const struct catalog *catalog_tamis(void)
 	return &tamis;
 }
 
-/* ---- look-ups ------------------------------------------------------------------------------------------------------ */
+/* ---- look-ups ------------------------------------------------------------------------------------------------------
+ */
 
 /* strcmp of @name (not NUL-terminated) with @s */
 static int name_cmp(const char *name, size_t len, const char *s)
@@ -231,7 +234,8 @@ static uint16_t path_automaton(const struct catalog *c, uint16_t event, uint16_t
 	for (size_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
 
-		if (f->event == event && f->home == CAT_HOME_EVENT && f->sieve == CAT_SIEVE_PATH && f->index < str_index)
+		if (f->event == event && f->home == CAT_HOME_EVENT && f->sieve == CAT_SIEVE_PATH &&
+		    f->index < str_index)
 			n++;
 	}
 	return n;
@@ -310,7 +314,8 @@ uint32_t catalog_fingerprint(const struct catalog *c)
 
 	for (size_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
-		const uint16_t n[] = { f->type, f->flags, f->home, f->sieve, (uint16_t)f->kind, f->event, f->slot, f->index };
+		const uint16_t n[] = { f->type,		  f->flags, f->home, f->sieve,
+				       (uint16_t)f->kind, f->event, f->slot, f->index };
 
 		h = fnv1a(h, f->name, strlen(f->name) + 1);
 		h = fnv1a(h, n, sizeof(n));

@@ -12,21 +12,15 @@
 #include "lib/value.h"
 
 /* Flags of a field: the FLAGS column of catalog.def. */
-enum cat_flags {
-	CF_ARRAY = 1 << 0,
-	CF_GLOB = 1 << 1,
-	CF_ICASE = 1 << 2,
-	CF_TIME = 1 << 3,
-	CF_UNSEEN = 1 << 4
-};
+enum cat_flags { CF_ARRAY = 1 << 0, CF_GLOB = 1 << 1, CF_ICASE = 1 << 2, CF_TIME = 1 << 3, CF_UNSEEN = 1 << 4 };
 
 /* Whose slot holds the value. */
 enum cat_home {
-	CAT_HOME_BASE,	    /* event.base[] */
-	CAT_HOME_EVENT,	    /* event.v[] */
-	CAT_HOME_PROC,	    /* event.proc->v[] */
-	CAT_HOME_PARENT,    /* event.proc->parent->v[] */
-	CAT_HOME_ANCESTORS  /* every process above event.proc; several values */
+	CAT_HOME_BASE,	   /* event.base[] */
+	CAT_HOME_EVENT,	   /* event.v[] */
+	CAT_HOME_PROC,	   /* event.proc->v[] */
+	CAT_HOME_PARENT,   /* event.proc->parent->v[] */
+	CAT_HOME_ANCESTORS /* every process above event.proc; several values */
 };
 
 /* How the kernel can decide on a field: the SIEVE column of catalog.def. */
@@ -76,8 +70,8 @@ struct cat_field {
 struct cat_event {
 	const char *name;
 	const char *doc;
-	uint16_t type;	 /* enum ev_type */
-	bool has_proc;	 /* the record carries the CAT_PROC rows too */
+	uint16_t type;	     /* enum ev_type */
+	bool has_proc;	     /* the record carries the CAT_PROC rows too */
 	uint16_t nnum, nstr; /* of the event's own rows */
 };
 
@@ -110,7 +104,10 @@ const struct catalog *catalog_tamis(void);
 const struct cat_field *catalog_field(const struct catalog *c, const char *name, size_t len);
 
 /* Index of a field of this catalog in c->fields, and back. Indexes are what programs hold. */
-static inline uint32_t catalog_index(const struct catalog *c, const struct cat_field *f) { return (uint32_t)(f - c->fields); }
+static inline uint32_t catalog_index(const struct catalog *c, const struct cat_field *f)
+{
+	return (uint32_t)(f - c->fields);
+}
 
 /* The event type of that name, or NULL. */
 const struct cat_event *catalog_event(const struct catalog *c, const char *name, size_t len);
@@ -118,13 +115,14 @@ const struct cat_event *catalog_event(const struct catalog *c, const char *name,
 /* The constant of that name, or NULL. Names are unique over the groups. */
 const struct cat_constant *catalog_constant(const struct catalog *c, const char *name, size_t len);
 
-/* The name that is nearest to @name (Damerau-Levenshtein, at most a third of its length), or NULL; for "did you mean". */
+/* The name that is nearest to @name (Damerau-Levenshtein, at most a third of its length), or NULL; for "did you mean".
+ */
 const char *catalog_nearest(const struct catalog *c, const char *name, size_t len);
 
 /*
  * How the kernel sees field @f in an event of type @event.
- * Returns enum cat_sieve and, unless NONE, *ret_index: for NUM the index into num[]; for PATH, NAME and ADDR the automaton
- * (SV_AUT_*); for the head's numbers the SV_SLOT_*.
+ * Returns enum cat_sieve and, unless NONE, *ret_index: for NUM the index into num[]; for PATH, NAME and ADDR the
+ * automaton (SV_AUT_*); for the head's numbers the SV_SLOT_*.
  */
 int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t event, uint16_t *ret_index);
 

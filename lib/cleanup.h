@@ -28,15 +28,15 @@
 #define _cleanup_(func) __attribute__((cleanup(func##_cleanup_)))
 
 /* Declares what _cleanup_(func) calls; func takes one argument of the pointer type and is not called for NULL. */
-#define DEFINE_CLEANUP(type, func)				\
-	static inline void func##_cleanup_(type *variable)	\
-	{							\
-		int saved_errno = errno;			\
-								\
-		if (*variable)					\
-			func(*variable);			\
-		errno = saved_errno;				\
-	}							\
+#define DEFINE_CLEANUP(type, func)                                                                                     \
+	static inline void func##_cleanup_(type *variable)                                                             \
+	{                                                                                                              \
+		int saved_errno = errno;                                                                               \
+                                                                                                                       \
+		if (*variable)                                                                                         \
+			func(*variable);                                                                               \
+		errno = saved_errno;                                                                                   \
+	}                                                                                                              \
 	struct cleanup_needs_a_semicolon_
 
 static inline void cleanup_free(void *variable)
@@ -80,20 +80,20 @@ static inline void cleanup_closedir(DIR **d)
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 
 /* The value, and the variable is left empty: ownership moves to the expression's user. */
-#define TAKE_PTR(ptr)				\
-	({					\
-		__typeof__(ptr) *taken_ = &(ptr);	\
-		__typeof__(ptr) value_ = *taken_;	\
-		*taken_ = NULL;			\
-		value_;				\
+#define TAKE_PTR(ptr)                                                                                                  \
+	({                                                                                                             \
+		__typeof__(ptr) *taken_ = &(ptr);                                                                      \
+		__typeof__(ptr) value_ = *taken_;                                                                      \
+		*taken_ = NULL;                                                                                        \
+		value_;                                                                                                \
 	})
 
-#define TAKE_FD(fd)				\
-	({					\
-		int *taken_fd_ = &(fd);		\
-		int value_fd_ = *taken_fd_;	\
-		*taken_fd_ = -1;		\
-		value_fd_;			\
+#define TAKE_FD(fd)                                                                                                    \
+	({                                                                                                             \
+		int *taken_fd_ = &(fd);                                                                                \
+		int value_fd_ = *taken_fd_;                                                                            \
+		*taken_fd_ = -1;                                                                                       \
+		value_fd_;                                                                                             \
 	})
 
 #endif

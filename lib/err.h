@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct err {
-	char msg[512];	/* always terminated; cut off where it is too long, never without its beginning */
+	char msg[512]; /* always terminated; cut off where it is too long, never without its beginning */
 };
 
 /*

@@ -16,7 +16,7 @@
 #define HASH_HEX_SIZE (2 * HASH_SIZE + 1)
 
 struct hash {
-	uint64_t state[16];	/* opaque: nettle's context */
+	uint64_t state[16]; /* opaque: nettle's context */
 };
 
 void hash_begin(struct hash *h);

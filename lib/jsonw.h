@@ -30,8 +30,8 @@
 #include <stdbool.h>
 
 struct jsonw {
-	struct buf *b;	/* borrowed */
-	bool comma;	/* a value was written at this level: the next one needs a comma before it */
+	struct buf *b; /* borrowed */
+	bool comma;    /* a value was written at this level: the next one needs a comma before it */
 };
 
 #define JSONW_INT_MAX ((1LL << 53) - 1)

@@ -11,9 +11,9 @@ static char log_name[64] = "tamis";
 static enum log_level log_max = LOG_LEVEL_INFO;
 
 static const char *const log_mark[] = {
-	[LOG_LEVEL_ERR]	  = "error: ",
-	[LOG_LEVEL_WARN]  = "warning: ",
-	[LOG_LEVEL_INFO]  = "",
+	[LOG_LEVEL_ERR] = "error: ",
+	[LOG_LEVEL_WARN] = "warning: ",
+	[LOG_LEVEL_INFO] = "",
 	[LOG_LEVEL_DEBUG] = "debug: ",
 };
 
@@ -44,14 +44,14 @@ static void log_line(enum log_level level, const char *fmt, va_list ap)
 	errno = saved_errno;
 }
 
-#define LOG_FUNCTION(name, level)		\
-	void name(const char *fmt, ...)		\
-	{					\
-		va_list ap;			\
-						\
-		va_start(ap, fmt);		\
-		log_line(level, fmt, ap);	\
-		va_end(ap);			\
+#define LOG_FUNCTION(name, level)                                                                                      \
+	void name(const char *fmt, ...)                                                                                \
+	{                                                                                                              \
+		va_list ap;                                                                                            \
+                                                                                                                       \
+		va_start(ap, fmt);                                                                                     \
+		log_line(level, fmt, ap);                                                                              \
+		va_end(ap);                                                                                            \
 	}
 
 LOG_FUNCTION(log_err, LOG_LEVEL_ERR)

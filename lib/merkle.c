@@ -109,7 +109,7 @@ int merkle_prove_inclusion(const merkle_hash *leaves, uint64_t n, uint64_t index
 int merkle_prove_consistency(const merkle_hash *leaves, uint64_t n, uint64_t old, merkle_hash *ret, size_t *ret_n)
 {
 	merkle_hash down[MERKLE_DEPTH + 1];
-	bool whole = true;	/* the old tree's root is a node that the verifier knows */
+	bool whole = true; /* the old tree's root is a node that the verifier knows */
 	size_t depth = 0;
 
 	if (!old || old > n)

@@ -16,13 +16,13 @@
 
 #include <stdbool.h>
 
-#define MERKLE_DEPTH 64			/* no proof is longer */
+#define MERKLE_DEPTH 64 /* no proof is longer */
 
 typedef uint8_t merkle_hash[HASH_SIZE];
 
 struct merkle {
 	uint64_t size;			/* leaves */
-	merkle_hash edge[MERKLE_DEPTH];	/* edge[i]: the complete subtree of 2^i leaves, where bit i of size is set */
+	merkle_hash edge[MERKLE_DEPTH]; /* edge[i]: the complete subtree of 2^i leaves, where bit i of size is set */
 };
 
 void merkle_init(struct merkle *m);

@@ -111,7 +111,8 @@ static int get_pred(struct reader *r, struct sv_pred *ret)
 {
 	uint64_t rhs;
 
-	if (rd_u8(&r->rd, &ret->slot) < 0 || rd_u8(&r->rd, &ret->op) < 0 || rd_u64(&r->rd, &ret->and) < 0 || rd_u64(&r->rd, &rhs) < 0)
+	if (rd_u8(&r->rd, &ret->slot) < 0 || rd_u8(&r->rd, &ret->op) < 0 || rd_u64(&r->rd, &ret->and) < 0 ||
+	    rd_u64(&r->rd, &rhs) < 0)
 		return cut_short(r);
 	if (!slot_ok(ret->slot) || ret->op > SV_OP_LE)
 		return bad(r, "a predicate of no known kind");
@@ -149,7 +150,8 @@ static int get_automaton(struct reader *r, const struct sieve *s, struct sv_auto
 	if (!ret->used)
 		return 0;
 	if (rd_u32(&r->rd, &ret->base) < 0 || rd_u32(&r->rd, &ret->first) < 0 || rd_u32(&r->rd, &ret->states) < 0 ||
-	    rd_u32(&r->rd, &ret->classes) < 0 || rd_u32(&r->rd, &ret->live) < 0 || rd_bytes(&r->rd, sizeof(ret->cls), &cls) < 0)
+	    rd_u32(&r->rd, &ret->classes) < 0 || rd_u32(&r->rd, &ret->live) < 0 ||
+	    rd_bytes(&r->rd, sizeof(ret->cls), &cls) < 0)
 		return cut_short(r);
 	memcpy(ret->cls, cls, sizeof(ret->cls));
 	return check_place(r, s, ret);
@@ -189,7 +191,8 @@ static int get_masks(struct reader *r, struct sieve *s)
 	for (uint32_t i = 0; i < s->nmasks; i++)
 		if (get_mask(r, &s->masks[i]) < 0)
 			return -EBADMSG;
-	if (s->masks[0].w[0] | s->masks[0].w[1] | s->masks[0].w[2] | s->masks[0].w[3] || memcmp(&s->masks[1], &ones, sizeof(ones)) != 0)
+	if (s->masks[0].w[0] | s->masks[0].w[1] | s->masks[0].w[2] | s->masks[0].w[3] ||
+	    memcmp(&s->masks[1], &ones, sizeof(ones)) != 0)
 		return bad(r, "the first two masks are not none and all");
 	return 0;
 }
@@ -242,12 +245,15 @@ int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *
 	if (rd_u32(&r.rd, &ret->abi) < 0)
 		return cut_short(&r);
 	if (ret->abi != SV_ABI)
-		return err_set(e, -EBADMSG, "this bundle's sieve has version %u, this tamisd knows %d: build the policy with its tamisc",
-			       ret->abi, SV_ABI);
+		return err_set(
+			e, -EBADMSG,
+			"this bundle's sieve has version %u, this tamisd knows %d: build the policy with its tamisc",
+			ret->abi, SV_ABI);
 	if (rd_u32(&r.rd, &nevents) < 0 || rd_u32(&r.rd, &ret->nmasks) < 0 || rd_u32(&r.rd, &ret->nstates) < 0 ||
 	    rd_u32(&r.rd, &ret->ntrans) < 0)
 		return cut_short(&r);
-	if (nevents >= EV_TYPES || ret->nmasks < 2 || ret->nmasks > SV_MASKS || ret->nstates > SV_STATES || ret->ntrans > SV_TRANS)
+	if (nevents >= EV_TYPES || ret->nmasks < 2 || ret->nmasks > SV_MASKS || ret->nstates > SV_STATES ||
+	    ret->ntrans > SV_TRANS)
 		return bad(&r, "larger than its tables");
 	for (uint32_t i = 0; i < nevents; i++)
 		if (get_event(&r, ret, &last) < 0)

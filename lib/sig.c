@@ -13,7 +13,7 @@
 struct sig_key {
 	mbedtls_pk_context pk;
 	bool private;
-	uint8_t hash[HASH_SIZE];		/* of the SubjectPublicKeyInfo DER */
+	uint8_t hash[HASH_SIZE]; /* of the SubjectPublicKeyInfo DER */
 	char id[2 * SIG_KEY_ID + 1];
 };
 

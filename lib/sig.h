@@ -16,11 +16,11 @@
 
 #include <stdbool.h>
 
-#define SIG_MAX	    72	/* DER of two 256-bit integers; usually 70 to 72 bytes */
-#define SIG_KEY_ID  8	/* bytes of SHA-256 over the SubjectPublicKeyInfo DER that name a key */
+#define SIG_MAX	    72 /* DER of two 256-bit integers; usually 70 to 72 bytes */
+#define SIG_KEY_ID  8  /* bytes of SHA-256 over the SubjectPublicKeyInfo DER that name a key */
 #define SIG_PEM_MAX 16384
 
-struct sig_key;		/* a key pair, or a public key alone */
+struct sig_key; /* a key pair, or a public key alone */
 
 /*
  * Makes a key pair: `path` (mode 0600) and `pub_path` (mode 0644), both new files, synced when this returns 0.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values of fields, and the event as the engine sees it. An event borrows: its strings point into the record (or the JSON)
- * that it was decoded from and into the process table; nobody frees a value. No I/O here, nothing allocates.
+ * Values of fields, and the event as the engine sees it. An event borrows: its strings point into the record (or the
+ * JSON) that it was decoded from and into the process table; nobody frees a value. No I/O here, nothing allocates.
  */
 #ifndef TAMIS_VALUE_H
 #define TAMIS_VALUE_H
@@ -17,9 +17,8 @@ enum val_type { VAL_INT, VAL_STR, VAL_BOOL, VAL_IP };
  * One value. Which member counts follows from the field's type:
  *	INT, BOOL	num
  *	STR		s, len (bytes; not NUL-terminated; s may be NULL when len is 0)
- *	IP		s points to 17 bytes: 16 address bytes (IPv4 mapped into IPv6), then the prefix length 0..128; len 17, or 0 if
- *			there is no address
- *	arrays		arr points to len values
+ *	IP		s points to 17 bytes: 16 address bytes (IPv4 mapped into IPv6), then the prefix length 0..128; len
+ *17, or 0 if there is no address arrays		arr points to len values
  */
 struct val {
 	union {
@@ -31,7 +30,7 @@ struct val {
 	uint32_t pad;
 };
 
-#define VAL_IP_BYTES 17
+#define VAL_IP_BYTES  17
 #define CAT_SLOTS_MAX 48 /* slots of one event type */
 
 /* Slots of an event's own values: SLOT_OPEN_FLAGS, ...; of the base values SLOT_BASE_*; of a process SLOT_PROC_*. */
@@ -39,9 +38,9 @@ struct val {
 #define VAL_SLOT_S(EV, SLOT) SLOT_##EV##_##SLOT,
 #define VAL_SLOT_U(EV, SLOT) SLOT_##EV##_##SLOT,
 #define VAL_SLOT_H(EV, SLOT)
-#define VAL_SLOT(KIND, EV, SLOT, ...) VAL_SLOT_##KIND(EV, SLOT)
+#define VAL_SLOT(KIND, EV, SLOT, ...)	   VAL_SLOT_##KIND(EV, SLOT)
 #define VAL_SLOT_BASE(KIND, EV, SLOT, ...) SLOT_##EV##_##SLOT,
-#define E(EV, NR, NAME, LIST, PROC, DOC) enum { LIST(VAL_SLOT) SLOT_##EV##_COUNT };
+#define E(EV, NR, NAME, LIST, PROC, DOC)   enum { LIST(VAL_SLOT) SLOT_##EV##_COUNT };
 CAT_EVENTS(E)
 #undef E
 enum { CAT_BASE(VAL_SLOT_BASE) SLOT_BASE_COUNT };
@@ -55,12 +54,12 @@ struct proc {
 
 /* An event with its context. For exec, proc is the new image; for fork, the child. */
 struct event {
-	uint16_t type; /* enum ev_type (or an event number of the catalog in use) */
+	uint16_t type;	/* enum ev_type (or an event number of the catalog in use) */
 	uint16_t flags; /* enum ev_flags */
 	uint8_t rung;
-	uint32_t policy; /* generation of the policy that it was sieved with */
+	uint32_t policy;   /* generation of the policy that it was sieved with */
 	uint64_t alive[4]; /* clauses to look at; all ones where nothing was sieved */
-	int64_t now_ns;	  /* for durations: ns since 1970 at evaluation */
+	int64_t now_ns;	   /* for durations: ns since 1970 at evaluation */
 	struct val base[SLOT_BASE_COUNT];
 	struct val v[CAT_SLOTS_MAX];
 	const struct proc *proc; /* borrowed; NULL: all process fields are empty */

@@ -8,7 +8,7 @@
 #define HEAD	      ((u32)sizeof(struct ev_head))
 #define rec_head(r)   ((struct ev_head *)(r)->raw)
 #define rec_num(r)    ((u64 *)((r)->raw + HEAD))
-#define rec_str(r, n) ((struct ev_str *)((r)->raw + HEAD + (n) * 8)) /* n: numbers of the record */
+#define rec_str(r, n) ((struct ev_str *)((r)->raw + HEAD + (n)*8)) /* n: numbers of the record */
 
 #define stat_add(TYPE, FIELD)                                                                                          \
 	do {                                                                                                           \
@@ -18,12 +18,14 @@
 			st_->FIELD++;                                                                                  \
 	} while (0)
 
-/* ---- slots ---------------------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------------------------------
+ */
 
 /*
- * Takes a free slot of this CPU. Two programs interleaved on one CPU may both come to believe that a slot is theirs, since
- * 5.10 has no atomic exchange for BPF. Then the one that finishes second finds another owner, marks the slot dirty, and
- * whoever owns it drops its record: slot_ok() is asked before a record leaves, and the record is counted as lost.
+ * Takes a free slot of this CPU. Two programs interleaved on one CPU may both come to believe that a slot is theirs,
+ * since 5.10 has no atomic exchange for BPF. Then the one that finishes second finds another owner, marks the slot
+ * dirty, and whoever owns it drops its record: slot_ok() is asked before a record leaves, and the record is counted as
+ * lost.
  */
 INLINE struct slot *slot_try(u32 i, u64 me)
 {
@@ -70,7 +72,8 @@ INLINE void slot_release(struct slot *s)
 		*(volatile u64 *)&s->dirty = 1;
 }
 
-/* ---- records -------------------------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------------------------------
+ */
 
 /* The sieve in force, or NULL (before the first policy). */
 INLINE const struct sieve *sieve_get(void)
@@ -95,13 +98,13 @@ INLINE void rec_begin(struct rec *r, u16 type, const u32 nnum, const u32 nstr, u
 	h->rung = rung;
 }
 
-#define PF_IO_WORKER	 0x10
+#define PF_IO_WORKER	   0x10
 #define SYS_IO_URING_ENTER 426	 /* the same number on every architecture */
-#define STACK_SIZE	 16384	 /* of a kernel thread on x86-64 */
+#define STACK_SIZE	   16384 /* of a kernel thread on x86-64 */
 
 /*
- * Whether io_uring does what is being done: in one of its worker threads, or at once in io_uring_enter. For hooks in functions
- * that system calls and io_uring share.
+ * Whether io_uring does what is being done: in one of its worker threads, or at once in io_uring_enter. For hooks in
+ * functions that system calls and io_uring share.
  */
 INLINE bool task_async(struct task_struct *task)
 {
@@ -159,7 +162,8 @@ INLINE void rec_put(struct slot *s, struct ev_str *str, const void *src, u64 len
 	r->used = at + len;
 }
 
-/* Appends the NUL-terminated string at @src, of at most @max - 1 (< EV_PATH_MAX) bytes; @user: it lies in user memory. */
+/* Appends the NUL-terminated string at @src, of at most @max - 1 (< EV_PATH_MAX) bytes; @user: it lies in user memory.
+ */
 INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const u32 max, bool user)
 {
 	struct rec *r = &s->rec;

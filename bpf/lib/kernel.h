@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel's types as far as the programs read them: only the fields that are used, relocated at load time (CO-RE), the
- * same file for every architecture and kernel. A name with three underscores is a "flavour": an older or newer shape of the
- * type, see core_compat.bpf.h.
+ * The kernel's types as far as the programs read them: only the fields that are used, relocated at load time (CO-RE),
+ * the same file for every architecture and kernel. A name with three underscores is a "flavour": an older or newer
+ * shape of the type, see core_compat.bpf.h.
  */
 #ifndef TAMIS_BPF_KERNEL_H
 #define TAMIS_BPF_KERNEL_H

@@ -6,10 +6,10 @@
 #include "lib/core_compat.bpf.h"
 #include "lib/sieve.bpf.h"
 
-#define RAW_CAP	    9216		   /* where the last string of a record may begin */
+#define RAW_CAP	    9216		    /* where the last string of a record may begin */
 #define RAW_MAX	    (RAW_CAP + EV_PATH_MAX) /* bytes of a record */
-#define PENDING_MAX 8704		   /* bytes of a record that waits for its return value: head, numbers, two paths */
-#define CHUNK	    4096		   /* bytes of arguments in one EV_ARGS record */
+#define PENDING_MAX 8704 /* bytes of a record that waits for its return value: head, numbers, two paths */
+#define CHUNK	    4096 /* bytes of arguments in one EV_ARGS record */
 #define SYSCALLS    512
 
 /* A record in the making. */
@@ -31,20 +31,20 @@ struct dir_key {
 };
 
 /*
- * What a program works on; too big for the stack. One a CPU is not enough: on preemptible kernels a trampoline's program can
- * be preempted and another one run on the same CPU. See slot_claim().
+ * What a program works on; too big for the stack. One a CPU is not enough: on preemptible kernels a trampoline's
+ * program can be preempted and another one run on the same CPU. See slot_claim().
  */
 struct slot {
-	u64 owner; /* thread id + 1; 0: free */
-	u64 dirty; /* somebody else may have written here while it was owned */
+	u64 owner;	 /* thread id + 1; 0: free */
+	u64 dirty;	 /* somebody else may have written here while it was owned */
 	u64 args[8];	 /* of the system call, on the tracepoint rung */
 	u64 path_off[2]; /* the path in work[i] is work[i][path_off..path_off+path_len) */
 	u64 path_len[2];
-	struct dir_key key; /* fingerprint of the directory at hand */
+	struct dir_key key;	 /* fingerprint of the directory at hand */
 	u64 run_slash, run_dots; /* see path_normal() */
-	u32 index;	/* of this slot */
-	u32 generation; /* of the sieve that the program began with */
-	u32 flags;	/* enum ev_flags */
+	u32 index;		 /* of this slot */
+	u32 generation;		 /* of the sieve that the program began with */
+	u32 flags;		 /* enum ev_flags */
 	u8 work[2][SV_BUF_SIZE + 512];
 	u8 name[256];
 	struct rec rec;
@@ -103,16 +103,16 @@ struct {
 } pending SEC(".maps");
 
 /*
- * The tracepoint rung: how each system call tells its event. Indexes are into the call's arguments, NO_ARG where there is
- * none. Filled by user space from one table (sensor/load/syscalls.c).
+ * The tracepoint rung: how each system call tells its event. Indexes are into the call's arguments, NO_ARG where there
+ * is none. Filled by user space from one table (sensor/load/syscalls.c).
  */
 #define NO_ARG 7
 struct sysdesc {
-	u8 event;	 /* enum ev_type, 0: not ours */
-	u8 form;	 /* enum sysform */
-	u8 dirfd, path;	 /* first path */
+	u8 event;	  /* enum ev_type, 0: not ours */
+	u8 form;	  /* enum sysform */
+	u8 dirfd, path;	  /* first path */
 	u8 dirfd2, path2; /* second path */
-	u8 x, y;	 /* flags, mode, owner, ...: by event */
+	u8 x, y;	  /* flags, mode, owner, ...: by event */
 };
 enum sysform { SYSFORM_PATH, SYSFORM_FD, SYSFORM_OPENAT2, SYSFORM_SOCKETCALL, SYSFORM_LEN64 };
 struct sysdescs {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Paths: from a dentry and its mount up to the root of the mount namespace, or from a string and the directory that it is
- * relative to; and the sieve over them.
+ * Paths: from a dentry and its mount up to the root of the mount namespace, or from a string and the directory that it
+ * is relative to; and the sieve over them.
  *
- * A path is built backwards, from its last component, so that it ends at work[w][EV_PATH_MAX]. A string that user space gave
- * is appended behind it. The offset is kept in the slot (map memory) and read again at every step: held in a register, the
- * verifier would follow every value that it can have.
+ * A path is built backwards, from its last component, so that it ends at work[w][EV_PATH_MAX]. A string that user space
+ * gave is appended behind it. The offset is kept in the slot (map memory) and read again at every step: held in a
+ * register, the verifier would follow every value that it can have.
  *
- * What loops is a global function (path_walk, dir_fingerprint, path_dfa, path_normal): the verifier then looks at it once
- * a program and not once for each way that leads to it. 5.10 takes only numbers as arguments there, so they get the slot by its index and kernel
- * pointers as numbers, and find the sieve anew: should a policy have been swapped in between, they see another generation and
- * decide nothing.
+ * What loops is a global function (path_walk, dir_fingerprint, path_dfa, path_normal): the verifier then looks at it
+ * once a program and not once for each way that leads to it. 5.10 takes only numbers as arguments there, so they get
+ * the slot by its index and kernel pointers as numbers, and find the sieve anew: should a policy have been swapped in
+ * between, they see another generation and decide nothing.
  */
 #ifndef TAMIS_BPF_PATH_H
 #define TAMIS_BPF_PATH_H
@@ -90,8 +90,8 @@ INLINE int path_prepend(struct slot *s, u32 w, struct dentry *d, bool slash)
 }
 
 /*
- * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long, or was
- * renamed while it was read: then it is not to be relied on.
+ * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long, or
+ * was renamed while it was read: then it is not to be relied on.
  */
 __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 {
@@ -127,12 +127,6 @@ __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 	return done ? 0 : -1;
 }
 
-/*
- * What a directory is known by in the cache: all dentries up to the root, each by its address, its d_seq (which every rename
- * of it changes) and the hash and length of its name, and the directory's inode and generation. Nothing has to be invalidated when
- * a directory above is renamed or a mount moves: the fingerprint is another one then, also for renames done by io_uring, an NFS server or an
- * overlay. Returns false where the chain is too deep.
- */
 INLINE void mix(struct dir_key *k, u64 v)
 {
 	k->a = (k->a ^ v) * 0xff51afd7ed558ccdull;
@@ -160,7 +154,13 @@ INLINE u32 dentry_seq(struct dentry *d)
 	return seq;
 }
 
-/* The fingerprint of directory @d_ on mount @m_, into the slot's key. 0, or -1 where the chain is too deep. */
+/*
+ * What a directory is known by in the cache: all dentries up to the root, each by its address, its d_seq (which every
+ * rename of it changes) and the hash and length of its name, and the directory's inode and generation. Nothing has to
+ * be invalidated when a directory above is renamed or a mount moves: the fingerprint is another one then, also for
+ * renames done by io_uring, an NFS server or an overlay. 0 with the fingerprint in the slot's
+ * key, or -1 where the chain is too deep.
+ */
 __noinline int dir_fingerprint(u32 slot, u64 d_, u64 m_, u64 salt)
 {
 	struct place at = { (struct dentry *)d_, (struct mount *)m_ };
@@ -191,7 +191,7 @@ __noinline int dir_fingerprint(u32 slot, u64 d_, u64 m_, u64 salt)
 	return -1;
 }
 
-/* ---- automata over what work[] holds ---------------------------------------------------------------------------------- */
+/* ---- automata over what work[] holds --------------------------------------------------------------------------- */
 
 #define WORK_MASK (SV_BUF_SIZE - 1)
 #define BLOCK	  256 /* bytes that one call of a loop's inner function looks at; a name fits */
@@ -200,7 +200,8 @@ __noinline int dir_fingerprint(u32 slot, u64 d_, u64 m_, u64 salt)
 #define DFA_IDS(S, W, TYPE) ((S)->index | (W) << 4 | (W) << 8 | (TYPE) << 16)
 
 /*
- * Runs an automaton from @state over at most BLOCK bytes at work[w][off..]; the state reached, or -1 if the policy was swapped meanwhile.
+ * Runs an automaton from @state over at most BLOCK bytes at work[w][off..]; the state reached, or -1 if the policy was
+ * swapped meanwhile.
  */
 __noinline int dfa_block(u32 ids, u32 state_, u64 off, u64 len)
 {
@@ -239,8 +240,8 @@ INLINE struct place place_named(struct place at)
 }
 
 /*
- * The last component of @at (place_named) to the front of work[w], where no path has been built yet; its length, or 0 for
- * roots and where it changed under the reading.
+ * The last component of @at (place_named) to the front of work[w], where no path has been built yet; its length, or 0
+ * for roots and where it changed under the reading.
  */
 INLINE u64 path_name(struct slot *s, const u32 w, struct place at)
 {
@@ -257,8 +258,8 @@ INLINE u64 path_name(struct slot *s, const u32 w, struct place at)
 }
 
 /*
- * The cheap look: the directory's cached state and the last name. False when that rules out every clause in @alive. Where it
- * cannot tell, true. *ret_learn says that the directory's state should be stored under the slot's key.
+ * The cheap look: the directory's cached state and the last name. False when that rules out every clause in @alive.
+ * Where it cannot tell, true. *ret_learn says that the directory's state should be stored under the slot's key.
  */
 INLINE bool path_peek(struct slot *s, const u32 w, const u32 type, const struct sieve *sv, const struct sv_automaton *a,
 		      struct place named, const struct sv_mask *alive, bool *ret_learn)
@@ -281,8 +282,8 @@ INLINE bool path_peek(struct slot *s, const u32 w, const u32 type, const struct 
 }
 
 /*
- * Runs the automaton over the path in work[w], whose last @name_len bytes are its last component: first the directory, whose
- * state is stored under the slot's key if @learn, then the name. False when nothing stays alive.
+ * Runs the automaton over the path in work[w], whose last @name_len bytes are its last component: first the directory,
+ * whose state is stored under the slot's key if @learn, then the name. False when nothing stays alive.
  */
 INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct sieve *sv, const struct sv_automaton *a,
 		     u64 name_len, bool learn, struct sv_mask *alive)
@@ -308,11 +309,11 @@ INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct s
 }
 
 /*
- * Sieves on the path of @at (automaton @w of the event) and leaves the path in work[w] when it returns true. What cannot be
- * read whole decides nothing.
+ * Sieves on the path of @at (automaton @w of the event) and leaves the path in work[w] when it returns true. What
+ * cannot be read whole decides nothing.
  *
- * The cheap look may only drop: what it lets through is decided on the very string that goes into the record, so that the
- * record's mask and its path belong together even when a rename comes between.
+ * The cheap look may only drop: what it lets through is decided on the very string that goes into the record, so that
+ * the record's mask and its path belong together even when a rename comes between.
  */
 INLINE bool path_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
 		       struct place at, struct sv_mask *alive)
@@ -332,7 +333,7 @@ INLINE bool path_sieve(struct slot *s, const u32 w, const struct sieve *sv, cons
 	return path_run(s, w, type, sv, a, READ(named.d, d_name.hash_len) >> 32, learn, alive);
 }
 
-/* ---- paths given as strings ------------------------------------------------------------------------------------------ */
+/* ---- paths given as strings ------------------------------------------------------------------------------------ */
 
 INLINE struct file *file_of_fd(struct task_struct *task, s32 fd)
 {
@@ -406,8 +407,9 @@ __noinline int normal_block(u32 ids, u64 off, u64 len)
 }
 
 /*
- * 0 when user space will have to take '.', '..' or '//' out of the string at work[w][off..off+len), or may have to: then the
- * automaton is not asked. Also for a '/' at the end. A zero byte has to follow the string. @ids: slot | w << 4.
+ * 0 when user space will have to take '.', '..' or '//' out of the string at work[w][off..off+len), or may have to:
+ * then the automaton is not asked. Also for a '/' at the end. A zero byte has to follow the string. @ids: slot | w
+ * << 4.
  */
 __noinline int path_normal(u32 ids, u64 off, u64 len)
 {
@@ -426,9 +428,9 @@ __noinline int path_normal(u32 ids, u64 off, u64 len)
 }
 
 /*
- * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX] and, where it is relative, the path of @dirfd before that. The
- * path is then work[w][path_off..+path_len); *ret_len is the length of the string. False, with the reason in the flags, where it cannot be
- * relied on.
+ * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX] and, where it is relative, the path of @dirfd before that.
+ * The path is then work[w][path_off..+path_len); *ret_len is the length of the string. False, with the reason in the
+ * flags, where it cannot be relied on.
  */
 INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
 			u64 *ret_len)
@@ -475,8 +477,8 @@ INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s
 }
 
 /*
- * The sieve over the path that the string @ptr means, seen from @dirfd. Symbolic links are not followed: this is for hooks that have
- * nothing better, and for failed opens.
+ * The sieve over the path that the string @ptr means, seen from @dirfd. Symbolic links are not followed: this is for
+ * hooks that have nothing better, and for failed opens.
  */
 INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
 			 struct task_struct *task, s32 dirfd, const void *ptr, bool user, struct sv_mask *alive)
@@ -493,7 +495,7 @@ INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 	return path_run(s, w, type, sv, a, 0, false, alive);
 }
 
-/* ---- the file object in the record ------------------------------------------------------------------------------------ */
+/* ---- the file object in the record ----------------------------------------------------------------------------- */
 
 /* The numbers of CAT_FILE at @num (INODE first), in the order of catalog.def. */
 INLINE void file_nums(u64 *num, struct place at)

@@ -15,13 +15,13 @@
 
 #include "tamis/sieve.h"
 
-#define SV_INLINE static inline __attribute__((always_inline, unused))
+#define SV_INLINE  static inline __attribute__((always_inline, unused))
 #define sv_hide(x) asm volatile("" : "+r"(x))
 
 #define SV_BUF_SIZE (2 * EV_PATH_MAX) /* bytes that sv_dfa_run_at may look at from its base */
 #define SV_NAME_MAX 256		      /* bytes of a component, and its slash */
 
-/* ---- masks --------------------------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------------------------- */
 
 SV_INLINE void sv_mask_copy(struct sv_mask *dst, const struct sv_mask *src)
 {
@@ -57,7 +57,7 @@ SV_INLINE int sv_alive_start(const struct sv_event *e, struct sv_mask *alive)
 	return !sv_mask_zero(alive);
 }
 
-/* ---- automata ------------------------------------------------------------------------------------------------------ */
+/* ---- automata -------------------------------------------------------------------------------------------------- */
 
 SV_INLINE ev_u64 sv_dfa_step(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, ev_u8 byte)
 {
@@ -119,14 +119,15 @@ SV_INLINE ev_u32 sv_dfa_run_at(const struct sieve *s, const struct sv_automaton 
 }
 
 /* The same for one component (at most SV_NAME_MAX bytes), which costs the verifier a sixteenth. */
-SV_INLINE ev_u32 sv_dfa_run_name_at(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, const ev_u8 *base,
-				    ev_u32 off, ev_u32 len)
+SV_INLINE ev_u32 sv_dfa_run_name_at(const struct sieve *s, const struct sv_automaton *a, ev_u32 state,
+				    const ev_u8 *base, ev_u32 off, ev_u32 len)
 {
 	return sv_dfa_loop(s, a, state, base, off, len, SV_NAME_MAX, SV_BUF_SIZE - 1);
 }
 
 /* The same for a buffer of EV_PATH_MAX bytes, from its first byte. */
-SV_INLINE ev_u32 sv_dfa_run(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, const ev_u8 *buf, ev_u32 len)
+SV_INLINE ev_u32 sv_dfa_run(const struct sieve *s, const struct sv_automaton *a, ev_u32 state, const ev_u8 *buf,
+			    ev_u32 len)
 {
 	return sv_dfa_loop(s, a, state, buf, 0, len, EV_PATH_MAX, EV_PATH_MAX - 1);
 }
@@ -167,7 +168,7 @@ SV_INLINE const struct sv_mask *sv_reach_mask(const struct sieve *s, const struc
 	return sv_state_mask(s, s->state_reach, a, state);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------------------------- */
 
 SV_INLINE ev_u64 sv_slot_value(ev_u64 slot, const struct ev_head *h, const ev_u64 *num)
 {

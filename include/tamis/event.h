@@ -4,15 +4,15 @@
  *
  * A record is
  *	struct ev_head | u64 num[nnum] | struct ev_str str[nstr] | tail bytes
- * num[] and str[] hold the N and S rows of the event's list in catalog.def, in their order; for exec and fork the N and S
- * rows of CAT_PROC follow those of the event. Integers are in host order. A string's off counts from the start of the
+ * num[] and str[] hold the N and S rows of the event's list in catalog.def, in their order; for exec and fork the N and
+ *S rows of CAT_PROC follow those of the event. Integers are in host order. A string's off counts from the start of the
  * record. A record is untrusted: sensor/ingest checks every size before it reads.
  *
- * Times of files in num[] are ns since 1970; a process's CREATED_AT is CLOCK_BOOTTIME ns, the start_ns of that process (in a
- * fork, of the child, whose head is the parent's).
+ * Times of files in num[] are ns since 1970; a process's CREATED_AT is CLOCK_BOOTTIME ns, the start_ns of that process
+ *(in a fork, of the child, whose head is the parent's).
  *
- * EV_ARGS records carry a piece of an exec's arguments and environment (struct ev_args); they come before the exec record
- * that they belong to, on the same CPU, and carry its tid and boot_ns.
+ * EV_ARGS records carry a piece of an exec's arguments and environment (struct ev_args); they come before the exec
+ *record that they belong to, on the same CPU, and carry its tid and boot_ns.
  */
 #ifndef TAMIS_EVENT_H
 #define TAMIS_EVENT_H
@@ -39,8 +39,8 @@ enum ev_type {
 #define E(EV, NR, NAME, LIST, PROC, DOC) EV_##EV = NR,
 	CAT_EVENTS(E)
 #undef E
-	EV_TYPES,	/* one more than the highest event type: the size of per-event tables */
-	EV_ARGS = 0x100 /* not an event: a piece of argv/envp */
+		EV_TYPES, /* one more than the highest event type: the size of per-event tables */
+	EV_ARGS = 0x100	  /* not an event: a piece of argv/envp */
 };
 
 /* Indexes into num[] and str[], one enum an event: EVN_OPEN_FLAGS, EVS_OPEN_FILE_PATH, ... EVN_OPEN_COUNT */
@@ -62,10 +62,10 @@ CAT_EVENTS(E)
 enum { CAT_PROC(EV_ROW_N, "") EVN_PROC_COUNT };
 enum { CAT_PROC(EV_ROW_S, "") EVS_PROC_COUNT };
 
-#define EV_NUM_MAX  40	      /* num[] of any record */
-#define EV_STR_MAX  12	      /* str[] of any record */
-#define EV_PATH_MAX 4096      /* bytes of a path, without a NUL */
-#define EV_REC_MAX  (24 << 10) /* bytes of a record */
+#define EV_NUM_MAX  40		/* num[] of any record */
+#define EV_STR_MAX  12		/* str[] of any record */
+#define EV_PATH_MAX 4096	/* bytes of a path, without a NUL */
+#define EV_REC_MAX  (24 << 10)	/* bytes of a record */
 #define EV_ARGS_MAX (256 << 10) /* bytes of arguments and environment that the kernel side hands over */
 
 enum ev_flags {
@@ -86,20 +86,20 @@ struct ev_str {
 };
 
 struct ev_head {
-	ev_u32 size;  /* whole record, a multiple of 8; checked before anything else */
-	ev_u16 type;  /* enum ev_type */
-	ev_u16 flags; /* enum ev_flags */
+	ev_u32 size;	/* whole record, a multiple of 8; checked before anything else */
+	ev_u16 type;	/* enum ev_type */
+	ev_u16 flags;	/* enum ev_flags */
 	ev_u64 boot_ns; /* CLOCK_BOOTTIME */
 	ev_u32 pid;	/* thread group */
 	ev_u32 tid;
 	ev_u32 uid, gid, euid, egid; /* in the initial user namespace, of the acting thread */
-	ev_u64 start_ns;  /* CLOCK_BOOTTIME start of the thread group's leader: with pid, names a process for good */
-	ev_s64 retval;	  /* 0 or a negative errno */
-	ev_u32 policy;	  /* generation of the sieve that looked at it */
+	ev_u64 start_ns; /* CLOCK_BOOTTIME start of the thread group's leader: with pid, names a process for good */
+	ev_s64 retval;	 /* 0 or a negative errno */
+	ev_u32 policy;	 /* generation of the sieve that looked at it */
 	ev_u16 nnum, nstr;
-	ev_u8 rung;	  /* enum ev_rung */
+	ev_u8 rung; /* enum ev_rung */
 	ev_u8 pad[7];
-	ev_u64 alive[4];  /* clauses that the sieve could not rule out */
+	ev_u64 alive[4]; /* clauses that the sieve could not rule out */
 };
 
 /* A piece of argv and envp: bytes [off, off+len) of the block that starts with argv and goes on with envp. */
@@ -109,7 +109,7 @@ struct ev_args {
 	ev_u32 len;
 	ev_u32 argv_total; /* bytes of argv in the process */
 	ev_u32 envp_total; /* bytes of envp in the process */
-	/* len bytes follow, then zero padding to 8 */
+			   /* len bytes follow, then zero padding to 8 */
 };
 
 /* Counters that the kernel keeps, one struct an event type and CPU. */

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sieve's tables: what tamisc computes, the kernel looks up, and the host test runs. One struct sieve is one policy;
- * it is the value of a map that is swapped as a whole. See docs/sieve.md.
+ * The sieve's tables: what tamisc computes, the kernel looks up, and the host test runs. One struct sieve is one
+ * policy; it is the value of a map that is swapped as a whole. See docs/sieve.md.
  *
- * The promise: for an event on which some clause of the policy holds, that clause's bit stays set in the result. Whatever
- * cannot be decided (a field that could not be read, a table that had no room) leaves bits set.
+ * The promise: for an event on which some clause of the policy holds, that clause's bit stays set in the result.
+ * Whatever cannot be decided (a field that could not be read, a table that had no room) leaves bits set.
  */
 #ifndef TAMIS_SIEVE_H
 #define TAMIS_SIEVE_H
 
 #include "tamis/event.h"
 
-#define SV_WORDS      4	   /* 64-bit words of a clause mask: 256 clauses an event type */
-#define SV_CLAUSES    (64 * SV_WORDS)
-#define SV_PREDS      48   /* number predicates an event type */
-#define SV_AUTOMATA   3	   /* automata an event type: first path, second path, address */
-#define SV_MASKS      4096 /* distinct masks */
-#define SV_STATES     32768 /* states of all automata together */
-#define SV_TRANS      (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
+#define SV_WORDS    4 /* 64-bit words of a clause mask: 256 clauses an event type */
+#define SV_CLAUSES  (64 * SV_WORDS)
+#define SV_PREDS    48	      /* number predicates an event type */
+#define SV_AUTOMATA 3	      /* automata an event type: first path, second path, address */
+#define SV_MASKS    4096      /* distinct masks */
+#define SV_STATES   32768     /* states of all automata together */
+#define SV_TRANS    (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
 
 enum { SV_AUT_PATH0, SV_AUT_PATH1, SV_AUT_ADDR };
 
@@ -45,18 +45,18 @@ struct sv_pred {
 };
 
 /*
- * A deterministic automaton. State s, byte b: trans[base + s * classes + cls[b]]. State 0 is the start. What a state means:
- *	state_final[first + s]: index of the mask of clauses possible if the string ends here
- *	state_reach[first + s]: index of the mask of clauses possible for some string that goes on from here (ending here
- *				included); mask "all zero" makes a directory's state dead
+ * A deterministic automaton. State s, byte b: trans[base + s * classes + cls[b]]. State 0 is the start. What a state
+ *means: state_final[first + s]: index of the mask of clauses possible if the string ends here state_reach[first + s]:
+ *index of the mask of clauses possible for some string that goes on from here (ending here included); mask "all zero"
+ *makes a directory's state dead
  */
 struct sv_automaton {
-	ev_u32 used;	/* 0: no clause of this event looks at this string; treat it as all ones */
-	ev_u32 base;	/* into trans[] */
-	ev_u32 first;	/* into state_final[], state_reach[] */
+	ev_u32 used;  /* 0: no clause of this event looks at this string; treat it as all ones */
+	ev_u32 base;  /* into trans[] */
+	ev_u32 first; /* into state_final[], state_reach[] */
 	ev_u32 states;
 	ev_u32 classes;
-	ev_u32 live;	/* states from this one on are never left: whatever follows, the verdict stands */
+	ev_u32 live; /* states from this one on are never left: whatever follows, the verdict stands */
 	ev_u8 cls[256];
 };
 

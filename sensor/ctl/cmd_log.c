@@ -21,14 +21,14 @@ enum {
 
 /* What the options of all subcommands come to. */
 struct log_args {
-	char dir[4096];			/* STATE/log */
-	char pub[4096];			/* --key, or STATE/keys/log.pub.pem */
-	uint64_t segment;		/* --from-segment, --segment; 0: not given */
-	uint64_t from, to;		/* --from, --to */
-	uint64_t lines;			/* -n */
+	char dir[4096];	   /* STATE/log */
+	char pub[4096];	   /* --key, or STATE/keys/log.pub.pem */
+	uint64_t segment;  /* --from-segment, --segment; 0: not given */
+	uint64_t from, to; /* --from, --to */
+	uint64_t lines;	   /* -n */
 	const char *out, *check, *format;
 	bool json, follow;
-	int argc;			/* what is left behind the options */
+	int argc; /* what is left behind the options */
 	char **argv;
 };
 
@@ -147,7 +147,8 @@ static void log_print_proved(const struct log_args *a, const struct prove_result
 {
 	if (a->json)
 		printf("{\"index\":%" PRIu64 ",\"ok\":true,\"record\":%s,\"segment\":%" PRIu64 ",\"size\":%" PRIu64
-		       ",\"time\":\"%s\"}\n", res->index, res->record, res->segment, res->size, res->time);
+		       ",\"time\":\"%s\"}\n",
+		       res->index, res->record, res->segment, res->size, res->time);
 	else
 		printf("%s\n", res->record);
 	fprintf(stderr, "good: record %" PRIu64 " of the %" PRIu64 " in segment %" PRIu64 ", signed %s\n",
@@ -463,7 +464,11 @@ enum {
 	OPT_HELP,
 };
 
-#define LOG_COMMON { "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP }, { 0 }
+#define LOG_COMMON                                                                                                     \
+	{ "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP },                              \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 
 static const struct option log_verify_opts[] = {
 	{ "key", required_argument, NULL, OPT_KEY },
@@ -497,7 +502,7 @@ static const struct {
 	int (*run)(const struct log_args *a);
 	const struct option *options;
 	const char *letters;
-	bool operand;		/* may be followed by one */
+	bool operand; /* may be followed by one */
 	const char *help;
 } log_commands[] = {
 	{ "verify", log_cmd_verify, log_verify_opts, "h", false,

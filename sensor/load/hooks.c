@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/load/hooks.h"
 
-#define FENTRY(EVENT, GROUP, PROGRAM, TARGET) { EV_##EVENT, EV_RUNG_FENTRY, GROUP, PROGRAM, TARGET, 0 }
-#define TRACE(EVENT, PROGRAM, TARGET)	      { EV_##EVENT, EV_RUNG_TRACEPOINT, 0, PROGRAM, TARGET, 0 }
+#define FENTRY(EVENT, GROUP, PROGRAM, TARGET)                                                                          \
+	{                                                                                                              \
+		EV_##EVENT, EV_RUNG_FENTRY, GROUP, PROGRAM, TARGET, 0                                                  \
+	}
+#define TRACE(EVENT, PROGRAM, TARGET)                                                                                  \
+	{                                                                                                              \
+		EV_##EVENT, EV_RUNG_TRACEPOINT, 0, PROGRAM, TARGET, 0                                                  \
+	}
 
 const struct hook_row hook_rows[] = {
 	TRACE(EXEC, "process_exec", "sched_process_exec"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hook ladder as data: which programs serve which event on which rung. An event takes a rung when, of each group of its rows, one
- * target exists and can be hooked.
+ * The hook ladder as data: which programs serve which event on which rung. An event takes a rung when, of each group of
+ * its rows, one target exists and can be hooked.
  */
 #ifndef TAMIS_LOAD_HOOKS_H
 #define TAMIS_LOAD_HOOKS_H

@@ -30,11 +30,11 @@ struct load {
 	char why[160];	   /* why fentry does not work here */
 	enum ev_rung rung[EV_TYPES];
 	char why_event[EV_TYPES][160];
-	bool used[ROWS_MAX];		  /* rows of hook_rows that the chosen rungs use */
-	struct bpf_link *link[ROWS_MAX];  /* owned */
-	struct bpf_link *dispatch;	  /* owned */
-	int sieve_fd;			  /* owned; the inner map in force, -1 before the first policy */
-	int measure_fd;			  /* owned; -1: off */
+	bool used[ROWS_MAX];		 /* rows of hook_rows that the chosen rungs use */
+	struct bpf_link *link[ROWS_MAX]; /* owned */
+	struct bpf_link *dispatch;	 /* owned */
+	int sieve_fd;			 /* owned; the inner map in force, -1 before the first policy */
+	int measure_fd;			 /* owned; -1: off */
 	int ncpus;
 };
 
@@ -53,7 +53,7 @@ enum ev_rung load_rung_parse(const char *name)
 	return EV_RUNG_NONE;
 }
 
-/* ---- libbpf's messages: the last that looks like an error is kept for ours ----------------------------------------------- */
+/* ---- libbpf's messages: the last that looks like an error is kept for ours ------------------------------------- */
 
 static char last_message[300];
 
@@ -68,7 +68,7 @@ static int keep_message(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
-/* ---- which rung ------------------------------------------------------------------------------------------------------------ */
+/* ---- which rung ------------------------------------------------------------------------------------------------ */
 
 /* Loads a program that does nothing, as fexit of @target; its fd or a negative errno. */
 static int probe_load(struct load *l, const char *target)
@@ -143,7 +143,8 @@ static bool rung_try(struct load *l, uint16_t event, uint8_t rung)
 		if (i >= 0) {
 			rows[n++] = i;
 		} else if (there && !optional) {
-			snprintf(l->why_event[event], sizeof(l->why_event[event]), "%s: function not found", rung_names[rung]);
+			snprintf(l->why_event[event], sizeof(l->why_event[event]), "%s: function not found",
+				 rung_names[rung]);
 			return false;
 		}
 	}
@@ -176,12 +177,13 @@ static int choose_rungs(struct load *l, struct err *err)
 				l->rung[ev] = ladder[i];
 		}
 		if (!l->rung[ev])
-			return err_set(err, -ENOTSUP, "no hook for event %u works on this kernel (%s)", ev, l->why_event[ev]);
+			return err_set(err, -ENOTSUP, "no hook for event %u works on this kernel (%s)", ev,
+				       l->why_event[ev]);
 	}
 	return 0;
 }
 
-/* ---- open -------------------------------------------------------------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------------------------------------------- */
 
 static struct bpf_program *program_of(struct load *l, size_t row)
 {
@@ -259,7 +261,8 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 	l->btf = btf__load_vmlinux_btf();
 	if (!l->btf) {
 		r = err_set(err, -ENOTSUP,
-			    "this kernel has no type information (/sys/kernel/btf/vmlinux): use one built with CONFIG_DEBUG_INFO_BTF");
+			    "this kernel has no type information (/sys/kernel/btf/vmlinux): "
+			    "use one built with CONFIG_DEBUG_INFO_BTF");
 		goto fail;
 	}
 	probe_fentry(l);
@@ -295,7 +298,7 @@ fail:
 	return r;
 }
 
-/* ---- policy -------------------------------------------------------------------------------------------------------------------- */
+/* ---- policy ------------------------------------------------------------------------------------------------- */
 
 static bool wants(const struct sieve *s, uint16_t event)
 {
@@ -336,7 +339,8 @@ static int attach(struct bpf_program *prog, struct bpf_link **ret, struct err *e
 	struct bpf_link *link = bpf_program__attach(prog);
 
 	if (!link)
-		return err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno), last_message);
+		return err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno),
+			       last_message);
 	*ret = link;
 	return 0;
 }
@@ -408,7 +412,8 @@ int load_policy(struct load *l, const struct sieve *s, uint32_t generation, stru
 	r = attach_wanted(l, s, err);
 	if (r < 0)
 		return r;
-	/* An event that only the new policy wants has no clause in the old one: its program returns at once until the swap. */
+	/* An event that only the new policy wants has no clause in the old one: its program returns at once until the
+	 * swap. */
 	r = set_syscalls(l, s);
 	if (r < 0)
 		return err_set(err, r, "cannot set the system calls to look at: %s", strerror(-r));
@@ -421,7 +426,7 @@ int load_policy(struct load *l, const struct sieve *s, uint32_t generation, stru
 	return 0;
 }
 
-/* ---- looking at it --------------------------------------------------------------------------------------------------------------- */
+/* ---- looking at it --------------------------------------------------------------------------------------------- */
 
 int load_ring_fd(const struct load *l)
 {
@@ -443,7 +448,9 @@ static void hook_fill(struct load *l, size_t row, struct load_hook *h)
 	/* Programs that are called by tail call are measured with the dispatcher. */
 	int fd = bpf_program__fd(dispatched ? l->skel->progs.sys_exit_dispatch : program_of(l, row));
 
-	*h = (struct load_hook){ .event = names[r->event], .program = r->program, .target = r->target, .rung = r->rung };
+	*h = (struct load_hook){
+		.event = names[r->event], .program = r->program, .target = r->target, .rung = r->rung
+	};
 	h->attached = dispatched ? l->dispatch != NULL : l->link[row] != NULL;
 	h->misses = hook_misses(r->event, r->rung);
 	if (!process)

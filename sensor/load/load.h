@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel side as the monitor sees it: one BPF object, its hooks, the sieve in force, and the counters. The only place
- * that knows libbpf (beside the ring's reader). Reads no event and no policy text.
+ * The kernel side as the monitor sees it: one BPF object, its hooks, the sieve in force, and the counters. The only
+ * place that knows libbpf (beside the ring's reader). Reads no event and no policy text.
  *
  * Which hook serves an event is found by trying, best rung first; a hook that no clause needs is not attached.
  */
@@ -51,8 +51,9 @@ enum ev_rung load_rung_parse(const char *name);
 int load_open(const struct load_options *o, struct load **ret, struct err *err);
 
 /*
- * Puts the sieve @s in force as generation @generation: attaches the hooks that its events need and that are not attached
- * yet, swaps the map in one step, detaches what it does not need any more. On error the sieve before stays in force.
+ * Puts the sieve @s in force as generation @generation: attaches the hooks that its events need and that are not
+ * attached yet, swaps the map in one step, detaches what it does not need any more. On error the sieve before stays in
+ * force.
  */
 int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err);
 

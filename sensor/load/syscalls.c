@@ -11,7 +11,13 @@ struct row {
 };
 
 #define _ NO_ARG
-#define ROW(NATIVE, COMPAT, EVENT, FORM, ...) { NATIVE, COMPAT, { EV_##EVENT, SYSFORM_##FORM, __VA_ARGS__ } }
+#define ROW(NATIVE, COMPAT, EVENT, FORM, ...)                                                                          \
+	{                                                                                                              \
+		NATIVE, COMPAT,                                                                                        \
+		{                                                                                                      \
+			EV_##EVENT, SYSFORM_##FORM, __VA_ARGS__                                                        \
+		}                                                                                                      \
+	}
 
 #ifndef SYS_openat2
 #define SYS_openat2 437
@@ -21,9 +27,9 @@ struct row {
 #endif
 
 /*
- * Arguments by index: directory and path, second directory and path, then x and y by event: open flags, mode; unlink flags;
- * mkdir, chmod mode; symlink target; chown owner, group; truncate length (its upper half in y on 32 bits).
- * The i386 numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
+ * Arguments by index: directory and path, second directory and path, then x and y by event: open flags, mode; unlink
+ * flags; mkdir, chmod mode; symlink target; chown owner, group; truncate length (its upper half in y on 32 bits). The
+ * i386 numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
  */
 static const struct row rows[] = {
 #ifdef __x86_64__

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How system calls tell events, for the tracepoint rung: which argument is what. struct sysdesc mirrors bpf/lib/maps.bpf.h.
+ * How system calls tell events, for the tracepoint rung: which argument is what. struct sysdesc mirrors
+ * bpf/lib/maps.bpf.h.
  */
 #ifndef TAMIS_LOAD_SYSCALLS_H
 #define TAMIS_LOAD_SYSCALLS_H

@@ -278,8 +278,7 @@ int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 		return 0;
 	if (!log->batch_since)
 		log->batch_since = now_ns;
-	if (auditlog_pending(log) < log->o.batch_max &&
-	    now_ns - log->batch_since < (uint64_t)log->o.batch_ms * 1000000)
+	if (auditlog_pending(log) < log->o.batch_max && now_ns - log->batch_since < (uint64_t)log->o.batch_ms * 1000000)
 		return 0;
 	r = auditlog_flush(log, e);
 	if (r < 0)

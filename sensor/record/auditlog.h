@@ -21,25 +21,25 @@
 #include "lib/err.h"
 #include "sensor/record/recio.h"
 
-#define AUDITLOG_START	"start"		/* the first record of a run */
-#define AUDITLOG_STOP	"stop"		/* the last record of a run that ended well */
-#define AUDITLOG_LOSS	"loss"		/* events or alerts that are not in the log */
-#define AUDITLOG_GAP	"gap"		/* a time that the log knows nothing of */
-#define AUDITLOG_POLICY	"policy"	/* another policy is in force */
-#define AUDITLOG_CANARY "canary"	/* a known event did not arrive */
+#define AUDITLOG_START	"start"	 /* the first record of a run */
+#define AUDITLOG_STOP	"stop"	 /* the last record of a run that ended well */
+#define AUDITLOG_LOSS	"loss"	 /* events or alerts that are not in the log */
+#define AUDITLOG_GAP	"gap"	 /* a time that the log knows nothing of */
+#define AUDITLOG_POLICY "policy" /* another policy is in force */
+#define AUDITLOG_CANARY "canary" /* a known event did not arrive */
 /* "alert" comes by auditlog_append; "segment" and "recovery" are the log's own */
 
 struct auditlog;
 
 struct auditlog_options {
-	uint64_t segment_bytes;		/* a segment ends after the batch that passes this; 0: 64 MiB */
-	unsigned int batch_ms;		/* a batch closes this long after its first record was seen; 0: 200 */
-	unsigned int batch_max;		/* or as soon as it has this many records; 0: 8192 */
-	uint64_t pending_max;		/* bytes that may wait in memory; 0: 32 MiB */
-	const char *host;		/* NULL: the host's name; part of every record and checkpoint */
-	const char *start_details;	/* canonical JSON object for the start record; NULL: {} */
-	int dir_fd;			/* > 0: `dir` is open already, as this (borrowed); the name is for messages only */
-	const struct recio *io;		/* NULL: the system's */
+	uint64_t segment_bytes;	   /* a segment ends after the batch that passes this; 0: 64 MiB */
+	unsigned int batch_ms;	   /* a batch closes this long after its first record was seen; 0: 200 */
+	unsigned int batch_max;	   /* or as soon as it has this many records; 0: 8192 */
+	uint64_t pending_max;	   /* bytes that may wait in memory; 0: 32 MiB */
+	const char *host;	   /* NULL: the host's name; part of every record and checkpoint */
+	const char *start_details; /* canonical JSON object for the start record; NULL: {} */
+	int dir_fd;		   /* > 0: `dir` is open already, as this (borrowed); the name is for messages only */
+	const struct recio *io;	   /* NULL: the system's */
 };
 
 /*

@@ -13,29 +13,29 @@
 #include "sensor/record/segment.h"
 
 struct auditlog {
-	struct auditlog_options o;	/* with defaults filled in; host and start_details borrowed from nobody */
+	struct auditlog_options o; /* with defaults filled in; host and start_details borrowed from nobody */
 	char host[72];
-	char name[CHECKPOINT_NAME_MAX];	/* "tamis/" and the host */
+	char name[CHECKPOINT_NAME_MAX]; /* "tamis/" and the host */
 	struct sig_key *key;		/* owned */
 	int dir_fd, lock_fd;		/* owned */
 
-	struct segment seg;		/* owned */
+	struct segment seg; /* owned */
 	struct merkle tree;
 	uint64_t written, signed_size;
-	uint64_t seq;			/* of the last record */
-	uint64_t found;			/* of the last record that an earlier run left */
-	bool fresh;			/* this segment's first record, the `segment` record, is still to come */
-	bool head_due;			/* HEAD is older than the newest checkpoint */
+	uint64_t seq;	/* of the last record */
+	uint64_t found; /* of the last record that an earlier run left */
+	bool fresh;	/* this segment's first record, the `segment` record, is still to come */
+	bool head_due;	/* HEAD is older than the newest checkpoint */
 
-	uint64_t prev_segment, prev_size;	/* how the segment before ended; 0: there is none */
+	uint64_t prev_segment, prev_size; /* how the segment before ended; 0: there is none */
 	merkle_hash prev_root;
 	bool chained;
-	uint8_t chain[HASH_SIZE];	/* the newest checkpoint's hash */
+	uint8_t chain[HASH_SIZE]; /* the newest checkpoint's hash */
 
-	struct buf lines, leaves;	/* owned: the batch */
-	struct buf note;		/* owned: the newest checkpoint, as HEAD is to hold it */
-	struct buf scratch;		/* owned: a record being rendered */
-	uint64_t batch_since;		/* when a tick first saw the batch; 0: not yet */
+	struct buf lines, leaves; /* owned: the batch */
+	struct buf note;	  /* owned: the newest checkpoint, as HEAD is to hold it */
+	struct buf scratch;	  /* owned: a record being rendered */
+	uint64_t batch_since;	  /* when a tick first saw the batch; 0: not yet */
 };
 
 /* Turns to a new segment in memory. */

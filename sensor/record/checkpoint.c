@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#define CHECKPOINT_DASH "\xe2\x80\x94 "	/* an em dash and a space begin a note's signature line */
+#define CHECKPOINT_DASH "\xe2\x80\x94 " /* an em dash and a space begin a note's signature line */
 
 /* ---- writing ---- */
 

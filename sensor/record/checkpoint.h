@@ -31,16 +31,16 @@
 #include "sensor/record/line.h"
 
 #define CHECKPOINT_NAME_MAX 96
-#define CHECKPOINT_NOTE_MAX 1024	/* bytes of a whole note */
+#define CHECKPOINT_NOTE_MAX 1024 /* bytes of a whole note */
 
 struct checkpoint {
-	char name[CHECKPOINT_NAME_MAX];	/* "tamis/HOST": the origin without the segment, and the signer's name */
+	char name[CHECKPOINT_NAME_MAX]; /* "tamis/HOST": the origin without the segment, and the signer's name */
 	uint64_t segment;
 	uint64_t size;
 	uint64_t seq;
 	merkle_hash root;
 	char time[LINE_TIME_SIZE];
-	uint64_t prev_segment;		/* 0: none */
+	uint64_t prev_segment; /* 0: none */
 	uint64_t prev_size;
 	merkle_hash prev_root;
 	bool chained;
@@ -50,9 +50,9 @@ struct checkpoint {
 /* A note as it lies in a file. */
 struct checkpoint_note {
 	struct checkpoint c;
-	const uint8_t *p;		/* borrowed from what was parsed */
-	size_t len;			/* the whole note */
-	size_t text_len;		/* what is signed: up to and with the newline before the blank line */
+	const uint8_t *p; /* borrowed from what was parsed */
+	size_t len;	  /* the whole note */
+	size_t text_len;  /* what is signed: up to and with the newline before the blank line */
 	uint8_t key_hash[4];
 	uint8_t sig[SIG_MAX];
 	size_t sig_len;

@@ -2,7 +2,7 @@
 #include "sensor/record/line.h"
 #include "lib/jsonw.h"
 
-#define LINE_DEPTH 64	/* nesting that is followed; alerts have about six levels */
+#define LINE_DEPTH 64 /* nesting that is followed; alerts have about six levels */
 
 /* ---- time ---- */
 
@@ -165,7 +165,7 @@ static int line_skip_value(struct rd *r)
 
 struct line_iter {
 	struct rd r;
-	struct line_str key, value;	/* the key between its quotes, the raw value */
+	struct line_str key, value; /* the key between its quotes, the raw value */
 	bool started;
 };
 

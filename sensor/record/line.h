@@ -11,18 +11,18 @@
 
 #include <stdbool.h>
 
-#define LINE_MAX_BYTES (1u << 20)	/* longer records are refused */
-#define LINE_TIME_SIZE 31		/* "2026-11-20T12:00:00.123456789Z" and a NUL */
+#define LINE_MAX_BYTES (1u << 20) /* longer records are refused */
+#define LINE_TIME_SIZE 31	  /* "2026-11-20T12:00:00.123456789Z" and a NUL */
 
 struct line_str {
-	const char *p;	/* borrowed from the line; not terminated */
+	const char *p; /* borrowed from the line; not terminated */
 	size_t n;
 };
 
 struct line {
 	uint64_t seq;
-	struct line_str kind, host, time;	/* without quotes; names of hosts and kinds need no escapes */
-	struct line_str body; /* the value of the member named as the kind; empty where there is none */
+	struct line_str kind, host, time; /* without quotes; names of hosts and kinds need no escapes */
+	struct line_str body;		  /* the value of the member named as the kind; empty where there is none */
 };
 
 /* UTC, RFC 3339, nine digits of a second. ns since 1970, before the year 10000. */

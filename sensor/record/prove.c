@@ -154,7 +154,8 @@ static int prove_take_hashes(const json_t *array, merkle_hash *ret, size_t *ret_
 
 	if (!json_is_array(array) || json_array_size(array) > MERKLE_DEPTH)
 		return -EBADMSG;
-	json_array_foreach(array, i, item) {
+	json_array_foreach(array, i, item)
+	{
 		if (!json_is_string(item) ||
 		    b64_decode(json_string_value(item), json_string_length(item), ret[i], HASH_SIZE, &len) < 0 ||
 		    len != HASH_SIZE)

@@ -16,7 +16,7 @@
 #include "lib/err.h"
 #include "lib/sig.h"
 
-#define PROVE_TEXT_MAX (4u << 20)	/* a longer proof is refused */
+#define PROVE_TEXT_MAX (4u << 20) /* a longer proof is refused */
 
 /*
  * Appends the proof of the record with this seq under its segment's newest checkpoint, and a newline.
@@ -26,8 +26,8 @@ int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e);
 
 struct prove_result {
 	uint64_t segment, index, size;
-	char time[32];			/* of the checkpoint */
-	char *record;			/* owned: the record's line */
+	char time[32]; /* of the checkpoint */
+	char *record;  /* owned: the record's line */
 };
 
 /* 0: the key signed a log that holds this record. -EBADMSG with *e: it did not, or this is no proof. */

@@ -25,11 +25,11 @@ static uint64_t recio_realtime_ns(void)
 }
 
 const struct recio recio_system = {
-	.openat	     = recio_openat,
-	.pwrite	     = pwrite,
-	.fdatasync   = fdatasync,
-	.ftruncate   = ftruncate,
-	.renameat    = recio_renameat,
+	.openat = recio_openat,
+	.pwrite = pwrite,
+	.fdatasync = fdatasync,
+	.ftruncate = ftruncate,
+	.renameat = recio_renameat,
 	.realtime_ns = recio_realtime_ns,
 };
 

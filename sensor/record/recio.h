@@ -18,7 +18,7 @@ struct recio {
 	int (*fdatasync)(int fd);
 	int (*ftruncate)(int fd, off_t len);
 	int (*renameat)(int dir_fd, const char *from, const char *to);
-	uint64_t (*realtime_ns)(void);	/* since 1970, for records and checkpoints */
+	uint64_t (*realtime_ns)(void); /* since 1970, for records and checkpoints */
 };
 
 extern const struct recio recio_system;

@@ -17,20 +17,20 @@
 
 struct recovery {
 	struct segment_image img;
-	struct buf prev_text, head_text;	/* what the notes below borrow from */
-	struct checkpoint_note prev;		/* the last of the segment before */
-	struct checkpoint_note note;		/* the last of this segment */
+	struct buf prev_text, head_text; /* what the notes below borrow from */
+	struct checkpoint_note prev;	 /* the last of the segment before */
+	struct checkpoint_note note;	 /* the last of this segment */
 	struct checkpoint_note head;
 	bool has_prev, has_note, has_head;
 	bool note_signed;
-	size_t ckpt_bytes, log_bytes;		/* what is kept of each file */
-	uint64_t cut;				/* bytes that are not */
-	uint64_t kept;				/* whole records behind the last checkpoint */
-	bool root_seen;				/* the records fit the last checkpoint */
-	struct line last;			/* borrowed from img */
+	size_t ckpt_bytes, log_bytes; /* what is kept of each file */
+	uint64_t cut;		      /* bytes that are not */
+	uint64_t kept;		      /* whole records behind the last checkpoint */
+	bool root_seen;		      /* the records fit the last checkpoint */
+	struct line last;	      /* borrowed from img */
 	bool has_last;
 	struct buf leaves;
-	const char *damage;			/* why the segment cannot be continued; NULL: it can */
+	const char *damage; /* why the segment cannot be continued; NULL: it can */
 };
 
 static void recover_done(struct recovery *rec)
@@ -147,8 +147,8 @@ static int recover_look(struct recovery *rec, struct auditlog *log, uint64_t num
 		return r;
 	buf_init(&rec->prev_text, SEGMENT_FILE_MAX);
 	buf_init(&rec->leaves, SEGMENT_FILE_MAX);
-	rec->has_prev = number > 1 &&
-			segment_last_note(log->dir_fd, number - 1, &rec->prev_text, &rec->prev, NULL) == 0;
+	rec->has_prev =
+		number > 1 && segment_last_note(log->dir_fd, number - 1, &rec->prev_text, &rec->prev, NULL) == 0;
 	recover_head(rec, log->dir_fd, log->key);
 	recover_notes(rec, log->key);
 	recover_lines(rec, tree);

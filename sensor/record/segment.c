@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 static const char *const segment_suffix[SEGMENT_FILES] = {
-	[SEGMENT_LOG]  = "jsonl",
+	[SEGMENT_LOG] = "jsonl",
 	[SEGMENT_LEAF] = "leaf",
 	[SEGMENT_CKPT] = "ckpt",
 };

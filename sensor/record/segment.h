@@ -18,7 +18,7 @@
 #include "sensor/record/recio.h"
 
 #define SEGMENT_NAME_SIZE 32
-#define SEGMENT_FILE_MAX  (1ull << 31)	/* longer files are refused when read */
+#define SEGMENT_FILE_MAX  (1ull << 31) /* longer files are refused when read */
 
 enum segment_file {
 	SEGMENT_LOG,
@@ -51,11 +51,11 @@ int segment_line(struct rd *r, struct line_str *ret);
 /* ---- writing ---- */
 
 struct segment {
-	const struct recio *io;			/* borrowed */
-	int dir_fd;				/* borrowed */
-	int fd[SEGMENT_FILES];			/* owned; -1 until the first write creates the files */
+	const struct recio *io; /* borrowed */
+	int dir_fd;		/* borrowed */
+	int fd[SEGMENT_FILES];	/* owned; -1 until the first write creates the files */
 	uint64_t number;
-	uint64_t bytes[SEGMENT_FILES];		/* what is good in each file */
+	uint64_t bytes[SEGMENT_FILES]; /* what is good in each file */
 };
 
 /* Files are opened (and made, where they are missing) by the first write: a segment in memory costs nothing. */

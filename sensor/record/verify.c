@@ -20,26 +20,26 @@ struct verifier {
 
 	struct buf head_text;
 	struct checkpoint_note head;
-	bool head_found;		/* among the checkpoints seen */
+	bool head_found; /* among the checkpoints seen */
 
 	/* how the segment before ended */
 	uint64_t prev_segment, prev_size;
 	merkle_hash prev_root;
 	uint8_t prev_note[HASH_SIZE];
-	uint64_t end_byte, end_record;	/* of the last segment, for the place of a truncation */
-	bool may_settle;		/* the bad place is what a sensor between two writes also leaves */
+	uint64_t end_byte, end_record; /* of the last segment, for the place of a truncation */
+	bool may_settle;	       /* the bad place is what a sensor between two writes also leaves */
 };
 
 /* One segment while it is looked at. */
 struct verify_seg {
 	struct segment_image img;
 	char name[SEGMENT_FILES][SEGMENT_NAME_SIZE];
-	struct checkpoint_note *notes;	/* owned */
+	struct checkpoint_note *notes; /* owned */
 	size_t n_notes;
-	merkle_hash *leaves;		/* owned; computed from the lines */
-	uint64_t *offsets;		/* owned; of each line, and of the end behind the last */
+	merkle_hash *leaves; /* owned; computed from the lines */
+	uint64_t *offsets;   /* owned; of each line, and of the end behind the last */
 	size_t n_lines;
-	const merkle_hash *stored;	/* borrowed from img: the leaf file */
+	const merkle_hash *stored; /* borrowed from img: the leaf file */
 	size_t n_stored;
 };
 
@@ -143,9 +143,8 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 		return r;
 	if (!c->size || (i > 0 && c->size < s->notes[i - 1].c.size))
 		return verify_bad_note(v, s, i, "its size is smaller than that of the checkpoint before it");
-	if (v->prev_segment &&
-	    (c->prev_segment != v->prev_segment || c->prev_size != v->prev_size ||
-	     memcmp(c->prev_root, v->prev_root, HASH_SIZE)))
+	if (v->prev_segment && (c->prev_segment != v->prev_segment || c->prev_size != v->prev_size ||
+				memcmp(c->prev_root, v->prev_root, HASH_SIZE)))
 		return verify_bad_note(v, s, i, "its prev line is not how the segment before it ended");
 	if (!v->prev_segment && c->prev_segment && s->img.number == 1)
 		return verify_bad_note(v, s, i, "it names a segment before the first");
@@ -274,7 +273,8 @@ static int verify_tail(struct verifier *v, const struct verify_seg *s)
 				  s->img.file[SEGMENT_LOG].len - end);
 	return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
 			  "%" PRIu64 " records from here on are not signed: put in, or left by a crash of the sensor "
-			  "(its next start signs them)", s->n_lines - size);
+			  "(its next start signs them)",
+			  s->n_lines - size);
 }
 
 /* The leaf file protects nothing, but a wrong one was damaged by somebody. */
@@ -499,7 +499,8 @@ static int verify_head(struct verifier *v)
 	if (v->head.c.seq > v->rep->last_seq)
 		return verify_bad(v, name, v->end_byte, v->end_record,
 				  "the log ends here, but HEAD holds a checkpoint of segment %" PRIu64 " with %" PRIu64
-				  " records: the log was cut", v->head.c.segment, v->head.c.size);
+				  " records: the log was cut",
+				  v->head.c.segment, v->head.c.size);
 	return verify_bad(v, "HEAD", 0, 0, "its checkpoint is not among those of the segments");
 }
 

@@ -15,20 +15,20 @@
 #include "sensor/record/segment.h"
 
 struct verify_options {
-	uint64_t from_segment;	/* segments before this one were removed on purpose; 0 or 1: none was */
-	unsigned int wait_ms;	/* how long a running sensor may take to sign its newest records; 0: 1000 */
+	uint64_t from_segment; /* segments before this one were removed on purpose; 0 or 1: none was */
+	unsigned int wait_ms;  /* how long a running sensor may take to sign its newest records; 0: 1000 */
 };
 
 struct verify_report {
 	bool ok;
-	uint64_t segments, checkpoints, records, bytes;	/* looked at and found good */
+	uint64_t segments, checkpoints, records, bytes; /* looked at and found good */
 	uint64_t first_seq, last_seq;
-	char last_time[LINE_TIME_SIZE];		/* of the newest checkpoint */
+	char last_time[LINE_TIME_SIZE]; /* of the newest checkpoint */
 
 	/* where ok is false: */
 	char file[SEGMENT_NAME_SIZE];
-	uint64_t byte;				/* offset in the file */
-	uint64_t record;			/* the segment's record there, from 1; 0: not about a record */
+	uint64_t byte;	 /* offset in the file */
+	uint64_t record; /* the segment's record there, from 1; 0: not about a record */
 	char problem[256];
 };
 

@@ -25,7 +25,7 @@
 #define SYS_fchmodat2 452
 #endif
 
-#define TARGET_TEXT "no/such target"	/* of the symbolic links */
+#define TARGET_TEXT "no/such target" /* of the symbolic links */
 #define NOBODY	    65534
 
 /* A call's result as ours: 0, or a negative errno. */
@@ -114,7 +114,10 @@ static int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t 
 static char *const noop[] = { "g", "noop", NULL };
 static char *const no_env[] = { NULL };
 
-static int act_exec(const struct spot *s) { return res(execve(s->g, noop, no_env)); }
+static int act_exec(const struct spot *s)
+{
+	return res(execve(s->g, noop, no_env));
+}
 
 static int act_exec_cwd(const struct spot *s)
 {
@@ -197,11 +200,26 @@ static int act_exit_signal(const struct spot *s)
 
 /* ---- open ----------------------------------------------------------------------------------------------------------- */
 
-static int act_open(const struct spot *s) { return res(open(s->f, O_RDWR | O_APPEND)); }
-static int act_open_create(const struct spot *s) { return res(open(s->g, O_WRONLY | O_CREAT | O_EXCL, 0640)); }
-static int act_open_at(const struct spot *s) { return res(openat(s->dirfd, "f", O_RDWR | O_APPEND)); }
-static int act_open_symlink(const struct spot *s) { return res(open(s->g, O_RDONLY)); }
-static int act_open_compat(const struct spot *s) { return compat(I386_OPEN, low(s->f), O_RDWR | O_APPEND, 0); }
+static int act_open(const struct spot *s)
+{
+	return res(open(s->f, O_RDWR | O_APPEND));
+}
+static int act_open_create(const struct spot *s)
+{
+	return res(open(s->g, O_WRONLY | O_CREAT | O_EXCL, 0640));
+}
+static int act_open_at(const struct spot *s)
+{
+	return res(openat(s->dirfd, "f", O_RDWR | O_APPEND));
+}
+static int act_open_symlink(const struct spot *s)
+{
+	return res(open(s->g, O_RDONLY));
+}
+static int act_open_compat(const struct spot *s)
+{
+	return compat(I386_OPEN, low(s->f), O_RDWR | O_APPEND, 0);
+}
 
 static int act_open_cwd(const struct spot *s)
 {
@@ -229,16 +247,37 @@ static int act_open_denied(const struct spot *s)
 	return open(s->f, O_RDONLY) < 0 && errno == EACCES ? 0 : -EPROTO;
 }
 
-static int act_open_uring(const struct spot *s) { return uring(IORING_OP_OPENAT, AT_FDCWD, s->f, 0, 0, O_RDWR | O_APPEND); }
+static int act_open_uring(const struct spot *s)
+{
+	return uring(IORING_OP_OPENAT, AT_FDCWD, s->f, 0, 0, O_RDWR | O_APPEND);
+}
 
 /* ---- names ---------------------------------------------------------------------------------------------------------- */
 
-static int act_unlink(const struct spot *s) { return res(unlink(s->f)); }
-static int act_unlink_at(const struct spot *s) { return res(unlinkat(s->dirfd, "f", 0)); }
-static int act_unlink_cwd(const struct spot *s) { return chdir(s->d) < 0 ? -errno : res(unlink("../f")); }
-static int act_unlink_symlink(const struct spot *s) { return res(unlink(s->g)); }
-static int act_unlink_compat(const struct spot *s) { return compat(I386_UNLINK, low(s->f), 0, 0); }
-static int act_unlink_uring(const struct spot *s) { return uring(IORING_OP_UNLINKAT, AT_FDCWD, s->f, 0, 0, 0); }
+static int act_unlink(const struct spot *s)
+{
+	return res(unlink(s->f));
+}
+static int act_unlink_at(const struct spot *s)
+{
+	return res(unlinkat(s->dirfd, "f", 0));
+}
+static int act_unlink_cwd(const struct spot *s)
+{
+	return chdir(s->d) < 0 ? -errno : res(unlink("../f"));
+}
+static int act_unlink_symlink(const struct spot *s)
+{
+	return res(unlink(s->g));
+}
+static int act_unlink_compat(const struct spot *s)
+{
+	return compat(I386_UNLINK, low(s->f), 0, 0);
+}
+static int act_unlink_uring(const struct spot *s)
+{
+	return uring(IORING_OP_UNLINKAT, AT_FDCWD, s->f, 0, 0, 0);
+}
 
 static int act_unlink_dotdot(const struct spot *s)
 {
@@ -255,11 +294,26 @@ static int act_unlink_bindmount(const struct spot *s)
 	return r ? r : res(unlink(s->df));
 }
 
-static int act_rename(const struct spot *s) { return res(rename(s->f, s->g)); }
-static int act_rename_at(const struct spot *s) { return res(renameat(s->dirfd, "f", s->dirfd, "g")); }
-static int act_rename_cwd(const struct spot *s) { return chdir(s->dir) < 0 ? -errno : res(rename("f", "d/../g")); }
-static int act_rename_dir(const struct spot *s) { return res(rename(s->d, s->g)); }
-static int act_rename_compat(const struct spot *s) { return compat(I386_RENAME, low(s->f), low(s->g), 0); }
+static int act_rename(const struct spot *s)
+{
+	return res(rename(s->f, s->g));
+}
+static int act_rename_at(const struct spot *s)
+{
+	return res(renameat(s->dirfd, "f", s->dirfd, "g"));
+}
+static int act_rename_cwd(const struct spot *s)
+{
+	return chdir(s->dir) < 0 ? -errno : res(rename("f", "d/../g"));
+}
+static int act_rename_dir(const struct spot *s)
+{
+	return res(rename(s->d, s->g));
+}
+static int act_rename_compat(const struct spot *s)
+{
+	return compat(I386_RENAME, low(s->f), low(s->g), 0);
+}
 
 static int act_rename_renameat2(const struct spot *s)
 {
@@ -276,23 +330,53 @@ static int act_rename_uring(const struct spot *s)
 	return uring(IORING_OP_RENAMEAT, AT_FDCWD, s->f, (uintptr_t)s->g, AT_FDCWD, 0);
 }
 
-static int act_mkdir(const struct spot *s) { return res(mkdir(s->g, 0750)); }
-static int act_mkdir_at(const struct spot *s) { return res(mkdirat(s->dirfd, "g", 0750)); }
-static int act_mkdir_cwd(const struct spot *s) { return chdir(s->dir) < 0 ? -errno : res(mkdir("g", 0750)); }
-static int act_mkdir_compat(const struct spot *s) { return compat(I386_MKDIR, low(s->g), 0750, 0); }
-static int act_mkdir_uring(const struct spot *s) { return uring(IORING_OP_MKDIRAT, AT_FDCWD, s->g, 0, 0750, 0); }
+static int act_mkdir(const struct spot *s)
+{
+	return res(mkdir(s->g, 0750));
+}
+static int act_mkdir_at(const struct spot *s)
+{
+	return res(mkdirat(s->dirfd, "g", 0750));
+}
+static int act_mkdir_cwd(const struct spot *s)
+{
+	return chdir(s->dir) < 0 ? -errno : res(mkdir("g", 0750));
+}
+static int act_mkdir_compat(const struct spot *s)
+{
+	return compat(I386_MKDIR, low(s->g), 0750, 0);
+}
+static int act_mkdir_uring(const struct spot *s)
+{
+	return uring(IORING_OP_MKDIRAT, AT_FDCWD, s->g, 0, 0750, 0);
+}
 
-static int act_rmdir(const struct spot *s) { return res(rmdir(s->d)); }
-static int act_rmdir_unlinkat(const struct spot *s) { return res(unlinkat(s->dirfd, "d", AT_REMOVEDIR)); }
-static int act_rmdir_cwd(const struct spot *s) { return chdir(s->dir) < 0 ? -errno : res(rmdir("d")); }
+static int act_rmdir(const struct spot *s)
+{
+	return res(rmdir(s->d));
+}
+static int act_rmdir_unlinkat(const struct spot *s)
+{
+	return res(unlinkat(s->dirfd, "d", AT_REMOVEDIR));
+}
+static int act_rmdir_cwd(const struct spot *s)
+{
+	return chdir(s->dir) < 0 ? -errno : res(rmdir("d"));
+}
 
 static int act_rmdir_uring(const struct spot *s)
 {
 	return uring(IORING_OP_UNLINKAT, AT_FDCWD, s->d, 0, 0, AT_REMOVEDIR);
 }
 
-static int act_link(const struct spot *s) { return res(link(s->f, s->g)); }
-static int act_link_at(const struct spot *s) { return res(linkat(s->dirfd, "f", s->dirfd, "g", 0)); }
+static int act_link(const struct spot *s)
+{
+	return res(link(s->f, s->g));
+}
+static int act_link_at(const struct spot *s)
+{
+	return res(linkat(s->dirfd, "f", s->dirfd, "g", 0));
+}
 
 static int act_link_fd(const struct spot *s)
 {
@@ -312,8 +396,14 @@ static int act_link_uring(const struct spot *s)
 	return uring(IORING_OP_LINKAT, AT_FDCWD, s->f, (uintptr_t)s->g, AT_FDCWD, 0);
 }
 
-static int act_symlink(const struct spot *s) { return res(symlink(TARGET_TEXT, s->g)); }
-static int act_symlink_at(const struct spot *s) { return res(symlinkat(TARGET_TEXT, s->dirfd, "g")); }
+static int act_symlink(const struct spot *s)
+{
+	return res(symlink(TARGET_TEXT, s->g));
+}
+static int act_symlink_at(const struct spot *s)
+{
+	return res(symlinkat(TARGET_TEXT, s->dirfd, "g"));
+}
 
 static int act_symlink_uring(const struct spot *s)
 {
@@ -322,12 +412,30 @@ static int act_symlink_uring(const struct spot *s)
 
 /* ---- attributes ----------------------------------------------------------------------------------------------------- */
 
-static int act_chmod(const struct spot *s) { return res(chmod(s->f, 0640)); }
-static int act_chmod_at(const struct spot *s) { return res(fchmodat(s->dirfd, "f", 0640, 0)); }
-static int act_chmod_cwd(const struct spot *s) { return chdir(s->d) < 0 ? -errno : res(chmod("../f", 0640)); }
-static int act_chmod_symlink(const struct spot *s) { return res(chmod(s->g, 0640)); }
-static int act_chmod_fd(const struct spot *s) { return res(fchmod(open(s->f, O_RDONLY), 0640)); }
-static int act_chmod_compat(const struct spot *s) { return compat(I386_CHMOD, low(s->f), 0640, 0); }
+static int act_chmod(const struct spot *s)
+{
+	return res(chmod(s->f, 0640));
+}
+static int act_chmod_at(const struct spot *s)
+{
+	return res(fchmodat(s->dirfd, "f", 0640, 0));
+}
+static int act_chmod_cwd(const struct spot *s)
+{
+	return chdir(s->d) < 0 ? -errno : res(chmod("../f", 0640));
+}
+static int act_chmod_symlink(const struct spot *s)
+{
+	return res(chmod(s->g, 0640));
+}
+static int act_chmod_fd(const struct spot *s)
+{
+	return res(fchmod(open(s->f, O_RDONLY), 0640));
+}
+static int act_chmod_compat(const struct spot *s)
+{
+	return compat(I386_CHMOD, low(s->f), 0640, 0);
+}
 
 static int act_chmod_fchmodat2(const struct spot *s)
 {
@@ -341,19 +449,40 @@ static int act_chmod_bindmount(const struct spot *s)
 	return r ? r : res(chmod(s->df, 0640));
 }
 
-static int act_chown(const struct spot *s) { return res(chown(s->f, NOBODY, 1)); }
-static int act_chown_at(const struct spot *s) { return res(fchownat(s->dirfd, "f", NOBODY, 1, 0)); }
-static int act_chown_fd(const struct spot *s) { return res(fchown(open(s->f, O_RDONLY), NOBODY, 1)); }
-static int act_chown_lchown(const struct spot *s) { return res(lchown(s->g, NOBODY, 1)); }
+static int act_chown(const struct spot *s)
+{
+	return res(chown(s->f, NOBODY, 1));
+}
+static int act_chown_at(const struct spot *s)
+{
+	return res(fchownat(s->dirfd, "f", NOBODY, 1, 0));
+}
+static int act_chown_fd(const struct spot *s)
+{
+	return res(fchown(open(s->f, O_RDONLY), NOBODY, 1));
+}
+static int act_chown_lchown(const struct spot *s)
+{
+	return res(lchown(s->g, NOBODY, 1));
+}
 
 static int act_chown_empty(const struct spot *s)
 {
 	return res(fchownat(open(s->f, O_PATH), "", NOBODY, 1, AT_EMPTY_PATH));
 }
 
-static int act_truncate(const struct spot *s) { return res(truncate(s->f, 5)); }
-static int act_truncate_cwd(const struct spot *s) { return chdir(s->dir) < 0 ? -errno : res(truncate("f", 5)); }
-static int act_truncate_fd(const struct spot *s) { return res(ftruncate(open(s->f, O_WRONLY), 5)); }
+static int act_truncate(const struct spot *s)
+{
+	return res(truncate(s->f, 5));
+}
+static int act_truncate_cwd(const struct spot *s)
+{
+	return chdir(s->dir) < 0 ? -errno : res(truncate("f", 5));
+}
+static int act_truncate_fd(const struct spot *s)
+{
+	return res(ftruncate(open(s->f, O_WRONLY), 5));
+}
 
 /* ---- network -------------------------------------------------------------------------------------------------------- */
 
@@ -400,10 +529,26 @@ static int connect_to(int family, int type, uint16_t port, int want)
 	return res(connect(fd, &a.any, n)) == want ? 0 : -EPROTO;
 }
 
-static int act_connect(const struct spot *s) { (void)s; return connect_to(AF_INET, SOCK_STREAM, PORT_CLOSED, -ECONNREFUSED); }
-static int act_connect_open(const struct spot *s) { (void)s; return connect_to(AF_INET, SOCK_STREAM, PORT_OPEN, 0); }
-static int act_connect_udp(const struct spot *s) { (void)s; return connect_to(AF_INET, SOCK_DGRAM, PORT_OPEN, 0); }
-static int act_connect_v6(const struct spot *s) { (void)s; return connect_to(AF_INET6, SOCK_STREAM, PORT_CLOSED, -ECONNREFUSED); }
+static int act_connect(const struct spot *s)
+{
+	(void)s;
+	return connect_to(AF_INET, SOCK_STREAM, PORT_CLOSED, -ECONNREFUSED);
+}
+static int act_connect_open(const struct spot *s)
+{
+	(void)s;
+	return connect_to(AF_INET, SOCK_STREAM, PORT_OPEN, 0);
+}
+static int act_connect_udp(const struct spot *s)
+{
+	(void)s;
+	return connect_to(AF_INET, SOCK_DGRAM, PORT_OPEN, 0);
+}
+static int act_connect_v6(const struct spot *s)
+{
+	(void)s;
+	return connect_to(AF_INET6, SOCK_STREAM, PORT_CLOSED, -ECONNREFUSED);
+}
 
 static int act_connect_uring(const struct spot *s)
 {
@@ -426,9 +571,21 @@ static int bind_to(int family, int type, uint16_t port)
 	return res(bind(fd, &a.any, n));
 }
 
-static int act_bind(const struct spot *s) { (void)s; return bind_to(AF_INET, SOCK_STREAM, PORT_BIND); }
-static int act_bind_udp(const struct spot *s) { (void)s; return bind_to(AF_INET, SOCK_DGRAM, PORT_BIND); }
-static int act_bind_v6(const struct spot *s) { (void)s; return bind_to(AF_INET6, SOCK_STREAM, PORT_BIND6); }
+static int act_bind(const struct spot *s)
+{
+	(void)s;
+	return bind_to(AF_INET, SOCK_STREAM, PORT_BIND);
+}
+static int act_bind_udp(const struct spot *s)
+{
+	(void)s;
+	return bind_to(AF_INET, SOCK_DGRAM, PORT_BIND);
+}
+static int act_bind_v6(const struct spot *s)
+{
+	(void)s;
+	return bind_to(AF_INET6, SOCK_STREAM, PORT_BIND6);
+}
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
@@ -436,22 +593,22 @@ static int act_bind_v6(const struct spot *s) { (void)s; return bind_to(AF_INET6,
 #define SYNC		"event.async=false"
 #define ASYNC		"event.async=true"
 
-#define EXEC	      "exec.file.path=%d/g", "process.args=noop"
+#define EXEC "exec.file.path=%d/g", "process.args=noop"
 /* No rule can name a fork. It shows where the child ends: only from the fork can its file and parent be known. */
-#define FORK	      "process.ppid=%p", "process.parent.pid=%p"
-#define OPEN(path, flags) \
+#define FORK "process.ppid=%p", "process.parent.pid=%p"
+#define OPEN(path, flags)                                                                                              \
 	"open.file.path=" path, "open.flags&0xffff7fff=" flags /* all but O_LARGEFILE, which the kernel may add */
-#define OPEN_RDWR     OPEN("%d/f", "1026") /* O_RDWR | O_APPEND */
-#define UNLINK(path)  "unlink.file.path=" path, "unlink.flags=0"
-#define RENAME(a, b)  "rename.file.path=" a, "rename.file.destination.path=" b
-#define MKDIR	      "mkdir.file.path=%d/g", "mkdir.file.destination.mode=488" /* 0750 */
-#define RMDIR	      "rmdir.file.path=%d/d"
-#define LINK	      "link.file.path=%d/f", "link.file.destination.path=%d/g"
-#define SYMLINK	      "symlink.file.path=%d/g", "symlink.target=" TARGET_TEXT
-#define CHMOD(path)   "chmod.file.path=" path, "chmod.file.destination.mode=416" /* 0640 */
-#define CHOWN(path)   "chown.file.path=" path, "chown.file.destination.uid=65534", "chown.file.destination.gid=1"
-#define TRUNCATE      "truncate.file.path=%d/f", "truncate.size=5"
-#define ADDR(ev, ip, port, family, protocol) \
+#define OPEN_RDWR    OPEN("%d/f", "1026")		       /* O_RDWR | O_APPEND */
+#define UNLINK(path) "unlink.file.path=" path, "unlink.flags=0"
+#define RENAME(a, b) "rename.file.path=" a, "rename.file.destination.path=" b
+#define MKDIR	     "mkdir.file.path=%d/g", "mkdir.file.destination.mode=488" /* 0750 */
+#define RMDIR	     "rmdir.file.path=%d/d"
+#define LINK	     "link.file.path=%d/f", "link.file.destination.path=%d/g"
+#define SYMLINK	     "symlink.file.path=%d/g", "symlink.target=" TARGET_TEXT
+#define CHMOD(path)  "chmod.file.path=" path, "chmod.file.destination.mode=416" /* 0640 */
+#define CHOWN(path)  "chown.file.path=" path, "chown.file.destination.uid=65534", "chown.file.destination.gid=1"
+#define TRUNCATE     "truncate.file.path=%d/f", "truncate.size=5"
+#define ADDR(ev, ip, port, family, protocol)                                                                           \
 	ev ".addr.ip=" ip, ev ".addr.port=" port, ev ".addr.family=" family, ev ".protocol=" protocol
 
 const struct row rows[] = {
@@ -463,10 +620,12 @@ const struct row rows[] = {
 	{ "fork.vfork", NULL, act_fork_vfork, .expect = { FORK }, .event = "exit" },
 	{ "fork.clone3", NULL, act_fork_clone3, .expect = { FORK }, .event = "exit" },
 	{ "exit", NULL, act_exit, .expect = { "exit.code=7", "exit.cause=0" }, .ends = W_EXITCODE(7, 0) },
-	{ "exit.signal", NULL, act_exit_signal, .expect = { "exit.code=9", "exit.cause=2" }, .ends = W_EXITCODE(0, SIGKILL) },
+	{ "exit.signal", NULL, act_exit_signal, .expect = { "exit.code=9", "exit.cause=2" },
+	  .ends = W_EXITCODE(0, SIGKILL) },
 
 	{ "open", NULL, act_open, .expect = { OPEN_RDWR, "open.file.mode=33152", RET("0"), SYNC } },
-	{ "open.create", NULL, act_open_create, .expect = { OPEN("%d/g", "193"), "open.file.destination.mode=416", RET("0") } },
+	{ "open.create", NULL, act_open_create,
+	  .expect = { OPEN("%d/g", "193"), "open.file.destination.mode=416", RET("0") } },
 	{ "open.at", NULL, act_open_at, .expect = { OPEN_RDWR, RET("0") } },
 	{ "open.cwd", NULL, act_open_cwd, .expect = { OPEN_RDWR, RET("0") } },
 	{ "open.symlink", prepare_link_to_file, act_open_symlink, .expect = { OPEN("%d/f", "0"), RET("0") } },
@@ -535,10 +694,13 @@ const struct row rows[] = {
 	{ "truncate.fd", NULL, act_truncate_fd, .expect = { TRUNCATE, RET("0") } },
 
 	{ "connect", NULL, act_connect, .expect = { ADDR("connect", "127.0.0.1", "9", "2", "6"), RET("-111"), SYNC } },
-	{ "connect.open", NULL, act_connect_open, .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0") } },
-	{ "connect.udp", NULL, act_connect_udp, .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "17"), RET("0") } },
+	{ "connect.open", NULL, act_connect_open,
+	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0") } },
+	{ "connect.udp", NULL, act_connect_udp,
+	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "17"), RET("0") } },
 	{ "connect.v6", NULL, act_connect_v6, .expect = { ADDR("connect", "::1", "9", "10", "6"), RET("-111") } },
-	{ "connect.io_uring", NULL, act_connect_uring, .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0"), ASYNC } },
+	{ "connect.io_uring", NULL, act_connect_uring,
+	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0"), ASYNC } },
 
 	{ "bind", NULL, act_bind, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "6"), RET("0"), SYNC } },
 	{ "bind.udp", NULL, act_bind_udp, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "17"), RET("0") } },

@@ -25,10 +25,17 @@ static void expand(const struct expansion *x, const char *value, char *out, size
 			continue;
 		}
 		switch (*++value) {
-		case 'b': n += snprintf(out + n, size - n, "%s", x->base); break;
-		case 'd': n += snprintf(out + n, size - n, "%s/%s", x->base, x->name); break;
-		case 'p': n += snprintf(out + n, size - n, "%d", x->actor); break;
-		default: abort();
+		case 'b':
+			n += snprintf(out + n, size - n, "%s", x->base);
+			break;
+		case 'd':
+			n += snprintf(out + n, size - n, "%s/%s", x->base, x->name);
+			break;
+		case 'p':
+			n += snprintf(out + n, size - n, "%d", x->actor);
+			break;
+		default:
+			abort();
 		}
 	}
 	out[n < size ? n : size - 1] = '\0';
@@ -111,7 +118,8 @@ static int concerns(const struct row *row, pid_t pid, const json_t *alert)
 	return !strcmp(got, rule);
 }
 
-int check_row(const struct row *row, const struct acted *acted, const char *dir, const char *alerts, char *ret_why, size_t size)
+int check_row(const struct row *row, const struct acted *acted, const char *dir, const char *alerts, char *ret_why,
+	      size_t size)
 {
 	const struct expansion x = { .base = dir, .name = row->name, .actor = acted->actor };
 	int n, best = INT_MAX;
@@ -128,7 +136,8 @@ int check_row(const struct row *row, const struct acted *acted, const char *dir,
 	while (best && getline(&line, &room, f) > 0) {
 		json_t *alert = json_loads(line, 0, NULL);
 
-		if (alert && concerns(row, acted->pid, alert) && (n = misses(row, &x, alert, why, sizeof(why))) < best) {
+		if (alert && concerns(row, acted->pid, alert) &&
+		    (n = misses(row, &x, alert, why, sizeof(why))) < best) {
 			best = n;
 			if (n)
 				snprintf(ret_why, size, "%s", why);

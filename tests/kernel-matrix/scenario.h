@@ -13,30 +13,30 @@
 
 /* Where a row happens. Rows write into no other place. */
 struct spot {
-	char dir[PATH_MAX];	/* the row's own directory */
-	char f[PATH_MAX];	/* dir/f: there, ten bytes, mode 0600 */
-	char g[PATH_MAX];	/* dir/g: not there, unless the row's prepare() makes it */
-	char d[PATH_MAX];	/* dir/d: a directory */
-	char df[PATH_MAX];	/* dir/d/f: f again, once bind_mount() has put dir at dir/d */
-	int dirfd;		/* of dir */
-	volatile pid_t *pid;	/* shared; whose alert it is: the actor's, unless the act says otherwise */
+	char dir[PATH_MAX];  /* the row's own directory */
+	char f[PATH_MAX];    /* dir/f: there, ten bytes, mode 0600 */
+	char g[PATH_MAX];    /* dir/g: not there, unless the row's prepare() makes it */
+	char d[PATH_MAX];    /* dir/d: a directory */
+	char df[PATH_MAX];   /* dir/d/f: f again, once bind_mount() has put dir at dir/d */
+	int dirfd;	     /* of dir */
+	volatile pid_t *pid; /* shared; whose alert it is: the actor's, unless the act says otherwise */
 };
 
 struct row {
-	const char *name;			/* event, or event.variant */
-	int (*prepare)(const struct spot *s);	/* in the parent; may be NULL */
-	int (*act)(const struct spot *s);	/* in the actor; 0 or a negative errno, -ENOSYS where the kernel lacks it */
+	const char *name;		      /* event, or event.variant */
+	int (*prepare)(const struct spot *s); /* in the parent; may be NULL */
+	int (*act)(const struct spot *s); /* in the actor; 0 or a negative errno, -ENOSYS where the kernel lacks it */
 	/*
 	 * What the alert must hold: "field=value", the field by its dotted name; an absent one is 0 or false. In values %d is the row's directory, %p
 	 * the actor's process id. "field&mask=value" compares the bits of a mask.
 	 */
 	const char *expect[8];
-	const char *image;			/* process.file.path, as a value; NULL is this very program */
-	const char *event;			/* the alert's event, if it is not that of the name */
-	int ends;				/* the actor's wait status, if the act does not return */
+	const char *image; /* process.file.path, as a value; NULL is this very program */
+	const char *event; /* the alert's event, if it is not that of the name */
+	int ends;	   /* the actor's wait status, if the act does not return */
 };
 
-extern const struct row rows[];			/* ends with a row without a name */
+extern const struct row rows[]; /* ends with a row without a name */
 
 /* The listening port that the connect rows find, and the ports that they and the bind rows use. */
 #define PORT_CLOSED 9
@@ -54,10 +54,11 @@ int uring_do(const struct io_uring_sqe *sqe);
 /* What became of a row's act, as scenario.c notes it down for check.c. */
 struct acted {
 	char name[32];
-	pid_t actor;		/* 0: the row was not acted */
-	pid_t pid;		/* whose alert it is */
-	int res;		/* 0, or a negative errno; -ENOSYS means that the row is to be skipped */
+	pid_t actor; /* 0: the row was not acted */
+	pid_t pid;   /* whose alert it is */
+	int res;     /* 0, or a negative errno; -ENOSYS means that the row is to be skipped */
 };
 
 /* check.c: compare one acted row with the alerts. 0 and "" if it is there, else 1 and the reason. */
-int check_row(const struct row *row, const struct acted *acted, const char *dir, const char *alerts, char *ret_why, size_t size);
+int check_row(const struct row *row, const struct acted *acted, const char *dir, const char *alerts, char *ret_why,
+	      size_t size);

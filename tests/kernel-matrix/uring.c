@@ -13,8 +13,8 @@
 struct ring {
 	int fd;
 	struct io_uring_params p;
-	char *sq, *cq;			/* owned mappings, as the kernel lays them out */
-	struct io_uring_sqe *sqes;	/* owned mapping */
+	char *sq, *cq;		   /* owned mappings, as the kernel lays them out */
+	struct io_uring_sqe *sqes; /* owned mapping */
 };
 
 static void *ring_map(int fd, size_t size, off_t what)

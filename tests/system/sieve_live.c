@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sieve's promise on a live kernel: random rules over a small tree whose directories are renamed all the time, random operations in
- * it, and a matcher of our own that says which rule has to fire for which operation. Every alert that is due must come, and
- * none that is not. What this adds to the property test is the part that only exists in the kernel: the walk over dentries and the cache of
- * directories.
+ * The sieve's promise on a live kernel: random rules over a small tree whose directories are renamed all the time,
+ *random operations in it, and a matcher of our own that says which rule has to fire for which operation. Every alert
+ *that is due must come, and none that is not. What this adds to the property test is the part that only exists in the
+ *kernel: the walk over dentries and the cache of directories.
  *
  *	sieve_live policy SEED DIR         prints a policy
  *	sieve_live act SEED DIR N          does N operations, prints what is due: RULE<TAB>PATH a line
@@ -41,7 +41,7 @@ enum { OPEN, UNLINK, MKDIR, RMDIR, CHMOD, EVENTS };
 
 struct rule {
 	int event;
-	bool subtree;  /* ends in a component "**" */
+	bool subtree;	   /* ends in a component "**" */
 	bool negated_name; /* and the name is not "x" */
 	char pattern[256]; /* below the directory, components joined by '/' */
 };
@@ -66,7 +66,8 @@ static void rules_make(void)
 	}
 }
 
-/* ---- the plainest matcher: one component at a time ---------------------------------------------------------------- */
+/* ---- the plainest matcher: one component at a time ----------------------------------------------------------------
+ */
 
 static bool component(const char *p, size_t pn, const char *s, size_t sn)
 {
@@ -107,7 +108,8 @@ static void due(int event, const char *dir, const char *below)
 	}
 }
 
-/* ---- policy -------------------------------------------------------------------------------------------------------- */
+/* ---- policy --------------------------------------------------------------------------------------------------------
+ */
 
 static int policy(const char *dir)
 {
@@ -123,7 +125,8 @@ static int policy(const char *dir)
 	return 0;
 }
 
-/* ---- operations ---------------------------------------------------------------------------------------------------- */
+/* ---- operations ----------------------------------------------------------------------------------------------------
+ */
 
 /* A random path of existing or not existing components below the directory. */
 static void random_path(char *out)
@@ -177,7 +180,8 @@ static void operate(const char *dir)
 	}
 }
 
-/* ---- alerts -------------------------------------------------------------------------------------------------------- */
+/* ---- alerts --------------------------------------------------------------------------------------------------------
+ */
 
 static int alerts(const char *file)
 {

@@ -35,7 +35,8 @@ static void constants_are_unique_and_no_field(void **state)
 	const struct catalog *c = catalog_tamis();
 
 	for (size_t i = 0; i < c->nconstants; i++) {
-		assert_ptr_equal(catalog_constant(c, c->constants[i].name, strlen(c->constants[i].name)), &c->constants[i]);
+		assert_ptr_equal(catalog_constant(c, c->constants[i].name, strlen(c->constants[i].name)),
+				 &c->constants[i]);
 		assert_null(catalog_field(c, c->constants[i].name, strlen(c->constants[i].name)));
 	}
 }

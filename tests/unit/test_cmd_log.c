@@ -145,9 +145,18 @@ static void a_bad_log_exits_with_1_and_the_place(void **state)
 static void wrong_usage_exits_with_2(void **state)
 {
 	static const char *const lines[] = {
-		"log",		     "log bogus",	     "log verify extra",     "log verify --bogus",
-		"log prove",	     "log prove x",	     "log prove 99999",	     "log export --format bogus",
-		"log tail -n x",     "log verify --key /none", "log prove --check /none", "log checkpoint --segment 99",
+		"log",
+		"log bogus",
+		"log verify extra",
+		"log verify --bogus",
+		"log prove",
+		"log prove x",
+		"log prove 99999",
+		"log export --format bogus",
+		"log tail -n x",
+		"log verify --key /none",
+		"log prove --check /none",
+		"log checkpoint --segment 99",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -141,7 +141,10 @@ static void any_bytes_come_back(void **state)
 		assert_memory_equal(back, in, n);
 		json_decref(j);
 	}
-	assert_string_equal(string("a\xff" "b", 3), "\"a\\\\xffb\"");
+	assert_string_equal(string("a\xff"
+				   "b",
+				   3),
+			    "\"a\\\\xffb\"");
 	assert_string_equal(string("\\x41", 4), "\"\\\\x5cx41\"");
 	assert_string_equal(string("\\xZ1\\X41", 8), "\"\\\\xZ1\\\\X41\"");
 }
@@ -152,12 +155,24 @@ static void utf8_is_checked_by_the_book(void **state)
 		const char *bytes;
 		size_t n, len;
 	} cases[] = {
-		{ "\x7f", 1, 1 },	      { "\x80", 1, 0 },		    { "\xc1\xbf", 2, 0 },
-		{ "\xc2\x80", 2, 2 },	      { "\xc2", 1, 0 },		    { "\xdf\xbf", 2, 2 },
-		{ "\xe0\x9f\xbf", 3, 0 },     { "\xe0\xa0\x80", 3, 3 },	    { "\xed\x9f\xbf", 3, 3 },
-		{ "\xed\xa0\x80", 3, 0 },     { "\xee\x80\x80", 3, 3 },	    { "\xef\xbf\xbf", 3, 3 },
-		{ "\xf0\x8f\xbf\xbf", 4, 0 }, { "\xf0\x90\x80\x80", 4, 4 }, { "\xf4\x8f\xbf\xbf", 4, 4 },
-		{ "\xf4\x90\x80\x80", 4, 0 }, { "\xf5\x80\x80\x80", 4, 0 }, { "\xe2\x82", 2, 0 },
+		{ "\x7f", 1, 1 },
+		{ "\x80", 1, 0 },
+		{ "\xc1\xbf", 2, 0 },
+		{ "\xc2\x80", 2, 2 },
+		{ "\xc2", 1, 0 },
+		{ "\xdf\xbf", 2, 2 },
+		{ "\xe0\x9f\xbf", 3, 0 },
+		{ "\xe0\xa0\x80", 3, 3 },
+		{ "\xed\x9f\xbf", 3, 3 },
+		{ "\xed\xa0\x80", 3, 0 },
+		{ "\xee\x80\x80", 3, 3 },
+		{ "\xef\xbf\xbf", 3, 3 },
+		{ "\xf0\x8f\xbf\xbf", 4, 0 },
+		{ "\xf0\x90\x80\x80", 4, 4 },
+		{ "\xf4\x8f\xbf\xbf", 4, 4 },
+		{ "\xf4\x90\x80\x80", 4, 0 },
+		{ "\xf5\x80\x80\x80", 4, 0 },
+		{ "\xe2\x82", 2, 0 },
 		{ "\xf0\x9f\x98", 3, 0 },
 	};
 
@@ -223,14 +238,10 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commas_come_by_themselves),
-		cmocka_unit_test(strings_are_escaped_as_rfc_8785_says),
-		cmocka_unit_test(specials_are_found_anywhere),
-		cmocka_unit_test(any_bytes_come_back),
-		cmocka_unit_test(utf8_is_checked_by_the_book),
-		cmocka_unit_test(text_is_not_changed_but_checked),
-		cmocka_unit_test(large_integers_survive),
-		cmocka_unit_test(a_full_buffer_says_so_at_the_end),
+		cmocka_unit_test(commas_come_by_themselves),   cmocka_unit_test(strings_are_escaped_as_rfc_8785_says),
+		cmocka_unit_test(specials_are_found_anywhere), cmocka_unit_test(any_bytes_come_back),
+		cmocka_unit_test(utf8_is_checked_by_the_book), cmocka_unit_test(text_is_not_changed_but_checked),
+		cmocka_unit_test(large_integers_survive),      cmocka_unit_test(a_full_buffer_says_so_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("jsonw", tests, NULL, end);

@@ -210,8 +210,8 @@ static void what_is_no_record_is_refused(void **state)
 	static const struct {
 		const char *before, *after;
 	} bad[] = {
-		{ "", "\"v\":1}" },	  { "{", "" },		 { "{\"a\":1", "\"v\":1}" },
-		{ "{\"a\":\n1,", "\"v\":1}" }, { "{", "\"v\":1}\n" }, { "[", "\"v\":1}" },
+		{ "", "\"v\":1}" },    { "{", "" },	    { "{\"a\":1", "\"v\":1}" }, { "{\"a\":\n1,", "\"v\":1}" },
+		{ "{", "\"v\":1}\n" }, { "[", "\"v\":1}" },
 	};
 	struct auditlog *log;
 	struct place p;
@@ -283,12 +283,9 @@ static void times_are_rfc_3339(void **state)
 		uint64_t s;
 		const char *text;
 	} cases[] = {
-		{ 0, "1970-01-01T00:00:00.000000042Z" },
-		{ 951782400, "2000-02-29T00:00:00.000000042Z" },
-		{ 951868800, "2000-03-01T00:00:00.000000042Z" },
-		{ 1795176000, "2026-11-20T12:00:00.000000042Z" },
-		{ 4107542399, "2100-02-28T23:59:59.000000042Z" },
-		{ 4107542400, "2100-03-01T00:00:00.000000042Z" },
+		{ 0, "1970-01-01T00:00:00.000000042Z" },	  { 951782400, "2000-02-29T00:00:00.000000042Z" },
+		{ 951868800, "2000-03-01T00:00:00.000000042Z" },  { 1795176000, "2026-11-20T12:00:00.000000042Z" },
+		{ 4107542399, "2100-02-28T23:59:59.000000042Z" }, { 4107542400, "2100-03-01T00:00:00.000000042Z" },
 	};
 	char text[LINE_TIME_SIZE];
 
@@ -615,9 +612,8 @@ static void an_unclean_stop_is_a_gap(void **state)
 	log = place_open(&p, NULL);
 	auditlog_close(log, NULL);
 	assert_verifies(&p, &rep);
-	assert_true(file_holds(
-		&p, "00000001.jsonl",
-		"\"gap\":{\"last_seq\":3,\"last_time\":\"2026-11-20T12:00:00.000000000Z\","
+	assert_true(file_holds(&p, "00000001.jsonl",
+			       "\"gap\":{\"last_seq\":3,\"last_time\":\"2026-11-20T12:00:00.000000000Z\","
 			       "\"reason\":\"unclean stop\"}"));
 	assert_false(file_holds(&p, "00000001.jsonl", "lost"));
 	place_remove(&p);
@@ -818,8 +814,10 @@ static void a_long_full_disk_bounds_the_memory(void **state)
 	place_new(&p);
 	fault_set(0, 0, 0);
 	log = place_open(&p, &o);
-	a = (struct auditlog_alert){ .before = "{\"host\":\"h\",\"kind\":\"alert\",", .before_len = 27,
-				     .after = "\"time\":\"2026-11-20T12:00:00.000000000Z\",\"v\":1}", .after_len = 46 };
+	a = (struct auditlog_alert){ .before = "{\"host\":\"h\",\"kind\":\"alert\",",
+				     .before_len = 27,
+				     .after = "\"time\":\"2026-11-20T12:00:00.000000000Z\",\"v\":1}",
+				     .after_len = 46 };
 	fault_set(1, INT32_MAX, ENOSPC);
 	for (int i = 0; i < 1000; i++) {
 		r = auditlog_append(log, &a, NULL, &e);

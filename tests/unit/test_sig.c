@@ -11,17 +11,15 @@
 #include <sys/stat.h>
 
 /* The P-256 key of RFC 6979 A.2.5, which is public. */
-static const char rfc6979_key[] =
-	"-----BEGIN EC PRIVATE KEY-----\n"
-	"MHcCAQEEIMmvqdhFunUWa1whV2ex1pNOUMPbNuibEnuKYisSD2choAoGCCqGSM49\n"
-	"AwEHoUQDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Z5A/4QCLi8\n"
-	"maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
-	"-----END EC PRIVATE KEY-----\n";
-static const char rfc6979_pub[] =
-	"-----BEGIN PUBLIC KEY-----\n"
-	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7\n"
-	"Yfps5mliLmDyn7Z5A/4QCLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
-	"-----END PUBLIC KEY-----\n";
+static const char rfc6979_key[] = "-----BEGIN EC PRIVATE KEY-----\n"
+				  "MHcCAQEEIMmvqdhFunUWa1whV2ex1pNOUMPbNuibEnuKYisSD2choAoGCCqGSM49\n"
+				  "AwEHoUQDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Z5A/4QCLi8\n"
+				  "maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
+				  "-----END EC PRIVATE KEY-----\n";
+static const char rfc6979_pub[] = "-----BEGIN PUBLIC KEY-----\n"
+				  "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7\n"
+				  "Yfps5mliLmDyn7Z5A/4QCLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
+				  "-----END PUBLIC KEY-----\n";
 
 static struct sig_key *parse_private(const char *pem)
 {
@@ -103,12 +101,11 @@ static void both_halves_have_one_id(void **state)
 static void what_is_no_p256_key_is_refused(void **state)
 {
 	/* a good key of the next larger curve */
-	static const char p384[] =
-		"-----BEGIN PUBLIC KEY-----\n"
-		"MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEn6jVliH2UMERi18OvA3XiHWAhIXyhKT6\n"
-		"5XM0IX8Cri/vkuNSR3Pk85vSYzIvCgctqvhFi5Wrwpu5K1iV9lqubDiL+om3EJq4\n"
-		"X/hs8XR9mwdBUPH4FcHqWvxvxRf3YZMB\n"
-		"-----END PUBLIC KEY-----\n";
+	static const char p384[] = "-----BEGIN PUBLIC KEY-----\n"
+				   "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEn6jVliH2UMERi18OvA3XiHWAhIXyhKT6\n"
+				   "5XM0IX8Cri/vkuNSR3Pk85vSYzIvCgctqvhFi5Wrwpu5K1iV9lqubDiL+om3EJq4\n"
+				   "X/hs8XR9mwdBUPH4FcHqWvxvxRf3YZMB\n"
+				   "-----END PUBLIC KEY-----\n";
 	struct sig_key *k = NULL;
 	struct err e;
 
