@@ -129,6 +129,7 @@ static const char *const gen_nets[] = { "10.0.0.0/8", "10.1.2.3/32", "192.168.0.
 					"::ffff:0:0/96", "::ff00:0:0/88", "8000::/1" };
 
 #define GEN_PATTERNS 256
+#define GEN_POOL     16
 
 struct policy_gen {
 	struct gen *g;
@@ -136,6 +137,7 @@ struct policy_gen {
 	uint16_t event;
 	uint32_t paths[16], names[16], nums[64], addrs[4], strs[16]; /* nodes: fields of the event */
 	uint32_t npaths, nnames, nnums, naddrs, nstrs;
+	uint32_t pool[GEN_POOL]; /* nodes; 0: not made yet */
 	char patterns[GEN_PATTERNS][GEN_TEXT + 1]; /* what paths are to be near to */
 	uint32_t npatterns;
 };
@@ -273,10 +275,24 @@ static inline uint32_t gen_addr_atom(struct policy_gen *p)
 	return build3(&p->b, N_IPIN, p->addrs[0], build_ok(program_ipset_add(p->b.pb, nets, n)), gen_chance(p->g, 25));
 }
 
+/* What no kernel side decides. */
+static inline uint32_t gen_user_atom(struct policy_gen *p)
+{
+	uint32_t elem, word;
+
+	if (gen_chance(p->g, 50))
+		return build_field(&p->b, "event.async");
+	elem = build1(&p->b, N_ELEM, NT_STR);
+	word = build_str(&p->b, GEN_PICK(p->g, gen_words));
+	return build2(&p->b, N_ANY, build_field(&p->b, "process.argv"), build3(&p->b, N_STREQ, elem, word, 0));
+}
+
 static inline uint32_t gen_atom(struct policy_gen *p)
 {
 	uint32_t kind = gen_below(p->g, 100);
 
+	if (gen_chance(p->g, 4))
+		return gen_user_atom(p);
 	if (p->naddrs && kind < 45)
 		return gen_addr_atom(p);
 	if (p->npaths && kind < 40)
@@ -297,6 +313,36 @@ static inline uint32_t gen_condition(struct policy_gen *p, uint32_t depth)
 	if (kind < 35)
 		return build1(&p->b, N_NOT, gen_condition(p, depth - 1));
 	return build2(&p->b, kind < 70 ? N_AND : N_OR, gen_condition(p, depth - 1), gen_condition(p, depth - 1));
+}
+
+/* One of few tests of numbers, each true of about every other event. */
+static inline uint32_t gen_literal(struct policy_gen *p)
+{
+	uint32_t i = gen_below(p->g, GEN_POOL);
+
+	if (!p->pool[i])
+		p->pool[i] = build2(&p->b, N_LE, p->nums[i % p->nnums], build_int(&p->b, (int64_t)gen_below(p->g, 3)));
+	return gen_chance(p->g, 50) ? p->pool[i] : build1(&p->b, N_NOT, p->pool[i]);
+}
+
+/* An AND of many ORs, which has more clauses than there may be. */
+static inline uint32_t gen_wide(struct policy_gen *p)
+{
+	uint32_t all = build2(&p->b, N_OR, gen_atom(p), gen_literal(p));
+
+	for (int i = 0; i < 7; i++)
+		all = build2(&p->b, N_AND, all, build2(&p->b, N_OR, gen_literal(p), gen_literal(p)));
+	return all;
+}
+
+/* One of very many, all about the same numbers. */
+static inline uint32_t gen_numbers(struct policy_gen *p)
+{
+	uint32_t all = gen_chance(p->g, 50) ? gen_literal(p) : gen_atom(p);
+
+	for (int i = 0; i < 3; i++)
+		all = build2(&p->b, N_AND, all, gen_literal(p));
+	return all;
 }
 
 /* A condition as rules mostly are: this file, and more. */
@@ -321,6 +367,7 @@ struct event_gen {
 	char str[4][GEN_TEXT + 1];
 	bool readable[SV_AUTOMATA]; /* a hook skips what it could not read */
 	ev_u8 addr[17];
+	struct val argv[2];
 	struct event ev;
 	struct proc proc;
 };
@@ -344,10 +391,13 @@ static inline struct val *gen_slot(struct event_gen *e, const struct cat_field *
 	}
 }
 
-static inline struct val gen_last(const char *path)
+/* Nobody has promised what the name of "/a/" is: it may be anything. */
+static inline struct val gen_last(struct gen *g, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
+	if (slash && !slash[1])
+		return gen_str_val(GEN_PICK(g, gen_words));
 	return gen_str_val(slash ? slash + 1 : path);
 }
 
@@ -367,7 +417,7 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		*v = gen_str_val(e->path[index]);
 		break;
 	case CAT_SIEVE_NAME:
-		*v = gen_last(e->path[index]);
+		*v = gen_last(g, e->path[index]);
 		break;
 	case CAT_SIEVE_ADDR:
 		*v = (struct val){ .s = (const char *)e->addr, .len = sizeof(e->addr) };
@@ -442,6 +492,9 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 		if ((c->fields[i].event == EV_NONE || c->fields[i].event == p->event) && gen_slot(e, &c->fields[i]) &&
 		    !(c->fields[i].flags & CF_ARRAY))
 			gen_value(g, e, &c->fields[i]);
+	for (int k = 0; k < 2; k++)
+		e->argv[k] = gen_str_val(GEN_PICK(g, gen_words));
+	e->proc.v[SLOT_PROC_ARGV] = (struct val){ .arr = e->argv, .len = 2 };
 	memset(e->ev.alive, 0xff, sizeof(e->ev.alive));
 	e->ev.proc = &e->proc;
 }
@@ -451,6 +504,7 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 struct ref {
 	const struct program *p;
 	const struct event *ev;
+	struct val elem;
 };
 
 static inline struct val ref_value(const struct ref *x, uint32_t i)
@@ -460,6 +514,8 @@ static inline struct val ref_value(const struct ref *x, uint32_t i)
 
 	if (n->op == N_FIELD)
 		return catalog_get(&x->p->catalog->fields[n->a], x->ev);
+	if (n->op == N_ELEM)
+		return x->elem;
 	v.s = program_str(x->p, n->a, &v.len);
 	return v;
 }
@@ -562,11 +618,30 @@ static inline bool ref_intin(const struct ref *x, const struct node *n)
 	return false;
 }
 
+static inline bool ref_holds(const struct ref *x, uint32_t i);
+
+static inline bool ref_any(const struct ref *x, const struct node *n)
+{
+	struct val v = ref_value(x, n->a);
+	struct ref inner = *x;
+
+	for (uint32_t i = 0; i < v.len; i++) {
+		inner.elem = v.arr[i];
+		if (ref_holds(&inner, n->b))
+			return true;
+	}
+	return false;
+}
+
 static inline bool ref_holds(const struct ref *x, uint32_t i)
 {
 	const struct node *n = &x->p->nodes[i];
 
 	switch (n->op) {
+	case N_FIELD:
+		return ref_value(x, i).num;
+	case N_ANY:
+		return ref_any(x, n);
 	case N_BOOL:
 		return n->imm;
 	case N_NOT:

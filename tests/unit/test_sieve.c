@@ -96,17 +96,37 @@ static void check_event(struct engine *engine, const struct program *p, const st
 	t->passed += !sv_mask_zero(&alive);
 }
 
+enum style { FREE, NARROW, WIDE, NUMBERS };
+
+static uint32_t random_root(struct policy_gen *p, enum style style)
+{
+	uint32_t depth = gen_below(p->g, 6);
+
+	switch (style) {
+	case NARROW:
+		return gen_narrow(p, depth);
+	case WIDE:
+		return gen_wide(p);
+	case NUMBERS:
+		return gen_numbers(p);
+	default:
+		return gen_condition(p, depth);
+	}
+}
+
 static void random_rules(struct policy_gen *p)
 {
-	uint32_t n = gen_chance(p->g, 5) ? 300 : 1 + gen_below(p->g, gen_chance(p->g, 50) ? 3 : 30), depth;
-	bool narrow = gen_chance(p->g, 60);
+	enum style style = gen_chance(p->g, 60) ? NARROW : gen_chance(p->g, 15) ? WIDE : gen_chance(p->g, 15) ? NUMBERS : FREE;
+	uint32_t n = 1 + gen_below(p->g, gen_chance(p->g, 50) ? 3 : 30);
 
+	if (gen_chance(p->g, 5))
+		n = 300;
+	if (style == NUMBERS)
+		n = 500;
 	gen_fields(p, GEN_PICK(p->g, events));
 	p->npatterns = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		depth = gen_below(p->g, 6);
-		build_rule(&p->b, p->event, narrow ? gen_narrow(p, depth) : gen_condition(p, depth));
-	}
+	for (uint32_t i = 0; i < n; i++)
+		build_rule(&p->b, p->event, random_root(p, style));
 }
 
 /* Now and then with tables that are far too small. */
@@ -159,14 +179,14 @@ static void random_policy(uint64_t seed, struct tally *t)
 static void test_soundness(void **state)
 {
 	uint64_t seed = gen_seed("soundness", 20261120);
-	unsigned n = gen_rounds(400);
+	unsigned n = gen_rounds(120);
 	struct tally t = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
 		random_policy(seed + i, &t);
 	printf("%u policies, %u events: %u passed the sieve, %u firings; %u patterns weakened\n", n, t.events, t.passed, t.fired, t.weak);
 	/* The test means something only if rules fire and the sieve drops. */
-	assert_true(t.fired > t.events / 50 && t.passed < t.events * 8 / 10 && t.weak);
+	assert_true(t.fired > t.events / 50 && t.passed < t.events * 9 / 10 && t.weak);
 }
 
 /* ---- precision ------------------------------------------------------------------------------------------------------- */
