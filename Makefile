@@ -11,9 +11,14 @@ SHELL := /bin/bash
 VERSION := $(shell cat VERSION)
 B       ?= build
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
-CLANG   ?= clang-14
+# Debian 12 has version 14, Debian 13 has 19.
+tool     = $(firstword $(foreach v,14 19,$(if $(shell command -v $(1)-$(v)),$(1)-$(v))) $(1))
+CLANG   ?= $(call tool,clang)
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
-STRIP   ?= llvm-strip-14
+STRIP   ?= $(call tool,llvm-strip)
+CLANG   := $(CLANG)
+STRIP   := $(STRIP)
+export CLANG
 
 # `make V=1` shows the whole commands.
 Q   := $(if $(V),,@)
