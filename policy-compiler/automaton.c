@@ -9,8 +9,8 @@
 #include "policy-compiler/intern.h"
 
 /* A bound on the work of one try: nodes put into sets. Some seconds at most. */
-#define WORK_MAX 8000000u
-#define DETOUR	 4	/* states on the way to the smallest automaton, as a multiple of the limit */
+#define WORK_MAX   8000000u
+#define DETOUR	   4 /* states on the way to the smallest automaton, as a multiple of the limit */
 #define DETOUR_MAX 131072
 
 /* Subset construction: a state is the set of nodes of the nfa that the string so far may have led to. */
@@ -26,10 +26,12 @@ struct subsets {
 	uint32_t nclasses;
 	uint32_t *trans, *values; /* owned */
 	uint32_t trans_cap, values_cap;
-	uint32_t *mark, stamp;	  /* nodes that are in next[] */
-	uint32_t *next, nnext;	  /* a set in the making */
+	uint32_t *mark, stamp; /* nodes that are in next[] */
+	uint32_t *next, nnext; /* a set in the making */
 	uint32_t *matched, matched_cap;
-	struct hop { uint32_t cls, to; } *hops, *sorted; /* the edges of a set, class by class */
+	struct hop {
+		uint32_t cls, to;
+	} * hops, *sorted; /* the edges of a set, class by class */
 	uint32_t hops_cap, sorted_cap;
 };
 

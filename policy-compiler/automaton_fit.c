@@ -173,15 +173,16 @@ static uint32_t weakened(const struct pattern *p, uint32_t n)
 /* How many nodes to aim at next, after @nodes have led to @need. */
 static uint32_t next_target(uint32_t nodes, const struct aut_limits *need, const struct aut_limits *l)
 {
-	uint64_t by_states = (uint64_t)nodes * l->states / need->states, by_trans = (uint64_t)nodes * l->trans / need->trans;
+	uint64_t by_states = (uint64_t)nodes * l->states / need->states,
+		 by_trans = (uint64_t)nodes * l->trans / need->trans;
 	uint64_t target = by_states < by_trans ? by_states : by_trans;
 
 	return (uint32_t)(target - target / 10);
 }
 
 /* With at most @stars stars. -E2BIG where no cut makes it fit. */
-static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn *value, void *ctx, const struct aut_limits *l,
-		     struct automaton *ret, struct aut_fit *ret_fit)
+static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn *value, void *ctx,
+		     const struct aut_limits *l, struct automaton *ret, struct aut_fit *ret_fit)
 {
 	uint32_t target = MANY * l->states, nodes = 0, changed;
 	struct aut_limits need;

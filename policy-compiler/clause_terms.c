@@ -149,7 +149,8 @@ static int list_add(struct clauses *c, struct list *l, const struct clause_term 
 }
 
 /* a AND b; *ret_any is false where that is a contradiction. */
-static int join(struct clauses *c, const struct clause_term *a, const struct clause_term *b, struct clause_term *ret, bool *ret_any)
+static int join(struct clauses *c, const struct clause_term *a, const struct clause_term *b, struct clause_term *ret,
+		bool *ret_any)
 {
 	*ret = *a;
 	*ret_any = true;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SET_AS_EQUALS 8	    /* a larger set of integers is tested by its range */
-#define SET_AS_UNEQUAL 16   /* elements of a set that "not in" tests one by one */
+#define SET_AS_EQUALS  8  /* a larger set of integers is tested by its range */
+#define SET_AS_UNEQUAL 16 /* elements of a set that "not in" tests one by one */
 
 /* ---- formulas ------------------------------------------------------------------------------------------------------ */
 
@@ -19,7 +19,8 @@ static int64_t formula_add(struct clauses *c, uint8_t op, bool neg, uint32_t use
 
 int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b)
 {
-	uint32_t absorbing = op == F_AND ? FORMULA_FALSE : FORMULA_TRUE, neutral = op == F_AND ? FORMULA_TRUE : FORMULA_FALSE;
+	uint32_t absorbing = op == F_AND ? FORMULA_FALSE : FORMULA_TRUE,
+		 neutral = op == F_AND ? FORMULA_TRUE : FORMULA_FALSE;
 
 	if (a == b || b == neutral || a == absorbing)
 		return a;
@@ -99,7 +100,7 @@ static int64_t add_const(bool v)
 /* v == rhs. One spelling for "this flag is set" and "it is not", however they are written. */
 static int64_t add_equal(struct clauses *c, bool neg, const struct number *v, int64_t rhs)
 {
-	bool one_bit = v->and && !(v->and & (v->and - 1));
+	bool one_bit = v->and &&!(v->and &(v->and -1));
 
 	if ((uint64_t)rhs & ~v->and)
 		return add_const(neg);
@@ -134,13 +135,13 @@ static int64_t add_compare(struct clauses *c, bool neg, const struct node *n)
 	struct number v;
 
 	if (b->op == N_INT && number_of_node(c->p, c->event, n->a, &v))
-		return n->op == N_EQ   ? add_equal(c, neg, &v, b->imm) :
-		       n->op == N_LT ? add_less(c, neg, &v, b->imm) :
-				       add_at_most(c, neg, &v, b->imm);
+		return n->op == N_EQ   ? add_equal(c, neg, &v, b->imm)
+		       : n->op == N_LT ? add_less(c, neg, &v, b->imm)
+				       : add_at_most(c, neg, &v, b->imm);
 	if (a->op == N_INT && number_of_node(c->p, c->event, n->b, &v))
-		return n->op == N_EQ   ? add_equal(c, neg, &v, a->imm) :
-		       n->op == N_LT ? add_at_most(c, !neg, &v, a->imm) :
-				       add_less(c, !neg, &v, a->imm);
+		return n->op == N_EQ   ? add_equal(c, neg, &v, a->imm)
+		       : n->op == N_LT ? add_at_most(c, !neg, &v, a->imm)
+				       : add_less(c, !neg, &v, a->imm);
 	return FORMULA_TRUE;
 }
 
@@ -208,7 +209,9 @@ static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, 
 
 static int put_pattern(struct clauses *c, const struct string *s, uint32_t str, uint8_t kind, uint8_t icase)
 {
-	struct clause_pattern pat = { .str = str, .kind = kind, .icase = icase, .name = s->name, .automaton = s->automaton };
+	struct clause_pattern pat = {
+		.str = str, .kind = kind, .icase = icase, .name = s->name, .automaton = s->automaton
+	};
 	int64_t i = intern_put(&c->patterns, &pat, sizeof(pat), NULL);
 	int r;
 
@@ -265,7 +268,10 @@ static int put_patterns(struct clauses *c, const struct string *s, uint32_t i, i
 
 static int64_t add_atom(struct clauses *c, bool neg, const struct string *s, uint32_t i, int64_t sub)
 {
-	struct { uint32_t node; int32_t sub; } key = { i, (int32_t)sub };
+	struct {
+		uint32_t node;
+		int32_t sub;
+	} key = { i, (int32_t)sub };
 	struct clause_atom atom = { .node = i, .automaton = s->automaton, .name = s->name };
 	bool is_new;
 	int64_t at = intern_put(&c->atom_keys, &key, sizeof(key), &is_new);
@@ -499,7 +505,8 @@ enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t no
 	case N_INTIN:
 		ints = &p->intsets[n->b];
 		why = why_number(p, event, n->a);
-		if (why != WHY_KERNEL || ints->count <= SET_AS_EQUALS || set_is_range(p->ints + ints->first, ints->count))
+		if (why != WHY_KERNEL || ints->count <= SET_AS_EQUALS ||
+		    set_is_range(p->ints + ints->first, ints->count))
 			return why;
 		return WHY_PARTLY;
 	case N_STRIN:

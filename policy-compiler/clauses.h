@@ -19,12 +19,12 @@
 
 /* Why a predicate is left to user space, or not. */
 enum clause_why {
-	WHY_KERNEL,  /* it is not */
-	WHY_PARTLY,  /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
-	WHY_FIELD,   /* the kernel does not know the field when it decides */
-	WHY_OTHERS,  /* a field of the parent or of the ancestors */
+	WHY_KERNEL, /* it is not */
+	WHY_PARTLY, /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
+	WHY_FIELD,  /* the kernel does not know the field when it decides */
+	WHY_OTHERS, /* a field of the parent or of the ancestors */
 	WHY_REGEX,
-	WHY_SHAPE    /* arithmetic, lengths, times, or a comparison of two fields */
+	WHY_SHAPE /* arithmetic, lengths, times, or a comparison of two fields */
 };
 
 /* A number against a constant: (slot & and) op rhs. op is SV_OP_EQ or SV_OP_LE. */
@@ -36,11 +36,11 @@ struct clause_pred {
 
 /* A predicate over one string: true if one of its patterns matches. */
 struct clause_atom {
-	uint32_t node;		/* of the program */
-	uint32_t first, count;	/* into atom_patterns[] */
-	uint8_t automaton;	/* SV_AUT_* */
-	bool name;		/* over the last component */
-	bool open;		/* may also be true otherwise: a regular expression is in the set */
+	uint32_t node;	       /* of the program */
+	uint32_t first, count; /* into atom_patterns[] */
+	uint8_t automaton;     /* SV_AUT_* */
+	bool name;	       /* over the last component */
+	bool open;	       /* may also be true otherwise: a regular expression is in the set */
 };
 
 /* A pattern as a key: what to match, and where it applies. */
@@ -57,7 +57,7 @@ enum formula_op { F_TRUE, F_FALSE, F_ATOM, F_PRED, F_AND, F_OR };
 
 struct formula {
 	uint8_t op;
-	uint8_t neg;  /* F_ATOM, F_PRED: not */
+	uint8_t neg;   /* F_ATOM, F_PRED: not */
 	uint16_t uses; /* bits 1 << SV_AUT_*, and USES_PREDS */
 	uint32_t a, b; /* F_AND, F_OR: formulas; F_ATOM, F_PRED: a is its index */
 };
@@ -81,11 +81,14 @@ struct clauses {
 	uint32_t natoms, atoms_cap;
 	uint32_t *atom_patterns; /* owned; pattern indexes */
 	uint32_t natom_patterns, atom_patterns_cap;
-	struct intern formulas; /* struct formula */
-	uint32_t *memo;		/* owned; formula + 1 of each program node, plain and negated */
+	struct intern formulas;	   /* struct formula */
+	uint32_t *memo;		   /* owned; formula + 1 of each program node, plain and negated */
 	struct clause_term *terms; /* owned; the lists of terms of formulas */
 	uint32_t nterms, terms_cap;
-	struct terms_of { uint32_t first, count; bool known, weak; } *terms_of; /* owned; of each formula */
+	struct terms_of {
+		uint32_t first, count;
+		bool known, weak;
+	} * terms_of; /* owned; of each formula */
 	uint32_t terms_of_cap;
 };
 

@@ -13,7 +13,8 @@ static const struct {
 	const char *key, *text;
 } whys[] = {
 	[WHY_KERNEL] = { "kernel", "in the kernel" },
-	[WHY_PARTLY] = { "partly", "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
+	[WHY_PARTLY] = { "partly",
+			 "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
 	[WHY_FIELD] = { "field", "the kernel does not know this field when it decides" },
 	[WHY_OTHERS] = { "others", "it looks at the parent, at ancestors or at a list" },
 	[WHY_REGEX] = { "regex", "a regular expression" },
@@ -33,7 +34,8 @@ static void put_automaton(struct buf *b, const struct report_automaton *a, unsig
 
 	if (!a->states)
 		return;
-	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes\n", names[k], a->patterns, a->states, a->classes);
+	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes\n", names[k], a->patterns, a->states,
+		   a->classes);
 	if (!a->weakened)
 		return;
 	buf_printf(b, "    too large: %u patterns match more than they should; the engine sorts that out", a->weakened);
@@ -47,10 +49,11 @@ static void put_event(struct buf *b, const struct report_event *e)
 {
 	if (!e->rules)
 		return;
-	buf_printf(b, "event %s: %u rules, %u clauses, %u bits, %u numbers\n", event_name(e->event), e->rules, e->clauses, e->bits,
-		   e->preds);
+	buf_printf(b, "event %s: %u rules, %u clauses, %u bits, %u numbers\n", event_name(e->event), e->rules,
+		   e->clauses, e->bits, e->preds);
 	if (e->open)
-		buf_printf(b, "  every event passes: %u rules have a clause that asks nothing of the kernel\n", e->open);
+		buf_printf(b, "  every event passes: %u rules have a clause that asks nothing of the kernel\n",
+			   e->open);
 	if (e->bits < e->clauses)
 		buf_printf(b, "  %u clauses share bits\n", e->clauses);
 	if (e->preds_left)
@@ -91,8 +94,8 @@ static void put_text(struct buf *b, const struct sieve_report *r, const char *ru
 	for (unsigned i = 0; i < EV_TYPES && !rule; i++)
 		put_event(b, &r->events[i]);
 	if (!rule)
-		buf_printf(b, "tables: %u of %u states, %u of %u transitions, %u of %u masks\n\n", r->states, SV_STATES, r->trans,
-			   SV_TRANS, r->masks, SV_MASKS);
+		buf_printf(b, "tables: %u of %u states, %u of %u transitions, %u of %u masks\n\n", r->states, SV_STATES,
+			   r->trans, SV_TRANS, r->masks, SV_MASKS);
 	if (!rule && r->masks_left)
 		buf_printf(b, "no room for %u masks: larger ones are used\n\n", r->masks_left);
 	for (uint32_t i = 0; i < r->nrules; i++)

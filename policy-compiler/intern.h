@@ -18,7 +18,7 @@ struct intern {
 		size_t off;
 		uint32_t size;
 		uint32_t hash;
-	} *entries; /* owned */
+	} * entries; /* owned */
 	uint32_t n, entries_cap;
 	uint32_t *slots; /* owned; number + 1, 0 is free */
 	uint32_t nslots;

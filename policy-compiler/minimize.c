@@ -17,11 +17,11 @@
 
 struct partition {
 	uint32_t nsets;
-	uint32_t *elems;  /* elements, those of a set together */
-	uint32_t *loc;	  /* where each element is in elems */
-	uint32_t *set;	  /* of each element */
-	uint32_t *first, *past; /* of each set, into elems */
-	uint32_t *marked; /* of each set: how many elements are marked; they are its first */
+	uint32_t *elems;	     /* elements, those of a set together */
+	uint32_t *loc;		     /* where each element is in elems */
+	uint32_t *set;		     /* of each element */
+	uint32_t *first, *past;	     /* of each set, into elems */
+	uint32_t *marked;	     /* of each set: how many elements are marked; they are its first */
 	uint32_t *touched, ntouched; /* sets with marked elements */
 };
 

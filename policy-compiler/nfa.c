@@ -143,7 +143,6 @@ int pattern_tokens(const struct pattern *p, struct token **ret, uint32_t *ret_n)
 /* A node below @parent. */
 static int64_t add_node(struct nfa *f, uint32_t max, uint32_t parent, uint8_t loop)
 {
-
 	int r = array_room(&f->nodes, &f->nodes_cap, f->nnodes + 1, sizeof(*f->nodes));
 
 	if (r < 0)
@@ -354,10 +353,10 @@ int nfa_build(const struct pattern *p, uint32_t n, uint32_t max_nodes, struct nf
 	return 0;
 }
 
-void nfa_done(struct nfa *f)
+void nfa_done(struct nfa *nfa)
 {
-	free(f->nodes);
-	free(f->edges);
-	free(f->accepts);
-	*f = (struct nfa){ 0 };
+	free(nfa->nodes);
+	free(nfa->edges);
+	free(nfa->accepts);
+	*nfa = (struct nfa){ 0 };
 }

@@ -40,7 +40,7 @@ enum token_kind {
 	TOK_STAR,     /* any run without '/' */
 	TOK_STAR_ALL, /* any run */
 	TOK_DIRS,     /* nothing, or any run that ends with '/' */
-	TOK_STAR_1ST  /* the lone star at a glob's beginning: as TOK_STAR, but a '/' as the very first byte is passed over */
+	TOK_STAR_1ST /* the lone star at a glob's beginning: as TOK_STAR, but a '/' as the very first byte is passed over */
 };
 
 struct token {
@@ -68,10 +68,10 @@ struct nfa_edge {
 
 struct nfa_node {
 	uint8_t loop;
-	uint32_t parent; /* a lower number; the start is its own */
-	uint32_t weight; /* patterns that lead here or beyond */
-	uint32_t edges; /* first; 0 is none */
-	uint32_t accepts; /* first; 0 is none */
+	uint32_t parent;				    /* a lower number; the start is its own */
+	uint32_t weight;				    /* patterns that lead here or beyond */
+	uint32_t edges;					    /* first; 0 is none */
+	uint32_t accepts;				    /* first; 0 is none */
 	uint32_t star, star_all, dirs, dirs_loop, star_1st; /* children that are reached without a byte; 0 is none */
 };
 

@@ -37,7 +37,9 @@ void node_text_str(const struct program *p, uint32_t str, bool is_ip, struct buf
 
 static void put_strset(struct text *x, const struct strset *set)
 {
-	static const char *const marks[] = { [STRM_EXACT] = "", [STRM_PATTERN] = "~", [STRM_GLOB] = "~", [STRM_REGEX] = "r" };
+	static const char *const marks[] = {
+		[STRM_EXACT] = "", [STRM_PATTERN] = "~", [STRM_GLOB] = "~", [STRM_REGEX] = "r"
+	};
 
 	for (uint32_t i = 0; i < set->count && !buf_error(x->out); i++) {
 		const struct strm *m = &x->p->strms[set->first + i];
@@ -111,7 +113,9 @@ static void put_any(struct text *x, const struct node *n, bool negated)
 
 static void put_arith(struct text *x, const struct node *n)
 {
-	static const char *const ops[N_OPS] = { [N_ADD] = " + ", [N_SUB] = " - ", [N_BAND] = " & ", [N_BOR] = " | ", [N_BXOR] = " ^ " };
+	static const char *const ops[N_OPS] = {
+		[N_ADD] = " + ", [N_SUB] = " - ", [N_BAND] = " & ", [N_BOR] = " | ", [N_BXOR] = " ^ "
+	};
 
 	buf_putc(x->out, '(');
 	put_infix(x, n, ops[n->op]);

@@ -12,8 +12,8 @@ struct build {
 	struct program p; /* a view */
 	struct sieve_limits limits;
 	struct event_build *events[EV_TYPES]; /* owned; NULL where no rule is of that type */
-	struct intern masks;  /* values of the automata's states */
-	struct intern placed; /* the sieve's masks */
+	struct intern masks;		      /* values of the automata's states */
+	struct intern placed;		      /* the sieve's masks */
 	uint32_t masks_left;
 	struct sieve *out;
 };
@@ -260,7 +260,8 @@ static struct sv_mask *reach_masks(const struct build *b, const struct automaton
 	return reach;
 }
 
-static int place_finals(struct build *b, const struct automaton *a, const struct sv_automaton *out, const struct sv_mask *clauses)
+static int place_finals(struct build *b, const struct automaton *a, const struct sv_automaton *out,
+			const struct sv_mask *clauses)
 {
 	for (uint32_t s = 0; s < a->nstates; s++) {
 		struct sv_mask m;
@@ -283,7 +284,8 @@ static void mark_after_slash(const struct automaton *a, bool *marks)
 }
 
 /* Directories are cached behind their '/': masks of the states there matter, and go first where there is no room for all. */
-static int place_reach(struct build *b, const struct automaton *a, const struct sv_automaton *out, const struct sv_mask *clauses)
+static int place_reach(struct build *b, const struct automaton *a, const struct sv_automaton *out,
+		       const struct sv_mask *clauses)
 {
 	_cleanup_free_ struct sv_mask *reach = reach_masks(b, a);
 	_cleanup_free_ bool *slash = calloc(a->nstates, sizeof(*slash));
@@ -351,8 +353,8 @@ static int place_event(struct build *b, uint16_t event)
 }
 
 /* @place over all automata in the tables. */
-static int each_automaton(struct build *b, int (*place)(struct build *b, const struct automaton *a, const struct sv_automaton *out,
-							 const struct sv_mask *clauses))
+static int each_automaton(struct build *b, int (*place)(struct build *b, const struct automaton *a,
+							const struct sv_automaton *out, const struct sv_mask *clauses))
 {
 	int r = 0;
 
@@ -389,7 +391,8 @@ static int fill(struct build *b)
 
 /* ---- clauses of rules ---------------------------------------------------------------------------------------------- */
 
-static int set_clauses(struct program_builder *pb, const struct event_build *eb, const struct rule_build *rb, uint32_t root)
+static int set_clauses(struct program_builder *pb, const struct event_build *eb, const struct rule_build *rb,
+		       uint32_t root)
 {
 	struct clause c[CLAUSES_A_RULE];
 	struct sv_mask bits = { { 0 } };

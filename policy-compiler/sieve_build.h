@@ -23,9 +23,10 @@ struct report_automaton {
 struct report_event {
 	uint16_t event;
 	uint32_t rules, clauses;
-	uint32_t bits;		  /* fewer than clauses: some share one */
-	uint32_t preds, preds_left; /* number predicates in the kernel; those without room there, which no clause asks for */
-	uint32_t open;		  /* rules with a clause that asks nothing of the kernel: every event passes */
+	uint32_t bits; /* fewer than clauses: some share one */
+	uint32_t preds,
+		preds_left; /* number predicates in the kernel; those without room there, which no clause asks for */
+	uint32_t open;	    /* rules with a clause that asks nothing of the kernel: every event passes */
 	struct report_automaton automata[SV_AUTOMATA];
 };
 
@@ -36,15 +37,15 @@ struct report_clause {
 };
 
 struct report_pred {
-	char *text;   /* owned */
-	uint8_t why;  /* enum clause_why */
+	char *text;    /* owned */
+	uint8_t why;   /* enum clause_why */
 	bool weakened; /* the kernel has less than the whole pattern */
 };
 
 struct report_rule {
 	char *id; /* owned */
 	uint16_t event;
-	bool weak; /* had more clauses than CLAUSES_A_RULE; some were joined */
+	bool weak;		       /* had more clauses than CLAUSES_A_RULE; some were joined */
 	struct report_clause *clauses; /* owned; none: the rule can never fire */
 	uint32_t nclauses;
 	struct report_pred *preds; /* owned */
@@ -55,8 +56,8 @@ struct sieve_report {
 	struct report_event events[EV_TYPES]; /* rules 0: none of that type */
 	struct report_rule *rules;	      /* owned; as in the program */
 	uint32_t nrules;
-	uint32_t states, trans, masks;	  /* in use */
-	uint32_t masks_left;		  /* masks for which there was no room: a larger one was used */
+	uint32_t states, trans, masks; /* in use */
+	uint32_t masks_left;	       /* masks for which there was no room: a larger one was used */
 };
 
 /*

@@ -24,18 +24,18 @@ struct event_build {
 	struct clause_term *all; /* owned; of all rules, as clauses_of() gave them */
 	uint32_t nall, all_cap;
 
-	struct intern terms;   /* the distinct ones, cut to the literals in use: see term_size() */
-	uint32_t *rule_terms;  /* owned; term of each of all[] */
-	uint16_t *bits;	       /* owned; bit of each term */
+	struct intern terms;  /* the distinct ones, cut to the literals in use: see term_size() */
+	uint32_t *rule_terms; /* owned; term of each of all[] */
+	uint16_t *bits;	      /* owned; bit of each term */
 	uint32_t nbits;
-	uint32_t *pred_place;  /* owned; place in the table of each number predicate, or PRED_NONE */
+	uint32_t *pred_place;	  /* owned; place in the table of each number predicate, or PRED_NONE */
 	uint32_t preds[SV_PREDS]; /* predicate of each place */
 	uint32_t npreds, preds_left;
 
 	struct string_build {
 		bool used;
 		struct pattern *patterns; /* owned */
-		uint32_t *sources;	  /* owned; the clauses' pattern of each, UINT32_MAX for the one that is not theirs */
+		uint32_t *sources; /* owned; the clauses' pattern of each, UINT32_MAX for the one that is not theirs */
 		uint32_t npatterns;
 		struct automaton a;
 		struct aut_fit fit;

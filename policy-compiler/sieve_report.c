@@ -38,7 +38,8 @@ static const char *slot_name(const struct clauses *c, uint8_t slot)
 		uint16_t index;
 		int sieve = catalog_sieve(cat, f, c->event, &index);
 
-		if (sieve == CAT_SIEVE_NONE || sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_ADDR || index != slot)
+		if (sieve == CAT_SIEVE_NONE || sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME ||
+		    sieve == CAT_SIEVE_ADDR || index != slot)
 			continue;
 		name = f->name;
 		if (f->event == c->event)
@@ -158,7 +159,8 @@ static int add_pred(const struct rows *x, uint32_t node, bool negated, struct re
 	if (r < 0)
 		return r;
 	rp = &ret->preds[ret->npreds++];
-	*rp = (struct report_pred){ .why = (uint8_t)clauses_why(x->p, x->eb->c.event, node), .weakened = x->weakened[node] };
+	*rp = (struct report_pred){ .why = (uint8_t)clauses_why(x->p, x->eb->c.event, node),
+				    .weakened = x->weakened[node] };
 	rp->text = pred_text(x->p, node, negated);
 	return rp->text ? 0 : -ENOMEM;
 }
@@ -213,7 +215,8 @@ static int mark_weakened(struct rows *x)
 		return -ENOMEM;
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
 		for (uint32_t i = 0; i < x->eb->strings[k].npatterns; i++)
-			if (x->eb->strings[k].patterns[i].keep != PAT_KEEP_ALL && x->eb->strings[k].sources[i] != UINT32_MAX)
+			if (x->eb->strings[k].patterns[i].keep != PAT_KEEP_ALL &&
+			    x->eb->strings[k].sources[i] != UINT32_MAX)
 				weak[x->eb->strings[k].sources[i]] = 1;
 	for (uint32_t a = 0; a < c->natoms; a++)
 		for (uint32_t i = c->atoms[a].first; i < c->atoms[a].first + c->atoms[a].count; i++)

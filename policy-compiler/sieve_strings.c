@@ -33,7 +33,7 @@ struct oracle {
 	struct relation atoms_of_pattern; /* of sb->patterns */
 	struct relation tops_of_atom;	  /* whole formulas that the atom is in */
 	struct relation terms_of_top;
-	uint32_t *names, nnames; /* owned; atoms over the last component */
+	uint32_t *names, nnames;	/* owned; atoms over the last component */
 	uint32_t bit_count[SV_CLAUSES]; /* terms of each bit that are possible while no pattern matches */
 	int32_t bit_change[SV_CLAUSES];
 	uint8_t *atom_may, *atom_must; /* owned; the present set: a pattern matches; one matches for sure */
