@@ -41,6 +41,8 @@ static bool nomem_fails(void)
 	return nomem_left == 0;
 }
 
+/* The libc's own parameter names are reserved ones. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 void *malloc(size_t n)
 {
 	return nomem_fails() ? NULL : __libc_malloc(n);
@@ -60,6 +62,7 @@ void *aligned_alloc(size_t align, size_t n)
 {
 	return nomem_fails() ? NULL : __libc_memalign(align, n);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 #endif
 
 /* Whether an allocation failed since nomem_begin(). */

@@ -21,12 +21,13 @@ struct gen {
 	uint64_t x; /* never 0 */
 };
 
+/* A number below @n, or 0 where @n is. */
 static inline uint32_t gen_below(struct gen *g, uint32_t n)
 {
 	g->x ^= g->x << 13;
 	g->x ^= g->x >> 7;
 	g->x ^= g->x << 17;
-	return (uint32_t)((g->x * 0x2545f4914f6cdd1du) >> 33) % n;
+	return n ? (uint32_t)((g->x * 0x2545f4914f6cdd1du) >> 33) % n : 0;
 }
 
 static inline bool gen_chance(struct gen *g, uint32_t percent)
@@ -66,7 +67,8 @@ static inline struct gen gen_of(uint64_t seed)
 
 #define GEN_TEXT 60 /* glob_ref.h takes no more */
 
-static const char *const gen_words[] = { "a", "b", "ab", "etc", "x.sh", "y.sh", "tmp", "usr", "bin", "passwd", "A", "Etc", "*", "" };
+static const char *const gen_words[] = { "a",	"b",   "ab",	 "etc", "x.sh", "y.sh", "tmp",
+					 "usr", "bin", "passwd", "A",	"Etc",	"*",	"" };
 static const char *const gen_stars[] = { "*", "*.sh", "a*", "*a", "*a*b*", "x*y", "**", "a*b", "*b*", "e*c" };
 
 static inline void gen_append(char *out, const char *s)
@@ -125,8 +127,10 @@ static inline void gen_near(struct gen *g, const char *pattern, char out[GEN_TEX
 
 /* ---- policies ------------------------------------------------------------------------------------------------------ */
 
-static const char *const gen_nets[] = { "10.0.0.0/8", "10.1.2.3/32", "192.168.0.0/17", "fe80::/10", "::/0", "0.0.0.0/0", "2001:db8::1/128",
-					"::ffff:0:0/96", "::ff00:0:0/88", "8000::/1" };
+static const char *const gen_nets[] = {
+	"10.0.0.0/8", "10.1.2.3/32",	 "192.168.0.0/17", "fe80::/10",	    "::/0",
+	"0.0.0.0/0",  "2001:db8::1/128", "::ffff:0:0/96",  "::ff00:0:0/88", "8000::/1"
+};
 
 #define GEN_PATTERNS 256
 #define GEN_POOL     16
@@ -137,7 +141,7 @@ struct policy_gen {
 	uint16_t event;
 	uint32_t paths[16], names[16], nums[64], addrs[4], strs[16]; /* nodes: fields of the event */
 	uint32_t npaths, nnames, nnums, naddrs, nstrs;
-	uint32_t pool[GEN_POOL]; /* nodes; 0: not made yet */
+	uint32_t pool[GEN_POOL];		   /* nodes; 0: not made yet */
 	char patterns[GEN_PATTERNS][GEN_TEXT + 1]; /* what paths are to be near to */
 	uint32_t npatterns;
 };
@@ -199,7 +203,8 @@ static inline struct strm gen_strm(struct policy_gen *p, bool path)
 		else
 			gen_name(p->g, stars, text);
 		m.kind = !stars ? STRM_EXACT : path && gen_chance(p->g, 80) ? STRM_GLOB : STRM_PATTERN;
-		if (m.kind == STRM_GLOB ? glob_ref_valid(text, strlen(text)) : m.kind == STRM_EXACT || !strstr(text, "**"))
+		if (m.kind == STRM_GLOB ? glob_ref_valid(text, strlen(text))
+					: m.kind == STRM_EXACT || !strstr(text, "**"))
 			break;
 	}
 	m.str = build_string(&p->b, gen_keep(p, text));
@@ -228,8 +233,29 @@ static inline uint32_t gen_string_atom(struct policy_gen *p, uint32_t field, boo
 
 static inline int64_t gen_int(struct gen *g)
 {
-	static const int64_t odd[] = { 0, 1, 2, 3, 4, 64, 512, 577, 33188, -1, -2, -13, 1000, 65534, 65535, 443, 80, 0x7fffffff,
-				       0xffffffff, INT64_MAX, INT64_MIN, INT64_MIN + 1, INT64_MAX - 1 };
+	static const int64_t odd[] = { 0,
+				       1,
+				       2,
+				       3,
+				       4,
+				       64,
+				       512,
+				       577,
+				       33188,
+				       -1,
+				       -2,
+				       -13,
+				       1000,
+				       65534,
+				       65535,
+				       443,
+				       80,
+				       0x7fffffff,
+				       0xffffffff,
+				       INT64_MAX,
+				       INT64_MIN,
+				       INT64_MIN + 1,
+				       INT64_MAX - 1 };
 
 	return gen_chance(g, 70) ? (int64_t)gen_below(g, 6) - 2 : GEN_PICK(g, odd);
 }
@@ -252,7 +278,8 @@ static inline uint32_t gen_number_atom(struct policy_gen *p)
 			set[i] = gen_int(p->g);
 		return build2(&p->b, N_INTIN, v, build_ok(program_intset_add(p->b.pb, set, n)));
 	}
-	return gen_chance(p->g, 50) ? build2(&p->b, GEN_PICK(p->g, ops), v, rhs) : build2(&p->b, GEN_PICK(p->g, ops), rhs, v);
+	return gen_chance(p->g, 50) ? build2(&p->b, GEN_PICK(p->g, ops), v, rhs)
+				    : build2(&p->b, GEN_PICK(p->g, ops), rhs, v);
 }
 
 static inline uint32_t gen_net(struct policy_gen *p)
@@ -354,7 +381,10 @@ static inline uint32_t gen_narrow(struct policy_gen *p, uint32_t depth)
 		return build2(&p->b, N_AND, gen_addr_atom(p), rest);
 	if (!p->npaths)
 		return build2(&p->b, N_AND, gen_number_atom(p), rest);
-	return build2(&p->b, N_AND, gen_chance(p->g, 70) ? gen_string_atom(p, p->paths[0], true) : gen_string_atom(p, p->names[0], false), rest);
+	return build2(&p->b, N_AND,
+		      gen_chance(p->g, 70) ? gen_string_atom(p, p->paths[0], true)
+					   : gen_string_atom(p, p->names[0], false),
+		      rest);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */

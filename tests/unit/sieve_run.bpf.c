@@ -64,7 +64,8 @@ int sieve_run(void *ctx)
 	if (type >= EV_TYPES)
 		return 0;
 	e = &s->event[type];
-	if (!sv_alive_start(e, (struct sv_mask *)r->head.alive) || !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
+	if (!sv_alive_start(e, (struct sv_mask *)r->head.alive) ||
+	    !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
 		return 0;
 	run_path(s, e, r, 0);
 	run_path(s, e, r, 1);

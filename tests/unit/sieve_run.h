@@ -7,15 +7,15 @@
 #include "tamis/sieve.h"
 
 struct sieve_run {
-	struct ev_head head;	  /* in: type and the head's numbers. out: alive */
-	ev_u64 num[EV_NUM_MAX];	  /* in */
-	ev_u8 buf[2][2 * EV_PATH_MAX]; /* in: each path, somewhere */
+	struct ev_head head;		    /* in: type and the head's numbers. out: alive */
+	ev_u64 num[EV_NUM_MAX];		    /* in */
+	ev_u8 buf[2][2 * EV_PATH_MAX];	    /* in: each path, somewhere */
 	ev_u32 off[2], len[2], name_len[2]; /* in: where it is, and how long its last component is */
-	ev_u8 addr[16];		  /* in */
-	ev_u32 readable[SV_AUTOMATA]; /* in */
-	ev_u32 state[SV_AUTOMATA]; /* out: after the whole */
-	ev_u32 split[2];	  /* out: after the directory, then the name */
-	struct sv_mask reach[2];  /* out: of the directory */
+	ev_u8 addr[16];			    /* in */
+	ev_u32 readable[SV_AUTOMATA];	    /* in */
+	ev_u32 state[SV_AUTOMATA];	    /* out: after the whole */
+	ev_u32 split[2];		    /* out: after the directory, then the name */
+	struct sv_mask reach[2];	    /* out: of the directory */
 };
 
 #endif

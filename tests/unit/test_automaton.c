@@ -68,7 +68,8 @@ static bool matches(const struct pattern *p, const char *s, size_t len)
 	case PAT_STARS:
 		return glob_ref_pattern(p->s, p->len, name, len, p->icase);
 	default:
-		return ref_same((struct val){ .s = p->s, .len = p->len }, (struct val){ .s = name, .len = (uint32_t)len }, p->icase);
+		return ref_same((struct val){ .s = p->s, .len = p->len },
+				(struct val){ .s = name, .len = (uint32_t)len }, p->icase);
 	}
 }
 
@@ -84,7 +85,10 @@ static void random_patterns(struct gen *g, struct some *s)
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct pattern *p = &s->p[i];
 
-		*p = (struct pattern){ .s = s->text[i], .keep = PAT_KEEP_ALL, .kind = (uint8_t)gen_below(g, 3), .icase = gen_chance(g, 20),
+		*p = (struct pattern){ .s = s->text[i],
+				       .keep = PAT_KEEP_ALL,
+				       .kind = (uint8_t)gen_below(g, 3),
+				       .icase = gen_chance(g, 20),
 				       .name = gen_chance(g, 40) };
 		for (;;) {
 			if (p->name)
@@ -108,7 +112,8 @@ static void random_string(struct gen *g, const struct some *s, char out[GEN_TEXT
 }
 
 /* Every pattern is said to match exactly where it does; a cut one at least there. */
-static void check_strings(struct gen *g, const struct some *s, const struct sets *sets, const struct automaton *a, uint64_t seed)
+static void check_strings(struct gen *g, const struct some *s, const struct sets *sets, const struct automaton *a,
+			  uint64_t seed)
 {
 	char text[GEN_TEXT + 1];
 
@@ -122,8 +127,10 @@ static void check_strings(struct gen *g, const struct some *s, const struct sets
 			bool does = matches(&s->p[i], text, strlen(text));
 
 			if (what == 2 ? s->p[i].keep == PAT_KEEP_ALL : what != does)
-				fail_msg("seed %llu: \"%s\" kind %d name %d icase %d keep %u and \"%s\": said %d, does %d", (unsigned long long)seed,
-					 s->p[i].s, s->p[i].kind, s->p[i].name, s->p[i].icase, s->p[i].keep, text, what, does);
+				fail_msg(
+					"seed %llu: \"%s\" kind %d name %d icase %d keep %u and \"%s\": said %d, does %d",
+					(unsigned long long)seed, s->p[i].s, s->p[i].kind, s->p[i].name, s->p[i].icase,
+					s->p[i].keep, text, what, does);
 		}
 	}
 }
@@ -202,7 +209,8 @@ static void test_smallest(void **state)
 		bool more = true;
 
 		random_patterns(&g, &some);
-		if (automaton_build(some.p, some.n > 4 ? 4 : some.n, set_value, &sets, &roomy, &a, NULL) < 0 || a.nstates > 400) {
+		if (automaton_build(some.p, some.n > 4 ? 4 : some.n, set_value, &sets, &roomy, &a, NULL) < 0 ||
+		    a.nstates > 400) {
 			automaton_done(&a);
 			intern_done(&sets.t);
 			continue;
@@ -216,8 +224,8 @@ static void test_smallest(void **state)
 					bool differ = a.value[x] != a.value[y];
 
 					for (uint32_t c = 0; c < a.nclasses; c++)
-						differ = differ ||
-							 apart[a.trans[x * a.nclasses + c] * a.nstates + a.trans[y * a.nclasses + c]];
+						differ = differ || apart[a.trans[x * a.nclasses + c] * a.nstates +
+									 a.trans[y * a.nclasses + c]];
 					more = more || (differ && !apart[x * a.nstates + y]);
 					apart[x * a.nstates + y] |= differ;
 				}
@@ -257,10 +265,12 @@ static void test_examples(void **state)
 		const char *glob, *path;
 		bool matches;
 	} cases[] = {
-		{ "/tmp/**", "/tmp", false },	  { "/tmp/**", "/tmp/a/b", true },   { "*/abc/*", "/1/abc/2", true },
-		{ "*", "/x", true },		  { "*", "/x/y", false },	     { "/dir/*", "/dir/", true },
-		{ "/a/**/b", "/a/b", true },	  { "/a/**/b", "/a/x/y/b", true },   { "/a/**/b", "/a/xb", false },
-		{ "/etc/*.conf", "/etc/a.conf.conf", true }, { "/etc/*", "/etc/a/b", false }, { "*/x", "/x", false },
+		{ "/tmp/**", "/tmp", false },	 { "/tmp/**", "/tmp/a/b", true },
+		{ "*/abc/*", "/1/abc/2", true }, { "*", "/x", true },
+		{ "*", "/x/y", false },		 { "/dir/*", "/dir/", true },
+		{ "/a/**/b", "/a/b", true },	 { "/a/**/b", "/a/x/y/b", true },
+		{ "/a/**/b", "/a/xb", false },	 { "/etc/*.conf", "/etc/a.conf.conf", true },
+		{ "/etc/*", "/etc/a/b", false }, { "*/x", "/x", false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -76,12 +76,22 @@ static uint32_t number(struct fixture *f, const char *field, enum node_op op, in
 
 static uint32_t flags(struct fixture *f, enum node_op op, int64_t mask, int64_t v)
 {
-	return build2(&f->b, op, build2(&f->b, N_BAND, build_field(&f->b, "open.flags"), build_int(&f->b, mask)), build_int(&f->b, v));
+	return build2(&f->b, op, build2(&f->b, N_BAND, build_field(&f->b, "open.flags"), build_int(&f->b, mask)),
+		      build_int(&f->b, v));
 }
 
-static uint32_t and(struct fixture *f, uint32_t a, uint32_t b) { return build2(&f->b, N_AND, a, b); }
-static uint32_t or(struct fixture *f, uint32_t a, uint32_t b) { return build2(&f->b, N_OR, a, b); }
-static uint32_t not(struct fixture *f, uint32_t a) { return build1(&f->b, N_NOT, a); }
+static uint32_t and (struct fixture * f, uint32_t a, uint32_t b)
+{
+	return build2(&f->b, N_AND, a, b);
+}
+static uint32_t or (struct fixture * f, uint32_t a, uint32_t b)
+{
+	return build2(&f->b, N_OR, a, b);
+}
+static uint32_t not(struct fixture * f, uint32_t a)
+{
+	return build1(&f->b, N_NOT, a);
+}
 
 static const struct clause_pred *only_pred(struct fixture *f, bool negated)
 {
@@ -188,7 +198,7 @@ static void test_one_string_one_term(void **state)
 
 	for (int i = 1; i < 200; i++) {
 		snprintf(text, sizeof(text), "/%d", i);
-		any = or(f, any, and(f, path(f, text), not(f, name(f, "x"))));
+		any = or (f, any, and(f, path(f, text), not(f, name(f, "x"))));
 	}
 	terms(f, any);
 	assert_int_equal(f->n, 1);
@@ -201,9 +211,10 @@ static void test_two_strings(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t from = build3(&f->b, N_STREQ, build_field(&f->b, "rename.file.path"), build_str(&f->b, "/a"), 0);
-	uint32_t to = build3(&f->b, N_STREQ, build_field(&f->b, "rename.file.destination.path"), build_str(&f->b, "/a"), 0);
+	uint32_t to =
+		build3(&f->b, N_STREQ, build_field(&f->b, "rename.file.destination.path"), build_str(&f->b, "/a"), 0);
 
-	terms_of_event(f, EV_RENAME, or(f, from, to));
+	terms_of_event(f, EV_RENAME, or (f, from, to));
 	assert_int_equal(f->n, 2);
 	terms_of_event(f, EV_RENAME, and(f, from, to));
 	assert_int_equal(f->n, 1);
@@ -217,11 +228,11 @@ static void test_merged(void **state)
 	struct fixture *f = *state;
 	uint32_t n = number(f, "open.flags", N_EQ, 1);
 
-	terms(f, or(f, and(f, path(f, "/a"), n), and(f, path(f, "/b"), n)));
+	terms(f, or (f, and(f, path(f, "/a"), n), and(f, path(f, "/b"), n)));
 	assert_int_equal(f->n, 1);
 	assert_int_equal(f->terms[0].n, 1);
 	/* What asks for more than another is not needed beside it. */
-	terms(f, or(f, and(f, path(f, "/a"), n), path(f, "/a")));
+	terms(f, or (f, and(f, path(f, "/a"), n), path(f, "/a")));
 	assert_int_equal(f->n, 1);
 	assert_int_equal(f->terms[0].n, 0);
 	/* A number and its opposite. */
@@ -240,7 +251,7 @@ static void test_undecided(void **state)
 	assert_open(f);
 	terms(f, not(f, comm(f, "cat")));
 	assert_open(f);
-	terms(f, or(f, path(f, "/a"), comm(f, "cat")));
+	terms(f, or (f, path(f, "/a"), comm(f, "cat")));
 	assert_open(f);
 	terms(f, and(f, path(f, "/a"), not(f, comm(f, "cat"))));
 	assert_int_equal(f->n, 1);
@@ -253,8 +264,10 @@ static void test_why(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t parent = build3(&f->b, N_STREQ, build_field(&f->b, "process.parent.comm"), build_str(&f->b, "sh"), 0);
-	uint32_t fields = build3(&f->b, N_STREQ, build_field(&f->b, "open.file.path"), build_field(&f->b, "process.file.path"), 0);
-	uint32_t length = build2(&f->b, N_EQ, build1(&f->b, N_LEN, build_field(&f->b, "open.file.path")), build_int(&f->b, 3));
+	uint32_t fields = build3(&f->b, N_STREQ, build_field(&f->b, "open.file.path"),
+				 build_field(&f->b, "process.file.path"), 0);
+	uint32_t length =
+		build2(&f->b, N_EQ, build1(&f->b, N_LEN, build_field(&f->b, "open.file.path")), build_int(&f->b, 3));
 	uint32_t regex = build_strin(&f->b, build_field(&f->b, "open.file.path"), STRM_REGEX, "x+", "y+");
 	uint32_t exe = build3(&f->b, N_STREQ, build_field(&f->b, "process.file.path"), build_str(&f->b, "/x"), 0);
 	uint32_t own = path(f, "/a"), uid = number(f, "process.uid", N_EQ, 0), name_of = comm(f, "sh");
@@ -281,12 +294,13 @@ static void test_bounded(void **state)
 	uint32_t all = build_bool(&f->b, true), any = build_bool(&f->b, false);
 
 	for (int i = 0; i < 20; i++)
-		all = and(f, all, or(f, number(f, "open.flags", N_EQ, 2 * i), number(f, "open.file.uid", N_EQ, 2 * i + 1)));
+		all = and(f, all,
+			  or (f, number(f, "open.flags", N_EQ, 2 * i), number(f, "open.file.uid", N_EQ, 2 * i + 1)));
 	terms(f, all);
 	assert_true(f->n >= 1 && f->n <= CLAUSES_A_RULE);
 	assert_true(f->weak);
 	for (int i = 0; i < 300; i++)
-		any = or(f, any, and(f, number(f, "open.flags", N_EQ, i), number(f, "open.file.uid", N_EQ, i)));
+		any = or (f, any, and(f, number(f, "open.flags", N_EQ, i), number(f, "open.file.uid", N_EQ, i)));
 	terms(f, any);
 	assert_true(f->n >= 1 && f->n <= CLAUSES_A_RULE);
 	assert_true(f->weak);
@@ -301,7 +315,7 @@ static void test_shared_nodes(void **state)
 	for (int i = 1; i < 60; i++) {
 		uint32_t p = number(f, "open.flags", N_EQ, i), q = number(f, "open.file.uid", N_EQ, i);
 
-		x = or(f, and(f, x, p), and(f, x, q));
+		x = or (f, and(f, x, p), and(f, x, q));
 	}
 	terms(f, x);
 	assert_true(f->n <= CLAUSES_A_RULE);
@@ -311,9 +325,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_numbers),    T(test_flags),   T(test_sets_of_numbers), T(test_one_string_one_term),
-		T(test_two_strings), T(test_merged), T(test_undecided),	      T(test_why),
-		T(test_bounded),    T(test_shared_nodes),
+		T(test_numbers),     T(test_flags),	   T(test_sets_of_numbers), T(test_one_string_one_term),
+		T(test_two_strings), T(test_merged),	   T(test_undecided),	    T(test_why),
+		T(test_bounded),     T(test_shared_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,9 +48,10 @@ static const char *object_path(char path[64])
 		return NULL;
 	}
 	close(fd);
-	snprintf(command, sizeof(command),
-		 "%s -O2 -g -target bpf -mcpu=v2 -Iinclude -I. -Ibpf -I/usr/include/$(uname -m)-linux-gnu -c tests/unit/sieve_run.bpf.c -o %s",
-		 clang ? clang : "clang-14", path);
+	snprintf(
+		command, sizeof(command),
+		"%s -O2 -g -target bpf -mcpu=v2 -Iinclude -I. -Ibpf -I/usr/include/$(uname -m)-linux-gnu -c tests/unit/sieve_run.bpf.c -o %s",
+		clang ? clang : "clang-14", path);
 	if (system(command) != 0) {
 		unlink(path);
 		strcpy(why_not, "clang-14 does not compile it");
