@@ -18,7 +18,6 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 STRIP   ?= $(call tool,llvm-strip)
 CLANG   := $(CLANG)
 STRIP   := $(STRIP)
-export CLANG
 
 # `make V=1` shows the whole commands.
 Q   := $(if $(V),,@)
