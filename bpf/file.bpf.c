@@ -31,8 +31,7 @@ INLINE s64 result(s64 ret)
 #define STR(EV, SLOT) EVS_##EV##_##SLOT
 
 /*
- * The frame of every program: the sieve, the event's clauses, a slot; BODY sees sv, e, s, alive and gives true if the
- * record is to be sent.
+ * What every program works with: the sieve, what it has for the event, a slot, and the clauses that are still possible.
  */
 struct hook {
 	const struct sieve *sv;
@@ -41,14 +40,9 @@ struct hook {
 	struct sv_mask alive;
 };
 
-INLINE bool hook_begin(struct hook *h, const u32 type)
+/* Counts the event and takes a slot; false, and counted as lost, where there is none. */
+INLINE bool hook_enter(struct hook *h, const u32 type)
 {
-	h->sv = sieve_get();
-	if (!h->sv)
-		return false;
-	h->e = &h->sv->event[type];
-	if (!sv_alive_start(h->e, &h->alive))
-		return false;
 	stat_add(type, seen);
 	h->s = slot_claim();
 	if (!h->s) {
@@ -57,6 +51,22 @@ INLINE bool hook_begin(struct hook *h, const u32 type)
 	}
 	h->s->generation = h->sv->generation;
 	return true;
+}
+
+/* The sieve in force and what it has for @type; false before the first policy. */
+INLINE bool hook_sieve(struct hook *h, const u32 type)
+{
+	h->sv = sieve_get();
+	if (!h->sv)
+		return false;
+	h->e = &h->sv->event[type];
+	sv_alive_start(h->e, &h->alive);
+	return true;
+}
+
+INLINE bool hook_begin(struct hook *h, const u32 type)
+{
+	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) && hook_enter(h, type);
 }
 
 INLINE void hook_end(struct hook *h, const u32 type, bool alive)
@@ -237,8 +247,8 @@ INLINE void half_keep(struct hook *h, const u32 type, bool ok)
 	slot_release(h->s);
 }
 
-/* The second half of all of them: the result is known. */
-INLINE int half_send(const u32 type, s64 ret)
+/* The second half of all of them: the result is known. @report: it is one that makes an event. */
+INLINE int half_send(const u32 type, s64 ret, bool report)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
@@ -248,7 +258,7 @@ INLINE int half_send(const u32 type, s64 ret)
 	if (!p)
 		return 0;
 	head = (void *)p->raw;
-	if (p->type != type || !reportable(ret)) {
+	if (p->type != type || !report) {
 		stat_add(type, dropped);
 		bpf_map_delete_elem(&pending, &tid);
 		return 0;
@@ -293,12 +303,12 @@ int BPF_PROG(path_unlink_e, struct path *dir, struct dentry *dentry)
 SEC("fexit/do_unlinkat")
 int BPF_PROG(do_unlinkat_x, int dfd, void *name, int ret)
 {
-	return half_send(EV_UNLINK, (s32)ret);
+	return half_send(EV_UNLINK, (s32)ret, reportable((s32)ret));
 }
 SEC("fexit/filename_unlinkat")
 int BPF_PROG(filename_unlinkat_x, int dfd, void *name, int ret)
 {
-	return half_send(EV_UNLINK, (s32)ret);
+	return half_send(EV_UNLINK, (s32)ret, reportable((s32)ret));
 }
 
 SEC("fentry/security_path_rmdir")
@@ -309,12 +319,12 @@ int BPF_PROG(path_rmdir_e, struct path *dir, struct dentry *dentry)
 SEC("fexit/do_rmdir")
 int BPF_PROG(do_rmdir_x, int dfd, void *name, int ret)
 {
-	return half_send(EV_RMDIR, (s32)ret);
+	return half_send(EV_RMDIR, (s32)ret, reportable((s32)ret));
 }
 SEC("fexit/filename_rmdir")
 int BPF_PROG(filename_rmdir_x, int dfd, void *name, int ret)
 {
-	return half_send(EV_RMDIR, (s32)ret);
+	return half_send(EV_RMDIR, (s32)ret, reportable((s32)ret));
 }
 
 SEC("fentry/security_path_mkdir")
@@ -325,12 +335,12 @@ int BPF_PROG(path_mkdir_e, struct path *dir, struct dentry *dentry, u16 mode)
 SEC("fexit/do_mkdirat")
 int BPF_PROG(do_mkdirat_x, int dfd, void *name, u16 mode, int ret)
 {
-	return half_send(EV_MKDIR, (s32)ret);
+	return half_send(EV_MKDIR, (s32)ret, reportable((s32)ret));
 }
 SEC("fexit/filename_mkdirat")
 int BPF_PROG(filename_mkdirat_x, int dfd, void *name, u16 mode, int ret)
 {
-	return half_send(EV_MKDIR, (s32)ret);
+	return half_send(EV_MKDIR, (s32)ret, reportable((s32)ret));
 }
 
 SEC("fentry/security_path_symlink")
@@ -342,12 +352,12 @@ int BPF_PROG(path_symlink_e, struct path *dir, struct dentry *dentry, const char
 SEC("fexit/do_symlinkat")
 int BPF_PROG(do_symlinkat_x, void *from, int dfd, void *to, int ret)
 {
-	return half_send(EV_SYMLINK, (s32)ret);
+	return half_send(EV_SYMLINK, (s32)ret, reportable((s32)ret));
 }
 SEC("fexit/filename_symlinkat")
 int BPF_PROG(filename_symlinkat_x, void *from, int dfd, void *to, int ret)
 {
-	return half_send(EV_SYMLINK, (s32)ret);
+	return half_send(EV_SYMLINK, (s32)ret, reportable((s32)ret));
 }
 
 /* Two names: rename and link. Both lie on one mount, else the call has failed before. */
@@ -379,12 +389,12 @@ int BPF_PROG(path_rename_e, struct path *old_dir, struct dentry *old_dentry, str
 SEC("fexit/do_renameat2")
 int BPF_PROG(do_renameat2_x, int olddfd, void *from, int newdfd, void *to, u32 flags, int ret)
 {
-	return half_send(EV_RENAME, (s32)ret);
+	return half_send(EV_RENAME, (s32)ret, reportable((s32)ret));
 }
 SEC("fexit/filename_renameat2")
 int BPF_PROG(filename_renameat2_x, int olddfd, void *from, int newdfd, void *to, u32 flags, int ret)
 {
-	return half_send(EV_RENAME, (s32)ret);
+	return half_send(EV_RENAME, (s32)ret, reportable((s32)ret));
 }
 
 SEC("fentry/security_path_link")
@@ -398,12 +408,12 @@ int BPF_PROG(path_link_e, struct dentry *old_dentry, struct path *new_dir, struc
 SEC("fexit/do_linkat")
 int BPF_PROG(do_linkat_x, int olddfd, void *from, int newdfd, void *to, int flags, int ret)
 {
-	return half_send(EV_LINK, (s32)ret);
+	return half_send(EV_LINK, (s32)ret, reportable((s32)ret));
 }
 SEC("fexit/filename_linkat")
 int BPF_PROG(filename_linkat_x, int olddfd, void *from, int newdfd, void *to, int flags, int ret)
 {
-	return half_send(EV_LINK, (s32)ret);
+	return half_send(EV_LINK, (s32)ret, reportable((s32)ret));
 }
 
 /* ---- tracepoint rung ------------------------------------------------------------------------------------------- */

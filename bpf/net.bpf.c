@@ -115,21 +115,15 @@ int BPF_PROG(socket_bind_e, struct socket *sock, void *address, int addrlen)
 	return 0;
 }
 
-/* Whatever bind answers is reported; half_send only knows files. */
-INLINE int bind_exit(s64 ret)
-{
-	return half_send(EV_BIND, ret);
-}
-
 SEC("fexit/__sys_bind")
 int BPF_PROG(sys_bind_x, int fd, void *address, int addrlen, int ret)
 {
-	return bind_exit((s32)ret);
+	return half_send(EV_BIND, (s32)ret, true);
 }
 SEC("fexit/__sys_bind_socket") /* io_uring's way, from 6.11 on */
 int BPF_PROG(sys_bind_socket_x, struct socket *sock, void *address, int addrlen, int ret)
 {
-	return bind_exit((s32)ret);
+	return half_send(EV_BIND, (s32)ret, true);
 }
 
 /* ---- tracepoint rung ------------------------------------------------------------------------------------------- */

@@ -5,22 +5,10 @@
  */
 #include "lib/task.bpf.h"
 
-/* What is never dropped counts differently: see ev_stats.context. */
+/* Whether or not a clause is alive: what is never dropped counts as context then, see ev_stats. */
 INLINE bool process_begin(struct hook *h, const u32 type)
 {
-	h->sv = sieve_get();
-	if (!h->sv)
-		return false;
-	h->e = &h->sv->event[type];
-	sv_alive_start(h->e, &h->alive);
-	stat_add(type, seen);
-	h->s = slot_claim();
-	if (!h->s) {
-		stat_add(type, lost);
-		return false;
-	}
-	h->s->generation = h->sv->generation;
-	return true;
+	return hook_sieve(h, type) && hook_enter(h, type);
 }
 
 /* One piece of them; the bytes that it handed over, or -1. */

@@ -587,6 +587,20 @@ static int act_bind_v6(const struct spot *s)
 	return bind_to(AF_INET6, SOCK_STREAM, PORT_BIND6);
 }
 
+/* The second of two is refused, and reported all the same. */
+static int act_bind_taken(const struct spot *s)
+{
+	int r = bind_to(AF_INET, SOCK_STREAM, PORT_BIND);
+	union address a;
+	socklen_t n = loopback(&a, AF_INET, PORT_BIND);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)s;
+	if (r < 0 || fd < 0)
+		return r < 0 ? r : -errno;
+	return bind(fd, &a.any, n) < 0 && errno == EADDRINUSE ? 0 : -EINVAL;
+}
+
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
 #define RET(errno_text) "event.retval=" errno_text
@@ -703,6 +717,7 @@ const struct row rows[] = {
 	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0"), ASYNC } },
 
 	{ "bind", NULL, act_bind, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "6"), RET("0"), SYNC } },
+	{ "bind.taken", NULL, act_bind_taken, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "6"), RET("-98") } },
 	{ "bind.udp", NULL, act_bind_udp, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "17"), RET("0") } },
 	{ "bind.v6", NULL, act_bind_v6, .expect = { ADDR("bind", "::1", "54322", "10", "6"), RET("0") } },
 	{ 0 },
