@@ -260,15 +260,16 @@ static int add_accept(struct nfa *f, uint32_t at, uint32_t pattern)
 	return 0;
 }
 
-/* Calls child() for each token that @p keeps; @visit may be NULL. Returns the node at the end. */
+/* Goes from the start by each token that @p keeps, and what stands for the others. Returns the node at the end. */
 static int64_t walk(struct nfa *f, uint32_t max, const struct pattern *p, const struct token *t, uint32_t n,
 		    void (*visit)(struct nfa *f, void *ctx, uint32_t node), void *ctx)
 {
-	uint32_t kept = p->keep < n ? p->keep : n;
+	bool cut = p->keep != PAT_KEEP_ALL;
+	uint32_t kept = cut && p->keep < n ? p->keep : n;
 	const struct token anything = { .kind = p->name && kept ? TOK_STAR : TOK_STAR_ALL };
 	int64_t at = 0;
 
-	for (uint32_t i = 0; i < kept + (kept < n) && at >= 0; i++) {
+	for (uint32_t i = 0; i < kept + cut && at >= 0; i++) {
 		at = child(f, max, (uint32_t)at, i < kept ? &t[i] : &anything, i == n - 1);
 		if (at >= 0)
 			visit(f, ctx, (uint32_t)at);
@@ -295,7 +296,7 @@ static int add_pattern(struct nfa *f, uint32_t max, const struct pattern *p, uin
 	if (at < 0)
 		return (int)at;
 	/* A lone star also accepts the empty string. */
-	if (p->keep >= n && n == 1 && t[0].kind == TOK_STAR_1ST) {
+	if (p->keep == PAT_KEEP_ALL && n == 1 && t[0].kind == TOK_STAR_1ST) {
 		r = add_accept(f, f->nodes[0].star_1st, index);
 		if (r < 0)
 			return r;

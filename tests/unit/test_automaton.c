@@ -239,6 +239,27 @@ static void test_smallest(void **state)
 	}
 }
 
+static struct pattern glob(const char *s);
+
+/* Where nothing fits, everything is "maybe", the pattern without text included. */
+static void test_always_fits(void **state)
+{
+	struct pattern p[] = { glob(""), glob("*"), glob("/a/**"), glob("/a") };
+	struct aut_limits l = { .states = 1, .trans = 1 };
+	struct sets sets = { .p = p };
+	struct automaton a;
+	struct aut_fit fit;
+
+	assert_int_equal(automaton_fit(p, 4, set_value, &sets, &l, &a, &fit), 0);
+	assert_int_equal(a.nstates, 1);
+	assert_int_equal(a.live, 0);
+	assert_int_equal(fit.weakened, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(said(&sets, &a, 0, i), 2);
+	automaton_done(&a);
+	intern_done(&sets.t);
+}
+
 static struct pattern glob(const char *s)
 {
 	return (struct pattern){ .s = s, .len = (uint32_t)strlen(s), .kind = PAT_GLOB, .keep = PAT_KEEP_ALL };
@@ -290,7 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_matches), cmocka_unit_test(test_fits),	 cmocka_unit_test(test_smallest),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_examples), cmocka_unit_test(test_always_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
