@@ -25,6 +25,13 @@ test_count() {
 		}' "$1"
 }
 
+# first_of COMMAND...: the path of the first that is here. Not "command -v ... | head": that dies of SIGPIPE now and then.
+first_of() {
+	local c
+	for c; do command -v "$c" && return; done
+	return 0
+}
+
 # test_run LOG COMMAND...: runs one program with its output in LOG and its counts in LOG.count. Never fails.
 test_run() {
 	local log=$1 status=0
