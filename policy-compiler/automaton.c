@@ -28,6 +28,9 @@ struct subsets {
 	uint32_t trans_cap, values_cap;
 	uint32_t *mark, stamp; /* nodes that are in next[] */
 	uint32_t *next, nnext; /* a set in the making */
+	struct decided {
+		uint32_t stamp, node; /* the node says that a pattern of the group matches whatever comes */
+	} * decided;		      /* of each group */
 	uint32_t *matched, matched_cap;
 	struct hop {
 		uint32_t cls, to;
@@ -146,6 +149,64 @@ static int64_t value_of_set(struct subsets *x)
 	return x->value(x->ctx, x->matched, out);
 }
 
+/* Whether a pattern of one group matches, and goes on matching (in a name, until its end). */
+static bool node_decides(const struct nfa_node *n)
+{
+	return n->group && n->accepts && n->loop != NFA_STILL;
+}
+
+/* Whether node @i is of no use beside @by, which decides the same group. Within a name that holds for what ends with it. */
+static bool node_is_idle(const struct subsets *x, uint32_t i, uint32_t by)
+{
+	const struct nfa_node *n = &x->nfa->nodes[i];
+
+	if (i == by)
+		return false;
+	return x->nfa->nodes[by].loop == NFA_LOOP_ALL ||
+	       (x->nfa->nodes[by].names && n->names && n->loop != NFA_LOOP_ALL);
+}
+
+/* The node that decides @group in the present set; UINT32_MAX where none does. */
+static uint32_t decider(const struct subsets *x, uint32_t group)
+{
+	return group && x->decided[group].stamp == x->stamp ? x->decided[group].node : UINT32_MAX;
+}
+
+/* One for whatever comes is better than one within a name; of equals the first, so that equal sets stay equal. */
+static void note_decider(struct subsets *x, uint32_t i)
+{
+	const struct nfa_node *n = &x->nfa->nodes[i], *was;
+	uint32_t by = decider(x, n->group);
+
+	was = by == UINT32_MAX ? NULL : &x->nfa->nodes[by];
+	if (was && (was->loop == n->loop ? by < i : was->loop == NFA_LOOP_ALL))
+		return;
+	x->decided[n->group] = (struct decided){ .stamp = x->stamp, .node = i };
+}
+
+/*
+ * Leaves out of the set what is of no use any more. Without this, twenty patterns "*x*" of one rule would make a million
+ * states, one for each subset of them that has matched.
+ */
+static void drop_idle(struct subsets *x)
+{
+	uint32_t n = 0, deciding = 0;
+
+	for (uint32_t i = 0; i < x->nnext; i++)
+		if (node_decides(&x->nfa->nodes[x->next[i]])) {
+			note_decider(x, x->next[i]);
+			deciding++;
+		}
+	for (uint32_t i = 0; i < x->nnext && deciding; i++) {
+		uint32_t by = decider(x, x->nfa->nodes[x->next[i]].group);
+
+		if (by == UINT32_MAX || !node_is_idle(x, x->next[i], by))
+			x->next[n++] = x->next[i];
+	}
+	if (deciding)
+		x->nnext = n;
+}
+
 /* The state of the set in next[]. */
 static int64_t end_set(struct subsets *x)
 {
@@ -156,6 +217,7 @@ static int64_t end_set(struct subsets *x)
 	x->work += x->nnext + 1;
 	if (x->work > WORK_MAX)
 		return -E2BIG;
+	drop_idle(x);
 	sort_u32(x->next, x->nnext);
 	state = intern_put(&x->sets, x->next, x->nnext * (uint32_t)sizeof(*x->next), &is_new);
 	if (state < 0 || !is_new)
@@ -278,7 +340,8 @@ static int run_subsets(struct subsets *x)
 
 	x->mark = calloc(x->nfa->nnodes, sizeof(*x->mark));
 	x->next = calloc(x->nfa->nnodes, sizeof(*x->next));
-	if (!x->mark || !x->next)
+	x->decided = calloc((size_t)x->nfa->ngroups + 1, sizeof(*x->decided));
+	if (!x->mark || !x->next || !x->decided)
 		return -ENOMEM;
 	r = make_classes(x);
 	if (r < 0)
@@ -298,6 +361,7 @@ static void subsets_done(struct subsets *x)
 	free(x->values);
 	free(x->mark);
 	free(x->next);
+	free(x->decided);
 	free(x->matched);
 	free(x->hops);
 	free(x->sorted);

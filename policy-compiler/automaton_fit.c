@@ -37,9 +37,10 @@ static uint32_t kept(const struct pattern *p, const struct token *t, uint32_t n,
 	return i > own ? i : 0;
 }
 
-static int cut_stars(struct pattern *p, uint32_t n, uint32_t stars, uint32_t *ret_changed)
+/* *ret_tokens (may be NULL) is how many tokens are left in all: it tells whether another number of stars made a difference. */
+static int cut_stars(struct pattern *p, uint32_t n, uint32_t stars, uint64_t *ret_tokens)
 {
-	uint32_t changed = 0;
+	uint64_t tokens = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		_cleanup_free_ struct token *t = NULL;
@@ -50,11 +51,12 @@ static int cut_stars(struct pattern *p, uint32_t n, uint32_t stars, uint32_t *re
 			continue;
 		if (r < 0)
 			return r;
-		keep = kept(&p[i], t, ntokens, stars);
-		changed += keep != p[i].keep;
+		keep = kept(&p[i], t, ntokens, p[i].joined && stars > 1 ? 1 : stars);
+		tokens += keep < ntokens ? keep : ntokens;
 		p[i].keep = keep;
 	}
-	*ret_changed = changed;
+	if (ret_tokens)
+		*ret_tokens = tokens;
 	return 0;
 }
 
@@ -166,7 +168,7 @@ static uint32_t weakened(const struct pattern *p, uint32_t n)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		count += p[i].keep != PAT_KEEP_ALL;
+		count += pattern_is_weak(&p[i]);
 	return count;
 }
 
@@ -184,13 +186,13 @@ static uint32_t next_target(uint32_t nodes, const struct aut_limits *need, const
 static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn *value, void *ctx,
 		     const struct aut_limits *l, struct automaton *ret, struct aut_fit *ret_fit)
 {
-	uint32_t target = MANY * l->states, nodes = 0, changed;
+	uint32_t target = MANY * l->states, nodes = 0;
 	struct aut_limits need;
 	struct cut cut = { 0 };
 	int r = 0;
 
 	for (int i = 0; i < TRIES; i++) {
-		r = cut_stars(p, n, stars, &changed);
+		r = cut_stars(p, n, stars, NULL);
 		if (r == 0)
 			r = cut_text(p, n, target, &nodes, &cut);
 		/* Much text may still make few states; far too much does not. */
@@ -210,29 +212,58 @@ static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn
 	return r < 0 ? r : -E2BIG;
 }
 
+/*
+ * Names with stars as one: each keeps its text up to the second star, and a match of one is "maybe" for all. Rules that each
+ * look for some text in a name are then told from names that have none of these texts, if not from each other. False where there are none.
+ */
+static bool join_names(struct pattern *p, uint32_t n)
+{
+	uint32_t group = 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < n; i++)
+		group = p[i].group > group ? p[i].group : group;
+	for (uint32_t i = 0; i < n; i++)
+		if (p[i].name && p[i].kind == PAT_STARS && memchr(p[i].s, '*', p[i].len)) {
+			p[i].joined = true;
+			p[i].group = group + 1;
+			any = true;
+		}
+	return any;
+}
+
+/* What gives way one after the other: stars that a pattern keeps at most, and whether names are joined. */
+static const struct {
+	uint32_t stars;
+	bool join;
+} steps[] = { { UINT32_MAX, false }, { UINT32_MAX, true }, { 3, true }, { 2, true }, { 1, true }, { 0, true } };
+
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
 int automaton_fit(struct pattern *p, uint32_t n, aut_value_fn *value, void *ctx, const struct aut_limits *l,
 		  struct automaton *ret, struct aut_fit *ret_fit)
 {
-	static const uint32_t stars[] = { UINT32_MAX, 3, 2, 1, 0 };
 	struct aut_limits none = { .states = 1, .trans = 256 };
-	uint32_t changed;
+	uint64_t before = UINT64_MAX, tokens;
 	int r = -E2BIG;
 
-	for (size_t i = 0; i < sizeof(stars) / sizeof(stars[0]) && r == -E2BIG; i++) {
-		if (i > 0) {
-			r = cut_stars(p, n, stars[i - 1], &changed);
-			if (r == 0)
-				r = cut_stars(p, n, stars[i], &changed);
-			if (r < 0)
-				return r;
-			if (!changed) {
-				r = -E2BIG;
-				continue;
-			}
-		}
-		r = fit_stars(p, n, stars[i], value, ctx, l, ret, ret_fit);
+	for (uint32_t i = 0; i < n; i++) {
+		p[i].keep = PAT_KEEP_ALL;
+		p[i].joined = false;
+	}
+	for (size_t i = 0; i < STEPS && r == -E2BIG; i++) {
+		bool joins = steps[i].join && !steps[i - 1].join && join_names(p, n);
+
+		r = cut_stars(p, n, steps[i].stars, &tokens);
+		if (r < 0)
+			return r;
+		r = -E2BIG;
+		if (tokens == before && !joins)
+			continue;
+		before = tokens;
+		r = fit_stars(p, n, steps[i].stars, value, ctx, l, ret, ret_fit);
 		if (r == 0)
-			ret_fit->stars = stars[i] == UINT32_MAX ? -1 : (int32_t)stars[i];
+			ret_fit->stars = steps[i].stars == UINT32_MAX ? -1 : (int32_t)steps[i].stars;
 	}
 	if (r != -E2BIG)
 		return r;

@@ -262,7 +262,7 @@ static int add_accept(struct nfa *f, uint32_t at, uint32_t pattern)
 
 /* Goes from the start by each token that @p keeps, and what stands for the others. Returns the node at the end. */
 static int64_t walk(struct nfa *f, uint32_t max, const struct pattern *p, const struct token *t, uint32_t n,
-		    void (*visit)(struct nfa *f, void *ctx, uint32_t node), void *ctx)
+		    void (*visit)(struct nfa *f, const struct pattern *p, void *ctx, uint32_t node), void *ctx)
 {
 	bool cut = p->keep != PAT_KEEP_ALL;
 	uint32_t kept = cut && p->keep < n ? p->keep : n;
@@ -272,14 +272,18 @@ static int64_t walk(struct nfa *f, uint32_t max, const struct pattern *p, const 
 	for (uint32_t i = 0; i < kept + cut && at >= 0; i++) {
 		at = child(f, max, (uint32_t)at, i < kept ? &t[i] : &anything, i == n - 1);
 		if (at >= 0)
-			visit(f, ctx, (uint32_t)at);
+			visit(f, p, ctx, (uint32_t)at);
 	}
 	return at;
 }
 
-static void add_weight(struct nfa *f, void *ctx, uint32_t node)
+static void add_weight(struct nfa *f, const struct pattern *p, void *ctx, uint32_t node)
 {
-	f->nodes[node].weight++;
+	struct nfa_node *n = &f->nodes[node];
+
+	n->group = n->weight && n->group != p->group ? 0 : p->group;
+	n->names = p->name && (n->names || !n->weight);
+	n->weight++;
 }
 
 static int add_pattern(struct nfa *f, uint32_t max, const struct pattern *p, uint32_t index)
@@ -292,6 +296,8 @@ static int add_pattern(struct nfa *f, uint32_t max, const struct pattern *p, uin
 	r = pattern_tokens(p, &t, &n);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	if (p->group > f->ngroups)
+		f->ngroups = p->group;
 	at = walk(f, max, p, t, n, add_weight, NULL);
 	if (at < 0)
 		return (int)at;
@@ -309,7 +315,7 @@ struct path {
 	uint32_t n, max;
 };
 
-static void put_node(struct nfa *f, void *ctx, uint32_t node)
+static void put_node(struct nfa *f, const struct pattern *p, void *ctx, uint32_t node)
 {
 	struct path *path = ctx;
 

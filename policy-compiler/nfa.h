@@ -33,7 +33,19 @@ struct pattern {
 	 * '/'; where nothing is kept, any string): it matches more than it should, and that it matches means "maybe".
 	 */
 	uint32_t keep;
+	/*
+	 * Patterns of a group (not 0) mean the same: while one of them matches whatever comes, it does not matter which of the
+	 * others do, and nobody keeps track of them. Groups are numbered from 1, at most as many as there are patterns and one.
+	 */
+	uint32_t group;
+	bool joined; /* that any joined pattern matches means "maybe" of all of them */
 };
+
+/* Whether that it matches means "maybe", because there was no room for better. */
+static inline bool pattern_is_weak(const struct pattern *p)
+{
+	return p->keep != PAT_KEEP_ALL || p->joined;
+}
 
 enum token_kind {
 	TOK_BYTES,    /* one byte of lo..hi; with icase the other case too */
@@ -70,6 +82,8 @@ struct nfa_node {
 	uint8_t loop;
 	uint32_t parent;				    /* a lower number; the start is its own */
 	uint32_t weight;				    /* patterns that lead here or beyond */
+	uint32_t group;					    /* of all those patterns, or 0 */
+	bool names;					    /* they all are names' */
 	uint32_t edges;					    /* first; 0 is none */
 	uint32_t accepts;				    /* first; 0 is none */
 	uint32_t star, star_all, dirs, dirs_loop, star_1st; /* children that are reached without a byte; 0 is none */
@@ -86,6 +100,7 @@ struct nfa {
 	struct nfa_edge *edges;
 	struct nfa_accept *accepts;
 	uint32_t nnodes, nedges, naccepts;
+	uint32_t ngroups; /* the highest group */
 	uint32_t nodes_cap, edges_cap, accepts_cap;
 };
 

@@ -213,11 +213,13 @@ static int mark_weakened(struct rows *x)
 
 	if (!weak)
 		return -ENOMEM;
-	for (unsigned k = 0; k < SV_AUTOMATA; k++)
-		for (uint32_t i = 0; i < x->eb->strings[k].npatterns; i++)
-			if (x->eb->strings[k].patterns[i].keep != PAT_KEEP_ALL &&
-			    x->eb->strings[k].sources[i] != UINT32_MAX)
-				weak[x->eb->strings[k].sources[i]] = 1;
+	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
+		const struct string_build *sb = &x->eb->strings[k];
+
+		for (uint32_t i = 0; i < sb->npatterns; i++)
+			if (pattern_is_weak(&sb->patterns[i]) && sb->sources[i] != UINT32_MAX)
+				weak[sb->sources[i]] = 1;
+	}
 	for (uint32_t a = 0; a < c->natoms; a++)
 		for (uint32_t i = c->atoms[a].first; i < c->atoms[a].first + c->atoms[a].count; i++)
 			x->weakened[c->atoms[a].node] |= weak[c->atom_patterns[i]];

@@ -267,26 +267,48 @@ static int touch(struct oracle *o, uint32_t atom, uint32_t *n)
 	return r;
 }
 
-/* Sets what @matched says about atoms; they are noted in touched[]. */
-static int match_atoms(struct oracle *o, const uint32_t *matched, uint32_t n, uint32_t *ntouched)
+/* Sets what a match of pattern @i says about its atoms; they are noted in touched[]. */
+static int match_pattern(struct oracle *o, uint32_t i, uint32_t *ntouched)
+{
+	const struct pattern *p = &o->sb->patterns[i];
+	const struct relation *rel = &o->atoms_of_pattern;
+	bool sure = !p->maybe && !pattern_is_weak(p);
+	int r = 0;
+
+	for (uint32_t k = rel->first[i]; k < rel->first[i + 1] && r == 0; k++) {
+		if (!o->atom_may[rel->all[k]])
+			r = touch(o, rel->all[k], ntouched);
+		o->atom_may[rel->all[k]] = 1;
+		o->atom_must[rel->all[k]] |= sure;
+	}
+	return r;
+}
+
+/* One joined pattern stands for all of them. */
+static int match_joined(struct oracle *o, uint32_t *ntouched)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct pattern *p = &o->sb->patterns[matched[i]];
-		const struct relation *rel = &o->atoms_of_pattern;
-		bool sure = p->keep == PAT_KEEP_ALL && !p->maybe;
-
-		if (p->kind == PAT_TRAIL)
-			o->trail = true;
-		for (uint32_t k = rel->first[matched[i]]; k < rel->first[matched[i] + 1] && r == 0; k++) {
-			if (!o->atom_may[rel->all[k]])
-				r = touch(o, rel->all[k], ntouched);
-			o->atom_may[rel->all[k]] = 1;
-			o->atom_must[rel->all[k]] |= sure;
-		}
-	}
+	for (uint32_t i = 0; i < o->sb->npatterns && r == 0; i++)
+		if (o->sb->patterns[i].joined)
+			r = match_pattern(o, i, ntouched);
 	return r;
+}
+
+static int match_atoms(struct oracle *o, const uint32_t *matched, uint32_t n, uint32_t *ntouched)
+{
+	bool joined = false;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		const struct pattern *p = &o->sb->patterns[matched[i]];
+
+		o->trail = o->trail || p->kind == PAT_TRAIL;
+		joined = joined || p->joined;
+		if (!p->joined)
+			r = match_pattern(o, matched[i], ntouched);
+	}
+	return r == 0 && joined ? match_joined(o, ntouched) : r;
 }
 
 /* aut_value_fn */
@@ -335,6 +357,26 @@ static int relate_patterns(struct oracle *o)
 		return r;
 	}
 	return relation_make(&o->atoms_of_pattern, &ps, o->sb->npatterns);
+}
+
+/* Patterns of the same atoms mean the same: the patterns of one set, mostly. */
+static int group_patterns(struct oracle *o, struct pattern *patterns)
+{
+	const struct relation *rel = &o->atoms_of_pattern;
+	struct intern groups = { 0 };
+	int64_t r = 0;
+
+	for (uint32_t i = 0; i < o->sb->npatterns && r >= 0; i++) {
+		uint32_t n = rel->first[i + 1] - rel->first[i];
+
+		patterns[i].group = 0;
+		if (!n)
+			continue;
+		r = intern_put(&groups, rel->all + rel->first[i], n * (uint32_t)sizeof(*rel->all), NULL);
+		patterns[i].group = (uint32_t)r + 1;
+	}
+	intern_done(&groups);
+	return r < 0 ? (int)r : 0;
 }
 
 struct relate {
@@ -451,8 +493,8 @@ int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits 
 		return -ENOMEM;
 	automaton_done(&sb->a);
 	r = oracle_init(o, eb, k, masks);
-	for (uint32_t i = 0; i < sb->npatterns; i++)
-		sb->patterns[i].keep = PAT_KEEP_ALL;
+	if (r == 0)
+		r = group_patterns(o, sb->patterns);
 	if (r == 0)
 		r = automaton_fit(sb->patterns, sb->npatterns, value_of, o, l, &sb->a, &sb->fit);
 	oracle_done(o);

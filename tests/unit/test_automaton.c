@@ -15,20 +15,31 @@
 
 #define N_MAX 24
 
-/* The value of a set of matched patterns is a number of that set: bit 31 of a pattern says that it was cut. */
+/*
+ * The value of a set of matched patterns is a number of that set. Bit 31 of a pattern says "maybe": it was cut, or it is
+ * joined and one of the joined ones matches.
+ */
 struct sets {
 	struct intern t;
 	const struct pattern *p;
+	uint32_t n;
 };
 
 static int64_t set_value(void *ctx, const uint32_t *matched, uint32_t n)
 {
 	struct sets *s = ctx;
-	uint32_t v[N_MAX];
+	uint32_t v[2 * N_MAX], count = 0;
+	bool joined = false;
 
-	for (uint32_t i = 0; i < n; i++)
-		v[i] = matched[i] | (s->p[matched[i]].keep != PAT_KEEP_ALL ? 1u << 31 : 0);
-	return intern_put(&s->t, v, n * (uint32_t)sizeof(*v), NULL);
+	for (uint32_t i = 0; i < n; i++) {
+		joined = joined || s->p[matched[i]].joined;
+		if (!s->p[matched[i]].joined)
+			v[count++] = matched[i] | (pattern_is_weak(&s->p[matched[i]]) ? 1u << 31 : 0);
+	}
+	for (uint32_t i = 0; i < s->n && joined; i++)
+		if (s->p[i].joined)
+			v[count++] = i | 1u << 31;
+	return intern_put(&s->t, v, count * (uint32_t)sizeof(*v), NULL);
 }
 
 static uint32_t run(const struct automaton *a, uint32_t state, const char *s, size_t len)
@@ -126,7 +137,7 @@ static void check_strings(struct gen *g, const struct some *s, const struct sets
 			int what = said(sets, a, state, i);
 			bool does = matches(&s->p[i], text, strlen(text));
 
-			if (what == 2 ? s->p[i].keep == PAT_KEEP_ALL : what != does)
+			if (what == 2 ? !pattern_is_weak(&s->p[i]) : what != does)
 				fail_msg(
 					"seed %llu: \"%s\" kind %d name %d icase %d keep %u and \"%s\": said %d, does %d",
 					(unsigned long long)seed, s->p[i].s, s->p[i].kind, s->p[i].name, s->p[i].icase,
@@ -162,6 +173,7 @@ static void test_matches(void **state)
 		int r;
 
 		random_patterns(&g, &some);
+		sets.n = some.n;
 		r = automaton_build(some.p, some.n, set_value, &sets, &roomy, &a, NULL);
 		if (r == 0) {
 			check_strings(&g, &some, &sets, &a, seed + i);
@@ -187,6 +199,7 @@ static void test_fits(void **state)
 		struct aut_fit fit;
 
 		random_patterns(&g, &some);
+		sets.n = some.n;
 		l.trans = l.states * (1 + gen_below(&g, 12));
 		assert_int_equal(automaton_fit(some.p, some.n, set_value, &sets, &l, &a, &fit), 0);
 		assert_true(a.nstates <= l.states || a.nstates == 1);
@@ -209,6 +222,7 @@ static void test_smallest(void **state)
 		bool more = true;
 
 		random_patterns(&g, &some);
+		sets.n = some.n;
 		if (automaton_build(some.p, some.n > 4 ? 4 : some.n, set_value, &sets, &roomy, &a, NULL) < 0 ||
 		    a.nstates > 400) {
 			automaton_done(&a);
@@ -246,7 +260,7 @@ static void test_always_fits(void **state)
 {
 	struct pattern p[] = { glob(""), glob("*"), glob("/a/**"), glob("/a") };
 	struct aut_limits l = { .states = 1, .trans = 1 };
-	struct sets sets = { .p = p };
+	struct sets sets = { .p = p, .n = 4 };
 	struct automaton a;
 	struct aut_fit fit;
 
