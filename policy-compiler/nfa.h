@@ -107,7 +107,7 @@ struct nfa {
 /* -ENOMEM, or -E2BIG over @max_nodes. */
 int nfa_build(const struct pattern *p, uint32_t n, uint32_t max_nodes, struct nfa *ret);
 /* The nodes that the tokens of @p lead to, one each, in the nfa that it was built into; patterns that are cut included. */
-int nfa_path(struct nfa *nfa, const struct pattern *p, uint32_t *ret_nodes, uint32_t max, uint32_t *ret_n);
+int nfa_path(struct nfa *f, const struct pattern *p, uint32_t *ret_nodes, uint32_t max, uint32_t *ret_n);
 void nfa_done(struct nfa *nfa);
 
 #endif
