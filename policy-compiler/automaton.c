@@ -11,7 +11,7 @@
 /* A bound on the work of one try: nodes put into sets. Some seconds at most. */
 #define WORK_MAX   8000000u
 #define DETOUR	   4 /* states on the way to the smallest automaton, as a multiple of the limit */
-#define DETOUR_MAX 131072
+#define DETOUR_MAX 65536
 
 /* Subset construction: a state is the set of nodes of the nfa that the string so far may have led to. */
 struct subsets {

@@ -121,9 +121,9 @@ static void random_rules(struct policy_gen *p)
 			   : gen_chance(p->g, 15) ? WIDE
 			   : gen_chance(p->g, 15) ? NUMBERS
 						  : FREE;
-	uint32_t n = 1 + gen_below(p->g, gen_chance(p->g, 50) ? 3 : 30);
+	uint32_t n = 1 + gen_below(p->g, gen_chance(p->g, 50) ? 3 : 12);
 
-	if (gen_chance(p->g, 5))
+	if (gen_chance(p->g, 2))
 		n = 300;
 	if (style == NUMBERS)
 		n = 500;
@@ -170,7 +170,7 @@ static void random_policy(uint64_t seed, struct tally *t)
 	view = program_view(p->b.pb);
 	if (engine_new(&view, &engine, &err) < 0)
 		fail_msg("seed %llu: %s", (unsigned long long)seed, err.msg);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 80; i++) {
 		gen_event(p, e);
 		check_event(engine, &view, &sieve, e, seed, t);
 	}
@@ -183,7 +183,7 @@ static void random_policy(uint64_t seed, struct tally *t)
 static void test_soundness(void **state)
 {
 	uint64_t seed = gen_seed("soundness", 20261120);
-	unsigned n = gen_rounds(120);
+	unsigned n = gen_rounds(400);
 	struct tally t = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
@@ -352,6 +352,55 @@ static void test_same_bytes(void **state)
 		same_sieve(seed, &sieve);
 		same_sieve(seed, &other);
 		assert_memory_equal(&sieve, &other, sizeof(sieve));
+	}
+}
+
+static void or_finals_from(const struct sieve *s, const struct sv_automaton *a, uint32_t from, struct sv_mask *ret)
+{
+	uint8_t *seen = calloc(a->states, 1);
+	uint32_t *todo = calloc(a->states, sizeof(*todo)), n = 0;
+
+	assert_true(seen && todo);
+	todo[n++] = from;
+	seen[from] = 1;
+	while (n) {
+		uint32_t state = todo[--n];
+		const struct sv_mask *m = sv_final_mask(s, a, state);
+
+		for (int w = 0; w < SV_WORDS; w++)
+			ret->w[w] |= m->w[w];
+		for (uint32_t c = 0; c < a->classes; c++) {
+			uint32_t to = s->trans[a->base + state * a->classes + c];
+
+			if (!seen[to])
+				todo[n++] = to;
+			seen[to] = 1;
+		}
+	}
+	free(seen);
+	free(todo);
+}
+
+/* A state's reach is what the states that can follow it say, no less and no more. */
+static void test_reach(void **state)
+{
+	for (uint64_t seed = 100; seed < 130; seed++) {
+		same_sieve(seed, &sieve);
+		if (sieve.nmasks == SV_MASKS)
+			continue;
+		for (unsigned i = 0; i < EV_TYPES * SV_AUTOMATA; i++) {
+			const struct sv_event *ev = &sieve.event[i / SV_AUTOMATA];
+			const struct sv_automaton *a = &ev->automata[i % SV_AUTOMATA];
+
+			for (uint32_t s = 0; a->used && s < a->states && s < 300; s++) {
+				struct sv_mask want = { { 0 } };
+				const struct sv_mask *have = sv_reach_mask(&sieve, a, s);
+
+				or_finals_from(&sieve, a, s, &want);
+				for (int w = 0; w < SV_WORDS; w++)
+					assert_int_equal(have->w[w] & ev->clauses.w[w], want.w[w] & ev->clauses.w[w]);
+			}
+		}
 	}
 }
 
@@ -570,6 +619,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_undecided, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sharing_keeps_paths, setup, teardown),
 		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_pack),
 		cmocka_unit_test(test_pack_flips),
 		cmocka_unit_test_setup_teardown(test_ten_thousand, setup, teardown),
