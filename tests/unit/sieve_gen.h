@@ -133,14 +133,15 @@ static const char *const gen_nets[] = {
 };
 
 #define GEN_PATTERNS 256
-#define GEN_POOL     16
+#define GEN_POOL     32
 
 struct policy_gen {
 	struct gen *g;
 	struct build b;
 	uint16_t event;
 	uint32_t paths[16], names[16], nums[64], addrs[4], strs[16]; /* nodes: fields of the event */
-	uint32_t npaths, nnames, nnums, naddrs, nstrs;
+	uint32_t known[64];					     /* of nums, those that the kernel has */
+	uint32_t npaths, nnames, nnums, naddrs, nstrs, nknown;
 	uint32_t pool[GEN_POOL];		   /* nodes; 0: not made yet */
 	char patterns[GEN_PATTERNS][GEN_TEXT + 1]; /* what paths are to be near to */
 	uint32_t npatterns;
@@ -154,9 +155,11 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 	const struct catalog *c = catalog_tamis();
 
 	p->event = event;
-	p->npaths = p->nnames = p->nnums = p->naddrs = p->nstrs = 0;
+	p->npaths = p->nnames = p->nnums = p->naddrs = p->nstrs = p->nknown = 0;
+	memset(p->pool, 0, sizeof(p->pool));
 	for (uint32_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
+		uint16_t index;
 		uint32_t node;
 
 		if ((f->event != EV_NONE && f->event != event) || f->flags & CF_ARRAY || f->home == CAT_HOME_PARENT)
@@ -165,6 +168,8 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 		if (f->home == CAT_HOME_PROC && strncmp(f->name, "process.", 8) != 0)
 			continue;
 		node = build1(&p->b, N_FIELD, i);
+		if (f->type == VAL_INT && catalog_sieve(c, f, event, &index) != CAT_SIEVE_NONE && p->nknown < 64)
+			p->known[p->nknown++] = node;
 		if (f->type == VAL_STR && f->sieve == CAT_SIEVE_PATH && p->npaths < 16)
 			p->paths[p->npaths++] = node;
 		else if (f->type == VAL_STR && f->sieve == CAT_SIEVE_NAME && p->nnames < 16)
@@ -348,7 +353,8 @@ static inline uint32_t gen_literal(struct policy_gen *p)
 	uint32_t i = gen_below(p->g, GEN_POOL);
 
 	if (!p->pool[i])
-		p->pool[i] = build2(&p->b, N_LE, p->nums[i % p->nnums], build_int(&p->b, (int64_t)gen_below(p->g, 3)));
+		p->pool[i] =
+			build2(&p->b, N_LE, p->known[i % p->nknown], build_int(&p->b, (int64_t)gen_below(p->g, 3)));
 	return gen_chance(p->g, 50) ? p->pool[i] : build1(&p->b, N_NOT, p->pool[i]);
 }
 
@@ -357,7 +363,7 @@ static inline uint32_t gen_wide(struct policy_gen *p)
 {
 	uint32_t all = build2(&p->b, N_OR, gen_atom(p), gen_literal(p));
 
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < 11; i++)
 		all = build2(&p->b, N_AND, all, build2(&p->b, N_OR, gen_literal(p), gen_literal(p)));
 	return all;
 }
