@@ -93,6 +93,7 @@ static bool shape_fits(const struct ynode *v, enum key_shape shape)
 
 	switch (shape) {
 	case KEY_TEXT:
+	case KEY_SECL:
 		return v->kind == YNODE_SCALAR;
 	case KEY_BOOL:
 		return ynode_bool(v, &flag) == 0;
@@ -116,10 +117,15 @@ static bool shape_fits(const struct ynode *v, enum key_shape shape)
 static int bad_shape(const struct key *k, const struct ynode *v, struct diags *d)
 {
 	static const char *const names[] = {
-		[KEY_TEXT] = "text",	      [KEY_BOOL] = "true or false",
-		[KEY_INT] = "a whole number", [KEY_DURATION] = "a duration",
-		[KEY_LIST] = "a list",	      [KEY_TEXT_LIST] = "a list of texts",
-		[KEY_MAP] = "a map",	      [KEY_MAP_LIST] = "a list of maps",
+		[KEY_TEXT] = "text",
+		[KEY_SECL] = "an expression",
+		[KEY_BOOL] = "true or false",
+		[KEY_INT] = "a whole number",
+		[KEY_DURATION] = "a duration",
+		[KEY_LIST] = "a list",
+		[KEY_TEXT_LIST] = "a list of texts",
+		[KEY_MAP] = "a map",
+		[KEY_MAP_LIST] = "a list of maps",
 		[KEY_ANY] = "anything",
 	};
 

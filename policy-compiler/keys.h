@@ -4,19 +4,35 @@
 
 /*
  * What a map of a policy may hold, as a table: key, shape of its value, and whether it is acted on. One function
- * checks a map against its table; the reader then takes the values without asking again.
+ * checks a map against its table; the reader then takes the values without asking again. The order of a table is the
+ * order in which `tamisc fmt` writes the keys; `tamisc schema` prints the tables as a JSON Schema.
  */
 
 #include "policy-compiler/yaml.h"
 
-enum key_shape { KEY_TEXT, KEY_BOOL, KEY_INT, KEY_DURATION, KEY_LIST, KEY_TEXT_LIST, KEY_MAP, KEY_MAP_LIST, KEY_ANY };
+enum key_shape {
+	KEY_TEXT,
+	KEY_SECL,
+	KEY_BOOL,
+	KEY_INT,
+	KEY_DURATION,
+	KEY_LIST,
+	KEY_TEXT_LIST,
+	KEY_MAP,
+	KEY_MAP_LIST,
+	KEY_ANY
+};
 
 struct key {
 	const char *name;
-	enum key_shape shape;
+	enum key_shape shape;	  /* KEY_SECL: text that is an expression */
+	const char *doc;	  /* one line, for people who write policies */
 	const char *not_yet;	  /* NULL: acted on; else what it would do, for the warning */
 	const struct key *keys;	  /* MAP, MAP_LIST: the table of the maps inside, or NULL for any keys */
+	const struct key *items;  /* LIST: the same, where the reader checks each item by itself */
 	const char *const *words; /* TEXT: the values that it may have, or NULL */
+	const char *pattern; /* TEXT: what it has to look like, as a regular expression; the reader checks it itself */
+	bool required;	     /* the reader refuses a map without it */
 };
 
 /*

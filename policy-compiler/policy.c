@@ -3,128 +3,7 @@
 
 #include <errno.h>
 
-#include "policy-compiler/keys.h"
-
-/* ---- the keys ---------------------------------------------------------------------------------------------------- */
-
-static const char *const combine_macro_words[] = { "merge", "override", NULL };
-static const char *const combine_rule_words[] = { "override", NULL };
-static const char *const type_words[] = { "policy", "content_pack", NULL };
-static const char *const scope_words[] = { "process", "container", "cgroup", NULL };
-
-static const struct key set_keys[] = {
-	{ .name = "name", .shape = KEY_TEXT },
-	{ .name = "value", .shape = KEY_ANY },
-	{ .name = "field", .shape = KEY_TEXT },
-	{ .name = "expression", .shape = KEY_TEXT },
-	{ .name = "default_value", .shape = KEY_ANY },
-	{ .name = "append", .shape = KEY_BOOL },
-	{ .name = "scope", .shape = KEY_TEXT, .words = scope_words },
-	{ .name = "scope_field", .shape = KEY_TEXT },
-	{ .name = "size", .shape = KEY_INT },
-	{ .name = "ttl", .shape = KEY_DURATION },
-	{ .name = "private", .shape = KEY_BOOL },
-	{ .name = "inherited", .shape = KEY_BOOL },
-	{ 0 },
-};
-
-static const struct key kill_keys[] = {
-	{ .name = "signal", .shape = KEY_TEXT },
-	{ .name = "scope", .shape = KEY_TEXT, .words = scope_words },
-	{ .name = "disable_container_disarmer", .shape = KEY_BOOL },
-	{ .name = "disable_executable_disarmer", .shape = KEY_BOOL },
-	{ 0 },
-};
-
-static const struct key coredump_keys[] = {
-	{ .name = "process", .shape = KEY_BOOL },
-	{ .name = "mount", .shape = KEY_BOOL },
-	{ .name = "dentry", .shape = KEY_BOOL },
-	{ .name = "no_compression", .shape = KEY_BOOL },
-	{ 0 },
-};
-
-static const struct key hash_keys[] = {
-	{ .name = "field", .shape = KEY_TEXT },
-	{ .name = "max_file_size", .shape = KEY_INT },
-	{ 0 },
-};
-
-static const struct key log_keys[] = {
-	{ .name = "level", .shape = KEY_TEXT },
-	{ .name = "message", .shape = KEY_TEXT },
-	{ 0 },
-};
-
-static const struct key network_filter_keys[] = {
-	{ .name = "filter", .shape = KEY_TEXT },
-	{ .name = "policy", .shape = KEY_TEXT },
-	{ .name = "scope", .shape = KEY_TEXT, .words = scope_words },
-	{ 0 },
-};
-
-static const struct key action_keys[] = {
-	{ .name = "filter", .shape = KEY_TEXT },
-	{ .name = "set", .shape = KEY_MAP, .keys = set_keys },
-	{ .name = "kill", .shape = KEY_MAP, .keys = kill_keys },
-	{ .name = "coredump", .shape = KEY_MAP, .keys = coredump_keys },
-	{ .name = "hash", .shape = KEY_MAP, .keys = hash_keys },
-	{ .name = "log", .shape = KEY_MAP, .keys = log_keys },
-	{ .name = "network_filter", .shape = KEY_MAP, .keys = network_filter_keys },
-	{ 0 },
-};
-
-static const struct key override_keys[] = {
-	{ .name = "fields", .shape = KEY_TEXT_LIST },
-	{ 0 },
-};
-
-static const struct key rule_keys[] = {
-	{ .name = "id", .shape = KEY_TEXT },
-	{ .name = "version", .shape = KEY_TEXT },
-	{ .name = "expression", .shape = KEY_TEXT },
-	{ .name = "description", .shape = KEY_TEXT },
-	{ .name = "tags", .shape = KEY_MAP },
-	{ .name = "product_tags", .shape = KEY_TEXT_LIST },
-	{ .name = "agent_version", .shape = KEY_TEXT },
-	{ .name = "filters", .shape = KEY_TEXT_LIST },
-	{ .name = "disabled", .shape = KEY_BOOL },
-	{ .name = "combine", .shape = KEY_TEXT, .words = combine_rule_words },
-	{ .name = "override_options", .shape = KEY_MAP, .keys = override_keys },
-	{ .name = "actions",
-	  .shape = KEY_MAP_LIST,
-	  .keys = action_keys,
-	  .not_yet = "the rule raises its alert; its actions do not run" },
-	{ .name = "every", .shape = KEY_DURATION, .not_yet = "every match raises an alert" },
-	{ .name = "limiter_token", .shape = KEY_TEXT_LIST, .not_yet = "every match raises an alert" },
-	{ .name = "silent", .shape = KEY_BOOL, .not_yet = "the rule raises alerts all the same" },
-	{ .name = "group_id", .shape = KEY_TEXT, .not_yet = "rules are not grouped" },
-	{ .name = "priority", .shape = KEY_INT, .not_yet = "rules are evaluated in the order of the files" },
-	{ 0 },
-};
-
-static const struct key macro_keys[] = {
-	{ .name = "id", .shape = KEY_TEXT },
-	{ .name = "expression", .shape = KEY_TEXT },
-	{ .name = "values", .shape = KEY_TEXT_LIST },
-	{ .name = "description", .shape = KEY_TEXT },
-	{ .name = "agent_version", .shape = KEY_TEXT },
-	{ .name = "filters", .shape = KEY_TEXT_LIST },
-	{ .name = "combine", .shape = KEY_TEXT, .words = combine_macro_words },
-	{ 0 },
-};
-
-static const struct key policy_keys[] = {
-	{ .name = "version", .shape = KEY_TEXT },
-	{ .name = "type", .shape = KEY_TEXT, .words = type_words },
-	{ .name = "replace_policy_id", .shape = KEY_TEXT, .not_yet = "the other policy's rules stay" },
-	{ .name = "macros", .shape = KEY_LIST },
-	{ .name = "rules", .shape = KEY_LIST },
-	{ .name = "tests", .shape = KEY_LIST },
-	{ .name = "watches", .shape = KEY_LIST, .not_yet = "no file is watched by it" },
-	{ .name = "hooks", .shape = KEY_LIST, .not_yet = "no probe is made on demand" },
-	{ 0 },
-};
+#include "policy-compiler/policy_keys.h"
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
 
@@ -209,7 +88,7 @@ static int read_macro(struct reader *r, const struct ynode *map, struct policy_m
 {
 	const struct ynode *values = ynode_get(map, "values"), *id;
 	struct policy_macro m = { .combine = combine_of(map) };
-	int err = keys_check(map, macro_keys, "a macro", r->diags);
+	int err = keys_check(map, policy_macro_keys, "a macro", r->diags);
 
 	if (err == 0)
 		err = read_id(r, map, "a macro", "_", &id);
@@ -339,7 +218,7 @@ static int read_rule(struct reader *r, const struct ynode *map, struct policy_ru
 {
 	struct policy_rule rule = { .policy = r->policy };
 	const struct ynode *id;
-	int err = keys_check(map, rule_keys, "a rule", r->diags);
+	int err = keys_check(map, policy_rule_keys, "a rule", r->diags);
 
 	if (err == 0)
 		err = read_id(r, map, "a rule", "_.-", &id);

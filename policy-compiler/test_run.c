@@ -9,23 +9,28 @@
 #include "lib/jsonw.h"
 #include "lib/near.h"
 #include "policy-compiler/files.h"
-#include "policy-compiler/keys.h"
+#include "policy-compiler/policy_keys.h"
 
 #define EVENT_TEXT_MAX (4u << 20)
 #define MEMORY_MAX     (256u << 20)
 #define POLICIES_MAX   256 /* of one test file */
 
-static const struct key file_keys[] = {
-	{ .name = "policies", .shape = KEY_TEXT_LIST },
-	{ .name = "tests", .shape = KEY_MAP_LIST },
+const struct key test_keys[] = {
+	{ .name = "name", .shape = KEY_TEXT, .doc = "What the test shows" },
+	{ .name = "event",
+	  .shape = KEY_MAP,
+	  .doc = "The event, nested as an alert shows it: {open: {file: {path: /etc/shadow}}}",
+	  .required = true },
+	{ .name = "fire", .shape = KEY_TEXT_LIST, .doc = "Rules that must fire" },
+	{ .name = "not", .shape = KEY_TEXT_LIST, .doc = "Rules that must not fire" },
 	{ 0 },
 };
 
-static const struct key test_keys[] = {
-	{ .name = "name", .shape = KEY_TEXT },
-	{ .name = "event", .shape = KEY_MAP },
-	{ .name = "fire", .shape = KEY_TEXT_LIST },
-	{ .name = "not", .shape = KEY_TEXT_LIST },
+const struct key test_file_keys[] = {
+	{ .name = "policies",
+	  .shape = KEY_TEXT_LIST,
+	  .doc = "Policies, named from this file's directory; without, x.yaml for x.test.yaml" },
+	{ .name = "tests", .shape = KEY_MAP_LIST, .items = test_keys, .doc = "The tests", .required = true },
 	{ 0 },
 };
 
@@ -343,7 +348,7 @@ static int run_test_file(struct test_run *t, const char *path)
 		r = diag_error(&t->diags, root->at, "a test file is a map with \"tests:\"");
 	if (r < 0)
 		return r;
-	if (keys_check(root, file_keys, "a test file", &t->diags) < 0)
+	if (keys_check(root, test_file_keys, "a test file", &t->diags) < 0)
 		return -EINVAL;
 	tests = ynode_get(root, "tests");
 	if (!tests)
