@@ -28,5 +28,7 @@ const struct cli_command cli_commands[] = {
 	{ "fields", "[--json | --markdown] [EVENT]", "Lists event types, or the fields of one", cmd_fields,
 	  "  --json      as JSON\n"
 	  "  --markdown  all of them, as the reference page\n" },
+	{ "schema", "[policy | test]", "Prints the JSON Schema of policies, or of their tests, for editors", cmd_schema,
+	  "" },
 	{ 0 },
 };

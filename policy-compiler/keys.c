@@ -106,6 +106,7 @@ static bool shape_fits(const struct ynode *v, enum key_shape shape)
 	case KEY_TEXT_LIST:
 		return v->kind == YNODE_LIST && all_of_kind(v, YNODE_SCALAR);
 	case KEY_MAP:
+	case KEY_TEXT_MAP:
 		return v->kind == YNODE_MAP;
 	case KEY_MAP_LIST:
 		return v->kind == YNODE_LIST && all_of_kind(v, YNODE_MAP);
@@ -125,6 +126,7 @@ static int bad_shape(const struct key *k, const struct ynode *v, struct diags *d
 		[KEY_LIST] = "a list",
 		[KEY_TEXT_LIST] = "a list of texts",
 		[KEY_MAP] = "a map",
+		[KEY_TEXT_MAP] = "a map",
 		[KEY_MAP_LIST] = "a list of maps",
 		[KEY_ANY] = "anything",
 	};

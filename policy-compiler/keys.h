@@ -19,13 +19,14 @@ enum key_shape {
 	KEY_LIST,
 	KEY_TEXT_LIST,
 	KEY_MAP,
+	KEY_TEXT_MAP,
 	KEY_MAP_LIST,
 	KEY_ANY
 };
 
 struct key {
 	const char *name;
-	enum key_shape shape;	  /* KEY_SECL: text that is an expression */
+	enum key_shape shape;	  /* SECL: an expression; TEXT_MAP: any keys, text values (the reader checks those) */
 	const char *doc;	  /* one line, for people who write policies */
 	const char *not_yet;	  /* NULL: acted on; else what it would do, for the warning */
 	const struct key *keys;	  /* MAP, MAP_LIST: the table of the maps inside, or NULL for any keys */

@@ -8,9 +8,9 @@ static void print_help(FILE *f)
 {
 	fputs("tamisc: the policy compiler of Tamis\n\nusage: tamisc COMMAND [OPTIONS]\n\n", f);
 	for (const struct cli_command *c = cli_commands; c->name; c++)
-		fprintf(f, "  %-8s %s\n           %s\n", c->name, c->args, c->what);
-	fputs("\nPOLICY is a file or a directory. Exit codes: 0 fine, 1 errors, 2 usage.\n"
-	      "tamisc COMMAND --help tells more; so does tamisc(1).\n",
+		fprintf(f, "  %-8s %s\n", c->name, c->what);
+	fputs("\nExit codes: 0 fine, 1 errors, 2 usage.\n"
+	      "tamisc COMMAND --help shows its arguments and options; tamisc(1) tells more.\n",
 	      f);
 }
 

@@ -127,7 +127,7 @@ const struct key policy_rule_keys[] = {
 	  .shape = KEY_INT,
 	  .doc = "Rules of higher priority go first",
 	  .not_yet = "rules are evaluated in the order of the files" },
-	{ .name = "tags", .shape = KEY_MAP, .doc = "For alerts; severity is info, low, medium, high or critical" },
+	{ .name = "tags", .shape = KEY_TEXT_MAP, .doc = "For alerts; severity is info, low, medium, high or critical" },
 	{ .name = "product_tags", .shape = KEY_TEXT_LIST, .doc = "Becomes the tag product_tags, joined by commas" },
 	{ 0 },
 };

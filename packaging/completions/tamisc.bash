@@ -8,7 +8,7 @@ _tamisc()
 	local -A options=(
 		[check]='--json --strict --help' [build]='-o --sign --keep-going --help' [keygen]='-o --help'
 		[explain]='--json --rule --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
-		[fields]='--json --markdown --help'
+		[fields]='--json --markdown --help' [schema]='--help'
 	)
 
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -17,6 +17,8 @@ _tamisc()
 		mapfile -t COMPREPLY < <(compgen -W "${options[${COMP_WORDS[1]}]:-}" -- "$cur")
 	elif [ "${COMP_WORDS[1]}" = fields ] && [ "$prev" = fields ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(tamisc fields 2>/dev/null | awk '{ print $1 }')" -- "$cur")
+	elif [ "$prev" = schema ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'policy test' -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi
