@@ -25,6 +25,7 @@ enum bundle_section {
 		1, /* canonical JSON: name, versions of policies, tamisc version, sources' SHA-256, catalog fingerprint */
 	BUNDLE_PROGRAM = 2, /* lib/program.h */
 	BUNDLE_SIEVE = 3,   /* struct sieve, its tables cut to the used length: see sieve_pack() in lib/sieve_io.h */
+	BUNDLE_WATCHES = 4, /* lib/watch_io.h; only where there are any */
 };
 
 struct bundle {

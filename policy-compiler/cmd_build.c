@@ -8,6 +8,7 @@
 #include "lib/jsonw.h"
 #include "lib/sieve_io.h"
 #include "lib/sig.h"
+#include "lib/watch_io.h"
 #include "policy-compiler/cli.h"
 #include "policy-compiler/sieve_build.h"
 
@@ -17,7 +18,8 @@ struct build {
 	struct diags diags;
 	struct compile *compile;
 	struct sig_key *key;
-	struct buf meta, program, sieve;
+	struct buf meta, program, sieve, watches;
+	size_t nwatches;
 };
 
 /* ---- what the bundle says about itself --------------------------------------------------------------------------- */
@@ -79,9 +81,20 @@ static int put_sieve(struct build *b, struct err *err)
 	return r < 0 ? err_set(err, r, "cannot write the sieve: %s", strerror(-r)) : 0;
 }
 
+static int put_watches(struct build *b)
+{
+	struct watch_list list;
+	int r = watches_list(&b->compile->watches, &b->compile->arena, &list);
+
+	if (r < 0)
+		return r;
+	b->nwatches = list.n;
+	return list.n ? watch_pack(&list, &b->watches) : 0;
+}
+
 static int write_bundle(struct build *b)
 {
-	struct bundle_part parts[3];
+	struct bundle_part parts[4];
 	struct program p;
 	struct err err;
 	int r = put_sieve(b, &err);
@@ -92,16 +105,22 @@ static int write_bundle(struct build *b)
 	r = put_meta(b);
 	if (r == 0)
 		r = program_save(&p, &b->program);
+	if (r == 0)
+		r = put_watches(b);
 	if (r < 0)
 		return cli_fail("cannot make the bundle: %s", strerror(-r));
 	parts[0] = (struct bundle_part){ BUNDLE_META, b->meta.data, b->meta.len };
 	parts[1] = (struct bundle_part){ BUNDLE_PROGRAM, b->program.data, b->program.len };
 	parts[2] = (struct bundle_part){ BUNDLE_SIEVE, b->sieve.data, b->sieve.len };
-	r = bundle_write(b->out, parts, 3, b->key, &err);
+	parts[3] = (struct bundle_part){ BUNDLE_WATCHES, b->watches.data, b->watches.len };
+	r = bundle_write(b->out, parts, b->nwatches ? 4 : 3, b->key, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);
 	cli_say("%s: %u rule%s, %s", b->out, p.nrules, p.nrules == 1 ? "" : "s",
 		b->key ? "signed" : "not signed (tamisd wants --allow-unsigned)");
+	if (b->nwatches)
+		cli_say("%zu watch%s for tamisctl fim; tamisd does not act on them yet", b->nwatches,
+			b->nwatches == 1 ? "" : "es");
 	return CLI_OK;
 }
 
@@ -166,10 +185,12 @@ int cmd_build(int argc, char **argv)
 	buf_init(&b.meta, 1 << 20);
 	buf_init(&b.program, BUNDLE_SIZE_MAX / 2);
 	buf_init(&b.sieve, BUNDLE_SIZE_MAX / 4);
+	buf_init(&b.watches, BUNDLE_SIZE_MAX / 8);
 	r = build_policies(&b, argv + optind, argc - optind);
 	buf_done(&b.meta);
 	buf_done(&b.program);
 	buf_done(&b.sieve);
+	buf_done(&b.watches);
 	sig_key_free(b.key);
 	compile_free(b.compile);
 	diags_done(&b.diags);

@@ -7,13 +7,15 @@
 
 static void say_summary(const struct compile *c, const struct diags *d)
 {
-	char counts[64];
+	char counts[64], watches[32] = "";
 	size_t ok = 0;
 
 	for (size_t i = 0; i < c->nrules; i++)
 		ok += c->rules[i]->ok;
-	cli_say("%zu rule%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", c->ndisabled,
-		c->nskipped, cli_count_diags(d, counts, sizeof(counts)));
+	if (c->watches.n)
+		snprintf(watches, sizeof(watches), ", %zu watch%s", c->watches.n, c->watches.n == 1 ? "" : "es");
+	cli_say("%zu rule%s%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", watches,
+		c->ndisabled, c->nskipped, cli_count_diags(d, counts, sizeof(counts)));
 }
 
 static int put_json(struct diags *d)

@@ -417,6 +417,15 @@ static int compile_rule(struct compile *c, struct compile_rule *rule)
 	return r == -EINVAL ? 0 : r;
 }
 
+static int add_watch(struct compile *c, struct policy_watch *def)
+{
+	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
+
+	if (r != FILTER_YES)
+		return r == -ENOMEM ? r : 0;
+	return watches_add(&c->watches, &c->arena, c->diags, def);
+}
+
 int compile_finish(struct compile *c)
 {
 	int r = 0;
@@ -430,5 +439,8 @@ int compile_finish(struct compile *c)
 			r = add_rule(c, &c->policies[i]->rules[k]);
 	for (size_t i = 0; i < c->nrules && r == 0; i++)
 		r = compile_rule(c, c->rules[i]);
+	for (size_t i = 0; i < c->npolicies; i++)
+		for (size_t k = 0; k < c->policies[i]->nwatches && r == 0; k++)
+			r = add_watch(c, &c->policies[i]->watches[k]);
 	return r;
 }

@@ -3,7 +3,7 @@
 #define TAMIS_COMPILER_COMPILE_H
 
 /*
- * All policies of one build: files are added one by one, then their macros and rules are put together as the language's
+ * All policies of one build: files are added one by one, then their macros, rules and watches are put together as the language's
  * load order says, and every rule becomes a node of one program. A bad rule is reported and left out; the others go on.
  *
  *	struct compile *c;
@@ -48,6 +48,7 @@ struct compile {
 	size_t nrules;
 	size_t ndisabled, nskipped; /* switched off; not for this sensor (filters, agent_version) */
 	struct program_builder *builder;
+	struct watches watches;
 };
 
 int compile_new(const struct catalog *catalog, struct diags *diags, struct compile **ret);

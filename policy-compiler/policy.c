@@ -287,6 +287,25 @@ static int read_rules(struct reader *r, const struct ynode *list)
 	return 0;
 }
 
+static int read_watches(struct reader *r, const struct ynode *list)
+{
+	struct policy *p = r->policy;
+
+	p->watches = arena_array(r->arena, list->n + 1, sizeof(p->watches[0]));
+	if (!p->watches)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n; i++) {
+		int err = is_map(r, list->items[i], "a watch")
+				  ? watch_read(r->arena, r->diags, p, list->items[i], &p->watches[p->nwatches])
+				  : -EINVAL;
+
+		if (err == -ENOMEM)
+			return err;
+		p->nwatches += err == 0;
+	}
+	return 0;
+}
+
 /* "dir/best-practice.policy" -> "best-practice" */
 static const char *policy_name(struct arena *a, const char *path)
 {
@@ -298,7 +317,7 @@ static const char *policy_name(struct arena *a, const char *path)
 
 static int read_root(struct reader *r, const struct ynode *root)
 {
-	const struct ynode *macros, *rules;
+	const struct ynode *macros, *rules, *watches;
 	int err = 0;
 
 	if (root->kind != YNODE_MAP) {
@@ -311,10 +330,13 @@ static int read_root(struct reader *r, const struct ynode *root)
 	r->policy->tests = ynode_get(root, "tests");
 	macros = ynode_get(root, "macros");
 	rules = ynode_get(root, "rules");
+	watches = ynode_get(root, "watches");
 	if (macros && macros->kind == YNODE_LIST)
 		err = read_macros(r, macros);
 	if (err == 0 && rules && rules->kind == YNODE_LIST)
 		err = read_rules(r, rules);
+	if (err == 0 && watches && watches->kind == YNODE_LIST)
+		err = read_watches(r, watches);
 	return err;
 }
 

@@ -3,11 +3,12 @@
 #define TAMIS_COMPILER_POLICY_H
 
 /*
- * One policy file: YAML -> macros and rules as they were written. Keys are checked against tables; what the file asks
+ * One policy file: YAML -> macros, rules and watches as they were written. Keys are checked against tables; what the file asks
  * for and this compiler does not act on yet is a warning each time, so nothing is silently without effect.
  * Expressions are not looked at here.
  */
 
+#include "policy-compiler/watch.h"
 #include "policy-compiler/yaml.h"
 
 #define POLICY_RULES_MAX 65536 /* of one file, and of one build */
@@ -62,11 +63,13 @@ struct policy {
 	size_t nmacros;
 	struct policy_rule *rules;
 	size_t nrules;
+	struct policy_watch *watches;
+	size_t nwatches;
 	const struct ynode *tests; /* the list under "tests:", or NULL */
 };
 
 /*
- * Reads the tree of @src. A bad macro or rule is reported and left out; the others are there. -ENOMEM; -EINVAL where
+ * Reads the tree of @src. A bad macro, rule or watch is reported and left out; the others are there. -ENOMEM; -EINVAL where
  * the file as a whole is no policy.
  */
 int policy_read(struct arena *a, const struct source *src, struct diags *d, struct policy **ret);

@@ -7,6 +7,7 @@
 static const char *const combine_macro_words[] = { "merge", "override", NULL };
 static const char *const combine_rule_words[] = { "override", NULL };
 static const char *const type_words[] = { "policy", "content_pack", NULL };
+static const char *const severity_words[] = { "info", "low", "medium", "high", "critical", NULL };
 static const char *const scope_words[] = { "process", "container", "cgroup", NULL };
 
 static const struct key set_keys[] = {
@@ -150,6 +151,35 @@ const struct key policy_macro_keys[] = {
 	{ 0 },
 };
 
+const struct key policy_watch_keys[] = {
+	{ .name = "id",
+	  .shape = KEY_TEXT,
+	  .doc = "The watch's name in reports: letters, digits, _ . -",
+	  .pattern = ID_RULE,
+	  .required = true },
+	{ .name = "version", .shape = KEY_TEXT, .doc = "Of the watch; reports carry it instead of the policy's" },
+	{ .name = "description", .shape = KEY_TEXT, .doc = "What is watched" },
+	{ .name = "paths", .shape = KEY_TEXT_LIST, .doc = "Absolute path globs of what is watched" },
+	{ .name = "exclude", .shape = KEY_TEXT_LIST, .doc = "Absolute path globs of what is not, nor what is below" },
+	{ .name = "recursive", .shape = KEY_BOOL, .doc = "What is below a path is watched, too; true" },
+	{ .name = "one_filesystem", .shape = KEY_BOOL, .doc = "What is mounted below a path is not watched; false" },
+	{ .name = "attributes", .shape = KEY_TEXT_LIST, .doc = "What is compared, as in [all, -ctime]; [standard]" },
+	{ .name = "growing", .shape = KEY_BOOL, .doc = "A log: it may become longer, what was there has to stay" },
+	{ .name = "diff", .shape = KEY_BOOL, .doc = "Keeps the content of text files, to show what changed" },
+	{ .name = "diff_max_size", .shape = KEY_INT, .doc = "Bytes of a file that is kept for that; 65536" },
+	{ .name = "never_store", .shape = KEY_TEXT_LIST, .doc = "Absolute path globs whose content is not kept" },
+	{ .name = "severity", .shape = KEY_TEXT, .words = severity_words, .doc = "Of a change; medium" },
+	{ .name = "tags", .shape = KEY_TEXT_MAP, .doc = "Names and values that reports carry" },
+	{ .name = "disabled", .shape = KEY_BOOL, .doc = "The watch is not in the bundle" },
+	{ .name = "combine",
+	  .shape = KEY_TEXT,
+	  .words = combine_rule_words,
+	  .doc = "override: replaces the watch of that id" },
+	{ .name = "agent_version", .shape = KEY_TEXT, .doc = "A range of versions, as in \">= 7.65, < 7.70\"" },
+	{ .name = "filters", .shape = KEY_TEXT_LIST, .doc = "Conditions on the host, all of which have to hold" },
+	{ 0 },
+};
+
 const struct key policy_keys[] = {
 	{ .name = "version", .shape = KEY_TEXT, .doc = "Of the policy; alerts carry it" },
 	{ .name = "type", .shape = KEY_TEXT, .words = type_words, .doc = "Both mean the same here" },
@@ -159,7 +189,7 @@ const struct key policy_keys[] = {
 	  .not_yet = "the other policy's rules stay" },
 	{ .name = "macros", .shape = KEY_LIST, .items = policy_macro_keys, .doc = "Names for parts of expressions" },
 	{ .name = "rules", .shape = KEY_LIST, .items = policy_rule_keys, .doc = "When alerts are raised" },
-	{ .name = "watches", .shape = KEY_LIST, .not_yet = "no file is watched by it", .doc = "Files to watch" },
+	{ .name = "watches", .shape = KEY_LIST, .items = policy_watch_keys, .doc = "Files that should not change" },
 	{ .name = "hooks", .shape = KEY_LIST, .not_yet = "no probe is made on demand", .doc = "Probes on demand" },
 	{ .name = "tests", .shape = KEY_LIST, .items = test_keys, .doc = "Tests of the rules; tamisc test runs them" },
 	{ 0 },

@@ -12,6 +12,7 @@
 extern const struct key policy_keys[]; /* of the file as a whole */
 extern const struct key policy_macro_keys[];
 extern const struct key policy_rule_keys[];
+extern const struct key policy_watch_keys[];
 /* test_run.c */
 extern const struct key test_file_keys[];
 extern const struct key test_keys[];

@@ -96,7 +96,6 @@ static void test_not_yet(void **state)
 		snprintf(yaml, sizeof(yaml), "rules:\n  - {id: a, expression: exec.pid == 1, %s}\n", keys[i]);
 		first_diag(yaml, "2:40: warning: ");
 	}
-	first_diag("watches: []\n", "1:1: warning: \"watches\" is not acted on yet");
 	first_diag("hooks: []\n", "1:1: warning: \"hooks\" is not acted on yet");
 	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, filters: [os.is_debian == true]}\n",
 		   "2:50: warning: the filter is not acted on yet");
