@@ -39,6 +39,7 @@ struct engine {
 	uint64_t (*in_use)[SV_WORDS];	/* owned; the bits that have candidates */
 	uint32_t *fired_at;		/* owned; of each rule: stamp of the event that it fired for last */
 	uint32_t *fired;		/* owned; room for every rule */
+	struct engine_match *matches;	/* owned; of the last evaluation; room for every rule */
 };
 
 #define STAMP_MAX (UINT32_MAX / 2)
@@ -370,7 +371,8 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 	struct run x = { .e = e, .ev = ev };
 	size_t n = 0;
 
-	*ret_rules = e->fired;
+	if (ret_rules)
+		*ret_rules = e->fired;
 	if (ev->type >= e->p.catalog->nevents)
 		return 0;
 	next_stamp(e);
@@ -379,7 +381,19 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 			n = eval_bit(&x, &e->bits[ev->type][64 * w + (unsigned)__builtin_ctzll(m)], n);
 	if (n > 1)
 		qsort(e->fired, n, sizeof(*e->fired), u32_cmp);
+	for (size_t i = 0; i < n; i++)
+		e->matches[i] = (struct engine_match){ .rule = e->fired[i] };
 	return n;
+}
+
+const struct engine_match *engine_matches(const struct engine *e)
+{
+	return e->matches;
+}
+
+int engine_var_get(struct engine *e, const char *name, size_t len, const struct event *ev, struct engine_var *ret)
+{
+	return -ENOENT;
 }
 
 int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bool *ret)
@@ -482,18 +496,22 @@ static int alloc_tables(struct engine *e)
 	e->in_use = calloc(nevents + 1, sizeof(*e->in_use));
 	e->fired_at = calloc(e->p.nrules + 1, sizeof(*e->fired_at));
 	e->fired = calloc(e->p.nrules + 1, sizeof(*e->fired));
-	return e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at && e->fired
+	e->matches = calloc(e->p.nrules + 1, sizeof(*e->matches));
+	return e->matches && e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at &&
+			       e->fired
 		       ? 0
 		       : -ENOMEM;
 }
 
-int engine_new(const struct program *p, struct engine **ret, struct err *err)
+int engine_new_with(const struct program *p, const struct engine_options *o, struct engine **ret, struct err *err)
 {
 	_cleanup_(engine_free) struct engine *e = calloc(1, sizeof(*e));
 	int r;
 
 	if (!e)
 		return err_set(err, -ENOMEM, "out of memory");
+	if (p->nvars || p->nactions)
+		return err_set(err, -EINVAL, "variables and actions are not known to this engine yet");
 	e->p = *p;
 	if (alloc_tables(e) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -520,5 +538,6 @@ void engine_free(struct engine *e)
 	free(e->in_use);
 	free(e->fired_at);
 	free(e->fired);
+	free(e->matches);
 	free(e);
 }

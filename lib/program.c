@@ -367,6 +367,35 @@ static void sort_tags(const struct program_builder *pb, struct tag *t, size_t n)
 		}
 }
 
+int64_t program_refs_add(struct program_builder *pb, const uint32_t *v, size_t n)
+{
+	uint32_t first = pb->refs.n;
+	int r = program_vec_put(&pb->refs, v, n);
+
+	return r < 0 ? (int64_t)r : (int64_t)first;
+}
+
+int64_t program_var_add(struct program_builder *pb, const struct pvar *v)
+{
+	const struct pvar *vars = pb->vars.p;
+	struct node_env env = program_env(pb);
+	uint32_t len;
+	int r;
+
+	if (v->name < env.nstrs) {
+		program_str_at(pb, v->name, &len);
+		if (len > VAR_NAME_MAX)
+			return -E2BIG;
+	}
+	if (!pvar_check(&env, v) || !pvar_default_check(&env, v, pb->refs.p, pb->refs.n))
+		return -EINVAL;
+	for (uint32_t i = 0; i < pb->vars.n; i++)
+		if (vars[i].name == v->name && vars[i].scope == v->scope)
+			return -EEXIST;
+	r = program_vec_put(&pb->vars, v, 1);
+	return r < 0 ? (int64_t)r : (int64_t)pb->vars.n - 1;
+}
+
 static bool root_fits(const struct program_builder *pb, uint32_t root, uint16_t event)
 {
 	return root < pb->nodes.n && node_is_root(&AT(const struct node, pb->nodes)[root],
@@ -376,12 +405,14 @@ static bool root_fits(const struct program_builder *pb, uint32_t root, uint16_t 
 int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, const uint32_t *tags, size_t ntags)
 {
 	uint32_t nstrs = pb->str_off.n - 1;
+	struct node_env env = program_env(pb);
 	struct prule r = *rule;
 	struct clause whole = { .root = r.root };
 	int err;
 
 	if (r.event == EV_NONE || r.event >= pb->catalog->nevents || !root_fits(pb, r.root, r.event) ||
-	    r.severity > 5 || r.id >= nstrs || r.description >= nstrs || r.policy >= nstrs || r.version >= nstrs)
+	    r.severity > 5 || r.id >= nstrs || r.description >= nstrs || r.policy >= nstrs || r.version >= nstrs ||
+	    r.group >= nstrs || (r.flags & ~PRULE_SILENT) || !plimit_check(&env, &r, pb->refs.p, pb->refs.n))
 		return -EINVAL;
 	for (size_t i = 0; i < 2 * ntags; i++)
 		if (tags[i] >= nstrs)
@@ -399,6 +430,7 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 		sort_tags(pb, (struct tag *)(void *)(AT(uint32_t, pb->tags) + r.tags_first), ntags);
 	r.clause_first = pb->clauses.n;
 	r.clause_count = 1;
+	r.actions_first = r.actions_count = 0;
 	r.pad = 0;
 	program_vec_put(&pb->clauses, &whole, 1);
 	program_vec_put(&pb->rules, &r, 1);
@@ -430,6 +462,25 @@ int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct 
 	return 0;
 }
 
+int program_actions_set(struct program_builder *pb, uint32_t rule, const struct paction *a, size_t n)
+{
+	struct prule *r = AT(struct prule, pb->rules) + rule;
+	struct node_env env = program_env(pb);
+	int err;
+
+	if (rule >= pb->rules.n)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (!paction_check(&env, &a[i], r->event, pb->refs.p, pb->refs.n))
+			return -EINVAL;
+	err = program_vec_put(&pb->actions, a, n);
+	if (err < 0)
+		return err;
+	r->actions_first = n ? pb->actions.n - (uint32_t)n : 0;
+	r->actions_count = (uint32_t)n;
+	return 0;
+}
+
 /* ---- the builder itself -------------------------------------------------------------------------------------------- */
 
 int program_builder_new(const struct catalog *c, struct program_builder **ret)
@@ -454,6 +505,9 @@ int program_builder_new(const struct catalog *c, struct program_builder **ret)
 		.intsets = { .max = SETS_MAX, .size = sizeof(struct intset) },
 		.ips = { .max = SETS_MAX, .size = sizeof(uint32_t) },
 		.ipsets = { .max = SETS_MAX, .size = sizeof(struct ipset) },
+		.vars = { .max = PROGRAM_VARS_MAX, .size = sizeof(struct pvar) },
+		.actions = { .max = PROGRAM_ACTIONS_MAX, .size = sizeof(struct paction) },
+		.refs = { .max = PROGRAM_REFS_MAX, .size = sizeof(uint32_t) },
 		.str_off = { .max = PROGRAM_STRINGS_MAX + 1, .size = sizeof(uint32_t) },
 		.str_bytes = { .max = PROGRAM_STR_BYTES_MAX, .size = 1 },
 	};
@@ -503,6 +557,12 @@ struct program program_view(const struct program_builder *pb)
 		.nints = pb->ints.n,
 		.ips = pb->ips.p,
 		.nips = pb->ips.n,
+		.vars = pb->vars.p,
+		.nvars = pb->vars.n,
+		.actions = pb->actions.p,
+		.nactions = pb->actions.n,
+		.refs = pb->refs.p,
+		.nrefs = pb->refs.n,
 		.str_off = pb->str_off.p,
 		.nstrs = pb->str_off.n - 1,
 		.str_bytes = pb->str_bytes.p,

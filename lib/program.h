@@ -48,9 +48,17 @@ enum node_op {
 	 */
 	N_EXISTS,
 	N_AND, N_OR, N_NOT, /* BOOL */
+	N_VAR,	    /* T of the variable: what it holds where the event happens; a = variable index */
+	N_UUID,	    /* STR: another random version 4 UUID each time that it is asked for */
+	N_TEXT,	    /* STR: a, of any type, as text; the elements of an array are joined by ',' */
+	N_CONCAT,   /* STR: STR a, then STR b */
+	N_MATCH,    /* BOOL: STR a matches the pattern STR b, which is only known when asked; c = MATCH_* bits */
 	N_OPS
 };
 /* clang-format on */
+
+#define MATCH_ICASE 1u /* without regard to case (ASCII) */
+#define MATCH_GLOB  2u /* b is a path glob; else '*' is any run of bytes */
 
 struct node {
 	uint8_t op;
@@ -65,7 +73,11 @@ struct node {
 #define PROGRAM_STRINGS_MAX   (1u << 20)
 #define PROGRAM_DEPTH_MAX     4096
 #define PROGRAM_RULES_MAX     65536
-#define PROGRAM_STRING_MAX    65535	  /* bytes of one string */
+#define PROGRAM_STRING_MAX    65535 /* bytes of one string */
+#define PROGRAM_VARS_MAX      4096
+#define PROGRAM_ACTIONS_MAX   PROGRAM_RULES_MAX
+#define PROGRAM_REFS_MAX      (1u << 20)
+#define PROGRAM_LIMITS_MAX    16	  /* fields of one rule's limit */
 #define PROGRAM_STR_BYTES_MAX (64u << 20) /* bytes of all strings */
 
 /* How one string of a set matches. */
@@ -96,6 +108,13 @@ struct ipset {
 	uint32_t first, count;
 };
 
+/* The element type of an array type, or the type itself. */
+uint8_t program_scalar(uint8_t node_type);
+static inline bool program_is_array(uint8_t node_type)
+{
+	return node_type > NT_IP;
+}
+
 /* Which operands of a node of that op are nodes: bit 0 for a, bit 1 for b. c never is. */
 unsigned program_operands(enum node_op op);
 
@@ -105,15 +124,95 @@ unsigned program_operands(enum node_op op);
  */
 bool program_field_several(const struct catalog *c, const struct cat_field *f);
 
-/* A rule: when @root holds on an event of type @event, it fires. Its clauses tell the sieve's bits (see clause). */
+/* Where an index is optional. */
+#define PROGRAM_NONE UINT32_MAX
+
+/* What each value of a variable belongs to. */
+enum var_scope { VAR_GLOBAL, VAR_PROCESS, VAR_CONTAINER, VAR_CGROUP, VAR_SCOPES };
+
+enum var_flag {
+	VAR_INHERITED = 1 << 0, /* PROCESS: where a process has none, that of its nearest ancestor counts */
+	VAR_PRIVATE = 1 << 1	/* not shown in alerts */
+};
+
+#define VAR_SIZE_DEFAULT 100
+#define VAR_SIZE_MAX	 4096
+#define VAR_NAME_MAX	 128
+#define VAR_TEXT_MAX	 4096 /* bytes that are kept of a text */
+
+/*
+ * A variable. One that holds several values holds each once and at most @size of them; the oldest goes. Where none is set it
+ * holds @default: constant nodes of the type (of its elements) from refs[], at most one where it is no array; else 0, the
+ * empty text, or nothing.
+ */
+struct pvar {
+	uint32_t name; /* string index; without the scope */
+	uint8_t scope; /* enum var_scope */
+	uint8_t type;  /* enum node_type; NT_BOOLS does not occur */
+	uint8_t flags; /* enum var_flag */
+	uint8_t pad;
+	uint32_t size;			       /* arrays: 1..VAR_SIZE_MAX; else 0 */
+	uint32_t default_first, default_count; /* into refs[] */
+	uint32_t pad2;
+	int64_t ttl_ns; /* how long a value stays after it was set; 0: for good */
+};
+
+enum act_kind { ACT_SET, ACT_KILL, ACT_COREDUMP, ACT_HASH, ACT_LOG, ACT_NETWORK_FILTER, ACT_KINDS };
+
+enum act_flag {
+	ACT_APPEND = 1 << 0,  /* SET; to a text or number: join it to, or add it to, what is there */
+	ACT_PROCESS = 1 << 1, /* COREDUMP: what to write, and the next three */
+	ACT_MOUNT = 1 << 2,
+	ACT_DENTRY = 1 << 3,
+	ACT_NO_COMPRESSION = 1 << 4,
+	ACT_NO_CONTAINER_DISARMER = 1 << 5, /* KILL, and the next */
+	ACT_NO_EXECUTABLE_DISARMER = 1 << 6
+};
+
+enum act_level { ACT_DEBUG, ACT_INFO, ACT_WARNING, ACT_ERROR, ACT_LEVELS };
+
+/*
+ * What a rule does when it holds. Members that its kind does not use are 0, or PROGRAM_NONE where they can be that. Nodes use
+ * no N_ELEM or N_CURRENT that is not bound, and no field of another event type than the rule's.
+ */
+struct paction {
+	uint8_t kind;	 /* enum act_kind */
+	uint8_t flags;	 /* enum act_flag */
+	uint8_t scope;	 /* KILL, NETWORK_FILTER: enum var_scope; what is hit */
+	uint8_t level;	 /* LOG: enum act_level */
+	uint32_t filter; /* BOOL node that has to hold, or PROGRAM_NONE */
+	uint32_t var;	 /* SET: variable */
+	uint32_t
+		field; /* SET: field whose number is the pid of the process whose variable it is; HASH: a file's path; or NONE */
+	uint32_t message;   /* LOG: STR node, or NONE */
+	uint32_t str, str2; /* NETWORK_FILTER: string indexes of the filter and the policy */
+	uint32_t values_first,
+		values_count; /* SET: into refs[]: nodes of the variable's type or, for an array, its elements' */
+	uint32_t pad;
+	int64_t num; /* KILL: the signal's number; HASH: the largest file */
+};
+
+enum prule_flag { PRULE_SILENT = 1 << 0 }; /* no alert */
+
+/*
+ * A rule: when @root holds on an event of type @event, it fires: its actions run in their order, and there is an alert.
+ * Rules are asked in the order in which they stand here, as far as it matters. Its clauses tell the sieve's bits (see clause).
+ */
 struct prule {
 	uint32_t id, description, policy, version; /* string indexes; 0 is the empty string */
 	uint32_t tags_first, tags_count;     /* into tags[]: tags_count pairs of string indexes, ascending by name */
 	uint32_t root;			     /* BOOL node */
 	uint32_t clause_first, clause_count; /* into clauses[] */
 	uint16_t event;
-	uint16_t severity; /* 0 none, 1 info .. 5 critical */
+	uint16_t severity;		       /* 0 none, 1 info .. 5 critical */
+	uint32_t flags;			       /* enum prule_flag */
+	uint32_t actions_first, actions_count; /* into actions[] */
+	uint32_t limit_first,
+		limit_count; /* into refs[]: fields; one alert each @every_ns for each tuple of their values */
+	uint32_t group;	     /* string index */
+	int32_t priority;
 	uint32_t pad;
+	int64_t every_ns; /* 0: every match is an alert */
 };
 
 /*
@@ -140,6 +239,9 @@ struct program {
 	const struct ipset *ipsets;    uint32_t nipsets;
 	const int64_t *ints;	       uint32_t nints;
 	const uint32_t *ips;	       uint32_t nips;
+	const struct pvar *vars;       uint32_t nvars;
+	const struct paction *actions; uint32_t nactions;
+	const uint32_t *refs;	       uint32_t nrefs; /* lists of indexes: of nodes or of fields */
 	const uint32_t *str_off;       uint32_t nstrs; /* nstrs + 1 offsets into str_bytes */
 	const char *str_bytes;	       uint32_t str_size;
 };
@@ -189,13 +291,19 @@ static inline int64_t program_node_ge(struct program_builder *pb, uint32_t a, ui
 }
 /* The event type whose fields the node looks at, or EV_NONE where every event has them. A node of two event types is -EINVAL. */
 uint16_t program_node_event(const struct program_builder *pb, uint32_t node);
+/* Appends a list of indexes as it is; returns where it begins. What they are indexes of is checked where they are used. */
+int64_t program_refs_add(struct program_builder *pb, const uint32_t *v, size_t n);
+/* A variable. -EEXIST where there is one of that name and scope. */
+int64_t program_var_add(struct program_builder *pb, const struct pvar *v);
 /*
- * Rules and clauses. rule->tags_*, clause_* and pad are filled in here; @tags are pairs of string indexes (2 * ntags of
+ * Rules and clauses. rule->tags_*, clause_*, actions_* and pad are filled in here; @tags are pairs of string indexes (2 * ntags of
  * them), stored ascending by name. root must be BOOL, use no N_ELEM or N_CURRENT outside of N_ANY and N_EXISTS, and no field
  * of another event type. A rule without clauses set has one: its root, with bit 0.
  */
 int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, const uint32_t *tags, size_t ntags);
 int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct clause *c, size_t n);
+/* The rule's actions; they replace others that it had. */
+int program_actions_set(struct program_builder *pb, uint32_t rule, const struct paction *a, size_t n);
 /* A view of what was built so far; valid until the next call that adds. */
 struct program program_view(const struct program_builder *pb);
 

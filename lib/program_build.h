@@ -34,6 +34,7 @@ struct program_builder {
 	struct vec strms, strsets, strset_costs;
 	struct vec ints, intsets;
 	struct vec ips, ipsets;
+	struct vec vars, actions, refs;
 	struct vec str_off, str_bytes;
 	struct index node_index, str_index, strset_index, intset_index, ipset_index;
 };
@@ -56,5 +57,7 @@ void program_index_put(struct index *ix, uint32_t at, uint32_t i);
 
 const char *program_str_at(const struct program_builder *pb, uint32_t i, uint32_t *ret_len);
 bool program_str_is_ip(const void *pb, uint32_t i);
+/* What nodes of the builder are checked against; valid until something is added. */
+struct node_env program_env(const struct program_builder *pb);
 
 #endif

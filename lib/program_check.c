@@ -23,7 +23,10 @@ enum operand {
 	OP_STRSET,
 	OP_INTSET,
 	OP_IPSET,
-	OP_FLAG /* 0 or 1 */
+	OP_FLAG, /* 0 or 1 */
+	OP_VAR,
+	OP_ANY,	 /* a node of any type */
+	OP_MATCH /* MATCH_* */
 };
 
 static const struct {
@@ -61,6 +64,11 @@ static const struct {
 	[N_AND] = { OP_BOOL, OP_BOOL, OP_NONE, NT_BOOL, false, 0 },
 	[N_OR] = { OP_BOOL, OP_BOOL, OP_NONE, NT_BOOL, false, 0 },
 	[N_NOT] = { OP_BOOL, OP_NONE, OP_NONE, NT_BOOL, false, 0 },
+	[N_VAR] = { OP_VAR, OP_NONE, OP_NONE, 0, false, 10 },
+	[N_UUID] = { OP_NONE, OP_NONE, OP_NONE, NT_STR, false, 50 },
+	[N_TEXT] = { OP_ANY, OP_NONE, OP_NONE, NT_STR, false, 10 },
+	[N_CONCAT] = { OP_STR, OP_STR, OP_NONE, NT_STR, false, 5 },
+	[N_MATCH] = { OP_STR, OP_STR, OP_MATCH, NT_BOOL, false, 80 },
 };
 
 static const uint8_t scalar_of_val[] = {
@@ -70,11 +78,6 @@ static const uint8_t array_of_scalar[] = {
 	[NT_INT] = NT_INTS, [NT_BOOL] = NT_BOOLS, [NT_STR] = NT_STRS, [NT_IP] = NT_IPS
 };
 
-static bool is_scalar(uint32_t type)
-{
-	return type <= NT_IP;
-}
-
 /* The type of one element of an array type. */
 static uint8_t elem_type(uint8_t array)
 {
@@ -82,6 +85,16 @@ static uint8_t elem_type(uint8_t array)
 		if (array_of_scalar[t] == array)
 			return t;
 	return NT_INT;
+}
+
+uint8_t program_scalar(uint8_t type)
+{
+	return type <= NT_IP ? type : elem_type(type);
+}
+
+static bool is_scalar(uint32_t type)
+{
+	return type <= NT_IP;
 }
 
 bool program_field_several(const struct catalog *c, const struct cat_field *f)
@@ -106,7 +119,7 @@ static uint8_t field_type(const struct catalog *c, const struct cat_field *f, bo
 
 static bool operand_is_node(uint8_t kind)
 {
-	return kind >= OP_INT && kind <= OP_ARRAY;
+	return (kind >= OP_INT && kind <= OP_ARRAY) || kind == OP_ANY;
 }
 
 /* Whether node type @t is what an operand of that kind wants in a node of that op. */
@@ -121,6 +134,8 @@ static bool type_fits(uint8_t op, uint8_t kind, uint8_t t)
 		return t == NT_STR || (op == N_LEN && !is_scalar(t));
 	case OP_IP:
 		return t == NT_IP;
+	case OP_ANY:
+		return true;
 	default:
 		return !is_scalar(t);
 	}
@@ -149,6 +164,10 @@ static bool operand_fits(const struct node_env *env, uint8_t op, uint8_t kind, u
 		return v < env->nipsets;
 	case OP_FLAG:
 		return v <= 1;
+	case OP_VAR:
+		return v < env->nvars;
+	case OP_MATCH:
+		return v <= (MATCH_ICASE | MATCH_GLOB);
 	default:
 		return v < env->nnodes && type_fits(op, kind, env->nodes[v].type);
 	}
@@ -166,6 +185,7 @@ static bool merge(struct node_info *info, const struct node_info *from)
 	info->event |= from->event;
 	info->elem |= from->elem;
 	info->current |= from->current;
+	info->var |= from->var;
 	info->cost += from->cost;
 	return true;
 }
@@ -196,12 +216,12 @@ static bool check_exists(const struct node_env *env, const struct node *n, struc
 	return merge(info, &body);
 }
 
-/* Steps that an operand adds: what is closed and BOOL is asked once an event. */
+/* Steps that an operand adds: what is closed and BOOL, and cannot change, is asked once an event. */
 static uint32_t work_of(const struct node_env *env, uint32_t i)
 {
 	const struct node_info *info = &env->infos[i];
 
-	return env->nodes[i].type == NT_BOOL && !info->elem && !info->current ? 1 : info->work;
+	return env->nodes[i].type == NT_BOOL && !info->elem && !info->current && !info->var ? 1 : info->work;
 }
 
 static bool check_plain(const struct node_env *env, const struct node *n, struct node_info *info)
@@ -236,6 +256,13 @@ static void leaf_info(const struct node_env *env, struct node *n, struct node_in
 	case N_ELEM:
 		n->type = (uint8_t)n->a;
 		info->elem = (uint8_t)(1 + n->a);
+		break;
+	case N_VAR:
+		n->type = env->vars[n->a].type;
+		info->var = 1;
+		break;
+	case N_UUID:
+		info->var = 1;
 		break;
 	case N_STRIN:
 		info->cost += env->strset_costs ? env->strset_costs[n->b] : 0;
@@ -291,6 +318,142 @@ bool node_is_root(const struct node *n, const struct node_info *info, uint16_t e
 {
 	return n->type == NT_BOOL && !info->elem && !info->current && (info->event == EV_NONE || info->event == event);
 }
+
+/* ---- variables, limits, actions ------------------------------------------------------------------------------------ */
+
+static bool refs_within(uint32_t first, uint32_t count, uint32_t nrefs)
+{
+	return first <= nrefs && count <= nrefs - first;
+}
+
+bool pvar_check(const struct node_env *env, const struct pvar *v)
+{
+	bool array = v->type > NT_IP;
+
+	if (v->name == 0 || v->name >= env->nstrs || v->scope >= VAR_SCOPES || v->type > NT_IPS ||
+	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE)) || v->pad || v->pad2 || v->ttl_ns < 0)
+		return false;
+	if ((v->flags & VAR_INHERITED) && v->scope != VAR_PROCESS)
+		return false;
+	return array ? v->size > 0 && v->size <= VAR_SIZE_MAX : v->size == 0;
+}
+
+static bool is_const_of(const struct node_env *env, uint32_t i, uint8_t type)
+{
+	const struct node *n = i < env->nnodes ? &env->nodes[i] : NULL;
+
+	return n && n->type == type && (n->op == N_INT || n->op == N_BOOL || n->op == N_STR || n->op == N_IP);
+}
+
+bool pvar_default_check(const struct node_env *env, const struct pvar *v, const uint32_t *refs, uint32_t nrefs)
+{
+	if (!refs_within(v->default_first, v->default_count, nrefs) || v->default_count > (v->size ? v->size : 1))
+		return false;
+	for (uint32_t i = 0; i < v->default_count; i++)
+		if (!is_const_of(env, refs[v->default_first + i], program_scalar(v->type)))
+			return false;
+	return true;
+}
+
+static bool field_fits(const struct node_env *env, uint32_t field, uint16_t event)
+{
+	uint16_t ev;
+
+	if (field >= env->catalog->nfields)
+		return false;
+	ev = env->catalog->fields[field].event;
+	return ev == EV_NONE || ev == event;
+}
+
+bool plimit_check(const struct node_env *env, const struct prule *r, const uint32_t *refs, uint32_t nrefs)
+{
+	if (r->every_ns < 0 || r->limit_count > PROGRAM_LIMITS_MAX ||
+	    !refs_within(r->limit_first, r->limit_count, nrefs))
+		return false;
+	for (uint32_t i = 0; i < r->limit_count; i++)
+		if (!field_fits(env, refs[r->limit_first + i], r->event))
+			return false;
+	return true;
+}
+
+/* A node that can be asked beside a rule of that event type. */
+static bool node_stands_alone(const struct node_env *env, uint32_t i, uint16_t event)
+{
+	const struct node_info *info = i < env->nnodes ? &env->infos[i] : NULL;
+
+	return info && !info->elem && !info->current && (info->event == EV_NONE || info->event == event);
+}
+
+static bool set_check(const struct node_env *env, const struct paction *a, uint16_t event, const uint32_t *refs,
+		      uint32_t nrefs)
+{
+	const struct pvar *v = a->var < env->nvars ? &env->vars[a->var] : NULL;
+
+	if (!v || (a->flags & ~ACT_APPEND) || a->values_count == 0 || a->values_count > VAR_SIZE_MAX ||
+	    (v->size == 0 && a->values_count > 1) || !refs_within(a->values_first, a->values_count, nrefs))
+		return false;
+	if ((a->flags & ACT_APPEND) && (v->type == NT_BOOL || v->type == NT_IP))
+		return false;
+	if (a->field != PROGRAM_NONE &&
+	    (v->scope != VAR_PROCESS || !field_fits(env, a->field, event) ||
+	     env->catalog->fields[a->field].type != VAL_INT || (env->catalog->fields[a->field].flags & CF_ARRAY)))
+		return false;
+	for (uint32_t i = 0; i < a->values_count; i++) {
+		uint32_t n = refs[a->values_first + i];
+
+		if (!node_stands_alone(env, n, event) ||
+		    (env->nodes[n].type != v->type && (!v->size || env->nodes[n].type != program_scalar(v->type))))
+			return false;
+	}
+	return true;
+}
+
+/* What a kind does not use has one value, so that the same program is always the same bytes. */
+static bool unused_is_empty(const struct paction *a)
+{
+	bool set = a->kind == ACT_SET, net = a->kind == ACT_NETWORK_FILTER, kill = a->kind == ACT_KILL;
+
+	return (set || (a->var == 0 && a->values_first == 0 && a->values_count == 0)) &&
+	       (set || a->kind == ACT_HASH || a->field == PROGRAM_NONE) &&
+	       (a->kind == ACT_LOG || (a->message == PROGRAM_NONE && a->level == 0)) &&
+	       (net || (a->str == 0 && a->str2 == 0)) && (net || kill || a->scope == 0) &&
+	       (kill || a->kind == ACT_HASH || a->num == 0) && a->pad == 0;
+}
+
+bool paction_check(const struct node_env *env, const struct paction *a, uint16_t event, const uint32_t *refs,
+		   uint32_t nrefs)
+{
+	static const uint8_t flags[ACT_KINDS] = {
+		[ACT_SET] = ACT_APPEND,
+		[ACT_KILL] = ACT_NO_CONTAINER_DISARMER | ACT_NO_EXECUTABLE_DISARMER,
+		[ACT_COREDUMP] = ACT_PROCESS | ACT_MOUNT | ACT_DENTRY | ACT_NO_COMPRESSION,
+	};
+
+	if (a->kind >= ACT_KINDS || (a->flags & ~flags[a->kind]) || a->scope >= VAR_SCOPES || a->level >= ACT_LEVELS ||
+	    !unused_is_empty(a))
+		return false;
+	if (a->filter != PROGRAM_NONE &&
+	    (!node_stands_alone(env, a->filter, event) || env->nodes[a->filter].type != NT_BOOL))
+		return false;
+	switch (a->kind) {
+	case ACT_SET:
+		return set_check(env, a, event, refs, nrefs);
+	case ACT_KILL:
+		return a->num > 0 && a->num <= 64;
+	case ACT_HASH:
+		return a->num >= 0 && field_fits(env, a->field, event) &&
+		       env->catalog->fields[a->field].type == VAL_STR;
+	case ACT_LOG:
+		return a->message == PROGRAM_NONE ||
+		       (node_stands_alone(env, a->message, event) && env->nodes[a->message].type == NT_STR);
+	case ACT_NETWORK_FILTER:
+		return a->str < env->nstrs && a->str2 < env->nstrs;
+	default:
+		return true;
+	}
+}
+
+/* ---- small questions ----------------------------------------------------------------------------------------------- */
 
 bool program_ip_valid(const char *s, uint32_t len)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/buf.h"
 #include "lib/program_check.h"
@@ -13,12 +14,12 @@
  * The offsets of the strings are one more than the strings.
  */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bundles are little endian and used in place");
-_Static_assert(sizeof(struct node) == 24 && sizeof(struct prule) == 44 && sizeof(struct clause) == 8 &&
-		       sizeof(struct strm) == 8,
+_Static_assert(sizeof(struct node) == 24 && sizeof(struct prule) == 80 && sizeof(struct clause) == 8 &&
+		       sizeof(struct strm) == 8 && sizeof(struct pvar) == 32 && sizeof(struct paction) == 48,
 	       "bundles carry these");
 
 #define MAGIC	0x47525054u /* "TPRG" */
-#define VERSION 1
+#define VERSION 2
 #define HEAD	16
 
 static const struct part {
@@ -31,12 +32,21 @@ static const struct part {
 #FIELD, offsetof(struct program, FIELD), offsetof(struct program, COUNT),                              \
 			sizeof(*((struct program *)0)->FIELD), MAX, MORE                                               \
 	}
-	PART(nodes, nnodes, PROGRAM_NODES_MAX, 0),	 PART(rules, nrules, PROGRAM_RULES_MAX, 0),
-	PART(clauses, nclauses, PROGRAM_NODES_MAX, 0),	 PART(tags, ntags, PROGRAM_STRINGS_MAX, 0),
-	PART(strms, nstrms, PROGRAM_STRINGS_MAX, 0),	 PART(strsets, nstrsets, PROGRAM_STRINGS_MAX, 0),
-	PART(intsets, nintsets, PROGRAM_STRINGS_MAX, 0), PART(ipsets, nipsets, PROGRAM_STRINGS_MAX, 0),
-	PART(ints, nints, PROGRAM_STRINGS_MAX, 0),	 PART(ips, nips, PROGRAM_STRINGS_MAX, 0),
-	PART(str_off, nstrs, PROGRAM_STRINGS_MAX, 1),	 PART(str_bytes, str_size, PROGRAM_STR_BYTES_MAX, 0),
+	PART(nodes, nnodes, PROGRAM_NODES_MAX, 0),
+	PART(rules, nrules, PROGRAM_RULES_MAX, 0),
+	PART(clauses, nclauses, PROGRAM_NODES_MAX, 0),
+	PART(tags, ntags, PROGRAM_STRINGS_MAX, 0),
+	PART(strms, nstrms, PROGRAM_STRINGS_MAX, 0),
+	PART(strsets, nstrsets, PROGRAM_STRINGS_MAX, 0),
+	PART(intsets, nintsets, PROGRAM_STRINGS_MAX, 0),
+	PART(ipsets, nipsets, PROGRAM_STRINGS_MAX, 0),
+	PART(ints, nints, PROGRAM_STRINGS_MAX, 0),
+	PART(ips, nips, PROGRAM_STRINGS_MAX, 0),
+	PART(vars, nvars, PROGRAM_VARS_MAX, 0),
+	PART(actions, nactions, PROGRAM_ACTIONS_MAX, 0),
+	PART(refs, nrefs, PROGRAM_REFS_MAX, 0),
+	PART(str_off, nstrs, PROGRAM_STRINGS_MAX, 1),
+	PART(str_bytes, str_size, PROGRAM_STR_BYTES_MAX, 0),
 #undef PART
 };
 
@@ -185,20 +195,53 @@ static int check_sets(const struct program *p, struct err *err)
 	return 0;
 }
 
-/* @infos: room for every node. */
-static int check_nodes(const struct program *p, struct node_info *infos, struct err *err)
+static struct node_env env_of(const struct program *p, const struct node_info *infos)
 {
-	struct node_env env = {
+	return (struct node_env){
 		.catalog = p->catalog,
 		.nodes = p->nodes,
 		.infos = infos,
+		.nnodes = p->nnodes,
 		.nstrs = p->nstrs,
 		.nstrsets = p->nstrsets,
 		.nintsets = p->nintsets,
 		.nipsets = p->nipsets,
+		.vars = p->vars,
+		.nvars = p->nvars,
 		.is_ip = str_is_ip,
 		.ctx = p,
 	};
+}
+
+/* A variable is known by scope and name; strings are not told apart by their indexes here. Few of them: all pairs. */
+static bool var_name_fits(const struct program *p, uint32_t i)
+{
+	uint32_t len, other_len;
+	const char *name = program_str(p, p->vars[i].name, &len);
+
+	if (len > VAR_NAME_MAX)
+		return false;
+	for (uint32_t k = 0; k < i; k++) {
+		const char *other = program_str(p, p->vars[k].name, &other_len);
+
+		if (p->vars[k].scope == p->vars[i].scope && len == other_len && memcmp(name, other, len) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int check_vars(const struct program *p, const struct node_env *env, struct err *err)
+{
+	for (uint32_t i = 0; i < p->nvars; i++)
+		if (!pvar_check(env, &p->vars[i]) || !var_name_fits(p, i))
+			return BAD(err, "variable %u", i);
+	return 0;
+}
+
+/* @infos: room for every node. */
+static int check_nodes(const struct program *p, struct node_info *infos, struct err *err)
+{
+	struct node_env env = env_of(p, infos);
 
 	for (env.nnodes = 0; env.nnodes < p->nnodes; env.nnodes++) {
 		const struct node *stored = &p->nodes[env.nnodes];
@@ -221,7 +264,8 @@ static bool rule_fits(const struct program *p, const struct node_info *infos, co
 		return false;
 	if (r->tags_count > p->ntags / 2 || !within(r->tags_first, 2 * r->tags_count, p->ntags))
 		return false;
-	if (r->event == EV_NONE || r->event >= p->catalog->nevents || r->severity > 5 || r->pad)
+	if (r->event == EV_NONE || r->event >= p->catalog->nevents || r->severity > 5 || r->pad ||
+	    (r->flags & ~PRULE_SILENT) || r->group >= p->nstrs)
 		return false;
 	if (r->clause_count == 0 || !within(r->clause_first, r->clause_count, p->nclauses))
 		return false;
@@ -232,13 +276,33 @@ static bool rule_fits(const struct program *p, const struct node_info *infos, co
 	return root_fits(p, infos, r->root, r->event);
 }
 
+static bool rule_parts_fit(const struct program *p, const struct node_env *env, const struct prule *r)
+{
+	if (!plimit_check(env, r, p->refs, p->nrefs) || !within(r->actions_first, r->actions_count, p->nactions))
+		return false;
+	for (uint32_t i = r->actions_first; i < r->actions_first + r->actions_count; i++)
+		if (!paction_check(env, &p->actions[i], r->event, p->refs, p->nrefs))
+			return false;
+	return true;
+}
+
 static int check_rules(const struct program *p, const struct node_info *infos, struct err *err)
 {
-	uint32_t clauses = 0;
+	struct node_env env = env_of(p, infos);
+	uint32_t clauses = 0, actions = 0, values = 0;
 
 	for (uint32_t i = 0; i < p->ntags; i++)
 		if (p->tags[i] >= p->nstrs)
 			return BAD(err, "tag %u", i);
+	for (uint32_t i = 0; i < p->nvars; i++)
+		if (!pvar_default_check(&env, &p->vars[i], p->refs, p->nrefs))
+			return BAD(err, "default of variable %u", i);
+	/* Every list of values is walked when its action is: they share none either. */
+	for (uint32_t i = 0; i < p->nactions; i++) {
+		values += p->actions[i].values_count <= p->nrefs ? p->actions[i].values_count : p->nrefs + 1;
+		if (values > p->nrefs)
+			return BAD(err, "values of action %u", i);
+	}
 	for (uint32_t i = 0; i < p->nrules; i++) {
 		if (!rule_fits(p, infos, &p->rules[i]))
 			return BAD(err, "rule %u", i);
@@ -246,6 +310,10 @@ static int check_rules(const struct program *p, const struct node_info *infos, s
 		clauses += p->rules[i].clause_count;
 		if (clauses > p->nclauses)
 			return BAD(err, "clauses of rule %u", i);
+		/* Nor do they share actions. */
+		actions += p->rules[i].actions_count;
+		if (actions > p->nactions || !rule_parts_fit(p, &env, &p->rules[i]))
+			return BAD(err, "actions or limits of rule %u", i);
 	}
 	return 0;
 }
@@ -255,6 +323,7 @@ int program_load(const struct catalog *c, const void *bytes, size_t size, struct
 	_cleanup_free_ struct node_info *infos = NULL;
 	struct program p = { .catalog = c };
 	struct rd r = rd_of(bytes, size);
+	struct node_env env;
 	int err_nr;
 
 	if ((uintptr_t)bytes % 8)
@@ -271,7 +340,10 @@ int program_load(const struct catalog *c, const void *bytes, size_t size, struct
 	infos = calloc(p.nnodes + 1, sizeof(*infos));
 	if (!infos)
 		return err_set(err, -ENOMEM, "out of memory");
-	err_nr = check_nodes(&p, infos, err);
+	env = env_of(&p, infos);
+	err_nr = check_vars(&p, &env, err);
+	if (err_nr == 0)
+		err_nr = check_nodes(&p, infos, err);
 	if (err_nr == 0)
 		err_nr = check_rules(&p, infos, err);
 	if (err_nr < 0)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +119,50 @@ static int64_t fold_compare(struct program_builder *pb, const struct node *n)
 	return r < 0 ? r : program_node(pb, N_NOT, (uint32_t)r, 0, 0, 0);
 }
 
+/* Text of constants, where it is known how it is written. */
+static int64_t fold_text(struct program_builder *pb, uint32_t i)
+{
+	const struct node *a = node_at(pb, i);
+	char num[24];
+	int64_t s;
+	int len;
+
+	if (a->type == NT_STR)
+		return i;
+	if (a->op != N_INT && a->op != N_BOOL)
+		return -1;
+	len = a->op == N_INT ? snprintf(num, sizeof(num), "%" PRId64, a->imm)
+			     : snprintf(num, sizeof(num), "%s", a->imm ? "true" : "false");
+	s = program_str_add(pb, num, (size_t)len);
+	return s < 0 ? s : program_node(pb, N_STR, (uint32_t)s, 0, 0, 0);
+}
+
+static int64_t fold_concat(struct program_builder *pb, const struct node *n)
+{
+	const struct node *a = node_at(pb, n->a), *b = node_at(pb, n->b);
+	char *joined;
+	uint32_t la, lb;
+	const char *x;
+	int64_t s;
+
+	if (a->op == N_STR && a->a == 0)
+		return n->b;
+	if (b->op == N_STR && b->a == 0)
+		return n->a;
+	if (a->op != N_STR || b->op != N_STR)
+		return -1;
+	x = program_str_at(pb, a->a, &la);
+	program_str_at(pb, b->a, &lb);
+	joined = malloc((size_t)la + lb);
+	if (!joined)
+		return -ENOMEM;
+	memcpy(joined, x, la);
+	memcpy(joined + la, program_str_at(pb, b->a, &lb), lb);
+	s = program_str_add(pb, joined, (size_t)la + lb);
+	free(joined);
+	return s < 0 ? s : program_node(pb, N_STR, (uint32_t)s, 0, 0, 0);
+}
+
 /* A node that means the same as @n and is simpler; -1 where there is none; other negative values are errors. */
 static int64_t fold(struct program_builder *pb, const struct node *n)
 {
@@ -147,9 +193,9 @@ static int64_t fold(struct program_builder *pb, const struct node *n)
 	case N_LE:
 		return fold_compare(pb, n);
 	case N_STREQ:
-		if (n->a == n->b || (a->op == N_STR && b->op == N_STR))
-			return add_bool(pb, n->a == n->b || const_streq(pb, a->a, b->a, n->c));
-		return -1;
+		if (a->op == N_STR && b->op == N_STR)
+			return add_bool(pb, const_streq(pb, a->a, b->a, n->c));
+		return n->a == n->b && !AT(const struct node_info, pb->infos)[n->a].var ? add_bool(pb, true) : -1;
 	case N_INTIN:
 		return a->op == N_INT ? add_bool(pb, const_intin(pb, a->imm, n->b)) : -1;
 	case N_AND:
@@ -161,6 +207,10 @@ static int64_t fold(struct program_builder *pb, const struct node *n)
 		return b->op == N_BOOL && !b->imm ? (int64_t)n->b : -1;
 	case N_EXISTS:
 		return a->op == N_BOOL && !a->imm ? (int64_t)n->a : -1;
+	case N_TEXT:
+		return fold_text(pb, n->a);
+	case N_CONCAT:
+		return fold_concat(pb, n);
 	default:
 		return -1;
 	}
@@ -203,7 +253,7 @@ static void order_operands(const struct program_builder *pb, struct node *n)
 		swap_operands(n);
 }
 
-static struct node_env builder_env(const struct program_builder *pb)
+struct node_env program_env(const struct program_builder *pb)
 {
 	return (struct node_env){
 		.catalog = pb->catalog,
@@ -214,6 +264,8 @@ static struct node_env builder_env(const struct program_builder *pb)
 		.nstrsets = pb->strsets.n,
 		.nintsets = pb->intsets.n,
 		.nipsets = pb->ipsets.n,
+		.vars = pb->vars.p,
+		.nvars = pb->vars.n,
 		.strset_costs = pb->strset_costs.p,
 		.is_ip = program_str_is_ip,
 		.ctx = pb,
@@ -223,7 +275,7 @@ static struct node_env builder_env(const struct program_builder *pb)
 int64_t program_node(struct program_builder *pb, enum node_op op, uint32_t a, uint32_t b, uint32_t c, int64_t imm)
 {
 	struct node n = { .op = (uint8_t)op, .a = a, .b = b, .c = c, .imm = imm };
-	struct node_env env = builder_env(pb);
+	struct node_env env = program_env(pb);
 	struct node_info info;
 	int64_t found;
 	uint32_t at;

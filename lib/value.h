@@ -50,6 +50,7 @@ enum { CAT_PROC(VAL_SLOT, "") SLOT_PROC_COUNT };
 struct proc {
 	struct val v[SLOT_PROC_COUNT];
 	const struct proc *parent; /* borrowed; NULL at the root of what is known */
+	uint64_t start;		   /* with the pid, what process it is: the same for all images of one; 0: not known */
 };
 
 /* An event with its context. For exec, proc is the new image; for fork, the child. */
