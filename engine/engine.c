@@ -1,336 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/engine.h"
-
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "engine/strset.h"
-#include "lib/ascii.h"
-#include "lib/ipnet.h"
-#include "tamis/sieve.h"
-
-/* What engine_new() works out about a node. */
-enum node_flag {
-	NF_ELEM = 1 << 0,    /* uses the element of an N_ANY around it */
-	NF_CURRENT = 1 << 1, /* uses the position of an N_EXISTS around it */
-	NF_MEMO = 1 << 2,    /* the same for the whole event, and worth remembering */
-	NF_NESTED = 1 << 3   /* a field of all ancestors that has several values in each */
-};
-
-/* One clause, and the rule that fires when it holds. */
-struct candidate {
-	uint32_t rule, root;
-};
-
-struct bit {
-	uint32_t first, count; /* into candidates[] */
-};
-
-struct engine {
-	struct program p;	 /* arrays borrowed */
-	struct strsets *strsets; /* owned */
-	uint8_t *flags;		 /* owned; enum node_flag of each node */
-	uint16_t *events;	 /* owned; event type whose fields a node looks at, or EV_NONE */
-	uint32_t *memo;		 /* owned; of each node: 2 * stamp of the event that it was asked for + its answer */
-	uint32_t stamp;
-	struct candidate *candidates;	/* owned */
-	struct bit (*bits)[SV_CLAUSES]; /* owned; of each event type */
-	uint64_t (*in_use)[SV_WORDS];	/* owned; the bits that have candidates */
-	uint32_t *fired_at;		/* owned; of each rule: stamp of the event that it fired for last */
-	uint32_t *fired;		/* owned; room for every rule */
-	struct engine_match *matches;	/* owned; of the last evaluation; room for every rule */
-};
+#include "engine/engine_impl.h"
 
 #define STAMP_MAX (UINT32_MAX / 2)
-
-/* One evaluation: what N_ELEM and N_CURRENT stand for at the moment. */
-struct run {
-	struct engine *e;
-	const struct event *ev;
-	struct val elem;
-	const struct proc *current; /* ancestor, or NULL */
-	uint32_t position;	    /* index into arrays of the event */
-};
-
-static const struct val no_value;
-
-static bool eval_bool(struct run *x, uint32_t i);
-
-/* ---- values -------------------------------------------------------------------------------------------------------- */
-
-static const struct node *node_at(const struct run *x, uint32_t i)
-{
-	return &x->e->p.nodes[i];
-}
-
-static const struct cat_field *field_at(const struct run *x, uint32_t i)
-{
-	return &x->e->p.catalog->fields[i];
-}
-
-static struct val current_value(const struct run *x, const struct cat_field *f)
-{
-	struct val v;
-
-	if (f->home == CAT_HOME_ANCESTORS)
-		return x->current ? x->current->v[f->slot] : no_value;
-	v = catalog_get(f, x->ev);
-	return x->position < v.len ? v.arr[x->position] : no_value;
-}
-
-/* A string, an address, or an array that is not one of all ancestors. */
-static struct val eval_value(struct run *x, uint32_t i)
-{
-	const struct node *n = node_at(x, i);
-	struct val v = no_value;
-
-	switch (n->op) {
-	case N_STR:
-	case N_IP:
-		v.s = program_str(&x->e->p, n->a, &v.len);
-		return v;
-	case N_FIELD:
-		return catalog_get(field_at(x, n->a), x->ev);
-	case N_ELEM:
-		return x->elem;
-	case N_CURRENT:
-		return current_value(x, field_at(x, n->a));
-	default:
-		return v;
-	}
-}
-
-static const struct proc *first_ancestor(const struct run *x)
-{
-	return x->ev->proc ? x->ev->proc->parent : NULL;
-}
-
-static bool is_of_ancestors(const struct run *x, const struct node *n)
-{
-	return n->op == N_FIELD && field_at(x, n->a)->home == CAT_HOME_ANCESTORS;
-}
-
-/* Elements of an array node, or bytes of a string. */
-static int64_t eval_len(struct run *x, uint32_t i)
-{
-	const struct node *n = node_at(x, i);
-	const struct proc *p = first_ancestor(x);
-	bool nested = x->e->flags[i] & NF_NESTED;
-	int64_t len = 0;
-
-	if (!is_of_ancestors(x, n))
-		return eval_value(x, i).len;
-	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent)
-		len += nested ? p->v[field_at(x, n->a)->slot].len : 1;
-	return len;
-}
-
-/* Arithmetic wraps. */
-static int64_t eval_int(struct run *x, uint32_t i)
-{
-	const struct node *n = node_at(x, i);
-
-	switch (n->op) {
-	case N_INT:
-	case N_BOOL:
-		return n->imm;
-	case N_FIELD:
-		return catalog_get(field_at(x, n->a), x->ev).num;
-	case N_ELEM:
-		return x->elem.num;
-	case N_CURRENT:
-		return current_value(x, field_at(x, n->a)).num;
-	case N_NOW:
-		return x->ev->now_ns;
-	case N_LEN:
-		return eval_len(x, n->a);
-	case N_ADD:
-		return (int64_t)((uint64_t)eval_int(x, n->a) + (uint64_t)eval_int(x, n->b));
-	case N_SUB:
-		return (int64_t)((uint64_t)eval_int(x, n->a) - (uint64_t)eval_int(x, n->b));
-	case N_BAND:
-		return eval_int(x, n->a) & eval_int(x, n->b);
-	case N_BOR:
-		return eval_int(x, n->a) | eval_int(x, n->b);
-	case N_BXOR:
-		return eval_int(x, n->a) ^ eval_int(x, n->b);
-	case N_BNOT:
-		return ~eval_int(x, n->a);
-	case N_NEG:
-		return (int64_t)(0 - (uint64_t)eval_int(x, n->a));
-	default: /* a BOOL that is compared */
-		return eval_bool(x, i);
-	}
-}
-
-/* ---- predicates ---------------------------------------------------------------------------------------------------- */
-
-static bool eval_streq(struct run *x, const struct node *n)
-{
-	struct val a = eval_value(x, n->a), b = eval_value(x, n->b);
-
-	if (a.len != b.len)
-		return false;
-	return a.len == 0 || (n->c ? ascii_same(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
-}
-
-static bool eval_strin(struct run *x, const struct node *n)
-{
-	struct val v = eval_value(x, n->a);
-
-	return strsets_match(x->e->strsets, n->b, v.s, v.len);
-}
-
-static bool ip_match(struct val a, struct val b)
-{
-	return a.len == VAL_IP_BYTES && b.len == VAL_IP_BYTES &&
-	       ipnet_match((const uint8_t *)a.s, (const uint8_t *)b.s);
-}
-
-/* c: every network has to match, not only one. */
-static bool eval_ipin(struct run *x, const struct node *n)
-{
-	const struct ipset *set = &x->e->p.ipsets[n->b];
-	struct val v = eval_value(x, n->a);
-	bool all = n->c;
-
-	for (uint32_t i = set->first; i < set->first + set->count; i++) {
-		struct val net = no_value;
-
-		net.s = program_str(&x->e->p, x->e->p.ips[i], &net.len);
-		if (ip_match(v, net) != all)
-			return !all;
-	}
-	return all;
-}
-
-static bool any_of(struct run *x, const struct val *arr, uint32_t len, uint32_t body)
-{
-	for (uint32_t i = 0; i < len; i++) {
-		x->elem = arr[i];
-		if (eval_bool(x, body))
-			return true;
-	}
-	return false;
-}
-
-static bool any_of_ancestors(struct run *x, const struct node *n)
-{
-	uint16_t slot = field_at(x, node_at(x, n->a)->a)->slot;
-	bool nested = x->e->flags[n->a] & NF_NESTED;
-	const struct proc *p = first_ancestor(x);
-
-	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
-		const struct val *v = &p->v[slot];
-
-		if (nested ? any_of(x, v->arr, v->len, n->b) : any_of(x, v, 1, n->b))
-			return true;
-	}
-	return false;
-}
-
-static bool eval_any(struct run *x, const struct node *n)
-{
-	struct val outer = x->elem, v;
-	bool found;
-
-	if (is_of_ancestors(x, node_at(x, n->a))) {
-		found = any_of_ancestors(x, n);
-	} else {
-		v = eval_value(x, n->a);
-		found = any_of(x, v.arr, v.len, n->b);
-	}
-	x->elem = outer;
-	return found;
-}
-
-static bool exists_ancestor(struct run *x, const struct node *n)
-{
-	const struct proc *p = first_ancestor(x);
-
-	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
-		x->current = p;
-		if (eval_bool(x, n->a))
-			return true;
-	}
-	return false;
-}
-
-static bool exists_position(struct run *x, const struct node *n, uint32_t len)
-{
-	for (uint32_t k = 0; k < len && k < VAL_ANCESTORS_MAX; k++) {
-		x->position = k;
-		if (eval_bool(x, n->a))
-			return true;
-	}
-	return false;
-}
-
-static bool eval_exists(struct run *x, const struct node *n)
-{
-	const struct cat_field *f = field_at(x, n->b);
-	const struct proc *outer = x->current;
-	uint32_t outer_position = x->position;
-	bool found;
-
-	found = f->home == CAT_HOME_ANCESTORS ? exists_ancestor(x, n)
-					      : exists_position(x, n, catalog_get(f, x->ev).len);
-	x->current = outer;
-	x->position = outer_position;
-	return found;
-}
-
-static bool eval_op(struct run *x, uint32_t i)
-{
-	const struct node *n = node_at(x, i);
-
-	switch (n->op) {
-	case N_AND:
-		return eval_bool(x, n->a) && eval_bool(x, n->b);
-	case N_OR:
-		return eval_bool(x, n->a) || eval_bool(x, n->b);
-	case N_NOT:
-		return !eval_bool(x, n->a);
-	case N_EQ:
-		return eval_int(x, n->a) == eval_int(x, n->b);
-	case N_LT:
-		return eval_int(x, n->a) < eval_int(x, n->b);
-	case N_LE:
-		return eval_int(x, n->a) <= eval_int(x, n->b);
-	case N_STREQ:
-		return eval_streq(x, n);
-	case N_STRIN:
-		return eval_strin(x, n);
-	case N_INTIN:
-		return program_intset_has(&x->e->p, n->b, eval_int(x, n->a));
-	case N_IPIN:
-		return eval_ipin(x, n);
-	case N_IPEQ:
-		return ip_match(eval_value(x, n->a), eval_value(x, n->b));
-	case N_ANY:
-		return eval_any(x, n);
-	case N_EXISTS:
-		return eval_exists(x, n);
-	default: /* N_BOOL, N_FIELD, N_ELEM, N_CURRENT */
-		return eval_int(x, i) != 0;
-	}
-}
-
-/* Recursion is as deep as the nodes are, at most PROGRAM_DEPTH_MAX. */
-static bool eval_bool(struct run *x, uint32_t i)
-{
-	struct engine *e = x->e;
-	bool v;
-
-	if (!(e->flags[i] & NF_MEMO))
-		return eval_op(x, i);
-	if (e->memo[i] >> 1 == e->stamp)
-		return e->memo[i] & 1;
-	v = eval_op(x, i);
-	e->memo[i] = e->stamp << 1 | v;
-	return v;
-}
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */
 
@@ -351,49 +25,94 @@ static int u32_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t eval_bit(struct run *x, const struct bit *b, size_t n)
+/* What was found out of the rules that an event could be about. */
+struct found {
+	size_t early, late;
+};
+
+/* What depends on variables waits until the rules before it have set theirs. */
+static void eval_bit(struct run *x, const struct bit *b, struct found *f)
 {
 	struct engine *e = x->e;
 
 	for (uint32_t i = b->first; i < b->first + b->count; i++) {
 		const struct candidate *c = &e->candidates[i];
 
+		if (e->fired_at[c->rule] == e->stamp)
+			continue;
+		if (e->flags[c->root] & NF_VAR) {
+			e->late[f->late++] = *c;
+			continue;
+		}
+		if (!eval_bool(x, c->root))
+			continue;
+		e->fired_at[c->rule] = e->stamp;
+		e->early[f->early++] = c->rule;
+	}
+}
+
+static void fire(struct run *x, uint32_t rule, size_t n)
+{
+	struct engine *e = x->e;
+
+	e->fired[n] = rule;
+	e->matches[n] = (struct engine_match){ .rule = rule };
+	if (e->has_effects)
+		act_on_match(x, rule, &e->matches[n]);
+}
+
+/* Those that hold anyway and those that are asked now, in the order of the rules. */
+static size_t fire_in_order(struct run *x, const struct found *f)
+{
+	struct engine *e = x->e;
+	size_t i = 0, n = 0;
+
+	for (size_t k = 0; k < f->late; k++) {
+		const struct candidate *c = &e->late[k];
+
+		while (i < f->early && e->early[i] < c->rule)
+			fire(x, e->early[i++], n++);
 		if (e->fired_at[c->rule] == e->stamp || !eval_bool(x, c->root))
 			continue;
 		e->fired_at[c->rule] = e->stamp;
-		e->fired[n++] = c->rule;
+		fire(x, c->rule, n++);
 	}
+	while (i < f->early)
+		fire(x, e->early[i++], n++);
 	return n;
+}
+
+static int candidate_cmp(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return x->rule != y->rule ? u32_cmp(&x->rule, &y->rule) : u32_cmp(&x->root, &y->root);
 }
 
 size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **ret_rules)
 {
 	struct run x = { .e = e, .ev = ev };
-	size_t n = 0;
+	struct found f = { 0 };
 
 	if (ret_rules)
 		*ret_rules = e->fired;
 	if (ev->type >= e->p.catalog->nevents)
 		return 0;
 	next_stamp(e);
+	e->text.len = e->messages.len = e->nacts = 0;
 	for (unsigned w = 0; w < SV_WORDS; w++)
 		for (uint64_t m = ev->alive[w] & e->in_use[ev->type][w]; m; m &= m - 1)
-			n = eval_bit(&x, &e->bits[ev->type][64 * w + (unsigned)__builtin_ctzll(m)], n);
-	if (n > 1)
-		qsort(e->fired, n, sizeof(*e->fired), u32_cmp);
-	for (size_t i = 0; i < n; i++)
-		e->matches[i] = (struct engine_match){ .rule = e->fired[i] };
-	return n;
+			eval_bit(&x, &e->bits[ev->type][64 * w + (unsigned)__builtin_ctzll(m)], &f);
+	if (f.early > 1)
+		qsort(e->early, f.early, sizeof(*e->early), u32_cmp);
+	if (f.late > 1)
+		qsort(e->late, f.late, sizeof(*e->late), candidate_cmp);
+	return fire_in_order(&x, &f);
 }
 
 const struct engine_match *engine_matches(const struct engine *e)
 {
 	return e->matches;
-}
-
-int engine_var_get(struct engine *e, const char *name, size_t len, const struct event *ev, struct engine_var *ret)
-{
-	return -ENOENT;
 }
 
 int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bool *ret)
@@ -404,6 +123,7 @@ int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bo
 	    (e->events[node] != EV_NONE && e->events[node] != ev->type))
 		return -EINVAL;
 	next_stamp(e);
+	e->text.len = 0;
 	*ret = eval_bool(&x, node);
 	return 0;
 }
@@ -433,6 +153,10 @@ static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *ev
 	case N_EXISTS:
 		*event |= fields[n->b].event;
 		break;
+	case N_VAR:
+	case N_UUID:
+		*flags |= NF_VAR;
+		break;
 	}
 }
 
@@ -448,10 +172,10 @@ static void scan_node(struct engine *e, uint32_t i)
 		fb &= (uint8_t)~NF_ELEM;
 	if (n->op == N_EXISTS)
 		fa &= (uint8_t)~NF_CURRENT;
-	flags = (fa | fb) & (NF_ELEM | NF_CURRENT);
+	flags = (fa | fb) & (NF_ELEM | NF_CURRENT | NF_VAR);
 	scan_leaf(e, i, &flags, &event);
-	/* Reading a field again is cheaper than remembering it. */
-	if (n->type == NT_BOOL && operands && !(flags & (NF_ELEM | NF_CURRENT)))
+	/* Reading a field again is cheaper than remembering it; what a variable holds may be something else then. */
+	if (n->type == NT_BOOL && operands && !(flags & (NF_ELEM | NF_CURRENT | NF_VAR)))
 		flags |= NF_MEMO;
 	e->flags[i] = flags;
 	e->events[i] = event;
@@ -495,12 +219,63 @@ static int alloc_tables(struct engine *e)
 	e->bits = calloc(nevents + 1, sizeof(*e->bits));
 	e->in_use = calloc(nevents + 1, sizeof(*e->in_use));
 	e->fired_at = calloc(e->p.nrules + 1, sizeof(*e->fired_at));
+	e->early = calloc(e->p.nrules + 1, sizeof(*e->early));
+	e->late = calloc(e->p.nclauses + 1, sizeof(*e->late));
 	e->fired = calloc(e->p.nrules + 1, sizeof(*e->fired));
 	e->matches = calloc(e->p.nrules + 1, sizeof(*e->matches));
-	return e->matches && e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at &&
-			       e->fired
+	e->suppressed = calloc(e->p.nrules + 1, sizeof(*e->suppressed));
+	e->acts = calloc(e->p.nactions + 1, sizeof(*e->acts));
+	return e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at && e->early &&
+			       e->late && e->fired && e->matches && e->suppressed && e->acts
 		       ? 0
 		       : -ENOMEM;
+}
+
+/* What makes texts: any node whose text is only known then, or an action with a message. */
+static int alloc_texts(struct engine *e)
+{
+	bool any = e->p.nactions > 0;
+
+	for (uint32_t i = 0; i < e->p.nnodes; i++)
+		any |= e->p.nodes[i].op >= N_VAR;
+	if (!any)
+		return 0;
+	e->text = (struct text_room){ .s = malloc(TEXT_ROOM), .max = TEXT_ROOM };
+	e->messages = (struct text_room){ .s = malloc(MESSAGES_ROOM), .max = MESSAGES_ROOM };
+	e->glob = malloc(sizeof(*e->glob) + GLOB_COMPS * sizeof(e->glob->comps[0]));
+	e->values = calloc(VAR_SIZE_MAX, sizeof(*e->values));
+	return e->text.s && e->messages.s && e->glob && e->values ? 0 : -ENOMEM;
+}
+
+static const struct cat_field *scope_field(const struct catalog *c, const char *name, uint8_t home, uint8_t type)
+{
+	const struct cat_field *f = catalog_field(c, name, strlen(name));
+
+	return f && f->type == type && !(f->flags & CF_ARRAY) && f->home == home ? f : NULL;
+}
+
+static int alloc_state(struct engine *e)
+{
+	const struct engine_options *o = &e->options;
+	const struct state_options so = { .entries = o->entries ? o->entries : ENGINE_ENTRIES,
+					  .values = o->values ? o->values : ENGINE_VALUES,
+					  .text_bytes = o->text_bytes ? o->text_bytes : ENGINE_TEXT_BYTES };
+	bool tokens = false;
+	int r;
+
+	for (uint32_t i = 0; i < e->p.nrules; i++) {
+		const struct prule *rule = &e->p.rules[i];
+
+		tokens |= rule->every_ns && rule->limit_count;
+		e->has_effects |= rule->every_ns || rule->actions_count || rule->flags;
+	}
+	e->pid = scope_field(e->p.catalog, "process.pid", CAT_HOME_PROC, VAL_INT);
+	e->container = scope_field(e->p.catalog, "process.container.id", CAT_HOME_PROC, VAL_STR);
+	e->cgroup = scope_field(e->p.catalog, "process.cgroup.id", CAT_HOME_PROC, VAL_STR);
+	e->random[0] = o->seed[0];
+	e->random[1] = ~o->seed[1];
+	r = state_new(&e->p, &so, &e->state);
+	return r < 0 ? r : limits_new(e->p.nrules, tokens ? o->limits ? o->limits : ENGINE_LIMITS : 0, &e->limits);
 }
 
 int engine_new_with(const struct program *p, const struct engine_options *o, struct engine **ret, struct err *err)
@@ -510,10 +285,10 @@ int engine_new_with(const struct program *p, const struct engine_options *o, str
 
 	if (!e)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (p->nvars || p->nactions)
-		return err_set(err, -EINVAL, "variables and actions are not known to this engine yet");
 	e->p = *p;
-	if (alloc_tables(e) < 0)
+	if (o)
+		e->options = *o;
+	if (alloc_tables(e) < 0 || alloc_texts(e) < 0 || alloc_state(e) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	r = strsets_new(p, &e->strsets, err);
 	if (r < 0)
@@ -537,7 +312,17 @@ void engine_free(struct engine *e)
 	free(e->bits);
 	free(e->in_use);
 	free(e->fired_at);
+	free(e->early);
+	free(e->late);
 	free(e->fired);
 	free(e->matches);
+	free(e->suppressed);
+	free(e->acts);
+	state_free(e->state);
+	limits_free(e->limits);
+	free(e->text.s);
+	free(e->messages.s);
+	free(e->glob);
+	free(e->values);
 	free(e);
 }

@@ -113,11 +113,26 @@ static int split(struct glob *g, struct err *err)
 	return 0;
 }
 
+int glob_init(struct glob *g, uint32_t max, const char *pattern, size_t len, bool icase, struct err *err)
+{
+	const char *star = len ? memchr(pattern, '*', len) : NULL;
+	int r;
+
+	*g = (struct glob){ .icase = icase, .text = pattern, .len = len, .ncomps = count_comps(pattern, len) };
+	if (g->ncomps > max)
+		return err_set(err, -EINVAL, "a glob of %u components", g->ncomps);
+	r = split(g, err);
+	if (r < 0)
+		return r;
+	g->skip_slash = g->comps[0].kind == GLOB_ANY;
+	g->prefix = (uint32_t)(star ? (size_t)(star - pattern) : len);
+	return 0;
+}
+
 int glob_new(const char *pattern, size_t len, bool icase, struct glob **ret, struct err *err)
 {
 	_cleanup_(glob_free) struct glob *g = NULL;
 	uint32_t n = count_comps(pattern, len);
-	const char *star;
 	char *text;
 	int r;
 
@@ -128,16 +143,9 @@ int glob_new(const char *pattern, size_t len, bool icase, struct glob **ret, str
 		return err_set(err, -ENOMEM, "out of memory");
 	text = (char *)&g->comps[n];
 	memcpy(text, pattern, len);
-	g->text = text;
-	g->len = len;
-	g->ncomps = n;
-	g->icase = icase;
-	r = split(g, err);
+	r = glob_init(g, n, text, len, icase, err);
 	if (r < 0)
 		return r;
-	g->skip_slash = g->comps[0].kind == GLOB_ANY;
-	star = memchr(text, '*', len);
-	g->prefix = (uint32_t)(star ? (size_t)(star - text) : len);
 	*ret = TAKE_PTR(g);
 	return 0;
 }

@@ -49,7 +49,7 @@ struct glob {
 	bool has_deep;
 	uint32_t prefix;  /* bytes of the text that every match begins with (case aside) */
 	uint32_t ncomps;  /* at least 1 */
-	const char *text; /* owned, in one piece with the struct */
+	const char *text; /* in one piece with the struct, or with glob_init() borrowed */
 	size_t len;
 	struct glob_comp comps[];
 };
@@ -60,6 +60,12 @@ struct glob {
 int glob_new(const char *pattern, size_t len, bool icase, struct glob **ret, struct err *err);
 void glob_free(struct glob *g);
 DEFINE_CLEANUP(struct glob *, glob_free);
+
+/*
+ * The same in memory of the caller's, for patterns that are only known when they are needed: @g has room for @max
+ * components, and the pattern is borrowed. -EINVAL also where it has more.
+ */
+int glob_init(struct glob *g, uint32_t max, const char *pattern, size_t len, bool icase, struct err *err);
 
 bool glob_match(const struct glob *g, const char *path, size_t len);
 /* Whether @dir or something below it can match: its components match as many of the glob's. Of "/" that is always so. */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_ENGINE_IMPL_H
+#define TAMIS_ENGINE_IMPL_H
+
+/*
+ * The inside of an engine: engine.c makes it and asks rules, eval.c evaluates nodes, act.c does what follows from a match and
+ * answers for variables. Only they include this.
+ */
+
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/limit.h"
+#include "engine/state.h"
+#include "engine/strset.h"
+#include "lib/glob.h"
+#include "tamis/sieve.h"
+
+#define TEXT_ROOM     (256u << 10) /* bytes of texts that one predicate, value or message puts together */
+#define MESSAGES_ROOM (64u << 10)
+#define GLOB_COMPS    2048
+
+/* What engine_new() works out about a node. */
+enum node_flag {
+	NF_ELEM = 1 << 0,    /* uses the element of an N_ANY around it */
+	NF_CURRENT = 1 << 1, /* uses the position of an N_EXISTS around it */
+	NF_MEMO = 1 << 2,    /* the same for the whole event, and worth remembering */
+	NF_NESTED = 1 << 3,  /* a field of all ancestors that has several values in each */
+	NF_VAR = 1 << 4	     /* can change while an event is looked at: depends on a variable, or on chance */
+};
+
+/* One clause, and the rule that fires when it holds. */
+struct candidate {
+	uint32_t rule, root;
+};
+
+struct bit {
+	uint32_t first, count; /* into candidates[] */
+};
+
+/* A text that is put together, or several one behind the other. What does not fit is cut. */
+struct text_room {
+	char *s;
+	uint32_t len, max;
+};
+
+struct engine {
+	struct program p;	 /* arrays borrowed */
+	struct strsets *strsets; /* owned */
+	uint8_t *flags;		 /* owned; enum node_flag of each node */
+	uint16_t *events;	 /* owned; event type whose fields a node looks at, or EV_NONE */
+	uint32_t *memo;		 /* owned; of each node: 2 * stamp of the event that it was asked for + its answer */
+	uint32_t stamp;
+	struct candidate *candidates;	/* owned */
+	struct bit (*bits)[SV_CLAUSES]; /* owned; of each event type */
+	uint64_t (*in_use)[SV_WORDS];	/* owned; the bits that have candidates */
+	uint32_t *fired_at;		/* owned; of each rule: stamp of the event that it fired for last */
+	uint32_t *early;		/* owned; rules that hold whatever variables hold; room for every rule */
+	struct candidate *late;		/* owned; clauses that have to wait for their turn; room for every clause */
+	uint32_t *fired;		/* owned; room for every rule, as the next */
+	struct engine_match *matches;	/* owned */
+	bool has_effects;		/* some rule has an action or a limit, or is silent */
+
+	/* what rules remember */
+	struct engine_options options;
+	struct state *state;   /* owned */
+	struct limits *limits; /* owned */
+	uint64_t *suppressed;  /* owned; of each rule */
+	uint64_t nsuppressed, nsilent, ncut;
+	const struct cat_field *pid, *container,
+		*cgroup; /* what tells scopes apart; NULL: the catalog has no such field */
+	uint64_t random[2];
+	struct engine_act *acts; /* owned; of the last evaluation; room for every action */
+	uint32_t nacts;
+	struct val *values; /* owned; room for the values of one variable */
+
+	/* texts that are made while an event is looked at; the pattern that is matched; messages, which stay until the next */
+	struct text_room text, messages; /* owned */
+	struct glob *glob;		 /* owned */
+};
+
+/* The process that process variables belong to. */
+struct scope {
+	const struct proc *proc; /* NULL: only pid and start are known, no ancestors */
+	uint32_t pid;
+	uint64_t start;
+	bool known; /* else there is none */
+};
+
+/* One evaluation: what N_ELEM and N_CURRENT stand for at the moment. */
+struct run {
+	struct engine *e;
+	const struct event *ev;
+	struct val elem;
+	const struct proc *current; /* ancestor, or NULL */
+	uint32_t position;	    /* index into arrays of the event */
+	const struct scope *scope;  /* the process that a scope_field names; NULL: the event's own */
+};
+
+/* eval.c */
+bool eval_bool(struct run *x, uint32_t node);
+int64_t eval_int(struct run *x, uint32_t node);
+/* STR, IP or an array that is neither of all ancestors nor a variable; texts that are made are in e->text. */
+struct val eval_value(struct run *x, uint32_t node);
+/* One value of any scalar type. */
+struct val eval_scalar(struct run *x, uint32_t node);
+/* Calls @f for each element of an array node until it says false. */
+void eval_each(struct run *x, uint32_t array, bool (*f)(void *ctx, const struct val *v), void *ctx);
+
+/* The same for each value of a field, which may be one; for each value that a variable holds, or its default. */
+void eval_field_each(struct run *x, uint32_t field, bool (*f)(void *ctx, const struct val *v), void *ctx);
+void eval_var_each(struct run *x, uint32_t var, bool (*f)(void *ctx, const struct val *v), void *ctx);
+/* What a variable that is no array holds, or its default. */
+struct val eval_var(const struct run *x, uint32_t var);
+
+/* act.c: what the variable holds for the event, itself or by inheritance; false: nothing is set. */
+bool var_first(const struct run *x, uint32_t var, struct state_pos *ret);
+/* What follows from rule @rule: sets variables, lists the other actions, fills in @m. */
+void act_on_match(struct run *x, uint32_t rule, struct engine_match *m);
+
+static inline void text_put(struct engine *e, struct text_room *t, const char *s, uint32_t len)
+{
+	uint32_t n = len < t->max - t->len ? len : t->max - t->len;
+
+	if (n)
+		memcpy(t->s + t->len, s, n);
+	t->len += n;
+	e->ncut += n < len;
+}
+
+#endif

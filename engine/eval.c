@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "engine/engine_impl.h"
+#include "lib/ascii.h"
+#include "lib/ipnet.h"
+
+static const struct val no_value;
+
+/* ---- values -------------------------------------------------------------------------------------------------------- */
+
+static const struct node *node_at(const struct run *x, uint32_t i)
+{
+	return &x->e->p.nodes[i];
+}
+
+static const struct cat_field *field_at(const struct run *x, uint32_t i)
+{
+	return &x->e->p.catalog->fields[i];
+}
+
+static struct val current_value(const struct run *x, const struct cat_field *f)
+{
+	struct val v;
+
+	if (f->home == CAT_HOME_ANCESTORS)
+		return x->current ? x->current->v[f->slot] : no_value;
+	v = catalog_get(f, x->ev);
+	return x->position < v.len ? v.arr[x->position] : no_value;
+}
+
+/* ---- variables ----------------------------------------------------------------------------------------------------- */
+
+static struct val default_at(const struct run *x, const struct pvar *v, uint32_t i)
+{
+	const struct program *p = &x->e->p;
+	const struct node *n = &p->nodes[p->refs[v->default_first + i]];
+	struct val r = no_value;
+
+	if (n->op == N_STR || n->op == N_IP)
+		r.s = program_str(p, n->a, &r.len);
+	else
+		r.num = n->imm;
+	return r;
+}
+
+/* One that is no array. */
+struct val eval_var(const struct run *x, uint32_t var)
+{
+	const struct pvar *v = &x->e->p.vars[var];
+	struct state_pos pos;
+
+	if (var_first(x, var, &pos))
+		return state_value(x->e->state, pos);
+	return v->default_count ? default_at(x, v, 0) : no_value;
+}
+
+void eval_var_each(struct run *x, uint32_t var, bool (*f)(void *ctx, const struct val *v), void *ctx)
+{
+	const struct pvar *v = &x->e->p.vars[var];
+	struct state_pos pos;
+	bool go_on = true;
+
+	if (!var_first(x, var, &pos)) {
+		for (uint32_t i = 0; i < v->default_count && go_on; i++) {
+			struct val value = default_at(x, v, i);
+
+			go_on = f(ctx, &value);
+		}
+		return;
+	}
+	do {
+		struct val value = state_value(x->e->state, pos);
+
+		go_on = f(ctx, &value);
+	} while (go_on && state_next(x->e->state, &pos, x->ev ? x->ev->now_ns : INT64_MIN));
+}
+
+/* ---- texts that are made ------------------------------------------------------------------------------------------- */
+
+static void put_text(struct run *x, uint32_t i);
+
+static void put(struct run *x, const char *s, size_t len)
+{
+	text_put(x->e, &x->e->text, s, (uint32_t)len);
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static void put_uuid(struct run *x)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t v[2] = { next_random(&x->e->random[0]), next_random(&x->e->random[1]) };
+	unsigned char b[16];
+	char text[36];
+	unsigned n = 0;
+
+	memcpy(b, v, sizeof(b));
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	for (unsigned i = 0; i < sizeof(b); i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[n++] = '-';
+		text[n++] = digits[b[i] >> 4];
+		text[n++] = digits[b[i] & 15];
+	}
+	put(x, text, n);
+}
+
+static void put_value(struct run *x, uint8_t type, const struct val *v)
+{
+	char text[IPNET_TEXT_MAX];
+
+	switch (type) {
+	case NT_INT:
+		put(x, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, v->num));
+		break;
+	case NT_BOOL:
+		put(x, v->num ? "true" : "false", v->num ? 4 : 5);
+		break;
+	case NT_STR:
+		put(x, v->s, v->len);
+		break;
+	default:
+		if (v->len == VAL_IP_BYTES)
+			put(x, text, ipnet_text((const uint8_t *)v->s, text));
+	}
+}
+
+struct joined {
+	struct run *x;
+	uint8_t type;
+	bool any;
+};
+
+static bool put_joined(void *ctx, const struct val *v)
+{
+	struct joined *j = ctx;
+
+	if (j->any)
+		put(j->x, ",", 1);
+	j->any = true;
+	put_value(j->x, j->type, v);
+	return true;
+}
+
+static void put_any(struct run *x, uint32_t i)
+{
+	uint8_t type = node_at(x, i)->type;
+	struct joined j = { .x = x, .type = program_scalar(type) };
+	struct val v;
+
+	if (program_is_array(type)) {
+		eval_each(x, i, put_joined, &j);
+	} else if (type == NT_STR) {
+		put_text(x, i);
+	} else {
+		v = eval_scalar(x, i);
+		put_value(x, type, &v);
+	}
+}
+
+/* A STR node, behind what is there. */
+static void put_text(struct run *x, uint32_t i)
+{
+	const struct node *n = node_at(x, i);
+	struct val v;
+
+	switch (n->op) {
+	case N_CONCAT:
+		put_text(x, n->a);
+		put_text(x, n->b);
+		break;
+	case N_TEXT:
+		put_any(x, n->a);
+		break;
+	case N_UUID:
+		put_uuid(x);
+		break;
+	default:
+		v = eval_value(x, i);
+		put(x, v.s, v.len);
+	}
+}
+
+/* Whoever asks gives the room back by setting e->text.len to what it was. */
+static struct val made_text(struct run *x, uint32_t i)
+{
+	struct text_room *t = &x->e->text;
+	uint32_t start = t->len;
+
+	put_text(x, i);
+	return (struct val){ .s = t->s + start, .len = t->len - start };
+}
+
+/* ---- values of nodes ----------------------------------------------------------------------------------------------- */
+
+struct val eval_value(struct run *x, uint32_t i)
+{
+	const struct node *n = node_at(x, i);
+	struct val v = no_value;
+
+	switch (n->op) {
+	case N_STR:
+	case N_IP:
+		v.s = program_str(&x->e->p, n->a, &v.len);
+		return v;
+	case N_FIELD:
+		return catalog_get(field_at(x, n->a), x->ev);
+	case N_ELEM:
+		return x->elem;
+	case N_CURRENT:
+		return current_value(x, field_at(x, n->a));
+	case N_VAR:
+		return eval_var(x, n->a);
+	case N_TEXT:
+	case N_CONCAT:
+	case N_UUID:
+		return made_text(x, i);
+	default:
+		return v;
+	}
+}
+
+static const struct proc *first_ancestor(const struct run *x)
+{
+	return x->ev->proc ? x->ev->proc->parent : NULL;
+}
+
+static bool is_of_ancestors(const struct run *x, const struct node *n)
+{
+	return n->op == N_FIELD && field_at(x, n->a)->home == CAT_HOME_ANCESTORS;
+}
+
+static bool count_one(void *ctx, const struct val *v)
+{
+	++*(int64_t *)ctx;
+	return true;
+}
+
+static int64_t text_len(struct run *x, uint32_t i)
+{
+	uint32_t room = x->e->text.len;
+	struct val v = eval_value(x, i);
+
+	x->e->text.len = room;
+	return v.len;
+}
+
+/* Elements of an array node, or bytes of a string. */
+static int64_t eval_len(struct run *x, uint32_t i)
+{
+	const struct node *n = node_at(x, i);
+	const struct proc *p = first_ancestor(x);
+	bool nested = x->e->flags[i] & NF_NESTED;
+	int64_t len = 0;
+
+	if (n->op == N_VAR && program_is_array(n->type)) {
+		eval_var_each(x, n->a, count_one, &len);
+		return len;
+	}
+	if (!is_of_ancestors(x, n))
+		return text_len(x, i);
+	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent)
+		len += nested ? p->v[field_at(x, n->a)->slot].len : 1;
+	return len;
+}
+
+/* Arithmetic wraps. */
+int64_t eval_int(struct run *x, uint32_t i)
+{
+	const struct node *n = node_at(x, i);
+
+	switch (n->op) {
+	case N_INT:
+	case N_BOOL:
+		return n->imm;
+	case N_FIELD:
+		return catalog_get(field_at(x, n->a), x->ev).num;
+	case N_ELEM:
+		return x->elem.num;
+	case N_CURRENT:
+		return current_value(x, field_at(x, n->a)).num;
+	case N_VAR:
+		return eval_var(x, n->a).num;
+	case N_NOW:
+		return x->ev->now_ns;
+	case N_LEN:
+		return eval_len(x, n->a);
+	case N_ADD:
+		return (int64_t)((uint64_t)eval_int(x, n->a) + (uint64_t)eval_int(x, n->b));
+	case N_SUB:
+		return (int64_t)((uint64_t)eval_int(x, n->a) - (uint64_t)eval_int(x, n->b));
+	case N_BAND:
+		return eval_int(x, n->a) & eval_int(x, n->b);
+	case N_BOR:
+		return eval_int(x, n->a) | eval_int(x, n->b);
+	case N_BXOR:
+		return eval_int(x, n->a) ^ eval_int(x, n->b);
+	case N_BNOT:
+		return ~eval_int(x, n->a);
+	case N_NEG:
+		return (int64_t)(0 - (uint64_t)eval_int(x, n->a));
+	default: /* a BOOL that is compared */
+		return eval_bool(x, i);
+	}
+}
+
+struct val eval_scalar(struct run *x, uint32_t i)
+{
+	uint8_t type = node_at(x, i)->type;
+
+	if (type == NT_INT || type == NT_BOOL)
+		return (struct val){ .num = eval_int(x, i) };
+	return eval_value(x, i);
+}
+
+/* ---- predicates ---------------------------------------------------------------------------------------------------- */
+
+static bool eval_streq(struct run *x, const struct node *n)
+{
+	uint32_t room = x->e->text.len;
+	struct val a = eval_value(x, n->a), b = eval_value(x, n->b);
+
+	x->e->text.len = room; /* what is there stays until something else is made */
+	if (a.len != b.len)
+		return false;
+	return a.len == 0 || (n->c ? ascii_same(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
+}
+
+/* A pattern that is none, because of what a variable holds, matches nothing. */
+static bool eval_match(struct run *x, const struct node *n)
+{
+	struct engine *e = x->e;
+	uint32_t room = e->text.len;
+	struct val s = eval_value(x, n->a), pattern = eval_value(x, n->b);
+	bool icase = n->c & MATCH_ICASE;
+
+	e->text.len = room;
+	if (!pattern.s)
+		pattern.s = "";
+	if (!(n->c & MATCH_GLOB))
+		return pattern_match(pattern.s, pattern.len, s.s, s.len, icase);
+	return glob_init(e->glob, GLOB_COMPS, pattern.s, pattern.len, icase, NULL) == 0 &&
+	       glob_match(e->glob, s.s, s.len);
+}
+
+static bool eval_strin(struct run *x, const struct node *n)
+{
+	uint32_t room = x->e->text.len;
+	struct val v = eval_value(x, n->a);
+
+	x->e->text.len = room;
+	return strsets_match(x->e->strsets, n->b, v.s, v.len);
+}
+
+static bool ip_match(struct val a, struct val b)
+{
+	return a.len == VAL_IP_BYTES && b.len == VAL_IP_BYTES &&
+	       ipnet_match((const uint8_t *)a.s, (const uint8_t *)b.s);
+}
+
+/* c: every network has to match, not only one. */
+static bool eval_ipin(struct run *x, const struct node *n)
+{
+	const struct ipset *set = &x->e->p.ipsets[n->b];
+	struct val v = eval_value(x, n->a);
+	bool all = n->c;
+
+	for (uint32_t i = set->first; i < set->first + set->count; i++) {
+		struct val net = no_value;
+
+		net.s = program_str(&x->e->p, x->e->p.ips[i], &net.len);
+		if (ip_match(v, net) != all)
+			return !all;
+	}
+	return all;
+}
+
+static bool each_of(const struct val *arr, uint32_t len, bool (*f)(void *ctx, const struct val *v), void *ctx)
+{
+	for (uint32_t i = 0; i < len; i++)
+		if (!f(ctx, &arr[i]))
+			return false;
+	return true;
+}
+
+static void each_of_ancestors(struct run *x, const struct cat_field *field, bool nested,
+			      bool (*f)(void *ctx, const struct val *v), void *ctx)
+{
+	const struct proc *p = first_ancestor(x);
+	uint16_t slot = field->slot;
+
+	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
+		const struct val *v = &p->v[slot];
+
+		if (!(nested ? each_of(v->arr, v->len, f, ctx) : f(ctx, v)))
+			return;
+	}
+}
+
+void eval_each(struct run *x, uint32_t i, bool (*f)(void *ctx, const struct val *v), void *ctx)
+{
+	const struct node *n = node_at(x, i);
+	struct val v;
+
+	if (n->op == N_VAR) {
+		eval_var_each(x, n->a, f, ctx);
+	} else if (is_of_ancestors(x, n)) {
+		each_of_ancestors(x, field_at(x, n->a), x->e->flags[i] & NF_NESTED, f, ctx);
+	} else {
+		v = eval_value(x, i);
+		each_of(v.arr, v.len, f, ctx);
+	}
+}
+
+void eval_field_each(struct run *x, uint32_t field, bool (*f)(void *ctx, const struct val *v), void *ctx)
+{
+	const struct catalog *c = x->e->p.catalog;
+	const struct cat_field *fld = &c->fields[field];
+	struct val v;
+
+	if (fld->home == CAT_HOME_ANCESTORS) {
+		each_of_ancestors(x, fld, program_field_several(c, fld), f, ctx);
+		return;
+	}
+	v = catalog_get(fld, x->ev);
+	if (fld->flags & CF_ARRAY)
+		each_of(v.arr, v.len, f, ctx);
+	else
+		f(ctx, &v);
+}
+
+struct any {
+	struct run *x;
+	uint32_t body;
+	bool found;
+};
+
+static bool any_one(void *ctx, const struct val *v)
+{
+	struct any *a = ctx;
+
+	a->x->elem = *v;
+	a->found = eval_bool(a->x, a->body);
+	return !a->found;
+}
+
+static bool eval_any(struct run *x, const struct node *n)
+{
+	struct any a = { .x = x, .body = n->b };
+	struct val outer = x->elem;
+
+	eval_each(x, n->a, any_one, &a);
+	x->elem = outer;
+	return a.found;
+}
+
+static bool exists_ancestor(struct run *x, const struct node *n)
+{
+	const struct proc *p = first_ancestor(x);
+
+	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
+		x->current = p;
+		if (eval_bool(x, n->a))
+			return true;
+	}
+	return false;
+}
+
+static bool exists_position(struct run *x, const struct node *n, uint32_t len)
+{
+	for (uint32_t k = 0; k < len && k < VAL_ANCESTORS_MAX; k++) {
+		x->position = k;
+		if (eval_bool(x, n->a))
+			return true;
+	}
+	return false;
+}
+
+static bool eval_exists(struct run *x, const struct node *n)
+{
+	const struct cat_field *f = field_at(x, n->b);
+	const struct proc *outer = x->current;
+	uint32_t outer_position = x->position;
+	bool found;
+
+	found = f->home == CAT_HOME_ANCESTORS ? exists_ancestor(x, n)
+					      : exists_position(x, n, catalog_get(f, x->ev).len);
+	x->current = outer;
+	x->position = outer_position;
+	return found;
+}
+
+static bool eval_op(struct run *x, uint32_t i)
+{
+	const struct node *n = node_at(x, i);
+
+	switch (n->op) {
+	case N_AND:
+		return eval_bool(x, n->a) && eval_bool(x, n->b);
+	case N_OR:
+		return eval_bool(x, n->a) || eval_bool(x, n->b);
+	case N_NOT:
+		return !eval_bool(x, n->a);
+	case N_EQ:
+		return eval_int(x, n->a) == eval_int(x, n->b);
+	case N_LT:
+		return eval_int(x, n->a) < eval_int(x, n->b);
+	case N_LE:
+		return eval_int(x, n->a) <= eval_int(x, n->b);
+	case N_STREQ:
+		return eval_streq(x, n);
+	case N_STRIN:
+		return eval_strin(x, n);
+	case N_INTIN:
+		return program_intset_has(&x->e->p, n->b, eval_int(x, n->a));
+	case N_IPIN:
+		return eval_ipin(x, n);
+	case N_IPEQ:
+		return ip_match(eval_value(x, n->a), eval_value(x, n->b));
+	case N_ANY:
+		return eval_any(x, n);
+	case N_EXISTS:
+		return eval_exists(x, n);
+	case N_MATCH:
+		return eval_match(x, n);
+	default: /* N_BOOL, N_FIELD, N_ELEM, N_CURRENT, N_VAR */
+		return eval_int(x, i) != 0;
+	}
+}
+
+/* Recursion is as deep as the nodes are, at most PROGRAM_DEPTH_MAX. */
+bool eval_bool(struct run *x, uint32_t i)
+{
+	struct engine *e = x->e;
+	bool v;
+
+	if (!(e->flags[i] & NF_MEMO))
+		return eval_op(x, i);
+	if (e->memo[i] >> 1 == e->stamp)
+		return e->memo[i] & 1;
+	v = eval_op(x, i);
+	e->memo[i] = e->stamp << 1 | v;
+	return v;
+}
