@@ -3,89 +3,16 @@
 #include <getopt.h>
 
 #include "policy-compiler/cli.h"
-#include "policy-compiler/test_run.h"
+#include "policy-compiler/test_print.h"
+#include "policy-compiler/test_snapshot.h"
 
 #define OUT_MAX (64u << 20)
 
-/* ---- forms of the results ---------------------------------------------------------------------------------------- */
-
-static void put_text(struct buf *out, const struct test_run *t)
-{
-	for (size_t i = 0; i < t->ncases; i++) {
-		const struct test_case *c = &t->cases[i];
-
-		buf_printf(out, "%s %s: %s\n", c->failure ? "not ok" : "ok", c->file, c->name);
-		if (c->failure)
-			buf_printf(out, "       line %u: %s\n", c->line, c->failure);
-	}
-}
-
-/* "#" would begin a directive in TAP. */
-static void put_tap_name(struct buf *out, const char *s)
-{
-	for (; *s; s++)
-		buf_putc(out, *s == '#' || *s == '\n' ? ' ' : (uint8_t)*s);
-}
-
-static void put_tap(struct buf *out, const struct test_run *t)
-{
-	buf_printf(out, "TAP version 13\n1..%zu\n", t->ncases);
-	for (size_t i = 0; i < t->ncases; i++) {
-		const struct test_case *c = &t->cases[i];
-
-		buf_printf(out, "%s %zu - ", c->failure ? "not ok" : "ok", i + 1);
-		put_tap_name(out, c->file);
-		buf_puts(out, ": ");
-		put_tap_name(out, c->name);
-		buf_putc(out, '\n');
-		if (c->failure)
-			buf_printf(out, "# line %u: %s\n", c->line, c->failure);
-	}
-}
-
-static void put_xml(struct buf *out, const char *s)
-{
-	for (; *s; s++) {
-		switch (*s) {
-		case '<':
-			buf_puts(out, "&lt;");
-			break;
-		case '&':
-			buf_puts(out, "&amp;");
-			break;
-		case '"':
-			buf_puts(out, "&quot;");
-			break;
-		default:
-			/* control characters have no place in XML, escaped or not */
-			buf_putc(out, (unsigned char)*s < ' ' ? '?' : (uint8_t)*s);
-		}
-	}
-}
-
-static void put_junit(struct buf *out, const struct test_run *t)
-{
-	buf_printf(
-		out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"tamisc\" tests=\"%zu\" failures=\"%zu\">\n",
-		t->ncases, t->nfailed);
-	for (size_t i = 0; i < t->ncases; i++) {
-		const struct test_case *c = &t->cases[i];
-
-		buf_puts(out, "  <testcase classname=\"");
-		put_xml(out, c->file);
-		buf_puts(out, "\" name=\"");
-		put_xml(out, c->name);
-		buf_puts(out, c->failure ? "\">\n    <failure message=\"" : "\"/>\n");
-		if (!c->failure)
-			continue;
-		put_xml(out, c->failure);
-		buf_puts(out, "\"/>\n  </testcase>\n");
-	}
-	buf_puts(out, "</testsuite>\n");
-}
-
-/* ---- the command ------------------------------------------------------------------------------------------------- */
+struct options {
+	struct test_options test;
+	bool tap, json, strict;
+	const char *junit;
+};
 
 static int write_file(const char *path, const struct buf *b)
 {
@@ -97,76 +24,136 @@ static int write_file(const char *path, const struct buf *b)
 	return ok ? CLI_OK : cli_fail("cannot write %s: %s", path, strerror(errno));
 }
 
-static int print_results(const struct test_run *t, bool tap, const char *junit)
+static int print_results(const struct test_run *t, const struct options *o)
 {
 	struct buf out;
 	int r;
 
 	buf_init(&out, OUT_MAX);
-	if (tap)
-		put_tap(&out, t);
+	if (o->test.list)
+		test_print_list(t, &out);
+	else if (o->tap)
+		test_print_tap(t, &out);
+	else if (o->json)
+		test_print_json(t, &out);
 	else
-		put_text(&out, t);
-	r = cli_put(&out);
+		test_print_text(t, &out);
+	r = buf_error(&out) ? cli_fail("the results are too large") : cli_put(&out);
 	buf_reset(&out);
-	if (r == CLI_OK && junit) {
-		put_junit(&out, t);
-		r = buf_error(&out) ? cli_fail("the JUnit file would be too large") : write_file(junit, &out);
+	if (r == CLI_OK && o->junit) {
+		test_print_junit(t, &out);
+		r = buf_error(&out) ? cli_fail("the JUnit file would be too large") : write_file(o->junit, &out);
 	}
 	buf_done(&out);
 	return r;
 }
 
+/* With --filter most tests did not run: what they cover says nothing then. */
 static void say_coverage(const struct test_run *t)
 {
-	size_t fired = 0;
+	struct test_coverage c = test_coverage(t);
+	struct buf gaps;
 
-	for (size_t i = 0; i < t->ncovers; i++)
-		fired += t->covers[i]->fired;
-	cli_say("%zu tests, %zu failed; %zu of %zu rules fired", t->ncases, t->nfailed, fired, t->ncovers);
-	for (size_t i = 0; i < t->ncovers; i++)
-		if (!t->covers[i]->fired)
-			cli_say("no test fires %s (%s)", t->covers[i]->id, t->covers[i]->file);
+	if (t->options.filter) {
+		cli_say("%zu tests, %zu failed", t->ncases, t->nfailed);
+		return;
+	}
+	buf_init(&gaps, OUT_MAX);
+	test_print_uncovered(t, &gaps);
+	if (gaps.len)
+		fwrite(gaps.data, 1, gaps.len, stderr);
+	buf_done(&gaps);
+	cli_say("%zu tests, %zu failed; %zu of %zu rules fired, %zu of %zu clauses were true", t->ncases, t->nfailed,
+		c.fired, c.rules, c.held, c.clauses);
 }
 
-static int run_paths(char **paths, int n, bool tap, const char *junit)
+static int update(struct test_run *t)
+{
+	size_t n = 0;
+	int r = test_snapshot_write(t, &n);
+
+	if (r == 0)
+		cli_say("%zu snapshot%s written", n, n == 1 ? "" : "s");
+	return r;
+}
+
+static int run_paths(char **paths, int n, const struct options *o)
 {
 	struct test_run t;
 	int err = 0, r;
 
 	test_run_init(&t);
+	t.options = o->test;
 	for (int i = 0; i < n && err == 0; i++)
 		err = test_run_path(&t, paths[i]);
+	if (err == 0 && o->test.update)
+		err = update(&t);
 	r = err < 0 ? cli_fail("%s", strerror(-err)) : CLI_OK;
 	cli_print_diags(&t.diags);
-	if (print_results(&t, tap, junit) != CLI_OK)
+	if (print_results(&t, o) != CLI_OK)
 		r = CLI_FAILED;
-	say_coverage(&t);
+	if (!o->test.list)
+		say_coverage(&t);
 	if (!t.ncases)
-		r = cli_fail("no tests found");
+		r = o->test.filter ? cli_fail("no test has \"%s\" in its name", o->test.filter)
+				   : cli_fail("no tests found");
 	if (t.nfailed || t.diags.errors)
 		r = CLI_FAILED;
+	if (o->strict && !test_print_is_covered(&t))
+		r = cli_fail("not all rules and clauses are covered");
 	test_run_done(&t);
 	return r;
+}
+
+static int check_options(const struct options *o, int npaths)
+{
+	if (!npaths)
+		return cli_usage("test", "name a *.test.yaml file or a directory");
+	if (o->tap + o->json + o->test.list > 1)
+		return cli_usage("test", "--tap, --json and --list each say what is printed: give one");
+	if (o->strict && (o->test.filter || o->test.list))
+		return cli_usage("test", "--strict-coverage needs all tests to run");
+	if (o->test.update && o->test.list)
+		return cli_usage("test", "--list runs no test whose snapshot could be taken");
+	return CLI_OK;
 }
 
 int cmd_test(int argc, char **argv)
 {
 	static const struct option options[] = { { "tap", no_argument, NULL, 't' },
 						 { "junit", required_argument, NULL, 'j' },
+						 { "json", no_argument, NULL, 'J' },
+						 { "filter", required_argument, NULL, 'f' },
+						 { "list", no_argument, NULL, 'l' },
+						 { "update", no_argument, NULL, 'u' },
+						 { "strict-coverage", no_argument, NULL, 's' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
-	const char *junit = NULL;
-	bool tap = false;
-	int o;
+	struct options o = { .tap = false };
+	int c, r;
 
-	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (o) {
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
 		case 't':
-			tap = true;
+			o.tap = true;
 			break;
 		case 'j':
-			junit = optarg;
+			o.junit = optarg;
+			break;
+		case 'J':
+			o.json = true;
+			break;
+		case 'f':
+			o.test.filter = optarg;
+			break;
+		case 'l':
+			o.test.list = true;
+			break;
+		case 'u':
+			o.test.update = true;
+			break;
+		case 's':
+			o.strict = true;
 			break;
 		case 'h':
 			return cli_help("test");
@@ -174,7 +161,6 @@ int cmd_test(int argc, char **argv)
 			return cli_usage("test", "not an option of it, or without its argument");
 		}
 	}
-	if (optind == argc)
-		return cli_usage("test", "name a *.test.yaml file or a directory");
-	return run_paths(argv + optind, argc - optind, tap, junit);
+	r = check_options(&o, argc - optind);
+	return r == CLI_OK ? run_paths(argv + optind, argc - optind, &o) : r;
 }

@@ -15,10 +15,15 @@ const struct cli_command cli_commands[] = {
 	  "Shows what the kernel decides of each rule, what is left, and why", cmd_explain,
 	  "  --json     as JSON on stdout\n"
 	  "  --rule ID  this rule only\n" },
-	{ "test", "[--tap | --junit FILE] PATH...", "Runs *.test.yaml files: which rules fire on which events",
-	  cmd_test,
-	  "  --tap         results in the Test Anything Protocol\n"
-	  "  --junit FILE  results as JUnit XML, too\n" },
+	{ "test", "[--tap | --json | --list] [--junit FILE] [--filter TEXT] [--update] [--strict-coverage] PATH...",
+	  "Runs *.test.yaml files: which rules fire on which events", cmd_test,
+	  "  --tap              results in the Test Anything Protocol\n"
+	  "  --json             results and coverage as JSON\n"
+	  "  --list             says which tests there are, and runs none\n"
+	  "  --junit FILE       results as JUnit XML, too\n"
+	  "  --filter TEXT      only tests with TEXT in their names\n"
+	  "  --update           writes what fires into each \"snapshot:\"\n"
+	  "  --strict-coverage  exit 1 unless tests fire every rule and make every clause true\n" },
 	{ "eval", "[--vars F.json] [--policy POLICY] -e EXPR EVENT.json", "Evaluates one expression on one event",
 	  cmd_eval,
 	  "  -e, --expression EXPR  the expression\n"

@@ -16,5 +16,6 @@ extern const struct key policy_watch_keys[];
 /* test_run.c */
 extern const struct key test_file_keys[];
 extern const struct key test_keys[];
+extern const struct key test_step_keys[];
 
 #endif

@@ -185,8 +185,8 @@ fields_page() { run 0 fields --markdown && cmp out "$ROOT/docs/fields.md"; }
 check "fields: docs/fields.md is what --markdown prints" fields_page
 
 # ---- test
-test_rules() { run 0 test "$ROOT/rules" && says ", 0 failed" && ! grep -q "no test fires" err; }
-check "test: the starter rules, each of which some test fires" test_rules
+test_rules() { run 0 test --strict-coverage "$ROOT/rules" && says ", 0 failed"; }
+check "test: the starter rules, each of which some test fires, each clause of which some test makes true" test_rules
 check_rules() { run 0 check --strict "$ROOT/rules"; }
 check "check: the starter rules, without a warning" check_rules
 cat >good.test.yaml <<-'E'
@@ -196,16 +196,64 @@ cat >good.test.yaml <<-'E'
 	E
 test_fail() {
 	run 1 test good.test.yaml && prints "ok good.test.yaml: fires" && prints "not ok good.test.yaml: wrong" &&
-		prints "line 3: secret did not fire" && says "no test fires local"
+		prints "    good.test.yaml:3:74: secret did not fire" &&
+		prints '        false: open.file.path in ["/etc/shadow", "/etc/gshadow"]' &&
+		prints '               open.file.path is "/etc/passwd"' && says "good.yaml:6:10: no test fires local" &&
+		says "2 tests, 1 failed; 1 of 2 rules fired, 1 of 2 clauses were true"
 }
-check "test: a failing test is exit 1" test_fail
+check "test: a failing test is exit 1, and says which value made it fail" test_fail
 test_tap() { run 1 test --tap good.test.yaml && prints "TAP version 13" && prints "1..2" && prints "not ok 2 - good.test.yaml: wrong"; }
 check "test: --tap" test_tap
 test_junit() {
 	run 1 test --junit j.xml good.test.yaml && grep -q 'tests="2" failures="1"' j.xml &&
-		grep -q 'name="wrong &lt;&amp;>"' j.xml && [ "$(grep -c '<failure ' j.xml)" = 1 ]
+		grep -q 'name="wrong &lt;&amp;&gt;"' j.xml && [ "$(grep -c '<failure ' j.xml)" = 1 ]
 }
 check "test: --junit" test_junit
+# any XML parser will do
+parse_xml() {
+	if command -v xmllint >/dev/null; then
+		xmllint --noout "$1"
+	else
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$1"
+	fi
+}
+hostile_names() {
+	cp good.yaml hostile.yaml
+	printf 'tests:\n  - {name: "]]><!--&\\x01\\x7f\\uFFFE\\u2028\\"\x27 \\xe9", event: {open: {file: {path: "\\x01]]>&"}}}, fire: [secret]}\n' >hostile.test.yaml
+	run 1 test --junit h.xml hostile.test.yaml && parse_xml h.xml >>err 2>&1
+}
+check "test: --junit is XML, whatever names hold" hostile_names
+test_json() {
+	run 1 test --json good.test.yaml && [ "$(wc -l <out)" = 1 ] && prints '"rules":2,"rules_fired":1}' &&
+		prints '"failures":[{"column":74,"detail":"false: ' && prints '"name":"fires","ok":true'
+}
+check "test: --json" test_json
+test_list() { run 0 test --list good.test.yaml && [ "$(cat out)" = "$(printf 'good.test.yaml:2: fires\ngood.test.yaml:3: wrong <&>')" ]; }
+check "test: --list" test_list
+test_filter() {
+	run 0 test --filter fire good.test.yaml && says "1 tests, 0 failed" && run 1 test --filter nothing good.test.yaml &&
+		says 'no test has "nothing" in its name' && run 2 test --filter a --strict-coverage good.test.yaml
+}
+check "test: --filter" test_filter
+test_strict() {
+	printf 'tests:\n  - {event: {open: {file: {path: /etc/shadow}}}, fire: [secret]}\n' >strict.test.yaml
+	cp good.yaml strict.yaml
+	run 0 test strict.test.yaml && run 1 test --strict-coverage strict.test.yaml && says "not all rules and clauses are covered"
+}
+check "test: --strict-coverage" test_strict
+test_update() {
+	printf 'tests:\n  - name: s # kept\n    event: {open: {file: {path: /etc/shadow}}}\n    snapshot: [local] # too\n' >snap.test.yaml
+	cp good.yaml snap.yaml
+	chmod 640 snap.test.yaml
+	ln -sf snap.test.yaml link.test.yaml
+	ln -sf snap.yaml link.yaml
+	run 1 test snap.test.yaml && prints 'secret fired, which "snapshot" does not name' &&
+		run 0 test --update link.test.yaml && says "1 snapshot written" && [ -L link.test.yaml ] &&
+		[ "$(stat -c %a snap.test.yaml)" = 640 ] && grep -qx '    snapshot: \[secret\] # too' snap.test.yaml &&
+		[ "$(grep -c kept snap.test.yaml)" = 1 ] && run 0 test snap.test.yaml &&
+		run 0 test --update snap.test.yaml && says "0 snapshots written" && ! ls snap.test.yaml.* 2>/dev/null
+}
+check "test: --update" test_update
 test_none() { run 1 test empty && says "no tests found"; }
 check "test: a directory without tests" test_none
 
@@ -221,6 +269,22 @@ guide() {
 	run 0 check --strict guide.yaml && says "1 rule,"
 }
 check "docs/policies.md: the first example is a policy" guide
+# example N PAGE: its Nth block of YAML
+example() { awk -v want="$1" '/^```yaml/ { on = ++n == want; next } /^```/ { on = 0 } on' "$2"; }
+guide_tests() {
+	mkdir -p doc && example 1 "$ROOT/docs/policies.md" >doc/secret.yaml &&
+		example 2 "$ROOT/docs/policies.md" | sed 's|^policies:.*|policies: [secret.yaml]|; /not: \[other_rule\]/d' >doc/one.test.yaml &&
+		{ echo 'policies: [secret.yaml]' && example 3 "$ROOT/docs/policies.md"; } >doc/steps.test.yaml &&
+		run 0 test --strict-coverage doc && says "2 tests, 0 failed"
+}
+check "docs/policies.md: the tests that it shows pass" guide_tests
+guide_failure() {
+	sed -i 's|/usr/bin/cat|/usr/bin/sudo|' doc/one.test.yaml
+	run 1 test --filter "cat reads" doc && awk '/^not ok secret/ { p = 1 } /^```/ { p = 0 } p' "$ROOT/docs/policies.md" |
+		sed 's/secret.test.yaml:[0-9:]*/F/; s/secret.test.yaml/F/' >want &&
+		sed 's|doc/one.test.yaml:[0-9:]*|F|; s|doc/one.test.yaml|F|' out | cmp - want
+}
+check "docs/policies.md: a failing test looks as it shows" guide_failure
 
 # ---- hostile input never takes long
 hostile() {

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy-compiler/test_run.h"
+#include "policy-compiler/test_print.h"
+#include "policy-compiler/test_snapshot.h"
 
 struct fixture {
 	char dir[64];
@@ -106,8 +107,7 @@ static void test_mistakes(void **state)
 			    "there is no rule shadows; did you mean shadow?");
 	assert_string_equal(one(f, "    event: {open: {file: {path: /x}}}\n    not: [off]\n"),
 			    "the rule off is not in the program: it is switched off or has an error");
-	assert_string_equal(one(f, "    event: {process: {pid: 1}}\n    not: [tmp]\n"),
-			    "the event has no type: add \"event: {type: open}\" or a field of an event type");
+	assert_string_equal(one(f, "    event: {process: {pid: 1}}\n    not: [tmp]\n"), "the event has no type");
 	assert_non_null(strstr(one(f, "    event: {open: {file: {pth: /x}}}\n    not: [tmp]\n"), "open.file.pth"));
 	assert_non_null(strstr(one(f, "    event: {open: {file: {path: 1}}}\n    not: [tmp]\n"), "open.file.path"));
 	assert_string_equal(one(f, "    event: {open: {file: {path: /x}}}\n    fires: [tmp]\n"), "the test has errors");
@@ -159,6 +159,377 @@ static void test_directory(void **state)
 	assert_int_equal(f->run.ncovers, 4);
 }
 
+/* ---- sequences ----------------------------------------------------------------------------------------------------- */
+
+static const char tree_policy[] =
+	"rules:\n"
+	"  - {id: below_sshd, expression: 'open.file.path == \"/a\" && process.ancestors.file.name == \"sshd\"'}\n"
+	"  - {id: by_parent, expression: 'open.file.path == \"/a\" && process.parent.file.name == \"bash\"'}\n"
+	"  - {id: forked, expression: 'fork.file.name == \"bash\" && fork.uid == 33 && fork.is_thread'}\n"
+	"  - {id: executed, expression: 'exec.file.name == \"curl\" && exec.uid == 33 && exec.args_flags == \"o\"'}\n"
+	"  - {id: chain, expression: 'exec.file.name == \"cat\" && process.parent.file.name == \"curl\"'}\n"
+	"  - {id: ended, expression: 'exit.code == 3 && process.file.name == \"cat\"'}\n"
+	"  - {id: pids, expression: 'open.file.path == \"/p\" && process.ppid == 1000 && process.pid == 1001'}\n"
+	"  - {id: ids, expression: 'open.file.path == \"/p\" && process.euid == 33 && process.user == \"www\"'}\n"
+	"  - {id: late, expression: 'open.file.change_time > 10s && open.file.path == \"/t\"'}\n";
+
+static const char tree_processes[] = "    processes:\n"
+				     "      sh: {parent: sshd, file: {path: /usr/bin/bash}, uid: 33, user: www}\n"
+				     "      sshd: {file: {path: /usr/sbin/sshd}}\n"
+				     "      sub: {parent: sh}\n";
+
+/* A test with the processes above and these steps. */
+static const char *steps(struct fixture *f, const char *text)
+{
+	char test[2048];
+
+	put_file(f, "p.yaml", tree_policy);
+	snprintf(test, sizeof(test), "%s    steps:\n%s", tree_processes, text);
+	return one(f, test);
+}
+
+/* The rules see the tree as the sensor's table would show it. */
+static void test_tree(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(steps(f,
+				  "      - event: {process: sh, fork: dl}\n"
+				  "        fire_only: [forked]\n"
+				  "      - event: {process: dl, open: {file: {path: /a}}}\n"
+				  "        fire_only: [below_sshd, by_parent]\n"
+				  "      - event: {process: dl, exec: {file: {path: /usr/bin/curl}, args: -o /tmp/x}}\n"
+				  "        fire_only: [executed]\n"
+				  "      - event: {process: dl, open: {file: {path: /a}}}\n"
+				  "        fire_only: [below_sshd, by_parent]\n"
+				  "      - event: {process: dl, exec: {file: {path: /bin/cat}}}\n"
+				  "        fire_only: [chain]\n"
+				  "      - event: {process: dl, exit: {code: 3}}\n"
+				  "        fire_only: [ended]\n"
+				  "      - event: {process: sh, fork: dl}\n"
+				  "        fire_only: [forked]\n"
+				  "      - event: {process: sshd, open: {file: {path: /a}}}\n"
+				  "        fire_only: []\n"),
+			    "");
+	assert_string_equal(steps(f, "      - event: {process: sh, open: {file: {path: /p}}}\n"
+				     "        fire: [ids]\n"
+				     "      - event: {process: sub, open: {file: {path: /p}}}\n"
+				     "        fire: [ids]\n        not: [pids]\n"),
+			    "");
+	assert_string_equal(
+		one(f, "    processes:\n      a: {uid: 1}\n      b: {parent: a}\n"
+		       "    event: {process: b, open: {file: {path: /p}}}\n    fire: [pids]\n    not: [ids]\n"),
+		"");
+}
+
+static void test_clock(void **state)
+{
+	struct fixture *f = *state;
+	const char *t = "open: {file: {path: /t, change_time: 1767225600000000000}}";
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "      - event: {%s}\n        not: [late]\n"
+		 "      - after: 10s\n        event: {%s}\n        not: [late]\n"
+		 "      - after: 1ms\n        events: [{%s}]\n        fire: [late]\n"
+		 "      - time: 2026-01-01T00:01:00Z\n        event: {%s}\n        fire: [late]\n",
+		 t, t, t, t);
+	assert_string_equal(steps(f, text), "");
+	snprintf(text, sizeof(text),
+		 "      - after: 1m\n        event: {%s}\n        fire: [late]\n"
+		 "      - time: 2026-01-01T00:00:01Z\n        event: {%s}\n",
+		 t, t);
+	assert_string_equal(steps(f, text), "step 2: the time goes backwards");
+	assert_string_equal(steps(f, "      - time: noon\n        event: {exit: {}}\n        not: [late]\n"),
+			    "step 1: not a time");
+}
+
+static void test_step_mistakes(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(steps(f, "      - event: {process: shh, exit: {}}\n        not: [ended]\n"),
+			    "step 1: no process is named \"shh\" here");
+	assert_string_equal(f->run.cases[0].failures[0].detail, "did you mean \"sh\"?");
+	assert_int_equal(f->run.cases[0].failures[0].line, 8);
+	assert_int_equal(f->run.cases[0].failures[0].col, 26);
+	assert_string_equal(steps(f, "      - {name: the end, event: {process: sh, exit: {}}}\n"
+				     "      - event: {process: sh, exit: {}}\n        not: [ended]\n"),
+			    "step 2: the process \"sh\" has exited");
+	assert_string_equal(steps(f, "      - event: {process: sh, fork: sshd}\n        not: [ended]\n"),
+			    "step 1: there is a process named \"sshd\" already");
+	assert_string_equal(steps(f, "      - event: {process: sh, fork: {}}\n        not: [ended]\n"),
+			    "step 1: the fork of a named process names the child");
+	assert_string_equal(steps(f, "      - event: {fork: x}\n        not: [ended]\n"),
+			    "step 1: nobody is said to fork \"x\"");
+	assert_string_equal(steps(f, "      - event: {process: sh, process.uid: 1, exit: {}}\n        not: [ended]\n"),
+			    "step 1: the event names the process \"sh\" and gives fields of a process, too");
+	assert_string_equal(steps(f, "      - name: nothing\n        not: [ended]\n"),
+			    "step 1 (nothing): the step has no event");
+	assert_string_equal(steps(f, "      - event: {exit: {}}\n"),
+			    "the test names no rule: add \"fire:\" or \"not:\"");
+	assert_string_equal(steps(f, "      - event: {exit: {}}\n        not: [ended]\n    fire: [ended]\n"),
+			    "a test with \"steps:\" has no \"fire:\" of its own");
+	assert_string_equal(steps(f, "      - evnt: {exit: {}}\n        not: [ended]\n"),
+			    "step 1: the step has errors");
+	assert_string_equal(one(f, "    processes: {a: {parent: b}, b: {parent: a}}\n"
+				   "    event: {process: a, exit: {}}\n    not: [ended]\n"),
+			    "the process \"b\" is its own ancestor");
+	assert_string_equal(one(f, "    processes: {a: 1}\n    event: {process: a, exit: {}}\n    not: [ended]\n"),
+			    "the process \"a\" is a map of fields, not text");
+	assert_string_equal(one(f, "    processes: {a: {uids: 1}}\n    event: {process: a, exit: {}}\n"
+				   "    not: [ended]\n"),
+			    "process.uids: no such field; did you mean process.uid?");
+}
+
+/* ---- why ----------------------------------------------------------------------------------------------------------- */
+
+static const char *detail(const struct fixture *f)
+{
+	return f->run.cases[f->run.ncases - 1].failures[0].detail;
+}
+
+static void test_nearest(void **state)
+{
+	struct fixture *f = *state;
+
+	put_file(f, "p.yaml",
+		 "rules:\n"
+		 "  - id: r\n"
+		 "    expression: >-\n"
+		 "      (open.file.path == \"/a\" && open.flags & O_CREAT > 0 && process.uid != 0) ||\n"
+		 "      (open.file.path == \"/b\" && process.ancestors.file.name not in [\"x\", \"y\"])\n");
+	one(f, "    event: {open: {file: {path: /a}, flags: O_WRONLY|O_TRUNC}, process: {uid: 5}}\n    fire: [r]\n");
+	assert_string_equal(detail(f), "false: (open.flags & 64) > 0\n"
+				       "       open.flags is 513 (O_WRONLY|O_TRUNC)\n"
+				       "in the nearest of 2 clauses: open.file.path == \"/a\" && process.uid != 0 && "
+				       "(open.flags & 64) > 0");
+	one(f, "    event:\n      open.file.path: /b\n"
+	       "      process.ancestors: [{file: {path: /z}}, {file: {path: /x}}]\n    fire: [r]\n");
+	assert_string_equal(detail(f), "false: process.ancestors.file.name not in [\"x\", \"y\"]\n"
+				       "       process.ancestors.file.name is [\"z\", \"x\"]\n"
+				       "in the nearest of 2 clauses: open.file.path == \"/b\" && "
+				       "process.ancestors.file.name not in [\"x\", \"y\"]");
+	one(f, "    event: {open: {file: {path: /b}}}\n    not: [r]\n");
+	assert_string_equal(detail(f), "true: open.file.path == \"/b\" && "
+				       "process.ancestors.file.name not in [\"x\", \"y\"]");
+	one(f, "    event: {exit: {code: 1}}\n    fire: [r]\n");
+	assert_string_equal(detail(f), "it is about \"open\" events, and there was none");
+}
+
+static void test_fire_only(void **state)
+{
+	struct fixture *f = *state;
+	const char *event = "    event: {open: {file: {path: /etc/shadow}}}\n";
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s    fire_only: [shadow]\n", event);
+	assert_string_equal(one(f, text), "");
+	snprintf(text, sizeof(text), "%s    fire_only: []\n", event);
+	assert_string_equal(one(f, text), "shadow fired, which \"fire_only\" does not name");
+	snprintf(text, sizeof(text), "%s    fire_only: [tmp, shadow]\n", event);
+	assert_string_equal(one(f, text), "tmp did not fire");
+}
+
+/* ---- coverage ------------------------------------------------------------------------------------------------------ */
+
+static void test_clauses(void **state)
+{
+	struct fixture *f = *state;
+	struct test_coverage c;
+
+	put_file(
+		f, "p.yaml",
+		"rules:\n"
+		"  - {id: a, expression: '(process.uid == 1 || open.flags == 2) && (open.file.uid == 3 || open.file.gid == 4)'}\n");
+	one(f, "    event: {open: {flags: 2, file: {uid: 3}}}\n    fire: [a]\n");
+	/* who does not say that it fires, covers nothing */
+	one(f, "    event: {open: {flags: 2, file: {gid: 4}}}\n    not: [a]\n");
+	c = test_coverage(&f->run);
+	assert_int_equal(c.rules, 1);
+	assert_int_equal(c.fired, 1);
+	assert_int_equal(c.clauses, 4);
+	assert_int_equal(c.held, 1);
+	one(f, "    event: {open: {flags: 2, file: {uid: 3, gid: 4}}, process: {uid: 1}}\n    fire: [a]\n");
+	assert_int_equal(test_coverage(&f->run).held, 4);
+}
+
+/* An AND of many ORs is one clause; beside it, the rest is taken apart. */
+static void test_clauses_whole(void **state)
+{
+	struct fixture *f = *state;
+	const struct test_cover *c;
+	size_t whole = 0;
+	char text[4096];
+	int n = snprintf(text, sizeof(text), "rules:\n  - id: a\n    expression: >-\n      open.flags == 7 || (true");
+
+	for (int i = 0; i < 12; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+			      " &&\n      (open.file.uid == %d || open.file.gid == %d)", i, i);
+	snprintf(text + n, sizeof(text) - (size_t)n, ")\n");
+	put_file(f, "p.yaml", text);
+	one(f, "    event: {open: {flags: 7}}\n    fire: [a]\n");
+	assert_int_equal(f->run.diags.errors, 0);
+	c = f->run.covers[0];
+	assert_int_equal(c->nclauses, 2);
+	for (size_t i = 0; i < 2; i++)
+		whole += c->clauses[i]->whole;
+	assert_int_equal(whole, 1);
+	assert_int_equal(test_coverage(&f->run).held, 1);
+}
+
+/* What says the same is the same clause, in whichever order of files it was compiled. */
+static void test_clauses_once(void **state)
+{
+	struct fixture *f = *state;
+
+	put_file(f, "p.yaml", "rules:\n  - {id: a, expression: 'open.flags == 1 && process.uid == 2'}\n");
+	put_file(f, "q.yaml", "rules:\n  - {id: b, expression: 'process.uid == 2 && open.flags == 9'}\n");
+	put_file(f, "x.test.yaml",
+		 "policies: [q.yaml, p.yaml]\n"
+		 "tests: [{name: x, event: {open: {flags: 1}, process: {uid: 2}}, fire: [a]}]\n");
+	put_file(f, "y.test.yaml",
+		 "policies: [p.yaml, q.yaml]\n"
+		 "tests: [{name: y, event: {open: {flags: 9}, process: {uid: 2}}, fire: [b]}]\n");
+	run(f, "");
+	assert_int_equal(f->run.nfailed, 0);
+	assert_int_equal(test_coverage(&f->run).clauses, 2);
+	assert_int_equal(test_coverage(&f->run).held, 2);
+}
+
+/* ---- snapshots ----------------------------------------------------------------------------------------------------- */
+
+static void read_file(struct fixture *f, const char *name, char *to, size_t size)
+{
+	char path[256];
+	FILE *in;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	in = fopen(path, "re");
+	assert_non_null(in);
+	n = fread(to, 1, size - 1, in);
+	to[n] = '\0';
+	fclose(in);
+}
+
+/* Runs the file with --update, and then without: nothing fails then. */
+static void update(struct fixture *f, const char *before, const char *after)
+{
+	char got[2048];
+	struct test_run again;
+	char path[256];
+	size_t n;
+
+	put_file(f, "s.test.yaml", before);
+	snprintf(path, sizeof(path), "%s/s.test.yaml", f->dir);
+	test_run_init(&again);
+	again.options.update = true;
+	assert_int_equal(test_run_path(&again, path), 0);
+	assert_int_equal(test_snapshot_write(&again, &n), 0);
+	assert_int_equal(again.diags.errors, 0);
+	assert_int_equal(again.nfailed, 0);
+	test_run_done(&again);
+	read_file(f, "s.test.yaml", got, sizeof(got));
+	assert_string_equal(got, after);
+	test_run_init(&again);
+	assert_int_equal(test_run_path(&again, path), 0);
+	assert_int_equal(again.nfailed, 0);
+	test_run_done(&again);
+}
+
+static void test_update(void **state)
+{
+	struct fixture *f = *state;
+
+	put_file(f, "s.yaml",
+		 "rules:\n"
+		 "  - {id: a, expression: 'open.flags & 1 > 0'}\n"
+		 "  - {id: b, expression: 'open.flags & 2 > 0'}\n"
+		 "  - {id: \"null\", expression: 'open.flags & 4 > 0'}\n");
+#define T "tests:\n  - name: t # x\n    event: {open: {flags: 3}} # y\n"
+	update(f, T "    snapshot:\n", T "    snapshot: [a, b]\n");
+	update(f, T "    snapshot:   # why\n    # end\n", T "    snapshot: [a, b]   # why\n    # end\n");
+	update(f, T "    snapshot: ~ # why\n", T "    snapshot: [a, b] # why\n");
+	update(f, T "    snapshot: [a,\n      b, # c\n      \"null\" # d\n     ] # e\n",
+	       T "    snapshot: [a, b] # e\n");
+	update(f, T "    snapshot: [ ]\n", T "    snapshot: [a, b]\n");
+	update(f, T "    snapshot: [b,   a]\n", T "    snapshot: [b,   a]\n");
+	update(f, T "    snapshot:\n      # list\n      - \"null\" # gone\n      - b   # kept\n      # after\n",
+	       T "    snapshot:\n      # list\n      - b   # kept\n      - a\n      # after\n");
+	update(f, T "    snapshot:\n    - a\n    - b\n    - \"null\"", T "    snapshot:\n    - a\n    - b\n");
+	update(f, T "    snapshot:\n    - b", T "    snapshot:\n    - b\n    - a");
+	update(f, "tests: [{name: t, event: {open: {flags: 4}}, snapshot: }]\n",
+	       "tests: [{name: t, event: {open: {flags: 4}}, snapshot: [\"null\"] }]\n");
+	update(f, "tests:\n  - event: {open: {flags: 0}}\n    snapshot:\n      - a # x\n      - b\n",
+	       "tests:\n  - event: {open: {flags: 0}}\n    snapshot: []\n");
+	update(f,
+	       "tests:\n- steps:\n  - event: {open: {flags: 1}}\n    snapshot:\n  - event: {open: {flags: 2}}\n"
+	       "    snapshot: [a]\n",
+	       "tests:\n- steps:\n  - event: {open: {flags: 1}}\n    snapshot: [a]\n  - event: {open: {flags: 2}}\n"
+	       "    snapshot: [b]\n");
+}
+
+/* A difference is a failure without --update; what cannot be edited stays as it is. */
+static void test_update_refused(void **state)
+{
+	struct fixture *f = *state;
+	const char *text = T "    fire: &x [a]\n    snapshot: *x\n";
+	struct test_run again;
+	char path[256], got[2048];
+	size_t n;
+
+	put_file(f, "s.yaml",
+		 "rules:\n  - {id: a, expression: 'open.flags & 1 > 0'}\n"
+		 "  - {id: b, expression: 'open.flags & 2 > 0'}\n");
+	put_file(f, "s.test.yaml", text);
+	snprintf(path, sizeof(path), "%s/s.test.yaml", f->dir);
+	run(f, "s.test.yaml");
+	assert_string_equal(f->run.cases[0].failure, "b fired, which \"snapshot\" does not name");
+	test_run_init(&again);
+	again.options.update = true;
+	assert_int_equal(test_run_path(&again, path), 0);
+	assert_int_equal(test_snapshot_write(&again, &n), 0);
+	assert_int_equal(again.diags.errors, 1);
+	test_run_done(&again);
+	read_file(f, "s.test.yaml", got, sizeof(got));
+	assert_string_equal(got, text);
+	put_file(f, "s.test.yaml", T "    snapshot:\n");
+	run(f, "s.test.yaml");
+	assert_string_equal(f->run.cases[1].failure, "the snapshot was not taken yet");
+}
+
+/* ---- forms --------------------------------------------------------------------------------------------------------- */
+
+/* Names break out of no form: a line is a line. */
+static void test_hostile_names(void **state)
+{
+	struct fixture *f = *state;
+	struct buf out;
+	size_t lines = 0;
+
+	put_file(f, "p.test.yaml",
+		 "tests:\n  - name: \"x\\nok 9 - y\\e[2J # TODO <&>]]>\\x01\"\n"
+		 "    event: {open: {file: {path: \"/\\n\\e\"}}}\n    fire: [shadow]\n");
+	run(f, "p.test.yaml");
+	buf_init(&out, 1 << 20);
+	test_print_tap(&f->run, &out);
+	for (size_t i = 0; i < out.len; i++) {
+		assert_true(out.data[i] >= ' ' || out.data[i] == '\n');
+		lines += out.data[i] == '\n';
+	}
+	assert_non_null(strstr(buf_cstr(&out), ": x ok 9 - y [2J   TODO <&>]]> \n"));
+	buf_reset(&out);
+	test_print_text(&f->run, &out);
+	for (size_t i = 0; i < out.len; i++)
+		assert_true(out.data[i] >= ' ' || out.data[i] == '\n');
+	buf_reset(&out);
+	test_print_junit(&f->run, &out);
+	assert_non_null(strstr(buf_cstr(&out), "TODO &lt;&amp;&gt;]]&gt;?"));
+	buf_done(&out);
+	assert_true(lines > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +537,17 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_step_mistakes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nearest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fire_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clauses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clauses_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clauses_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_update, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_update_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hostile_names, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
