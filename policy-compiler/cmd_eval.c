@@ -6,6 +6,9 @@
 #include "engine/engine.h"
 #include "lib/event_json.h"
 #include "policy-compiler/cli.h"
+#include "policy-compiler/why.h"
+
+#define TREE_MAX (16u << 20)
 
 struct eval {
 	const char *expression, *vars, *policy, *event;
@@ -16,6 +19,8 @@ struct eval {
 	struct event ev;
 	uint16_t wanted; /* the event type that the expression is about */
 	uint32_t root;
+	bool explain;
+	struct buf tree; /* what --explain prints */
 };
 
 static int64_t now_ns(void)
@@ -124,6 +129,12 @@ static int evaluate(struct eval *e, bool *ret)
 		r = engine_eval_node(engine, e->root, &e->ev, ret);
 	else
 		cli_fail("%s", err.msg);
+	if (r == 0 && e->explain) {
+		struct why why = { .engine = engine, .p = &program, .ev = &e->ev };
+
+		why_put_tree(&why, e->root, &e->tree);
+		r = buf_error(&e->tree);
+	}
 	return r;
 }
 
@@ -133,6 +144,7 @@ static int run(struct eval *e)
 	int r;
 
 	e->diags = diags_new();
+	buf_init(&e->tree, TREE_MAX);
 	event_mem_init(&e->mem, EVENT_MEM_MAX);
 	r = evaluate(e, &result);
 	if (r == -ENOMEM)
@@ -142,9 +154,13 @@ static int run(struct eval *e)
 	event_mem_done(&e->mem);
 	json_decref(e->variables);
 	diags_done(&e->diags);
+	if (r == 0) {
+		puts(result ? "true" : "false");
+		r = cli_put(&e->tree) == CLI_OK ? 0 : -EIO;
+	}
+	buf_done(&e->tree);
 	if (r < 0)
 		return CLI_USAGE;
-	puts(result ? "true" : "false");
 	return result ? CLI_OK : CLI_FAILED;
 }
 
@@ -153,6 +169,7 @@ int cmd_eval(int argc, char **argv)
 	static const struct option options[] = { { "expression", required_argument, NULL, 'e' },
 						 { "vars", required_argument, NULL, 'v' },
 						 { "policy", required_argument, NULL, 'p' },
+						 { "explain", no_argument, NULL, 'x' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
 	struct eval e = { 0 };
@@ -168,6 +185,9 @@ int cmd_eval(int argc, char **argv)
 			break;
 		case 'p':
 			e.policy = optarg;
+			break;
+		case 'x':
+			e.explain = true;
 			break;
 		case 'h':
 			return cli_help("eval");

@@ -24,11 +24,12 @@ const struct cli_command cli_commands[] = {
 	  "  --filter TEXT      only tests with TEXT in their names\n"
 	  "  --update           writes what fires into each \"snapshot:\"\n"
 	  "  --strict-coverage  exit 1 unless tests fire every rule and make every clause true\n" },
-	{ "eval", "[--vars F.json] [--policy POLICY] -e EXPR EVENT.json", "Evaluates one expression on one event",
-	  cmd_eval,
+	{ "eval", "[--vars F.json] [--policy POLICY] [--explain] -e EXPR EVENT.json",
+	  "Evaluates one expression on one event", cmd_eval,
 	  "  -e, --expression EXPR  the expression\n"
 	  "  --vars FILE            values of ${name} variables, as a JSON object\n"
 	  "  --policy POLICY        its macros may be used\n"
+	  "  --explain              each part of it with its result, and the values that it looks at\n"
 	  "prints true (exit 0) or false (exit 1); any error is exit 2; EVENT.json may be -\n" },
 	{ "fields", "[--json | --markdown] [EVENT]", "Lists event types, or the fields of one", cmd_fields,
 	  "  --json      as JSON\n"

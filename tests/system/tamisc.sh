@@ -169,6 +169,13 @@ eval_macro() { run 0 eval --policy good.yaml -e 'open.file.path in SECRETS' open
 check "eval: --policy brings its macros" eval_macro
 eval_stdin() { [ "$("$TAMISC" eval -e 'process.pid == 42' - <open.json)" = true ]; }
 check "eval: an event on stdin" eval_stdin
+eval_explain() {
+	run 1 eval --explain -e 'open.file.name == "shadow" && (process.pid == 1 || !(process.file.name in ["cat"]))' open.json &&
+		printf '%s\n' false 'false  all of' 'true     open.file.name == "shadow"   # open.file.name is "shadow"' \
+			'false    any of' 'false      process.pid == 1   # process.pid is 42' \
+			'false      process.file.name != "cat"   # process.file.name is "cat"' >want && cmp want out
+}
+check "eval: --explain" eval_explain
 eval_json() { echo '{"open":' >bad.json && run 2 eval -e 'true' bad.json && says "bad.json"; }
 check "eval: a broken event" eval_json
 eval_missing() { run 2 eval -e 'true' none.json && says "none.json"; }
