@@ -43,6 +43,7 @@ SENSOR_C   := $(filter-out sensor/ctl/tamisctl.c,$(wildcard sensor/*/*.c))
 BPF_SRC    := $(wildcard bpf/*.bpf.c bpf/lib/*.h)
 TESTS_C    := $(wildcard tests/unit/test_*.c)
 FUZZ_C     := $(wildcard tests/fuzz/fuzz_*.c)
+CONF_C     := $(wildcard tests/conformance/*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIBTAMIS    := $(B)/libtamis.a
@@ -102,11 +103,16 @@ $(B)/bin/tamisctl: $(call obj,sensor/ctl/tamisctl.c) $(LIBSENSOR) $(LIBTAMIS)
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 TEST_BINS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TESTS_C))
-tests: $(TEST_BINS)
+tests: $(TEST_BINS) $(B)/bin/conformance
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_SENSOR) $(LIBS_CORE)
+# Cases of the policy language: build/bin/conformance FILE...
+$(B)/bin/conformance: $(call obj,$(CONF_C)) $(LIBCOMPILER) $(LIBTAMIS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CORE)
 .SECONDARY:
 
 # ---- what people call ----------------------------------------------------------------------------------------------
