@@ -56,7 +56,7 @@ static bool key_of(const struct run *x, uint8_t scope, struct state_key *ret)
 	}
 	if (!f || !x->ev || !x->ev->proc)
 		return false;
-	id = x->ev->proc->v[f->slot];
+	id = proc_get(x->ev->proc, f->slot);
 	ret->id = id.s;
 	ret->id_len = id.len;
 	return id.len > 0;

@@ -120,7 +120,7 @@ int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bo
 	struct run x = { .e = e, .ev = ev };
 
 	if (node >= e->p.nnodes || e->p.nodes[node].type != NT_BOOL || (e->flags[node] & (NF_ELEM | NF_CURRENT)) ||
-	    (e->events[node] != EV_NONE && e->events[node] != ev->type))
+	    !catalog_covers(e->p.catalog, e->events[node], ev->type))
 		return -EINVAL;
 	next_stamp(e);
 	e->text.len = 0;
@@ -129,6 +129,14 @@ int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bo
 }
 
 /* ---- making one ---------------------------------------------------------------------------------------------------- */
+
+/* What both are about; a program has no node of two event types. */
+static uint16_t meet(const struct engine *e, uint16_t a, uint16_t b)
+{
+	int event = catalog_meet(e->p.catalog, a, b);
+
+	return event < 0 ? a : (uint16_t)event;
+}
 
 /* What the node itself brings, its operands aside. */
 static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *event)
@@ -142,16 +150,16 @@ static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *ev
 		break;
 	case N_CURRENT:
 		*flags |= NF_CURRENT;
-		*event |= fields[n->a].event;
+		*event = fields[n->a].event;
 		break;
 	case N_FIELD:
-		*event |= fields[n->a].event;
-		*flags |= fields[n->a].home == CAT_HOME_ANCESTORS && program_field_several(e->p.catalog, &fields[n->a])
+		*event = fields[n->a].event;
+		*flags |= cat_is_ancestors(fields[n->a].home) && program_field_several(e->p.catalog, &fields[n->a])
 				  ? NF_NESTED
 				  : 0;
 		break;
 	case N_EXISTS:
-		*event |= fields[n->b].event;
+		*event = meet(e, *event, fields[n->b].event);
 		break;
 	case N_VAR:
 	case N_UUID:
@@ -165,7 +173,7 @@ static void scan_node(struct engine *e, uint32_t i)
 	const struct node *n = &e->p.nodes[i];
 	unsigned operands = program_operands(n->op);
 	uint8_t fa = operands & 1 ? e->flags[n->a] : 0, fb = operands & 2 ? e->flags[n->b] : 0;
-	uint16_t event = (operands & 1 ? e->events[n->a] : 0) | (operands & 2 ? e->events[n->b] : 0);
+	uint16_t event = meet(e, operands & 1 ? e->events[n->a] : EV_NONE, operands & 2 ? e->events[n->b] : EV_NONE);
 	uint8_t flags;
 
 	if (n->op == N_ANY)
@@ -194,9 +202,11 @@ static void place_candidates(struct engine *e)
 		for (unsigned b = 0; b < SV_CLAUSES; b++) {
 			struct bit *bit = &e->bits[ev][b];
 
+			if (!bit->count) /* most types have no rules: their pages stay untouched */
+				continue;
 			bit->first = at;
 			at += bit->count;
-			e->in_use[ev][b / 64] |= (uint64_t)(bit->count > 0) << (b % 64);
+			e->in_use[ev][b / 64] |= UINT64_C(1) << (b % 64);
 			bit->count = 0;
 		}
 	for (uint32_t i = 0; i < p->nrules; i++)

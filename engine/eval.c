@@ -25,8 +25,8 @@ static struct val current_value(const struct run *x, const struct cat_field *f)
 {
 	struct val v;
 
-	if (f->home == CAT_HOME_ANCESTORS)
-		return x->current ? x->current->v[f->slot] : no_value;
+	if (cat_is_ancestors(f->home))
+		return x->current ? proc_get(x->current, f->slot) : no_value;
 	v = catalog_get(f, x->ev);
 	return x->position < v.len ? v.arr[x->position] : no_value;
 }
@@ -231,14 +231,17 @@ struct val eval_value(struct run *x, uint32_t i)
 	}
 }
 
-static const struct proc *first_ancestor(const struct run *x)
+/* Of the event's process or, with a field of its ancestors, of its target. */
+static const struct proc *first_ancestor(const struct run *x, const struct cat_field *f)
 {
-	return x->ev->proc ? x->ev->proc->parent : NULL;
+	const struct proc *p = f->home == CAT_HOME_TARGET_ANCESTORS ? x->ev->target : x->ev->proc;
+
+	return p ? p->parent : NULL;
 }
 
 static bool is_of_ancestors(const struct run *x, const struct node *n)
 {
-	return n->op == N_FIELD && field_at(x, n->a)->home == CAT_HOME_ANCESTORS;
+	return n->op == N_FIELD && cat_is_ancestors(field_at(x, n->a)->home);
 }
 
 static bool count_one(void *ctx, const struct val *v)
@@ -260,8 +263,9 @@ static int64_t text_len(struct run *x, uint32_t i)
 static int64_t eval_len(struct run *x, uint32_t i)
 {
 	const struct node *n = node_at(x, i);
-	const struct proc *p = first_ancestor(x);
 	bool nested = x->e->flags[i] & NF_NESTED;
+	const struct cat_field *f;
+	const struct proc *p;
 	int64_t len = 0;
 
 	if (n->op == N_VAR && program_is_array(n->type)) {
@@ -270,8 +274,10 @@ static int64_t eval_len(struct run *x, uint32_t i)
 	}
 	if (!is_of_ancestors(x, n))
 		return text_len(x, i);
+	f = field_at(x, n->a);
+	p = first_ancestor(x, f);
 	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent)
-		len += nested ? p->v[field_at(x, n->a)->slot].len : 1;
+		len += nested ? proc_get(p, f->slot).len : 1;
 	return len;
 }
 
@@ -397,13 +403,12 @@ static bool each_of(const struct val *arr, uint32_t len, bool (*f)(void *ctx, co
 static void each_of_ancestors(struct run *x, const struct cat_field *field, bool nested,
 			      bool (*f)(void *ctx, const struct val *v), void *ctx)
 {
-	const struct proc *p = first_ancestor(x);
-	uint16_t slot = field->slot;
+	const struct proc *p = first_ancestor(x, field);
 
 	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
-		const struct val *v = &p->v[slot];
+		struct val v = proc_get(p, field->slot);
 
-		if (!(nested ? each_of(v->arr, v->len, f, ctx) : f(ctx, v)))
+		if (!(nested ? each_of(v.arr, v.len, f, ctx) : f(ctx, &v)))
 			return;
 	}
 }
@@ -429,7 +434,7 @@ void eval_field_each(struct run *x, uint32_t field, bool (*f)(void *ctx, const s
 	const struct cat_field *fld = &c->fields[field];
 	struct val v;
 
-	if (fld->home == CAT_HOME_ANCESTORS) {
+	if (cat_is_ancestors(fld->home)) {
 		each_of_ancestors(x, fld, program_field_several(c, fld), f, ctx);
 		return;
 	}
@@ -467,7 +472,7 @@ static bool eval_any(struct run *x, const struct node *n)
 
 static bool exists_ancestor(struct run *x, const struct node *n)
 {
-	const struct proc *p = first_ancestor(x);
+	const struct proc *p = first_ancestor(x, field_at(x, n->b));
 
 	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
 		x->current = p;
@@ -494,8 +499,7 @@ static bool eval_exists(struct run *x, const struct node *n)
 	uint32_t outer_position = x->position;
 	bool found;
 
-	found = f->home == CAT_HOME_ANCESTORS ? exists_ancestor(x, n)
-					      : exists_position(x, n, catalog_get(f, x->ev).len);
+	found = cat_is_ancestors(f->home) ? exists_ancestor(x, n) : exists_position(x, n, catalog_get(f, x->ev).len);
 	x->current = outer;
 	x->position = outer_position;
 	return found;

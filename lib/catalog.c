@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/catalog.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,16 +33,48 @@
 	  .index = INDEX_##KIND(EV, SLOT),                                                                             \
 	  .doc = DOC },
 
+/* A row of CAT_PROC_UNSEEN: absent from records. */
+#define ROW_UNSEEN(KIND, EV, SLOT, NAME, TYPE, CONSTANTS, SIEVE, FLAGS, DOC)                                           \
+	ROW(U, EV, SLOT, NAME, TYPE, CONSTANTS, NONE, (FLAGS) | CF_UNSEEN, DOC)
+
 static const struct cat_field base_rows[] = { CAT_BASE(ROW) };
-static const struct cat_field process_rows[] = { CAT_PROC(ROW, "process") };
-static const struct cat_field parent_rows[] = { CAT_PROC(ROW, "process.parent") };
-static const struct cat_field ancestors_rows[] = { CAT_PROC(ROW, "process.ancestors") };
-static const struct cat_field exec_proc_rows[] = { CAT_PROC(ROW, "exec") };
-static const struct cat_field exit_proc_rows[] = { CAT_PROC(ROW, "exit") };
-static const struct cat_field fork_proc_rows[] = { CAT_PROC(ROW, "fork") };
-#define E(EV, NR, NAME, LIST, PROC, DOC) static const struct cat_field rows_##EV[] = { LIST(ROW) };
+#define E(EV, NR, NAME, LIST, PROC, DOC)      static const struct cat_field rows_##EV[] = { LIST(ROW) };
+#define U(EV, NR, NAME, LIST, PROC, DOC, WHY) E(EV, NR, NAME, LIST, PROC, DOC)
 CAT_EVENTS(E)
+CAT_EVENTS_UNSEEN(U)
+#undef U
 #undef E
+#define F(FAMILY, NR, NAME, DOC) static const struct cat_field rows_##FAMILY[] = { CAT_##FAMILY(ROW, DNS, NAME) };
+CAT_FAMILIES(F)
+#undef F
+
+/* Processes that rules can name: P(ID, "prefix", event type, home). Each has all rows of CAT_PROC. */
+#define PROCESSES(P)                                                                                                   \
+	P(process, "process", NONE, PROC)                                                                              \
+	P(parent, "process.parent", NONE, PARENT)                                                                      \
+	P(ancestors, "process.ancestors", NONE, ANCESTORS)                                                             \
+	P(exec, "exec", EXEC, PROC)                                                                                    \
+	P(exit, "exit", EXIT, PROC)                                                                                    \
+	P(fork, "fork", FORK, PROC)                                                                                    \
+	CAT_TARGETS(TARGET)
+#define P(ID, PRE, EV, HOME)                                                                                           \
+	static const struct cat_field proc_##ID[] = { CAT_PROC(ROW, PRE) CAT_PROC_UNSEEN(ROW_UNSEEN, PRE) };
+#define TARGET(EV, PRE)                                                                                                \
+	P(EV, PRE, EV, TARGET)                                                                                         \
+	P(EV##_parent, PRE ".parent", EV, TARGET_PARENT)                                                               \
+	P(EV##_ancestors, PRE ".ancestors", EV, TARGET_ANCESTORS)
+PROCESSES(P)
+#undef P
+static const struct {
+	const struct cat_field *rows;
+	uint16_t event;
+	uint8_t home; /* enum cat_home */
+} processes[] = {
+#define P(ID, PRE, EV, HOME) { proc_##ID, EV_##EV, CAT_HOME_##HOME },
+	PROCESSES(P)
+#undef P
+};
+#define PROC_FIELDS SLOT_PROC_COUNT /* one slot a row */
 
 /* Names that hold for every event without "process." in front. */
 static const struct {
@@ -49,13 +82,49 @@ static const struct {
 } shorts[] = {
 	{ "cgroup.id", "process.cgroup.id" },
 	{ "cgroup.file.inode", "process.cgroup.file.inode" },
+	{ "cgroup.file.mount_id", "process.cgroup.file.mount_id" },
+	{ "cgroup.manager", "process.cgroup.manager" },
+	{ "cgroup.version", "process.cgroup.version" },
 	{ "container.id", "process.container.id" },
 };
 
-static const struct cat_event events[EV_TYPES] = {
-#define E(EV, NR, NAME, LIST, PROC, DOC) [NR] = { NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT },
-	CAT_EVENTS(E)
+static const struct cat_event plain_events[] = {
+#define E(EV, NR, NAME, LIST, PROC, DOC) { NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT, NULL, 0, false },
+#define U(EV, NR, NAME, LIST, PROC, DOC, WHY)                                                                          \
+	{ NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT, WHY, 0, false },
+#define F(FAMILY, NR, NAME, DOC) { NAME, DOC, NR, 0, 0, 0, NULL, 0, true },
+	CAT_EVENTS(E) CAT_EVENTS_UNSEEN(U) CAT_FAMILIES(F)
+#undef F
+#undef U
 #undef E
+};
+
+static const struct {
+	uint16_t event, family;
+} members[] = {
+#define M(EV, FAMILY) { EV_##EV, EV_##FAMILY },
+	CAT_MEMBERS(M)
+#undef M
+};
+
+_Static_assert((int)SLOT_DNS_ICMP == (int)SLOT_IMDS_ICMP && (int)EVN_DNS_ICMP == (int)EVN_IMDS_ICMP &&
+		       (int)EVS_DNS_IFNAME == (int)EVS_IMDS_IFNAME,
+	       "members of a family begin with its rows");
+
+/* Why fields of events that are observed are not: by a part of their names. */
+static const struct {
+	const char *part, *why;
+} whys[] = {
+	{ ".hashes", "files are not hashed yet" },
+	{ ".package.", "the package database is not asked yet" },
+	{ ".metadata.", "programs are not looked into yet" },
+	{ ".syscall.", "arguments of system calls are not kept yet" },
+	{ ".user_session.", "logins are not followed yet" },
+	{ ".interpreter.", "interpreters are not followed yet" },
+	{ ".caps_", "the use of capabilities is not followed yet" },
+	{ ".hostname", "names of addresses are not kept yet" },
+	{ "container.", "container runtimes are not asked yet" },
+	{ "", "nothing fills it in yet" },
 };
 
 static const struct cat_alias aliases[] = {
@@ -72,6 +141,7 @@ static const struct cat_alias aliases[] = {
 	{ "exec.basename", "exec.file.name" },
 	{ "exec.filename", "exec.file.path" },
 	{ "exec.name", "exec.comm" },
+	{ "exec.overlay_numlower", "exec.file.overlay_numlower" },
 	{ "link.source.basename", "link.file.name" },
 	{ "link.source.filename", "link.file.path" },
 	{ "link.target.basename", "link.file.destination.name" },
@@ -88,21 +158,32 @@ static const struct cat_alias aliases[] = {
 	{ "process.basename", "process.file.name" },
 	{ "process.filename", "process.file.path" },
 	{ "process.name", "process.comm" },
+	{ "removexattr.basename", "removexattr.file.name" },
+	{ "removexattr.filename", "removexattr.file.path" },
+	{ "removexattr.name", "removexattr.file.destination.name" },
+	{ "removexattr.namespace", "removexattr.file.destination.namespace" },
 	{ "rename.new.basename", "rename.file.destination.name" },
 	{ "rename.new.filename", "rename.file.destination.path" },
 	{ "rename.old.basename", "rename.file.name" },
 	{ "rename.old.filename", "rename.file.path" },
 	{ "rmdir.basename", "rmdir.file.name" },
 	{ "rmdir.filename", "rmdir.file.path" },
+	{ "setxattr.basename", "setxattr.file.name" },
+	{ "setxattr.filename", "setxattr.file.path" },
+	{ "setxattr.name", "setxattr.file.destination.name" },
+	{ "setxattr.namespace", "setxattr.file.destination.namespace" },
 	{ "unlink.basename", "unlink.file.name" },
 	{ "unlink.filename", "unlink.file.path" },
+	{ "utimes.basename", "utimes.file.name" },
+	{ "utimes.filename", "utimes.file.path" },
 };
 
 /* ---- gathering -----------------------------------------------------------------------------------------------------
  */
 
-#define FIELDS_MAX 1024
+#define FIELDS_MAX 4096
 static struct cat_field fields[FIELDS_MAX];
+static struct cat_event events[EV_ALL_TYPES];
 static struct catalog tamis;
 
 static int field_cmp(const void *a, const void *b)
@@ -138,26 +219,67 @@ static void gather_shorts(void)
 			}
 }
 
+static bool is_of_family(const struct cat_field *f)
+{
+	for (size_t i = 0; i < tamis.nfields; i++)
+		if (strcmp(fields[i].name, f->name) == 0)
+			return true;
+	return false;
+}
+
+/* An event's own rows; those that it shares with its family are the family's. */
+static void gather_own(const struct cat_field *rows, size_t n, const struct cat_event *e)
+{
+	uint8_t flags = e->why_unseen ? CF_UNSEEN : 0;
+
+	while (e->family && n && is_of_family(rows)) {
+		rows++;
+		n--;
+	}
+	gather(rows, n, e->type, -1, flags);
+}
+
+static void gather_events(void)
+{
+	for (size_t i = 0; i < COUNT(plain_events); i++)
+		events[plain_events[i].type] = plain_events[i];
+	for (size_t i = 0; i < COUNT(members); i++) {
+		events[members[i].event].family = members[i].family;
+		events[members[i].family].why_unseen = events[members[i].event].why_unseen;
+	}
+	/* One that is observed makes its family so. */
+	for (size_t i = 0; i < COUNT(members); i++)
+		if (!events[members[i].event].why_unseen)
+			events[members[i].family].why_unseen = NULL;
+#define E(EV, NR, NAME, LIST, PROC, DOC)      gather_own(rows_##EV, COUNT(rows_##EV), &events[NR]);
+#define U(EV, NR, NAME, LIST, PROC, DOC, WHY) gather_own(rows_##EV, COUNT(rows_##EV), &events[NR]);
+#define F(FAMILY, NR, NAME, DOC)	      gather_own(rows_##FAMILY, COUNT(rows_##FAMILY), &events[NR]);
+	CAT_FAMILIES(F)
+	CAT_EVENTS(E)
+	CAT_EVENTS_UNSEEN(U)
+#undef F
+#undef U
+#undef E
+	for (size_t i = 0; i < tamis.nfields; i++)
+		if (events[fields[i].event].why_unseen)
+			fields[i].flags |= CF_UNSEEN;
+}
+
 const struct catalog *catalog_tamis(void)
 {
 	if (tamis.fields)
 		return &tamis;
 
 	gather(base_rows, COUNT(base_rows), EV_NONE, CAT_HOME_BASE, 0);
-	gather(process_rows, COUNT(process_rows), EV_NONE, CAT_HOME_PROC, 0);
-	gather(parent_rows, COUNT(parent_rows), EV_NONE, CAT_HOME_PARENT, 0);
-	gather(ancestors_rows, COUNT(ancestors_rows), EV_NONE, CAT_HOME_ANCESTORS, CF_ARRAY);
-	gather(exec_proc_rows, COUNT(exec_proc_rows), EV_EXEC, CAT_HOME_PROC, 0);
-	gather(exit_proc_rows, COUNT(exit_proc_rows), EV_EXIT, CAT_HOME_PROC, 0);
-	gather(fork_proc_rows, COUNT(fork_proc_rows), EV_FORK, CAT_HOME_PROC, 0);
-#define E(EV, NR, NAME, LIST, PROC, DOC) gather(rows_##EV, COUNT(rows_##EV), NR, -1, 0);
-	CAT_EVENTS(E)
-#undef E
+	for (size_t i = 0; i < COUNT(processes); i++)
+		gather(processes[i].rows, PROC_FIELDS, processes[i].event, processes[i].home,
+		       cat_is_ancestors(processes[i].home) ? CF_ARRAY : 0);
+	gather_events();
 	gather_shorts();
 	qsort(fields, tamis.nfields, sizeof(fields[0]), field_cmp);
 
 	tamis.events = events;
-	tamis.nevents = EV_TYPES;
+	tamis.nevents = EV_ALL_TYPES;
 	tamis.constants = cat_constants;
 	tamis.nconstants = cat_nconstants;
 	tamis.aliases = aliases;
@@ -202,15 +324,43 @@ const struct cat_field *catalog_field(const struct catalog *c, const char *name,
 const struct cat_event *catalog_event(const struct catalog *c, const char *name, size_t len)
 {
 	for (size_t i = 0; i < c->nevents; i++)
-		if (c->events[i].name && name_cmp(name, len, c->events[i].name) == 0)
+		if (c->events[i].name && !c->events[i].is_family && name_cmp(name, len, c->events[i].name) == 0)
 			return &c->events[i];
 	return NULL;
 }
 
+int catalog_meet(const struct catalog *c, uint16_t a, uint16_t b)
+{
+	if (a == EV_NONE || a == b)
+		return b;
+	if (b == EV_NONE || c->events[a].family == b)
+		return a;
+	return c->events[b].family == a ? b : -EINVAL;
+}
+
+bool catalog_covers(const struct catalog *c, uint16_t of, uint16_t event)
+{
+	return of == EV_NONE || of == event || (event < c->nevents && c->events[event].family == of);
+}
+
+const char *catalog_why_unseen(const struct catalog *c, const struct cat_field *f)
+{
+	size_t i = 0;
+
+	if (f->event < c->nevents && c->events[f->event].why_unseen)
+		return c->events[f->event].why_unseen;
+	if (!(f->flags & CF_UNSEEN))
+		return NULL;
+	while (!strstr(f->name, whys[i].part))
+		i++;
+	return whys[i].why;
+}
+
 const struct cat_constant *catalog_constant(const struct catalog *c, const char *name, size_t len)
 {
-	for (size_t i = 0; i < c->nconstants; i++)
-		if (name_cmp(name, len, c->constants[i].name) == 0)
+	/* Most differ in the first byte: that spares the rest of a thousand comparisons. */
+	for (size_t i = 0; len && i < c->nconstants; i++)
+		if (c->constants[i].name[0] == *name && name_cmp(name, len, c->constants[i].name) == 0)
 			return &c->constants[i];
 	return NULL;
 }
@@ -258,10 +408,10 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 {
 	const struct cat_field *path = f;
 
-	if (f->event != EV_NONE && f->event != event)
+	if (!catalog_covers(c, f->event, event) || c->events[event].why_unseen)
 		return CAT_SIEVE_NONE;
 	/* The head's numbers are those of the acting process, which is the exec's and the exit's too. */
-	if (f->home == CAT_HOME_PARENT || f->home == CAT_HOME_ANCESTORS)
+	if (f->home != CAT_HOME_BASE && f->home != CAT_HOME_EVENT && f->home != CAT_HOME_PROC)
 		return CAT_SIEVE_NONE;
 
 	switch (f->sieve) {
@@ -333,9 +483,13 @@ struct val catalog_get(const struct cat_field *f, const struct event *ev)
 	case CAT_HOME_EVENT:
 		return ev->v[f->slot];
 	case CAT_HOME_PROC:
-		return ev->proc ? ev->proc->v[f->slot] : none;
+		return ev->proc ? proc_get(ev->proc, f->slot) : none;
 	case CAT_HOME_PARENT:
-		return ev->proc && ev->proc->parent ? ev->proc->parent->v[f->slot] : none;
+		return ev->proc && ev->proc->parent ? proc_get(ev->proc->parent, f->slot) : none;
+	case CAT_HOME_TARGET:
+		return ev->target ? proc_get(ev->target, f->slot) : none;
+	case CAT_HOME_TARGET_PARENT:
+		return ev->target && ev->target->parent ? proc_get(ev->target->parent, f->slot) : none;
 	default:
 		return none;
 	}

@@ -16,12 +16,21 @@ enum cat_flags { CF_ARRAY = 1 << 0, CF_GLOB = 1 << 1, CF_ICASE = 1 << 2, CF_TIME
 
 /* Whose slot holds the value. */
 enum cat_home {
-	CAT_HOME_BASE,	   /* event.base[] */
-	CAT_HOME_EVENT,	   /* event.v[] */
-	CAT_HOME_PROC,	   /* event.proc->v[] */
-	CAT_HOME_PARENT,   /* event.proc->parent->v[] */
-	CAT_HOME_ANCESTORS /* every process above event.proc; several values */
+	CAT_HOME_BASE,	    /* event.base[] */
+	CAT_HOME_EVENT,	    /* event.v[] */
+	CAT_HOME_PROC,	    /* event.proc->v[] */
+	CAT_HOME_PARENT,    /* event.proc->parent->v[] */
+	CAT_HOME_ANCESTORS, /* every process above event.proc; several values */
+	CAT_HOME_TARGET,    /* event.target->v[], and so on */
+	CAT_HOME_TARGET_PARENT,
+	CAT_HOME_TARGET_ANCESTORS
 };
+
+/* Whether a field of that home has a value for each process above one. */
+static inline bool cat_is_ancestors(uint8_t home)
+{
+	return home == CAT_HOME_ANCESTORS || home == CAT_HOME_TARGET_ANCESTORS;
+}
 
 /* How the kernel can decide on a field: the SIEVE column of catalog.def. */
 enum cat_sieve {
@@ -50,6 +59,31 @@ enum cat_group {
 	CG_CAPABILITY,
 	CG_EXIT_CAUSE,
 	CG_AUDIT,
+	CG_ABI,
+	CG_ARCHITECTURE,
+	CG_BPF_ATTACH_TYPE,
+	CG_BPF_CMD,
+	CG_BPF_HELPER,
+	CG_BPF_MAP_TYPE,
+	CG_BPF_PROG_TYPE,
+	CG_DNS_CLASS,
+	CG_DNS_RESPONSE,
+	CG_DNS_TYPE,
+	CG_ICMP_TYPE,
+	CG_L3_PROTOCOL,
+	CG_MMAP_FLAGS,
+	CG_NETWORK_DIRECTION,
+	CG_PIPE_FLAG,
+	CG_PRCTL_OPTION,
+	CG_PROTECTION,
+	CG_PTRACE_REQUEST,
+	CG_RESOURCE,
+	CG_SIGNAL,
+	CG_SOCKET_LEVEL,
+	CG_SOCKET_OPTION,
+	CG_SOCKET_TYPE,
+	CG_SYSCTL_ACTION,
+	CG_VM_FLAGS,
 	CG_GROUPS
 };
 
@@ -61,7 +95,7 @@ struct cat_field {
 	uint8_t sieve;	   /* enum cat_sieve */
 	uint8_t constants; /* enum cat_group */
 	char kind;	   /* 'N', 'S', 'H' or 'U' */
-	uint16_t event;	   /* the event type it belongs to, or EV_NONE: every event has it */
+	uint16_t event;	   /* the event type or the family it belongs to, or EV_NONE: every event has it */
 	uint16_t slot;	   /* in its home */
 	uint16_t index;	   /* N, S: index into the record's num[], str[] (of the event's own rows, or of CAT_PROC's) */
 	const char *doc;
@@ -70,9 +104,12 @@ struct cat_field {
 struct cat_event {
 	const char *name;
 	const char *doc;
-	uint16_t type;	     /* enum ev_type */
-	bool has_proc;	     /* the record carries the CAT_PROC rows too */
-	uint16_t nnum, nstr; /* of the event's own rows */
+	uint16_t type;		/* enum ev_type */
+	bool has_proc;		/* the record carries the CAT_PROC rows too */
+	uint16_t nnum, nstr;	/* of the event's own rows */
+	const char *why_unseen; /* the sensor cannot observe it yet, and why; NULL: it can */
+	uint16_t family;	/* whose fields it has too, or EV_NONE */
+	bool is_family;		/* not an event: what several events have in common */
 };
 
 struct cat_constant {
@@ -109,8 +146,19 @@ static inline uint32_t catalog_index(const struct catalog *c, const struct cat_f
 	return (uint32_t)(f - c->fields);
 }
 
-/* The event type of that name, or NULL. */
+/* The event type of that name, or NULL. Families are none. */
 const struct cat_event *catalog_event(const struct catalog *c, const char *name, size_t len);
+
+/*
+ * What event type a condition is about that is about both @a and @b: event types, families, or EV_NONE for any event. -EINVAL
+ * where no event is both.
+ */
+int catalog_meet(const struct catalog *c, uint16_t a, uint16_t b);
+/* Whether a field of @of (an event type, a family or EV_NONE) is a field of events of type @event. */
+bool catalog_covers(const struct catalog *c, uint16_t of, uint16_t event);
+
+/* Why the sensor cannot observe the field yet, as half a sentence, or NULL where it can. */
+const char *catalog_why_unseen(const struct catalog *c, const struct cat_field *f);
 
 /* The constant of that name, or NULL. Names are unique over the groups. */
 const struct cat_constant *catalog_constant(const struct catalog *c, const char *name, size_t len);
@@ -129,7 +177,7 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 /* A number over everything that bundles rely on (names, types, slots): bundles of another catalog are refused. */
 uint32_t catalog_fingerprint(const struct catalog *c);
 
-/* The value of a field that is not CAT_HOME_ANCESTORS; an empty value where the process is not known. */
+/* The value of a field that is not one of all ancestors; an empty value where the process is not known. */
 struct val catalog_get(const struct cat_field *f, const struct event *ev);
 
 /* The constants of all groups (lib/constants.c). */

@@ -5,7 +5,7 @@
 
 #include "lib/ipnet.h"
 
-enum derivation { D_NAME, D_EXTENSION, D_RIGHTS, D_IS_PUBLIC };
+enum derivation { D_NAME, D_EXTENSION, D_RIGHTS, D_IS_PUBLIC, D_NAMESPACE };
 
 struct derived {
 	uint8_t how;	  /* enum derivation */
@@ -15,12 +15,22 @@ struct derived {
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The extension comes after the name that it is taken from. */
-#define FILE_ROWS(EV, ID)                                                                                              \
-	{ D_NAME, SLOT_##EV##_##ID##_NAME, SLOT_##EV##_##ID##_PATH },                                                  \
-		{ D_EXTENSION, SLOT_##EV##_##ID##_EXTENSION, SLOT_##EV##_##ID##_NAME },                                \
+#define FILE_ROWS_FROM(EV, ID, BASE)                                                                                   \
+	{ D_NAME, SLOT_##EV##_##ID##_NAME - BASE, SLOT_##EV##_##ID##_PATH - BASE },                                    \
+		{ D_EXTENSION, SLOT_##EV##_##ID##_EXTENSION - BASE, SLOT_##EV##_##ID##_NAME - BASE },                  \
 	{                                                                                                              \
-		D_RIGHTS, SLOT_##EV##_##ID##_RIGHTS, SLOT_##EV##_##ID##_MODE                                           \
+		D_RIGHTS, SLOT_##EV##_##ID##_RIGHTS - BASE, SLOT_##EV##_##ID##_MODE - BASE                             \
 	}
+#define FILE_ROWS(EV, ID) FILE_ROWS_FROM(EV, ID, 0)
+#define XATTR_ROW(EV)                                                                                                  \
+	{                                                                                                              \
+		D_NAMESPACE, SLOT_##EV##_XATTR_NAMESPACE, SLOT_##EV##_XATTR                                            \
+	}
+#define PUBLIC_ROW(EV, ID)                                                                                             \
+	{                                                                                                              \
+		D_IS_PUBLIC, SLOT_##EV##_##ID##_PUBLIC, SLOT_##EV##_##ID##_IP                                          \
+	}
+#define EVENT_ROWS(EV, ...) static const struct derived of_##EV[] = { __VA_ARGS__ }
 #define FILE_EVENT(EV, ...) static const struct derived of_##EV[] = { FILE_ROWS(EV, FILE), ##__VA_ARGS__ }
 
 FILE_EVENT(OPEN);
@@ -34,16 +44,37 @@ FILE_EVENT(CHMOD, { D_RIGHTS, SLOT_CHMOD_DEST_RIGHTS, SLOT_CHMOD_MODE });
 FILE_EVENT(CHOWN);
 FILE_EVENT(TRUNCATE);
 FILE_EVENT(PROC);
-static const struct derived of_CONNECT[] = { { D_IS_PUBLIC, SLOT_CONNECT_IS_PUBLIC, SLOT_CONNECT_IP } };
-static const struct derived of_BIND[] = { { D_IS_PUBLIC, SLOT_BIND_IS_PUBLIC, SLOT_BIND_IP } };
+FILE_EVENT(CHDIR);
+FILE_EVENT(CHROOT);
+FILE_EVENT(UTIMES);
+FILE_EVENT(WRITE);
+FILE_EVENT(SETXATTR, XATTR_ROW(SETXATTR));
+FILE_EVENT(REMOVEXATTR, XATTR_ROW(REMOVEXATTR));
+FILE_EVENT(SPLICE);
+FILE_EVENT(CGROUP_WRITE);
+FILE_EVENT(MMAP);
+FILE_EVENT(LOAD_MODULE);
+FILE_EVENT(KEXEC);
+EVENT_ROWS(DNS, PUBLIC_ROW(DNS, SRC), PUBLIC_ROW(DNS, DST));
+EVENT_ROWS(IMDS, PUBLIC_ROW(IMDS, SRC), PUBLIC_ROW(IMDS, DST));
+EVENT_ROWS(PACKET, PUBLIC_ROW(PACKET, SRC), PUBLIC_ROW(PACKET, DST));
+EVENT_ROWS(ACCEPT, { D_IS_PUBLIC, SLOT_ACCEPT_IS_PUBLIC, SLOT_ACCEPT_IP });
+EVENT_ROWS(LISTEN, { D_IS_PUBLIC, SLOT_LISTEN_IS_PUBLIC, SLOT_LISTEN_IP });
+/* Of a process too, among the slots that are not observed. */
+static const struct derived of_INTERPRETER[] = { FILE_ROWS_FROM(PROC, INTERPRETER, SLOT_PROC_SEEN) };
+EVENT_ROWS(CONNECT, { D_IS_PUBLIC, SLOT_CONNECT_IS_PUBLIC, SLOT_CONNECT_IP });
+EVENT_ROWS(BIND, { D_IS_PUBLIC, SLOT_BIND_IS_PUBLIC, SLOT_BIND_IP });
 
 static const struct {
 	const struct derived *rows;
 	size_t n;
-} of_event[EV_TYPES] = {
+} of_event[EV_ALL_TYPES] = {
 #define ROWS(EV) [EV_##EV] = { of_##EV, COUNT(of_##EV) }
-	ROWS(OPEN),    ROWS(UNLINK), ROWS(RENAME), ROWS(MKDIR),	   ROWS(RMDIR),	  ROWS(LINK),
-	ROWS(SYMLINK), ROWS(CHMOD),  ROWS(CHOWN),  ROWS(TRUNCATE), ROWS(CONNECT), ROWS(BIND),
+	ROWS(OPEN),    ROWS(UNLINK),	   ROWS(RENAME), ROWS(MKDIR),	    ROWS(RMDIR),    ROWS(LINK),
+	ROWS(SYMLINK), ROWS(CHMOD),	   ROWS(CHOWN),	 ROWS(TRUNCATE),    ROWS(CONNECT),  ROWS(BIND),
+	ROWS(CHDIR),   ROWS(CHROOT),	   ROWS(UTIMES), ROWS(WRITE),	    ROWS(SETXATTR), ROWS(REMOVEXATTR),
+	ROWS(SPLICE),  ROWS(CGROUP_WRITE), ROWS(MMAP),	 ROWS(LOAD_MODULE), ROWS(KEXEC),    ROWS(DNS),
+	ROWS(IMDS),    ROWS(PACKET),	   ROWS(ACCEPT), ROWS(LISTEN),
 #undef ROWS
 };
 
@@ -64,6 +95,14 @@ struct val derive_extension(struct val name)
 	return (struct val){ .s = dot, .len = name.len - (uint32_t)(dot - name.s) };
 }
 
+/* Of an extended attribute: "user" of "user.note". */
+static struct val derive_namespace(struct val name)
+{
+	const char *dot = name.len ? memchr(name.s, '.', name.len) : NULL;
+
+	return (struct val){ .s = name.s, .len = dot ? (uint32_t)(dot - name.s) : 0 };
+}
+
 static void derive_row(struct val *v, const struct derived *d)
 {
 	struct val from = v[d->from], *to = &v[d->to];
@@ -76,6 +115,10 @@ static void derive_row(struct val *v, const struct derived *d)
 	case D_EXTENSION:
 		if (!to->len)
 			*to = derive_extension(from);
+		break;
+	case D_NAMESPACE:
+		if (!to->len)
+			*to = derive_namespace(from);
 		break;
 	case D_RIGHTS:
 		if (!to->num)
@@ -90,7 +133,7 @@ static void derive_row(struct val *v, const struct derived *d)
 
 void event_derive(struct event *ev)
 {
-	if (ev->type >= EV_TYPES)
+	if (ev->type >= EV_ALL_TYPES)
 		return;
 	for (size_t i = 0; i < of_event[ev->type].n; i++)
 		derive_row(ev->v, &of_event[ev->type].rows[i]);
@@ -100,6 +143,8 @@ void proc_derive(struct proc *p)
 {
 	for (size_t i = 0; i < COUNT(of_PROC); i++)
 		derive_row(p->v, &of_PROC[i]);
+	for (size_t i = 0; p->unseen && i < COUNT(of_INTERPRETER); i++)
+		derive_row(p->unseen, &of_INTERPRETER[i]);
 }
 
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */

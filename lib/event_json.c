@@ -13,7 +13,7 @@
  * The fields of an object are brought into the order of their names once, as a list of steps: begin an object, a value.
  * Writing walks over the list. An object within that turns out empty is taken back.
  */
-enum step_kind { ST_OBJECT, ST_VALUE, ST_ARGV, ST_ENVP, ST_ENVS, ST_PARENT, ST_ANCESTORS };
+enum step_kind { ST_OBJECT, ST_VALUE, ST_ARGV, ST_ENVP, ST_ENVS, ST_PARENT, ST_ANCESTORS, ST_TARGET };
 
 struct step {
 	const char *key; /* owned */
@@ -32,7 +32,7 @@ struct steps {
 
 struct event_json {
 	const struct catalog *catalog; /* borrowed */
-	struct steps *own;	       /* owned; of each event type */
+	struct steps *own;	       /* owned; of each event type and family */
 	struct steps proc, brief;
 };
 
@@ -129,14 +129,29 @@ static bool is_own_row(const struct cat_field *f, const struct cat_event *ev, co
 	       (f->home == CAT_HOME_EVENT || (f->home == CAT_HOME_PROC && strncmp(name, "file.", 5) == 0));
 }
 
+/* "tracee" of "tracee.pid", of a field of the event's second process. */
+static bool target_of(const struct cat_field *f, const struct cat_event *ev, const char *name, char *ret, size_t size)
+{
+	size_t len = comp_len(name);
+
+	if (f->home != CAT_HOME_TARGET || f->event != ev->type || len >= size)
+		return false;
+	memcpy(ret, name, len);
+	ret[len] = 0;
+	return true;
+}
+
 static int make_own(struct event_json *ej, const struct cat_event *ev, struct row *rows)
 {
+	char target[32] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < ej->catalog->nfields; i++) {
 		const struct cat_field *f = &ej->catalog->fields[i];
 		const char *name = behind(f->name, ev->name);
 
+		if (name && !target[0] && target_of(f, ev, name, target, sizeof(target)))
+			rows[n++] = (struct row){ target, { .kind = ST_TARGET } };
 		if (!name || !is_own_row(f, ev, name))
 			continue;
 		rows[n] = (struct row){ name, step_of_field(f) };
@@ -237,17 +252,17 @@ void event_json_free(struct event_json *ej)
 /* Where the values of a list of steps come from. */
 struct source {
 	const struct event_json *ej;
-	const struct val *v;  /* slots below CAT_SLOTS_MAX, or all of a process */
-	const struct proc *p; /* the process of slots from there on, or whose parents are written; may be NULL */
-	bool of_proc;	      /* v are a process's */
+	const struct val *v;	   /* slots below CAT_SLOTS_MAX; NULL: all slots are those of the process */
+	const struct proc *p;	   /* the process of slots from there on, or whose parents are written; may be NULL */
+	const struct proc *target; /* of the event; may be NULL */
 	enum event_json_proc how;
 };
 
 static struct val value_of(const struct source *src, const struct step *s)
 {
-	if (src->of_proc || s->slot < CAT_SLOTS_MAX)
+	if (src->v && s->slot < CAT_SLOTS_MAX)
 		return src->v[s->slot];
-	return src->p ? src->p->v[s->slot - CAT_SLOTS_MAX] : (struct val){ .num = 0 };
+	return src->p ? proc_get(src->p, s->slot - (src->v ? CAT_SLOTS_MAX : 0)) : (struct val){ .num = 0 };
 }
 
 static void put_scalar(struct jsonw *w, uint8_t type, const struct val *v)
@@ -354,6 +369,14 @@ static void put_relatives(struct jsonw *w, const struct source *src, const struc
 	jsonw_arr_end(w);
 }
 
+static void put_target(struct jsonw *w, const struct source *src, const struct step *s)
+{
+	if (!src->target)
+		return;
+	jsonw_key(w, s->key);
+	put_proc(src->ej, src->target, EVENT_JSON_WHOLE, w);
+}
+
 static void put_steps(struct jsonw *w, const struct steps *st, uint32_t from, uint32_t to, const struct source *src);
 
 static void put_object(struct jsonw *w, const struct steps *st, uint32_t at, const struct source *src)
@@ -388,6 +411,9 @@ static void put_steps(struct jsonw *w, const struct steps *st, uint32_t from, ui
 		case ST_ANCESTORS:
 			put_relatives(w, src, s);
 			continue;
+		case ST_TARGET:
+			put_target(w, src, s);
+			continue;
 		}
 		v = value_of(src, s);
 		if (s->kind == ST_ARGV)
@@ -402,7 +428,7 @@ static void put_steps(struct jsonw *w, const struct steps *st, uint32_t from, ui
 static void put_proc(const struct event_json *ej, const struct proc *p, enum event_json_proc how, struct jsonw *w)
 {
 	const struct steps *st = how == EVENT_JSON_BRIEF ? &ej->brief : &ej->proc;
-	struct source src = { .ej = ej, .v = p->v, .p = p, .of_proc = true, .how = how };
+	struct source src = { .ej = ej, .p = p, .how = how };
 
 	jsonw_obj_begin(w);
 	put_steps(w, st, 0, st->n, &src);
@@ -416,13 +442,14 @@ void event_json_proc(const struct event_json *ej, const struct proc *p, enum eve
 	put_proc(ej, p, how, &w);
 }
 
-static void put_own(const struct event_json *ej, const struct event *ev, struct jsonw *w)
+/* The values of the event type, or those of its family. */
+static void put_own(const struct event_json *ej, const struct event *ev, uint16_t type, struct jsonw *w)
 {
-	struct source src = { .ej = ej, .v = ev->v, .p = ev->proc, .how = EVENT_JSON_ALONE };
+	struct source src = { .ej = ej, .v = ev->v, .p = ev->proc, .target = ev->target, .how = EVENT_JSON_ALONE };
 
 	jsonw_obj_begin(w);
-	if (ev->type < ej->catalog->nevents)
-		put_steps(w, &ej->own[ev->type], 0, ej->own[ev->type].n, &src);
+	if (type < ej->catalog->nevents)
+		put_steps(w, &ej->own[type], 0, ej->own[type].n, &src);
 	jsonw_obj_end(w);
 }
 
@@ -430,7 +457,7 @@ void event_json_own(const struct event_json *ej, const struct event *ev, struct 
 {
 	struct jsonw w = jsonw_to(out);
 
-	put_own(ej, ev, &w);
+	put_own(ej, ev, ev->type, &w);
 }
 
 static void put_flags(struct jsonw *w, uint16_t flags)
@@ -484,30 +511,37 @@ void event_json_head(const struct event_json *ej, const struct event *ev, struct
 	put_head(ej, ev, &w);
 }
 
-static void put_member(const struct event_json *ej, const struct event *ev, const char *type, struct jsonw *w)
+static void put_member(const struct event_json *ej, const struct event *ev, uint16_t type, struct jsonw *w)
 {
-	jsonw_key(w, type);
-	put_own(ej, ev, w);
+	jsonw_key(w, ej->catalog->events[type].name);
+	put_own(ej, ev, type, w);
 }
 
+/* The members in the order of their names: what the event has of its own stands among them. */
 void event_json_write(const struct event_json *ej, const struct event *ev, struct buf *out)
 {
-	const char *type = type_name(ej, ev);
+	static const char *const heads[] = { "event", "process", NULL };
+	uint16_t own[2] = { EV_NONE, EV_NONE };
 	struct jsonw w = jsonw_to(out);
-	bool own_first = type && strcmp(type, "event") < 0, own_last = type && strcmp(type, "process") > 0;
+	int n = 0, next = 0;
 
-	jsonw_obj_begin(&w);
-	if (own_first)
-		put_member(ej, ev, type, &w);
-	jsonw_key(&w, "event");
-	put_head(ej, ev, &w);
-	if (type && !own_first && !own_last)
-		put_member(ej, ev, type, &w);
-	if (ev->proc) {
-		jsonw_key(&w, "process");
-		put_proc(ej, ev->proc, EVENT_JSON_WHOLE, &w);
+	/* The name of a family comes behind those of its events. */
+	if (type_name(ej, ev)) {
+		own[n++] = ev->type;
+		own[n] = ej->catalog->events[ev->type].family;
+		n += own[n] != EV_NONE;
 	}
-	if (own_last)
-		put_member(ej, ev, type, &w);
+	jsonw_obj_begin(&w);
+	for (int i = 0; i < 3; i++) {
+		while (next < n && (!heads[i] || strcmp(ej->catalog->events[own[next]].name, heads[i]) < 0))
+			put_member(ej, ev, own[next++], &w);
+		if (i == 0) {
+			jsonw_key(&w, heads[i]);
+			put_head(ej, ev, &w);
+		} else if (i == 1 && ev->proc) {
+			jsonw_key(&w, heads[i]);
+			put_proc(ej, ev->proc, EVENT_JSON_WHOLE, &w);
+		}
+	}
 	jsonw_obj_end(&w);
 }

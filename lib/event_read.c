@@ -77,8 +77,10 @@ struct reader {
 	struct event_mem *m;
 	struct event *ev;
 	struct err *err;
-	struct proc *procs[1 + VAL_ANCESTORS_MAX]; /* the event's, its parent, and so on */
-	unsigned nprocs;
+	struct chain {
+		struct proc *procs[1 + VAL_ANCESTORS_MAX]; /* the event's process, its parent, and so on */
+		unsigned n;
+	} chains[2];		 /* of the event's process and of its target */
 	int ancestor;		 /* while its members are read; -1 otherwise */
 	char name[NAME_MAX_LEN]; /* of what is read, for errors and look-ups */
 	size_t name_len;
@@ -251,38 +253,56 @@ static int read_array(struct reader *r, const json_t *j, uint8_t type, struct va
 
 /* ---- fields -------------------------------------------------------------------------------------------------------- */
 
-/* The event's process (0), its parent (1), and so on; they are made as they are asked for. */
-static struct proc *proc_at(struct reader *r, unsigned k)
+/* The event's process or target (0), its parent (1), and so on; they are made as they are asked for. */
+static struct proc *proc_at(struct reader *r, uint8_t home, unsigned k)
 {
-	while (r->nprocs <= k) {
+	bool target = home >= CAT_HOME_TARGET;
+	struct chain *c = &r->chains[target];
+
+	while (c->n <= k) {
 		struct proc *p = mem_alloc(r->m, sizeof(*p));
 
 		if (!p)
 			return NULL;
-		if (r->nprocs == 0)
-			r->ev->proc = p;
+		if (c->n)
+			c->procs[c->n - 1]->parent = p;
+		else if (target)
+			r->ev->target = p;
 		else
-			r->procs[r->nprocs - 1]->parent = p;
-		r->procs[r->nprocs++] = p;
+			r->ev->proc = p;
+		c->procs[c->n++] = p;
 	}
-	return r->procs[k];
+	return c->procs[k];
+}
+
+/* Where a process has the value; room for what no sensor fills in is made with the first such value. NULL: no memory. */
+static struct val *proc_val(struct reader *r, struct proc *p, unsigned slot)
+{
+	if (slot < SLOT_PROC_SEEN)
+		return &p->v[slot];
+	if (!p->unseen)
+		p->unseen = mem_vals(r->m, SLOT_PROC_COUNT - SLOT_PROC_SEEN);
+	return p->unseen ? &p->unseen[slot - SLOT_PROC_SEEN] : NULL;
 }
 
 static int set_type(struct reader *r, uint16_t type)
 {
-	if (r->ev->type != EV_NONE && r->ev->type != type)
+	int both = catalog_meet(r->c, r->ev->type, type);
+
+	if (both < 0)
 		return fail(r, "a field of another event type than the ones before");
-	r->ev->type = type;
+	r->ev->type = (uint16_t)both;
 	return 0;
 }
 
 static int set_proc_value(struct reader *r, const struct cat_field *f, unsigned k, const json_t *j, bool array)
 {
-	struct proc *p = proc_at(r, k);
+	struct proc *p = proc_at(r, f->home, k);
+	struct val *v = p ? proc_val(r, p, f->slot) : NULL;
 
-	if (!p)
+	if (!v)
 		return no_memory(r);
-	return array ? read_array(r, j, f->type, &p->v[f->slot]) : read_scalar(r, j, f->type, &p->v[f->slot]);
+	return array ? read_array(r, j, f->type, v) : read_scalar(r, j, f->type, v);
 }
 
 /* Within an ancestor its own value; in the flat form, a value for each ancestor. */
@@ -313,10 +333,13 @@ static int set_field(struct reader *r, const struct cat_field *f, const json_t *
 		return err;
 	switch (f->home) {
 	case CAT_HOME_PROC:
+	case CAT_HOME_TARGET:
 		return set_proc_value(r, f, 0, j, program_field_several(r->c, f));
 	case CAT_HOME_PARENT:
+	case CAT_HOME_TARGET_PARENT:
 		return set_proc_value(r, f, 1, j, program_field_several(r->c, f));
 	case CAT_HOME_ANCESTORS:
+	case CAT_HOME_TARGET_ANCESTORS:
 		return set_ancestors_value(r, f, j);
 	}
 	v = f->home == CAT_HOME_BASE ? &r->ev->base[f->slot] : &r->ev->v[f->slot];
@@ -459,7 +482,20 @@ static int read_members(struct reader *r, const json_t *j)
 	return 0;
 }
 
-static int read_ancestors(struct reader *r, const json_t *j)
+/* The home of the fields below @name, or CAT_HOME_EVENT where it is no list of processes. */
+static uint8_t list_home(const struct reader *r)
+{
+	static const char pid[] = ".pid";
+	char name[NAME_MAX_LEN + sizeof(pid)];
+	const struct cat_field *f;
+
+	memcpy(name, r->name, r->name_len);
+	memcpy(name + r->name_len, pid, sizeof(pid));
+	f = catalog_field(r->c, name, r->name_len + strlen(pid));
+	return f && cat_is_ancestors(f->home) ? f->home : CAT_HOME_EVENT;
+}
+
+static int read_ancestors(struct reader *r, uint8_t home, const json_t *j)
 {
 	size_t n = json_array_size(j);
 	int err = 0;
@@ -469,7 +505,7 @@ static int read_ancestors(struct reader *r, const json_t *j)
 	for (size_t i = 0; err == 0 && i < n; i++) {
 		if (!json_is_object(json_array_get(j, i)))
 			return fail(r, "not an array of objects");
-		if (!proc_at(r, 1 + (unsigned)i))
+		if (!proc_at(r, home, 1 + (unsigned)i))
 			return no_memory(r);
 		r->ancestor = (int)i;
 		err = read_members(r, json_array_get(j, i));
@@ -482,6 +518,7 @@ static int read_member(struct reader *r, const json_t *j)
 {
 	const struct special *special = special_of(r);
 	const struct cat_field *f;
+	uint8_t home;
 
 	if (special)
 		return special->read(r, j);
@@ -489,8 +526,9 @@ static int read_member(struct reader *r, const json_t *j)
 		return 0;
 	if (json_is_object(j))
 		return read_members(r, j);
-	if (json_is_array(j) && strcmp(r->name, "process.ancestors") == 0)
-		return read_ancestors(r, j);
+	home = json_is_array(j) ? list_home(r) : CAT_HOME_EVENT;
+	if (home != CAT_HOME_EVENT)
+		return read_ancestors(r, home, j);
 	f = catalog_field(r->c, r->name, r->name_len);
 	if (!f)
 		return unknown_field(r);
@@ -603,9 +641,10 @@ static int complete(struct reader *r)
 
 	if (r->c != catalog_tamis())
 		return 0;
-	for (unsigned i = 0; i < r->nprocs; i++)
-		if (complete_proc(r->m, r->procs[i]) < 0)
-			return no_memory(r);
+	for (int k = 0; k < 2; k++)
+		for (unsigned i = 0; i < r->chains[k].n; i++)
+			if (complete_proc(r->m, r->chains[k].procs[i]) < 0)
+				return no_memory(r);
 	event_derive(ev);
 	set_default(&ev->base[SLOT_BASE_OS], "linux");
 	set_default(&ev->base[SLOT_BASE_SOURCE], "runtime");
@@ -629,6 +668,8 @@ int event_json_read(const struct catalog *c, const char *text, size_t len, struc
 		return err_set(err, -EINVAL, "line %d, column %d: %s", why.line, why.column, why.text);
 	e = json_is_object(j) ? read_members(&r, j) : err_set(err, -EINVAL, "an event is a JSON object");
 	json_decref(j);
+	if (ev.type < c->nevents && c->events[ev.type].is_family)
+		ev.type = EV_NONE;
 	if (e == 0)
 		e = complete(&r);
 	if (e < 0)

@@ -398,7 +398,7 @@ int64_t program_var_add(struct program_builder *pb, const struct pvar *v)
 
 static bool root_fits(const struct program_builder *pb, uint32_t root, uint16_t event)
 {
-	return root < pb->nodes.n && node_is_root(&AT(const struct node, pb->nodes)[root],
+	return root < pb->nodes.n && node_is_root(pb->catalog, &AT(const struct node, pb->nodes)[root],
 						  &AT(const struct node_info, pb->infos)[root], event);
 }
 

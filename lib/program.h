@@ -43,7 +43,7 @@ enum node_op {
 	N_ANY,	    /* BOOL: for some element of array a, b holds (b uses N_ELEM) */
 	/*
 	 * BOOL: for some position (of at most VAL_ANCESTORS_MAX), a holds (a uses N_CURRENT). b is the field index of an array
-	 * field: its elements are the positions; the fields of N_CURRENT in a have the same home. With an ancestors field the
+	 * field: its elements are the positions; the fields of N_CURRENT in a have the same home. With a field of all ancestors the
 	 * positions are the ancestors, and N_CURRENT of a field that has several values in one process gives an array.
 	 */
 	N_EXISTS,
@@ -289,7 +289,7 @@ static inline int64_t program_node_ge(struct program_builder *pb, uint32_t a, ui
 {
 	return program_node(pb, N_LE, b, a, 0, 0);
 }
-/* The event type whose fields the node looks at, or EV_NONE where every event has them. A node of two event types is -EINVAL. */
+/* The event type (or family) whose fields the node looks at, EV_NONE where every event has them. A node of two event types is -EINVAL. */
 uint16_t program_node_event(const struct program_builder *pb, uint32_t node);
 /* Appends a list of indexes as it is; returns where it begins. What they are indexes of is checked where they are used. */
 int64_t program_refs_add(struct program_builder *pb, const uint32_t *v, size_t n);

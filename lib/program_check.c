@@ -99,7 +99,7 @@ static bool is_scalar(uint32_t type)
 
 bool program_field_several(const struct catalog *c, const struct cat_field *f)
 {
-	if (f->home != CAT_HOME_ANCESTORS)
+	if (!cat_is_ancestors(f->home))
 		return f->flags & CF_ARRAY;
 	for (size_t i = 0; i < c->nfields; i++)
 		if (c->fields[i].home == CAT_HOME_PROC && c->fields[i].slot == f->slot)
@@ -113,7 +113,7 @@ static uint8_t field_type(const struct catalog *c, const struct cat_field *f, bo
 	bool array = f->flags & CF_ARRAY;
 
 	if (current)
-		array = f->home == CAT_HOME_ANCESTORS && program_field_several(c, f);
+		array = cat_is_ancestors(f->home) && program_field_several(c, f);
 	return array ? array_of_scalar[scalar] : scalar;
 }
 
@@ -174,15 +174,17 @@ static bool operand_fits(const struct node_env *env, uint8_t op, uint8_t kind, u
 }
 
 /* Merges what operand @from looks at into @info; false where the two cannot stand in one node. */
-static bool merge(struct node_info *info, const struct node_info *from)
+static bool merge(const struct node_env *env, struct node_info *info, const struct node_info *from)
 {
-	if (info->event != EV_NONE && from->event != EV_NONE && info->event != from->event)
+	int event = catalog_meet(env->catalog, info->event, from->event);
+
+	if (event < 0)
 		return false;
 	if (info->elem && from->elem && info->elem != from->elem)
 		return false;
 	if (info->current && from->current && info->current != from->current)
 		return false;
-	info->event |= from->event;
+	info->event = (uint16_t)event;
 	info->elem |= from->elem;
 	info->current |= from->current;
 	info->var |= from->var;
@@ -200,7 +202,7 @@ static bool check_any(const struct node_env *env, const struct node *n, struct n
 	body.elem = 0;
 	body.cost = (body.cost < COST_MAX ? body.cost : COST_MAX) * 10;
 	*info = env->infos[n->a];
-	return merge(info, &body);
+	return merge(env, info, &body);
 }
 
 static bool check_exists(const struct node_env *env, const struct node *n, struct node_info *info)
@@ -213,7 +215,7 @@ static bool check_exists(const struct node_env *env, const struct node *n, struc
 	body.current = 0;
 	body.cost = (body.cost < COST_MAX ? body.cost : COST_MAX) * 50;
 	*info = (struct node_info){ .event = f->event };
-	return merge(info, &body);
+	return merge(env, info, &body);
 }
 
 /* Steps that an operand adds: what is closed and BOOL, and cannot change, is asked once an event. */
@@ -231,7 +233,7 @@ static bool check_plain(const struct node_env *env, const struct node *n, struct
 
 	*info = (struct node_info){ 0 };
 	for (int i = 0; i < 3; i++)
-		if (operand_is_node(kinds[i]) && !merge(info, &env->infos[v[i]]))
+		if (operand_is_node(kinds[i]) && !merge(env, info, &env->infos[v[i]]))
 			return false;
 	return true;
 }
@@ -245,7 +247,7 @@ static void leaf_info(const struct node_env *env, struct node *n, struct node_in
 		f = &env->catalog->fields[n->a];
 		n->type = field_type(env->catalog, f, false);
 		info->event = f->event;
-		info->cost += f->home == CAT_HOME_ANCESTORS ? 100 : 0;
+		info->cost += cat_is_ancestors(f->home) ? 100 : 0;
 		break;
 	case N_CURRENT:
 		f = &env->catalog->fields[n->a];
@@ -314,9 +316,9 @@ int node_check(const struct node_env *env, struct node *n, struct node_info *ret
 	return 0;
 }
 
-bool node_is_root(const struct node *n, const struct node_info *info, uint16_t event)
+bool node_is_root(const struct catalog *c, const struct node *n, const struct node_info *info, uint16_t event)
 {
-	return n->type == NT_BOOL && !info->elem && !info->current && (info->event == EV_NONE || info->event == event);
+	return n->type == NT_BOOL && !info->elem && !info->current && catalog_covers(c, info->event, event);
 }
 
 /* ---- variables, limits, actions ------------------------------------------------------------------------------------ */
@@ -357,12 +359,7 @@ bool pvar_default_check(const struct node_env *env, const struct pvar *v, const 
 
 static bool field_fits(const struct node_env *env, uint32_t field, uint16_t event)
 {
-	uint16_t ev;
-
-	if (field >= env->catalog->nfields)
-		return false;
-	ev = env->catalog->fields[field].event;
-	return ev == EV_NONE || ev == event;
+	return field < env->catalog->nfields && catalog_covers(env->catalog, env->catalog->fields[field].event, event);
 }
 
 bool plimit_check(const struct node_env *env, const struct prule *r, const uint32_t *refs, uint32_t nrefs)
@@ -381,7 +378,7 @@ static bool node_stands_alone(const struct node_env *env, uint32_t i, uint16_t e
 {
 	const struct node_info *info = i < env->nnodes ? &env->infos[i] : NULL;
 
-	return info && !info->elem && !info->current && (info->event == EV_NONE || info->event == event);
+	return info && !info->elem && !info->current && catalog_covers(env->catalog, info->event, event);
 }
 
 static bool set_check(const struct node_env *env, const struct paction *a, uint16_t event, const uint32_t *refs,

@@ -38,7 +38,7 @@ struct node_env {
 int node_check(const struct node_env *env, struct node *n, struct node_info *ret_info);
 
 /* Whether a rule of that event type can have the node as its root, or a clause. */
-bool node_is_root(const struct node *n, const struct node_info *info, uint16_t event);
+bool node_is_root(const struct catalog *c, const struct node *n, const struct node_info *info, uint16_t event);
 
 /*
  * Parts of a program that stand beside its nodes, with everything they refer to: a variable's own members (before there are

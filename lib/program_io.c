@@ -255,7 +255,7 @@ static int check_nodes(const struct program *p, struct node_info *infos, struct 
 
 static bool root_fits(const struct program *p, const struct node_info *infos, uint32_t root, uint16_t event)
 {
-	return root < p->nnodes && node_is_root(&p->nodes[root], &infos[root], event);
+	return root < p->nnodes && node_is_root(p->catalog, &p->nodes[root], &infos[root], event);
 }
 
 static bool rule_fits(const struct program *p, const struct node_info *infos, const struct prule *r)

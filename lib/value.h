@@ -31,7 +31,7 @@ struct val {
 };
 
 #define VAL_IP_BYTES  17
-#define CAT_SLOTS_MAX 48 /* slots of one event type */
+#define CAT_SLOTS_MAX 64 /* slots of one event type */
 
 /* Slots of an event's own values: SLOT_OPEN_FLAGS, ...; of the base values SLOT_BASE_*; of a process SLOT_PROC_*. */
 #define VAL_SLOT_N(EV, SLOT) SLOT_##EV##_##SLOT,
@@ -40,18 +40,36 @@ struct val {
 #define VAL_SLOT_H(EV, SLOT)
 #define VAL_SLOT(KIND, EV, SLOT, ...)	   VAL_SLOT_##KIND(EV, SLOT)
 #define VAL_SLOT_BASE(KIND, EV, SLOT, ...) SLOT_##EV##_##SLOT,
-#define E(EV, NR, NAME, LIST, PROC, DOC)   enum { LIST(VAL_SLOT) SLOT_##EV##_COUNT };
+#define E(EV, NR, NAME, LIST, PROC, DOC)                                                                               \
+	enum { LIST(VAL_SLOT) SLOT_##EV##_COUNT };                                                                     \
+	_Static_assert(SLOT_##EV##_COUNT <= CAT_SLOTS_MAX, "an event has at most CAT_SLOTS_MAX values");
+#define U(EV, NR, NAME, LIST, PROC, DOC, WHY) E(EV, NR, NAME, LIST, PROC, DOC)
 CAT_EVENTS(E)
+CAT_EVENTS_UNSEEN(U)
+#undef U
 #undef E
 enum { CAT_BASE(VAL_SLOT_BASE) SLOT_BASE_COUNT };
-enum { CAT_PROC(VAL_SLOT, "") SLOT_PROC_COUNT };
+/* The slots of what the sensor does not observe of a process come last: they have no room in its process table. */
+enum {
+	CAT_PROC(VAL_SLOT, "") SLOT_PROC_SEEN,
+	SLOT_PROC_LAST_SEEN = SLOT_PROC_SEEN - 1,
+	CAT_PROC_UNSEEN(VAL_SLOT, "") SLOT_PROC_COUNT
+};
 
 /* A process image: what it was from one exec (or fork) to the next. Kept by sensor/enrich, or read from JSON. */
 struct proc {
-	struct val v[SLOT_PROC_COUNT];
+	struct val v[SLOT_PROC_SEEN];
+	struct val *unseen;	   /* borrowed; the slots from SLOT_PROC_SEEN on, or NULL: all are empty */
 	const struct proc *parent; /* borrowed; NULL at the root of what is known */
 	uint64_t start;		   /* with the pid, what process it is: the same for all images of one; 0: not known */
 };
+
+static inline struct val proc_get(const struct proc *p, unsigned slot)
+{
+	if (slot < SLOT_PROC_SEEN)
+		return p->v[slot];
+	return p->unseen ? p->unseen[slot - SLOT_PROC_SEEN] : (struct val){ .len = 0 };
+}
 
 /* An event with its context. For exec, proc is the new image; for fork, the child. */
 struct event {
@@ -64,6 +82,8 @@ struct event {
 	struct val base[SLOT_BASE_COUNT];
 	struct val v[CAT_SLOTS_MAX];
 	const struct proc *proc; /* borrowed; NULL: all process fields are empty */
+	const struct proc
+		*target; /* borrowed; the second process of an event of CAT_TARGETS; NULL: its fields are empty */
 };
 
 /* Ancestors that an event looks at, at most (the language's cap). */

@@ -220,6 +220,7 @@ int check_rule(struct check *c, const struct ast *a, struct expr **ret)
 	c->event = EV_NONE;
 	c->event_at = NULL;
 	c->iterated = NULL;
+	c->nunseen = 0;
 	c->iterator[0] = '\0';
 	c->nexprs = 0;
 	c->depth = 0;
@@ -234,8 +235,20 @@ int check_rule(struct check *c, const struct ast *a, struct expr **ret)
 
 int check_event(struct check *c, const struct ast *a)
 {
-	if (c->event != EV_NONE)
+	const struct catalog *cat = c->catalog;
+
+	if (c->event != EV_NONE && !cat->events[c->event].is_family)
 		return 0;
+	if (c->event != EV_NONE) {
+		diag_error(c->diags, ast_span(c->event_at),
+			   "%s is a field of several event types: the rule does not say which", c->event_field);
+		for (size_t i = 0; i < cat->nevents; i++)
+			if (cat->events[i].name && cat->events[i].family == c->event)
+				diag_help(c->diags,
+					  "add a condition on a field of one, such as those of \"%s\"; for each a rule",
+					  cat->events[i].name);
+		return -EINVAL;
+	}
 	diag_error(c->diags, ast_span(a),
 		   "the rule names no field of an event type, so it is not known when to ask it");
 	diag_help(c->diags,

@@ -17,6 +17,14 @@
 #define CHECK_MACROS_MAX 64	      /* macros within macros */
 #define CHECK_ERRORS_MAX 20	      /* of one rule; then it is given up */
 
+/* A field that the sensor cannot observe yet, and where it was named first. */
+struct unseen_use {
+	const struct cat_field *field;
+	struct span at;
+};
+
+#define CHECK_UNSEEN_MAX 16 /* such fields of one rule that are told of */
+
 struct check {
 	struct arena *arena; /* of the typed tree */
 	struct diags *diags;
@@ -27,6 +35,8 @@ struct check {
 	/* worked out by check_rule */
 	uint16_t event;			  /* the type that its fields belong to, or EV_NONE */
 	const struct cat_field *iterated; /* an array field that the iterator runs over, or NULL */
+	struct unseen_use unseen[CHECK_UNSEEN_MAX];
+	size_t nunseen;
 
 	/* for check.c and check_*.c */
 	const struct ast *event_at;

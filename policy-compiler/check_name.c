@@ -170,12 +170,14 @@ static int note_iterator(struct check *c, const struct ast *a, const struct name
 
 static int note_event(struct check *c, const struct ast *a, const struct cat_field *f)
 {
-	if (f->event == EV_NONE || f->event == c->event)
-		return 0;
-	if (c->event == EV_NONE) {
-		c->event = f->event;
-		c->event_at = a;
-		c->event_field = f->name;
+	int event = catalog_meet(c->catalog, c->event, f->event);
+
+	if (event >= 0) {
+		if (event != c->event) {
+			c->event_at = a;
+			c->event_field = f->name;
+		}
+		c->event = (uint16_t)event;
 		return 0;
 	}
 	diag_error(c->diags, ast_span(a), "%s is a field of \"%s\" events, but %s before it is of \"%s\" events",
@@ -184,10 +186,19 @@ static int note_event(struct check *c, const struct ast *a, const struct cat_fie
 	return -EINVAL;
 }
 
+static void note_unseen(struct check *c, const struct ast *a, const struct cat_field *f)
+{
+	for (size_t i = 0; i < c->nunseen; i++)
+		if (c->unseen[i].field == f)
+			return;
+	if (c->nunseen < CHECK_UNSEEN_MAX)
+		c->unseen[c->nunseen++] = (struct unseen_use){ .field = f, .at = ast_span(a) };
+}
+
 /* Several values even for one element of a list: the arguments of one ancestor. */
 static bool is_array_of_element(const struct check *c, const struct cat_field *f)
 {
-	if (f->home != CAT_HOME_ANCESTORS)
+	if (!cat_is_ancestors(f->home))
 		return false;
 	for (size_t i = 0; i < c->catalog->nfields; i++) {
 		const struct cat_field *p = &c->catalog->fields[i];
@@ -212,7 +223,7 @@ static int use_field(struct check *c, const struct ast *a, const struct name *n,
 	if (r < 0)
 		return r;
 	if (f->flags & CF_UNSEEN)
-		diag_warn(c->diags, ast_span(a), "the sensor cannot observe %s yet: it is always empty", f->name);
+		note_unseen(c, a, f);
 	e = check_new(c, n->root_len ? EX_CURRENT : EX_FIELD, f->type, a);
 	if (!e)
 		return -ENOMEM;
@@ -248,6 +259,7 @@ static int check_length(struct check *c, const struct ast *a, const struct name 
 	const struct cat_field *f;
 	struct expr *base, *e;
 	bool is_list = false;
+	const char *list;
 	int r;
 
 	*ret = NULL;
@@ -266,12 +278,14 @@ static int check_length(struct check *c, const struct ast *a, const struct name 
 	e = check_new(c, EX_LEN, VAL_INT, a);
 	if (!e)
 		return -ENOMEM;
-	e->array = !is_list && base->kind == EX_FIELD && f->home == CAT_HOME_ANCESTORS;
+	e->array = !is_list && base->kind == EX_FIELD && cat_is_ancestors(f->home);
 	if (e->array && is_array_of_element(c, f)) {
 		diag_error(c->diags, ast_span(a),
 			   "the length of %s has no meaning: several values in each of several processes", f->name);
-		diag_help(c->diags, "use an iterator: process.ancestors[A].%s",
-			  n->plain + strlen("process.ancestors."));
+		list = strstr(n->plain, "ancestors.");
+		if (list)
+			diag_help(c->diags, "use an iterator: %.*sancestors[A].%s", (int)(list - n->plain), n->plain,
+				  list + strlen("ancestors."));
 		return -EINVAL;
 	}
 	e->a = base;

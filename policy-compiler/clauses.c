@@ -445,7 +445,7 @@ static enum clause_why why_field(const struct program *p, uint16_t event, uint32
 	if (n->op != N_FIELD)
 		return n->op == N_CURRENT || n->op == N_ELEM ? WHY_OTHERS : WHY_SHAPE;
 	f = &p->catalog->fields[n->a];
-	if (f->home == CAT_HOME_PARENT || f->home == CAT_HOME_ANCESTORS)
+	if (f->home != CAT_HOME_BASE && f->home != CAT_HOME_EVENT && f->home != CAT_HOME_PROC)
 		return WHY_OTHERS;
 	if (number_of_field(p, event, n, &v) || string_of_node(p, event, i, f->type == VAL_IP, &s))
 		return WHY_KERNEL;

@@ -18,6 +18,44 @@ static void say_summary(const struct compile *c, const struct diags *d)
 		c->ndisabled, c->nskipped, cli_count_diags(d, counts, sizeof(counts)));
 }
 
+/* What became of the rules of one file. */
+struct tally {
+	size_t fires, unseen, never, disabled, errors;
+};
+
+static struct tally tally_of(const struct compile *c, const struct policy *p)
+{
+	struct tally t = { 0 };
+
+	for (size_t i = 0; i < c->nrules; i++) {
+		const struct compile_rule *r = c->rules[i];
+
+		if (r->def->policy != p)
+			continue;
+		if (r->ok)
+			(*(r->sight == SIGHT_FIRES ? &t.fires : r->sight == SIGHT_UNSEEN ? &t.unseen : &t.never))++;
+		else
+			(*(r->disabled ? &t.disabled : &t.errors))++;
+	}
+	return t;
+}
+
+static void say_file(const struct compile *c, const struct policy *p)
+{
+	struct tally t = tally_of(c, p);
+	char more[128] = "";
+	size_t n = 0;
+
+	if (t.never)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, ", %zu never with any", t.never);
+	if (t.disabled)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, ", %zu switched off", t.disabled);
+	if (t.errors)
+		snprintf(more + n, sizeof(more) - n, ", %zu with errors", t.errors);
+	cli_say("%s: %zu rule%s, %zu can fire with this sensor, %zu never (unseen fields), %zu for other systems%s",
+		p->src->path, p->nrules, p->nrules == 1 ? "" : "s", t.fires, t.unseen, p->nskipped, more);
+}
+
 static int put_json(struct diags *d)
 {
 	struct buf out;
@@ -40,6 +78,9 @@ static int check_policies(char **paths, int n, bool json, bool strict)
 		r = put_json(&d) == CLI_OK ? r : CLI_FAILED;
 	else
 		cli_print_diags(&d);
+	for (size_t i = 0; c && i < c->npolicies; i++)
+		if (c->policies[i]->nrules)
+			say_file(c, c->policies[i]);
 	if (c)
 		say_summary(c, &d);
 	if (d.errors || (strict && d.warnings))

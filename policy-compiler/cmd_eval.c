@@ -84,7 +84,7 @@ static int check_event_type(struct eval *e)
 {
 	const struct catalog *c = catalog_tamis();
 
-	if (e->wanted == EV_NONE || e->ev.type == e->wanted)
+	if (catalog_covers(c, e->wanted, e->ev.type))
 		return 0;
 	if (e->ev.type == EV_NONE) {
 		e->ev.type = e->wanted;

@@ -33,6 +33,9 @@ static int explain(struct compile *c, const char *rule, bool json)
 		return cli_fail("out of memory");
 	if (sieve_build(c->builder, &report, sieve, &err) < 0)
 		return cli_fail("%s", err.msg);
+	for (size_t i = 0; i < c->nrules; i++)
+		if (c->rules[i]->ok)
+			report.rules[c->rules[i]->number].why_never = c->rules[i]->why_never;
 	r = explain_print(stdout, &report, rule, json);
 	sieve_report_done(&report);
 	if (r == -ENOENT)

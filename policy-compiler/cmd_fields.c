@@ -23,6 +23,31 @@ static const char *const group_names[CG_GROUPS] = {
 	[CG_CAPABILITY] = "capabilities",
 	[CG_EXIT_CAUSE] = "causes of an exit",
 	[CG_AUDIT] = "login ids",
+	[CG_ABI] = "word sizes",
+	[CG_ARCHITECTURE] = "architectures",
+	[CG_BPF_ATTACH_TYPE] = "bpf attach types",
+	[CG_BPF_CMD] = "bpf commands",
+	[CG_BPF_HELPER] = "bpf helper functions",
+	[CG_BPF_MAP_TYPE] = "bpf map types",
+	[CG_BPF_PROG_TYPE] = "bpf program types",
+	[CG_DNS_CLASS] = "dns classes",
+	[CG_DNS_RESPONSE] = "dns response codes",
+	[CG_DNS_TYPE] = "dns types",
+	[CG_ICMP_TYPE] = "icmp types",
+	[CG_L3_PROTOCOL] = "layer 3 protocols",
+	[CG_MMAP_FLAGS] = "mmap flags",
+	[CG_NETWORK_DIRECTION] = "network directions",
+	[CG_PIPE_FLAG] = "pipe flags",
+	[CG_PRCTL_OPTION] = "prctl options",
+	[CG_PROTECTION] = "memory protections",
+	[CG_PTRACE_REQUEST] = "ptrace requests",
+	[CG_RESOURCE] = "resources",
+	[CG_SIGNAL] = "signals",
+	[CG_SOCKET_LEVEL] = "socket option levels",
+	[CG_SOCKET_OPTION] = "socket options",
+	[CG_SOCKET_TYPE] = "socket types",
+	[CG_SYSCTL_ACTION] = "sysctl actions",
+	[CG_VM_FLAGS] = "virtual memory flags",
 };
 
 static const char *const sieve_names[] = {
@@ -32,10 +57,10 @@ static const char *const sieve_names[] = {
 	[CAT_SIEVE_RETVAL] = "retval",
 };
 
-/* The fields that rules of an event can use: its own, or those of every event (EV_NONE). */
-static bool belongs(const struct cat_field *f, uint16_t event)
+/* The fields that rules of an event can use: its own and its family's, or those of every event (EV_NONE). */
+static bool belongs(const struct catalog *c, const struct cat_field *f, uint16_t event)
 {
-	return f->event == event;
+	return event == EV_NONE ? f->event == EV_NONE : f->event != EV_NONE && catalog_covers(c, f->event, event);
 }
 
 /* What the kernel can decide about the field in its event; "" where only user space can. */
@@ -49,6 +74,16 @@ static const char *kernel_share(const struct catalog *c, const struct cat_field 
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
+static void members_json(struct jsonw *w, const struct catalog *c, uint16_t family)
+{
+	jsonw_key(w, "events");
+	jsonw_arr_begin(w);
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].name && c->events[i].family == family)
+			jsonw_cstr(w, c->events[i].name);
+	jsonw_arr_end(w);
+}
+
 static void field_json(struct jsonw *w, const struct catalog *c, const struct cat_field *f)
 {
 	jsonw_obj_begin(w);
@@ -60,6 +95,8 @@ static void field_json(struct jsonw *w, const struct catalog *c, const struct ca
 	jsonw_cstr(w, f->doc);
 	jsonw_key(w, "event");
 	jsonw_cstr(w, f->event == EV_NONE ? "*" : c->events[f->event].name);
+	if (f->event != EV_NONE && c->events[f->event].is_family)
+		members_json(w, c, f->event);
 	jsonw_key(w, "field");
 	jsonw_cstr(w, f->name);
 	jsonw_key(w, "ignore_case");
@@ -74,6 +111,10 @@ static void field_json(struct jsonw *w, const struct catalog *c, const struct ca
 	jsonw_bool(w, f->flags & CF_TIME);
 	jsonw_key(w, "type");
 	jsonw_cstr(w, type_names[f->type]);
+	if (catalog_why_unseen(c, f)) {
+		jsonw_key(w, "why_not_observed");
+		jsonw_cstr(w, catalog_why_unseen(c, f));
+	}
 	jsonw_obj_end(w);
 }
 
@@ -97,13 +138,15 @@ static void events_json(struct jsonw *w, const struct catalog *c)
 {
 	jsonw_arr_begin(w);
 	for (size_t i = 0; i < c->nevents; i++) {
-		if (!c->events[i].name)
+		if (!c->events[i].name || c->events[i].is_family)
 			continue;
 		jsonw_obj_begin(w);
 		jsonw_key(w, "doc");
 		jsonw_cstr(w, c->events[i].doc);
 		jsonw_key(w, "event");
 		jsonw_cstr(w, c->events[i].name);
+		jsonw_key(w, "observed");
+		jsonw_bool(w, !c->events[i].why_unseen);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
@@ -121,7 +164,7 @@ static void fields_json(struct buf *out, const struct catalog *c, const struct c
 	jsonw_key(&w, "fields");
 	jsonw_arr_begin(&w);
 	for (size_t i = 0; i < c->nfields; i++)
-		if (!only || belongs(&c->fields[i], only->type) || belongs(&c->fields[i], EV_NONE))
+		if (!only || catalog_covers(c, c->fields[i].event, only->type))
 			field_json(&w, c, &c->fields[i]);
 	jsonw_arr_end(&w);
 	jsonw_obj_end(&w);
@@ -130,27 +173,29 @@ static void fields_json(struct buf *out, const struct catalog *c, const struct c
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
 
-static void field_text(struct buf *out, const struct cat_field *f)
+static void field_text(struct buf *out, const struct catalog *c, const struct cat_field *f)
 {
 	char type[16];
 
 	snprintf(type, sizeof(type), "%s%s", type_names[f->type], f->flags & CF_ARRAY ? "[]" : "");
-	buf_printf(out, "%-44s %-9s %s%s\n", f->name, type, f->doc, f->flags & CF_UNSEEN ? " (not observed yet)" : "");
+	buf_printf(out, "%-44s %-9s %-8s %s%s\n", f->name, type, kernel_share(c, f), f->doc,
+		   f->flags & CF_UNSEEN ? " (not observed yet)" : "");
 }
 
 static void events_text(struct buf *out, const struct catalog *c)
 {
 	for (size_t i = 0; i < c->nevents; i++)
-		if (c->events[i].name)
-			buf_printf(out, "%-12s %s\n", c->events[i].name, c->events[i].doc);
+		if (c->events[i].name && !c->events[i].is_family)
+			buf_printf(out, "%-20s %s%s\n", c->events[i].name, c->events[i].doc,
+				   c->events[i].why_unseen ? " (not observed yet)" : "");
 	buf_puts(out, "\ntamisc fields EVENT lists an event's fields, tamisc fields '*' those that every event has.\n");
 }
 
 static void fields_text(struct buf *out, const struct catalog *c, uint16_t event)
 {
 	for (size_t i = 0; i < c->nfields; i++)
-		if (belongs(&c->fields[i], event))
-			field_text(out, &c->fields[i]);
+		if (belongs(c, &c->fields[i], event))
+			field_text(out, c, &c->fields[i]);
 	if (event != EV_NONE)
 		buf_puts(out, "\nand the fields that every event has: tamisc fields '*'\n");
 }
@@ -167,16 +212,52 @@ static void field_markdown(struct buf *out, const struct catalog *c, const struc
 		   f->constants ? "; constants: " : "", group_names[f->constants], *kernel ? "yes" : "");
 }
 
+/* The fields of a process stand once on the page, as those of every event's process. */
+static bool is_repeated(const struct cat_field *f)
+{
+	switch (f->home) {
+	case CAT_HOME_BASE:
+	case CAT_HOME_EVENT:
+		return false;
+	case CAT_HOME_PROC:
+		return f->event != EV_NONE;
+	default:
+		return true;
+	}
+}
+
+/* "ptrace.tracee.ancestors.pid" -> "ptrace.tracee.ancestors.": where all fields of a process are found again. */
+static void repeats_markdown(struct buf *out, const struct catalog *c, uint16_t event)
+{
+	const char *comma = "\nAlso, with all fields that stand below `process.` for every event: ";
+
+	for (size_t i = 0; i < c->nfields; i++) {
+		const struct cat_field *f = &c->fields[i];
+		size_t len = strlen(f->name), end = strlen("pid");
+
+		if (!belongs(c, f, event) || !is_repeated(f) || len <= end ||
+		    strcmp(f->name + len - end - 1, ".pid") != 0)
+			continue;
+		buf_printf(out, "%s`%.*s*`%s", comma, (int)(len - end), f->name,
+			   f->flags & CF_ARRAY ? " (several values, one of each process)" : "");
+		comma = ", ";
+	}
+	if (comma[0] == ',')
+		buf_puts(out, ".\n");
+}
+
 static void section_markdown(struct buf *out, const struct catalog *c, uint16_t event, const char *title,
 			     const char *doc)
 {
 	bool any = false;
 
 	buf_printf(out, "\n## %s\n\n%s.\n", title, doc);
+	if (event != EV_NONE && c->events[event].why_unseen)
+		buf_printf(out, "\nNot observed yet: %s.\n", c->events[event].why_unseen);
 	for (size_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
 
-		if (!belongs(f, event))
+		if (!belongs(c, f, event) || is_repeated(f))
 			continue;
 		if (!any)
 			buf_puts(out, "\n| field | type | what it is | kernel |\n|---|---|---|---|\n");
@@ -185,6 +266,7 @@ static void section_markdown(struct buf *out, const struct catalog *c, uint16_t 
 	}
 	if (!any)
 		buf_puts(out, "\nNo fields of its own.\n");
+	repeats_markdown(out, c, event);
 }
 
 static void constants_markdown(struct buf *out, const struct catalog *c)
@@ -212,9 +294,10 @@ static void fields_markdown(struct buf *out, const struct catalog *c)
 		"# Events and fields\n\n"
 		"A rule may use the fields of one event type and those that every event has. \"kernel\" says whether the\n"
 		"kernel can decide on the field, so that events which no rule wants are dropped there. A type with [] has\n"
-		"several values.\n");
+		"several values. What is not observed yet is empty, 0 or false; `tamisc check` says which rules that keeps\n"
+		"from firing.\n");
 	for (size_t i = 0; i < c->nevents; i++)
-		if (c->events[i].name)
+		if (c->events[i].name && !c->events[i].is_family)
 			section_markdown(out, c, (uint16_t)i, c->events[i].name, c->events[i].doc);
 	section_markdown(out, c, EV_NONE, "every event", "Fields that every event has");
 	constants_markdown(out, c);
@@ -229,7 +312,7 @@ static int unknown_event(const struct catalog *c, const char *name)
 	struct near near = near_to(name, strlen(name));
 
 	for (size_t i = 0; i < c->nevents; i++)
-		if (c->events[i].name)
+		if (c->events[i].name && !c->events[i].is_family)
 			near_try(&near, c->events[i].name);
 	if (near.best)
 		return cli_usage("fields", "no event type \"%s\"; did you mean \"%s\"?", name, near.best);

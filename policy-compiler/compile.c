@@ -7,6 +7,7 @@
 #include "policy-compiler/check.h"
 #include "policy-compiler/files.h"
 #include "policy-compiler/filter.h"
+#include "policy-compiler/judge.h"
 #include "policy-compiler/lower.h"
 #include "policy-compiler/parse.h"
 
@@ -240,13 +241,14 @@ static void add_copy(struct compile *c, struct compile_rule *rule, const struct 
 	}
 }
 
-static int add_rule(struct compile *c, const struct policy_rule *def)
+static int add_rule(struct compile *c, struct policy *policy, const struct policy_rule *def)
 {
 	struct compile_rule *rule;
 	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
 
 	if (r != FILTER_YES) {
 		c->nskipped += r == FILTER_NO;
+		policy->nskipped += r == FILTER_NO;
 		return r == -ENOMEM ? r : 0;
 	}
 	rule = strmap_get(&c->by_id, def->id, strlen(def->id));
@@ -360,8 +362,22 @@ static void warn_constant(struct compile *c, const struct ast *a, uint32_t root)
 	diag_help(c->diags, "some part of it is always %s", n->imm ? "true" : "false");
 }
 
-/* Parse, check, lower. Unless it is a rule it may be about no event type, and use variables. */
-static int compile_one(struct compile *c, const struct text *text, bool is_rule, uint16_t *ret_event,
+/* Keeps what the checker noted of the rule. */
+static int keep_unseen(struct compile *c, struct compile_rule *rule, const struct check *check)
+{
+	struct unseen_use *copy = arena_array(&c->arena, check->nunseen, sizeof(*copy));
+
+	if (check->nunseen && !copy)
+		return -ENOMEM;
+	if (check->nunseen)
+		memcpy(copy, check->unseen, check->nunseen * sizeof(*copy));
+	rule->unseen = copy;
+	rule->nunseen = check->nunseen;
+	return 0;
+}
+
+/* Parse, check, lower. Unless it is of a rule it may be about no event type, and use variables. */
+static int compile_one(struct compile *c, const struct text *text, struct compile_rule *rule, uint16_t *ret_event,
 		       uint32_t *ret_root)
 {
 	struct arena arena = arena_of(RULE_MEMORY_MAX);
@@ -369,20 +385,22 @@ static int compile_one(struct compile *c, const struct text *text, bool is_rule,
 			       .diags = c->diags,
 			       .catalog = c->catalog,
 			       .macros = &c->macros,
-			       .variables = is_rule ? NULL : c->variables };
+			       .variables = rule ? NULL : c->variables };
 	struct expr *e;
 	struct ast *ast;
 	int r = parse_rule(&arena, text, c->diags, &ast);
 
 	if (r == 0)
 		r = check_rule(&check, ast, &e);
-	if (r == 0 && is_rule)
+	if (r == 0 && rule)
 		r = check_event(&check, ast);
+	if (r == 0 && rule)
+		r = keep_unseen(c, rule, &check);
 	if (r == 0) {
 		r = lower_rule(c->builder, &check, e, ret_root);
 		if (r < 0)
 			r = lower_failed(c, ast, r);
-		else if (is_rule)
+		else if (rule)
 			warn_constant(c, ast, *ret_root);
 	}
 	*ret_event = check.event;
@@ -392,7 +410,7 @@ static int compile_one(struct compile *c, const struct text *text, bool is_rule,
 
 int compile_expression(struct compile *c, const struct text *text, uint16_t *ret_event, uint32_t *ret_root)
 {
-	return compile_one(c, text, false, ret_event, ret_root);
+	return compile_one(c, text, NULL, ret_event, ret_root);
 }
 
 static int compile_rule(struct compile *c, struct compile_rule *rule)
@@ -411,7 +429,7 @@ static int compile_rule(struct compile *c, struct compile_rule *rule)
 		diag_help(c->diags, "name the policy that defines it before this one");
 		return 0;
 	}
-	r = compile_one(c, rule->expression, true, &event, &root);
+	r = compile_one(c, rule->expression, rule, &event, &root);
 	if (r == 0)
 		r = add_to_program(c, rule, event, root);
 	return r == -EINVAL ? 0 : r;
@@ -436,11 +454,11 @@ int compile_finish(struct compile *c)
 			r = add_macro(c, &c->policies[i]->macros[k]);
 	for (size_t i = 0; i < c->npolicies; i++)
 		for (size_t k = 0; k < c->policies[i]->nrules && r == 0; k++)
-			r = add_rule(c, &c->policies[i]->rules[k]);
+			r = add_rule(c, c->policies[i], &c->policies[i]->rules[k]);
 	for (size_t i = 0; i < c->nrules && r == 0; i++)
 		r = compile_rule(c, c->rules[i]);
 	for (size_t i = 0; i < c->npolicies; i++)
 		for (size_t k = 0; k < c->policies[i]->nwatches && r == 0; k++)
 			r = add_watch(c, &c->policies[i]->watches[k]);
-	return r;
+	return r < 0 ? r : judge_rules(c);
 }

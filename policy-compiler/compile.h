@@ -23,6 +23,13 @@
 #define COMPILE_MEMORY_MAX (1u << 30) /* bytes of all trees of one build */
 #define COMPILE_FILES_MAX  4096
 
+/* Whether a rule of the program can fire with this sensor; see judge.h. */
+enum sight {
+	SIGHT_FIRES,
+	SIGHT_UNSEEN, /* not as long as the sensor cannot observe what it asks for */
+	SIGHT_NEVER   /* not with any */
+};
+
 struct compile_rule {
 	const char *id;
 	const struct policy_rule *def; /* where it came from first */
@@ -31,8 +38,12 @@ struct compile_rule {
 	size_t ntags;
 	const char *product_tags;
 	bool disabled;
-	bool ok;	 /* it is in the program */
-	uint32_t number; /* in the program */
+	bool ok;			 /* it is in the program */
+	uint32_t number;		 /* in the program */
+	const struct unseen_use *unseen; /* the fields of it that the sensor cannot observe */
+	size_t nunseen;
+	enum sight sight;
+	const char *why_never; /* SIGHT_UNSEEN: as half a sentence */
 };
 
 struct compile {

@@ -67,7 +67,9 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 	buf_printf(b, "rule %s (%s)\n", r->id, event_name(r->event));
 	if (r->weak)
 		buf_printf(b, "  more than %d clauses: some were joined and ask for less\n", CLAUSES_A_RULE);
-	if (!r->nclauses)
+	if (r->why_never)
+		buf_printf(b, "  can never fire with this sensor: %s\n", r->why_never);
+	else if (!r->nclauses)
 		buf_puts(b, "  can never fire\n");
 	for (uint32_t i = 0; i < r->nclauses; i++) {
 		const struct report_clause *c = &r->clauses[i];
@@ -177,6 +179,8 @@ static void json_rule(struct jsonw *w, const struct report_rule *r)
 	json_str(w, "id", r->id);
 	jsonw_key(w, "joined");
 	jsonw_bool(w, r->weak);
+	if (r->why_never)
+		json_str(w, "never", r->why_never);
 	jsonw_key(w, "predicates");
 	jsonw_arr_begin(w);
 	for (uint32_t i = 0; i < r->npreds; i++)

@@ -65,6 +65,7 @@ struct policy {
 	size_t nrules;
 	struct policy_watch *watches;
 	size_t nwatches;
+	size_t nskipped;	   /* rules that are not for this sensor; set by the build */
 	const struct ynode *tests; /* the list under "tests:", or NULL */
 };
 

@@ -45,6 +45,7 @@ struct report_pred {
 struct report_rule {
 	char *id; /* owned */
 	uint16_t event;
+	const char *why_never;	       /* borrowed; it cannot fire with this sensor; set by who knows, or NULL */
 	bool weak;		       /* had more clauses than CLAUSES_A_RULE; some were joined */
 	struct report_clause *clauses; /* owned; none: the rule can never fire */
 	uint32_t nclauses;

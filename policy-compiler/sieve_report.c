@@ -287,6 +287,14 @@ static int fill_rules(const struct program *p, const struct event_build *eb, str
 	return r;
 }
 
+/* A rule on events that the sensor does not observe: the sieve knows nothing of it. */
+static int fill_unseen_rule(const struct program *p, const struct prule *rule, struct report_rule *ret)
+{
+	ret->event = rule->event;
+	ret->id = copy_str(p, rule->id);
+	return ret->id ? 0 : -ENOMEM;
+}
+
 int sieve_report_fill(const struct program *p, struct event_build *const events[EV_TYPES], struct sieve_report *ret)
 {
 	int r = 0;
@@ -300,6 +308,9 @@ int sieve_report_fill(const struct program *p, struct event_build *const events[
 			fill_event(events[i], &ret->events[i]);
 			r = fill_rules(p, events[i], ret);
 		}
+	for (uint32_t i = 0; i < p->nrules && r == 0; i++)
+		if (p->rules[i].event >= EV_TYPES)
+			r = fill_unseen_rule(p, &p->rules[i], &ret->rules[i]);
 	return r;
 }
 

@@ -129,16 +129,19 @@ static void put_array(const struct catalog *c, const struct cat_field *f, const 
 
 static void put_ancestors(const struct why *y, const struct cat_field *f, struct buf *out)
 {
-	const struct proc *p = y->ev->proc ? y->ev->proc->parent : NULL;
+	const struct proc *p = f->home == CAT_HOME_TARGET_ANCESTORS ? y->ev->target : y->ev->proc;
 	bool several = program_field_several(y->p->catalog, f);
 
 	buf_putc(out, '[');
+	p = p ? p->parent : NULL;
 	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent) {
+		struct val v = proc_get(p, f->slot);
+
 		buf_puts(out, k ? ", " : "");
 		if (several)
-			put_array(y->p->catalog, f, &p->v[f->slot], out);
+			put_array(y->p->catalog, f, &v, out);
 		else
-			put_scalar(y->p->catalog, f, &p->v[f->slot], out);
+			put_scalar(y->p->catalog, f, &v, out);
 	}
 	buf_putc(out, ']');
 }
@@ -149,7 +152,7 @@ static void put_value(const struct why *y, const struct cat_field *f, struct buf
 	struct val v;
 
 	buf_init(&text, TEXT_MAX);
-	if (f->home == CAT_HOME_ANCESTORS) {
+	if (cat_is_ancestors(f->home)) {
 		put_ancestors(y, f, &text);
 	} else {
 		v = catalog_get(f, y->ev);

@@ -39,8 +39,14 @@ enum ev_type {
 #define E(EV, NR, NAME, LIST, PROC, DOC) EV_##EV = NR,
 	CAT_EVENTS(E)
 #undef E
-		EV_TYPES, /* one more than the highest event type: the size of per-event tables */
-	EV_ARGS = 0x100	  /* not an event: a piece of argv/envp */
+		EV_TYPES, /* one more than the highest type of a record: the size of per-event tables */
+#define F(FAMILY, NR, NAME, DOC)	      EV_##FAMILY = NR,
+#define U(EV, NR, NAME, LIST, PROC, DOC, WHY) EV_##EV = NR,
+	CAT_FAMILIES(F) CAT_EVENTS_UNSEEN(U)
+#undef U
+#undef F
+		EV_ALL_TYPES, /* the same with the types that no record has yet: what policies and JSON know */
+	EV_ARGS = 0x100	      /* not an event: a piece of argv/envp */
 };
 
 /* Indexes into num[] and str[], one enum an event: EVN_OPEN_FLAGS, EVS_OPEN_FILE_PATH, ... EVN_OPEN_COUNT */
@@ -58,6 +64,9 @@ enum ev_type {
 	enum { LIST(EV_ROW_N) EVN_##EV##_COUNT };                                                                      \
 	enum { LIST(EV_ROW_S) EVS_##EV##_COUNT };
 CAT_EVENTS(E)
+#define U(EV, NR, NAME, LIST, PROC, DOC, WHY) E(EV, NR, NAME, LIST, PROC, DOC)
+CAT_EVENTS_UNSEEN(U)
+#undef U
 #undef E
 enum { CAT_PROC(EV_ROW_N, "") EVN_PROC_COUNT };
 enum { CAT_PROC(EV_ROW_S, "") EVS_PROC_COUNT };

@@ -35,7 +35,7 @@ struct decode {
 	size_t paths_len;
 };
 
-_Static_assert(CAT_SLOTS_MAX <= 256 && SLOT_PROC_COUNT <= 256, "a slot fits into a byte");
+_Static_assert(CAT_SLOTS_MAX <= 256 && SLOT_PROC_SEEN <= 256, "a slot fits into a byte");
 
 /* ---- what the catalog says about records --------------------------------------------------------------------------- */
 
@@ -59,6 +59,17 @@ static int rows_put(struct rows *rows, const struct cat_field *f)
 	return 0;
 }
 
+/* A row of an event type, or of a family, whose events all have it. */
+static int own_row_put(struct decode *d, const struct cat_field *f)
+{
+	int r = 0;
+
+	for (uint16_t t = EV_NONE + 1; t < EV_TYPES && !r; t++)
+		if (f->event != EV_NONE && catalog_covers(d->catalog, f->event, t))
+			r = rows_put(&d->event[t], f);
+	return r;
+}
+
 static int decode_plan(struct decode *d)
 {
 	const struct catalog *c = d->catalog;
@@ -75,8 +86,8 @@ static int decode_plan(struct decode *d)
 
 		if (f->kind != 'N' && f->kind != 'S')
 			continue;
-		if (f->home == CAT_HOME_EVENT && f->event < EV_TYPES)
-			r = rows_put(&d->event[f->event], f);
+		if (f->home == CAT_HOME_EVENT)
+			r = own_row_put(d, f);
 		else if (f->home == CAT_HOME_PROC && f->event == EV_NONE)
 			r = rows_put(&d->proc, f);
 	}

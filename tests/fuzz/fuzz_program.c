@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char ip[VAL_IP_BYTES] = { [10] = '\xff', [11] = '\xff', [12] = 10, [15] = 1, [16] = '\x80' };
 static struct val arrays[4][3];
 static struct proc procs[3];
-static struct event events[EV_TYPES];
+static struct val unseen[3][SLOT_PROC_COUNT - SLOT_PROC_SEEN];
+static struct event events[EV_ALL_TYPES];
 
 static struct val scalar(uint8_t type)
 {
@@ -45,21 +46,24 @@ static void make_events(void)
 			arrays[t][i] = scalar(t);
 	procs[0].parent = &procs[1];
 	procs[1].parent = &procs[2];
+	for (int k = 0; k < 3; k++)
+		procs[k].unseen = unseen[k];
 	for (size_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
 
 		for (int k = 0; f->home == CAT_HOME_PROC && k < 3; k++)
-			fill(&procs[k].v[f->slot], f);
-		for (uint16_t t = 0; t < EV_TYPES; t++) {
+			fill(f->slot < SLOT_PROC_SEEN ? &procs[k].v[f->slot] : &unseen[k][f->slot - SLOT_PROC_SEEN], f);
+		for (uint16_t t = 0; t < EV_ALL_TYPES; t++) {
 			if (f->home == CAT_HOME_BASE)
 				fill(&events[t].base[f->slot], f);
-			if (f->home == CAT_HOME_EVENT && f->event == t)
+			if (f->home == CAT_HOME_EVENT && catalog_covers(c, f->event, t))
 				fill(&events[t].v[f->slot], f);
 		}
 	}
-	for (uint16_t t = 0; t < EV_TYPES; t++) {
+	for (uint16_t t = 0; t < EV_ALL_TYPES; t++) {
 		events[t].type = t;
 		events[t].proc = procs;
+		events[t].target = procs + 1;
 		memset(events[t].alive, 0xff, sizeof(events[t].alive));
 	}
 }
@@ -68,7 +72,7 @@ static void evaluate(struct engine *e, const struct program *p)
 {
 	const uint32_t *rules;
 
-	for (uint16_t t = 0; t < EV_TYPES; t++) {
+	for (uint16_t t = 0; t < EV_ALL_TYPES; t++) {
 		size_t n = engine_eval(e, &events[t], &rules);
 
 		for (size_t i = 0; i < n; i++)

@@ -162,7 +162,8 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 		uint16_t index;
 		uint32_t node;
 
-		if ((f->event != EV_NONE && f->event != event) || f->flags & CF_ARRAY || f->home == CAT_HOME_PARENT)
+		if ((f->event != EV_NONE && f->event != event) || f->flags & CF_ARRAY || f->home == CAT_HOME_PARENT ||
+		    f->home >= CAT_HOME_TARGET || (f->home == CAT_HOME_PROC && f->slot >= SLOT_PROC_SEEN))
 			continue;
 		/* As many fields of the process as of the event, about. */
 		if (f->home == CAT_HOME_PROC && strncmp(f->name, "process.", 8) != 0)
@@ -421,7 +422,7 @@ static inline struct val *gen_slot(struct event_gen *e, const struct cat_field *
 	case CAT_HOME_EVENT:
 		return &e->ev.v[f->slot];
 	case CAT_HOME_PROC:
-		return &e->proc.v[f->slot];
+		return f->slot < SLOT_PROC_SEEN ? &e->proc.v[f->slot] : NULL;
 	default:
 		return NULL;
 	}

@@ -109,11 +109,13 @@ static void every_row_of_every_event(void **state)
 		for (size_t i = 0; i < c->nfields; i++) {
 			const struct cat_field *f = &c->fields[i];
 			bool own = f->home == CAT_HOME_EVENT && f->event == t;
-			bool proc = dec.has_proc && f->home == CAT_HOME_PROC && f->event == EV_NONE;
-			struct val v = own ? dec.ev.v[f->slot] : dec.pv[f->slot];
+			bool proc = dec.has_proc && f->home == CAT_HOME_PROC && f->event == EV_NONE &&
+				    f->slot < SLOT_PROC_SEEN;
+			struct val v;
 
 			if (!own && !proc)
 				continue;
+			v = own ? dec.ev.v[f->slot] : dec.pv[f->slot];
 			if (f->kind == 'N' && proc && f->slot == SLOT_PROC_CREATED_AT)
 				assert_int_equal(v.num, 1000 + rec.proc + f->index + 1000);
 			else if (f->kind == 'N')

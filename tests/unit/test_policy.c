@@ -73,9 +73,9 @@ static void test_keys(void **state)
 	first_diag("rules:\n  - {id: a, disabled: true, actions: [{kil: {}}]}\n",
 		   "2:40: error: unknown key \"kil\" in actions "
 		   "(did you mean \"kill\"?)");
-	first_diag("macros:\n  - {id: A}\n", "2:10: error: a macro without an expression or values");
-	first_diag("macros:\n  - {id: A, values: []}\n", "2:21: error: a macro with an empty list of values");
-	first_diag("macros:\n  - {id: A, expression: '1', combine: merge}\n",
+	first_diag("macros:\n  - {id: L}\n", "2:10: error: a macro without an expression or values");
+	first_diag("macros:\n  - {id: L, values: []}\n", "2:21: error: a macro with an empty list of values");
+	first_diag("macros:\n  - {id: L, expression: '1', combine: merge}\n",
 		   "2:10: error: \"combine: merge\" in a macro");
 	first_diag("type: x\n", "1:7: error: \"x\" is no value of \"type\" (\"policy\" is one)");
 }
@@ -180,27 +180,27 @@ static void test_print(void **state)
 
 static void test_macros(void **state)
 {
-	clean("macros:\n  - {id: A, values: [x, y]}\n  - {id: A, values: [z], combine: merge}\n"
-	      "rules:\n  - {id: a, expression: exec.comm in A}\n",
+	clean("macros:\n  - {id: L, values: [x, y]}\n  - {id: L, values: [z], combine: merge}\n"
+	      "rules:\n  - {id: a, expression: exec.comm in L}\n",
 	      1);
-	clean("macros:\n  - {id: A, expression: B == 1}\n  - {id: B, expression: exec.pid}\n"
-	      "rules:\n  - {id: a, expression: A}\n",
+	clean("macros:\n  - {id: L, expression: B == 1}\n  - {id: B, expression: exec.pid}\n"
+	      "rules:\n  - {id: a, expression: L}\n",
 	      1);
-	first_diag("macros:\n  - {id: A, expression: A}\nrules:\n  - {id: a, expression: A}\n",
-		   "2:25: error: the macro A uses itself");
+	first_diag("macros:\n  - {id: L, expression: L}\nrules:\n  - {id: a, expression: L}\n",
+		   "2:25: error: the macro L uses itself");
 	first_diag(
-		"macros:\n  - {id: A, expression: B}\n  - {id: B, expression: A}\nrules:\n  - {id: a, expression: A}\n",
-		"3:25: error: the macro A uses itself");
-	first_diag("macros:\n  - {id: A, values: [x]}\n  - {id: A, values: [y]}\n",
-		   "3:10: warning: the macro A is defined again");
-	first_diag("macros:\n  - {id: A, expression: exec.pid == 1}\n  - {id: A, values: [y], combine: merge}\n",
-		   "3:10: error: the macro A is an expression");
+		"macros:\n  - {id: L, expression: B}\n  - {id: B, expression: L}\nrules:\n  - {id: a, expression: L}\n",
+		"3:25: error: the macro L uses itself");
+	first_diag("macros:\n  - {id: L, values: [x]}\n  - {id: L, values: [y]}\n",
+		   "3:10: warning: the macro L is defined again");
+	first_diag("macros:\n  - {id: L, expression: exec.pid == 1}\n  - {id: L, values: [y], combine: merge}\n",
+		   "3:10: error: the macro L is an expression");
 	first_diag("macros:\n  - {id: O_CREAT, values: [x]}\n",
 		   "2:10: warning: the macro O_CREAT has the name of a constant");
-	first_diag("macros:\n  - {id: A, expression: '[1'}\nrules:\n  - {id: a, expression: exec.pid in A}\n",
+	first_diag("macros:\n  - {id: L, expression: '[1'}\nrules:\n  - {id: a, expression: exec.pid in L}\n",
 		   "2:28: error: \",\" or \"]\" expected");
 	/* a list used as one value is shown where it is used */
-	first_diag("macros:\n  - {id: A, values: [x]}\nrules:\n  - {id: a, expression: exec.comm == A}\n",
+	first_diag("macros:\n  - {id: L, values: [x]}\nrules:\n  - {id: a, expression: exec.comm == L}\n",
 		   "4:38: error: a list is compared by");
 }
 
@@ -462,7 +462,7 @@ static void test_bombs(void **state)
 static void test_memory(void **state)
 {
 	static const char yaml[] =
-		"macros:\n  - {id: A, values: [x, y]}\nrules:\n  - {id: a, expression: exec.comm in A, tags: {a: b}}\n"
+		"macros:\n  - {id: L, values: [x, y]}\nrules:\n  - {id: a, expression: exec.comm in L, tags: {a: b}}\n"
 		"  - {id: b, expression: 'open.file.path =~ \"/a/*\"', filters: [os == \"linux\"]}\n";
 	unsigned int failed = 0, whole = 0;
 

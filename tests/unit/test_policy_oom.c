@@ -18,8 +18,8 @@
 static const char yaml[] =
 	"version: 1\n"
 	"macros:\n"
-	"  - {id: A, values: [x, y]}\n"
-	"  - {id: B, expression: 'exec.pid > 1 && exec.comm not in A'}\n"
+	"  - {id: L, values: [x, y]}\n"
+	"  - {id: B, expression: 'exec.pid > 1 && exec.comm not in L'}\n"
 	"rules:\n"
 	"  - {id: one, expression: B || exec.file.path =~ \"/tmp/**\", tags: {severity: low}, product_tags: [a, b]}\n"
 	"  - {id: two, expression: 'process.ancestors[A].file.name == r\"a+\" && open.flags & O_CREAT > 0'}\n"
