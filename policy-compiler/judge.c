@@ -9,10 +9,10 @@
 
 #define PART_TEXT_MAX 120 /* bytes of a condition in a warning */
 
-/* What a field that is not observed is taken as. */
-static const char *empty_word(const struct cat_field *f)
+/* What a field that is not observed is taken as: one of all ancestors in each of them. */
+static const char *empty_word(const struct catalog *c, const struct cat_field *f)
 {
-	if (f->flags & CF_ARRAY || f->type == VAL_STR || f->type == VAL_IP)
+	if (program_field_several(c, f) || f->type == VAL_STR || f->type == VAL_IP)
 		return "empty";
 	return f->type == VAL_BOOL ? "false" : "0";
 }
@@ -47,13 +47,13 @@ static void warn_part(struct compile *c, const struct program *p, const struct u
 
 	if (!unseen_part(u, p->rules[rule->number].root, use->field, &node)) {
 		diag_warn(c->diags, use->at, "this sensor cannot observe %s (%s): in the rule %s it is always %s",
-			  use->field->name, why, rule->id, empty_word(use->field));
+			  use->field->name, why, rule->id, empty_word(c->catalog, use->field));
 		return;
 	}
 	put_part(p, node, part, sizeof(part));
 	diag_warn(c->diags, use->at,
 		  "this sensor cannot observe %s (%s): it is always %s, so in the rule %s the part %s is %s true",
-		  use->field->name, why, empty_word(use->field), rule->id, part,
+		  use->field->name, why, empty_word(c->catalog, use->field), rule->id, part,
 		  unseen_truth(u, node) == TRUTH_TRUE ? "always" : "never");
 	diag_help(c->diags, "the rule can fire by what else it asks for");
 }

@@ -33,10 +33,10 @@ struct decode_args {
 struct decoded {
 	struct event ev; /* proc is NULL: sensor/enrich fills it in, and the values that no record holds */
 	struct ev_head head;
-	bool has_proc;			/* exec and fork: pv holds the CAT_PROC rows of the new image or the child */
+	bool has_proc;		       /* exec and fork: pv holds the CAT_PROC rows of the new image or the child */
 	struct val pv[SLOT_PROC_SEEN]; /* CREATED_AT in ns since 1970 */
-	uint64_t proc_start_ns;		/* with has_proc: boot time of the process's start, as in head.start_ns */
-	struct decode_args args;	/* exec */
+	uint64_t proc_start_ns;	       /* with has_proc: boot time of the process's start, as in head.start_ns */
+	struct decode_args args;       /* exec */
 };
 
 struct decode_stats {
