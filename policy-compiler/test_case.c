@@ -8,6 +8,7 @@
 #include "policy-compiler/policy_keys.h"
 #include "policy-compiler/test_parts.h"
 #include "policy-compiler/test_tree.h"
+#include "policy-compiler/test_variables.h"
 #include "policy-compiler/why.h"
 
 #define SCRATCH_MAX  (64u << 20)
@@ -27,7 +28,8 @@ struct test {
 	size_t nevents;
 	/* the present step: */
 	const struct ynode *step;
-	char prefix[96]; /* "step 2 (NAME): ", for failures */
+	struct event last; /* its last event */
+	char prefix[96];   /* "step 2 (NAME): ", for failures */
 };
 
 /* ---- failures ------------------------------------------------------------------------------------------------------ */
@@ -99,7 +101,7 @@ static struct test_rule *find_rule(struct test *t, const struct ynode *id, int *
 
 /* What the step says of rules: NULL where it does not have the key. */
 struct expected {
-	const struct ynode *fire, *not, *only, *snapshot_key, *snapshot;
+	const struct ynode *fire, *not, *only, *suppressed, *variables, *snapshot_key, *snapshot;
 };
 
 static struct expected expected_of(const struct ynode *step)
@@ -108,6 +110,8 @@ static struct expected expected_of(const struct ynode *step)
 		.fire = ynode_get(step, "fire"),
 		.not = ynode_get(step, "not"),
 		.only = ynode_get(step, "fire_only"),
+		.suppressed = ynode_get(step, "suppressed"),
+		.variables = ynode_get(step, "variables"),
 	};
 
 	for (size_t i = 0; i < step->n; i++)
@@ -147,7 +151,7 @@ static void forget_step(struct test *t)
 	for (uint32_t i = 0; i < t->s->program.nrules; i++) {
 		struct test_rule *r = &t->s->rules[i];
 
-		r->wanted = r->fired = r->seen = false;
+		r->wanted = r->fired = r->suppressed = r->seen = false;
 		r->missing = NO_CLAUSE;
 		r->nearest = NULL;
 		if (r->dnf.n)
@@ -197,18 +201,23 @@ static int put_event(struct test *t, const struct event *ev)
 {
 	struct test_suite *s = t->s;
 	struct why why = { .engine = s->engine, .p = &s->program, .ev = ev };
-	const uint32_t *fired;
+	const struct engine_match *matches;
 	size_t n;
 	int r = 0;
 
+	t->last = *ev;
 	for (uint32_t i = 0; i < s->program.nrules && r == 0; i++)
 		if (s->program.rules[i].event == ev->type)
 			r = look_at_rule(t, &s->rules[i], &why);
 	if (r < 0)
 		return r;
-	n = engine_eval(s->engine, ev, &fired);
-	for (size_t i = 0; i < n; i++)
-		s->rules[fired[i]].fired = true;
+	n = engine_eval(s->engine, ev, NULL);
+	matches = engine_matches(s->engine);
+	for (size_t i = 0; i < n; i++) {
+		struct test_rule *rule = &s->rules[matches[i].rule];
+
+		*(matches[i].suppressed ? &rule->suppressed : &rule->fired) = true;
+	}
 	return 0;
 }
 
@@ -252,6 +261,9 @@ static int did_not_fire(struct test *t, const struct ynode *at, const struct tes
 {
 	char other[128];
 
+	if (r->suppressed)
+		return fail(t, at->at, "it held, but its last alert was less than its \"every\" ago", "%s did not fire",
+			    r->def->id);
 	if (r->seen)
 		return fail(t, at->at, r->nearest, "%s did not fire", r->def->id);
 	snprintf(other, sizeof(other), "it is about \"%s\" events, and there was none", event_names(t, r));
@@ -280,6 +292,39 @@ static void count(struct test_rule *r)
 	r->cover->fired = true;
 	for (size_t i = 0; i < r->dnf.n; i++)
 		r->clauses[i]->held |= r->held[i];
+}
+
+static int compare_suppressed(struct test *t, const struct ynode *ids)
+{
+	int err = 0;
+
+	for (size_t i = 0; is_list(ids) && i < ids->n && err == 0; i++) {
+		struct test_rule *r = find_rule(t, ids->items[i], &err);
+
+		if (!r)
+			continue;
+		if (r->suppressed)
+			count(r);
+		else if (r->fired)
+			err = did_fire(t, ids->items[i], r, " and was not suppressed");
+		else
+			err = did_not_fire(t, ids->items[i], r);
+	}
+	return err;
+}
+
+static int compare_variables(struct test *t, const struct ynode *variables)
+{
+	int err = 0;
+
+	for (size_t i = 0; variables && i < variables->n && err == 0; i++) {
+		struct test_error e;
+
+		if (test_variable_check(t->s->engine, &t->s->program, &t->last, variables->keys[i], variables->items[i],
+					&e) < 0)
+			err = fail_error(t, &e);
+	}
+	return err;
 }
 
 static int compare(struct test *t, const struct ynode *ids, bool wanted)
@@ -368,6 +413,10 @@ static int compare_step(struct test *t, const struct expected *x)
 		r = compare(t, x->not, false);
 	if (r == 0 && x->only)
 		r = compare_only(t, x->only, x, "fire_only");
+	if (r == 0)
+		r = compare_suppressed(t, x->suppressed);
+	if (r == 0)
+		r = compare_variables(t, x->variables);
 	return r == 0 ? check_snapshot(t, x) : r;
 }
 
@@ -425,6 +474,7 @@ static int run_step(struct test *t, bool *ret_bad)
 	forget_step(t);
 	want(t, x.fire);
 	want(t, x.only);
+	want(t, x.suppressed);
 	want(t, x.snapshot);
 	r = set_clock(t, ret_bad);
 	if (r == 0 && !*ret_bad)
@@ -465,7 +515,7 @@ static bool expects_something(const struct ynode *step)
 {
 	struct expected x = expected_of(step);
 
-	return x.fire || x.not || x.only || x.snapshot_key;
+	return x.fire || x.not || x.only || x.suppressed || x.variables || x.snapshot_key;
 }
 
 /* A test that expects nothing shows nothing. */
@@ -482,7 +532,9 @@ static bool expects_anything(const struct ynode *test, const struct ynode *steps
 /* Keys that stand in the steps of a test with steps. */
 static int misplaced(struct test *t)
 {
-	static const char *const keys[] = { "event", "fire", "not", "fire_only", "snapshot" };
+	static const char *const keys[] = {
+		"event", "fire", "not", "fire_only", "suppressed", "variables", "snapshot"
+	};
 
 	for (size_t i = 0; i < t->node->n; i++)
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
@@ -516,6 +568,36 @@ static int begin(struct test *t, const struct ynode *steps, bool *ret_bad)
 	return r == -EINVAL ? fail_error(t, &e) : r;
 }
 
+static const struct proc *find_proc(void *ctx, uint32_t pid)
+{
+	return test_tree_find(ctx, pid);
+}
+
+/* Each test begins with nothing remembered. */
+static int new_engine(struct test *t)
+{
+	struct engine_options o = {
+		.entries = 4096,
+		.values = 16384,
+		.text_bytes = 1u << 20,
+		.limits = 1024,
+		.find_proc = find_proc,
+		.ctx = &t->tree,
+	};
+	struct engine *e;
+	struct err err;
+	int r;
+
+	if (!t->s->remembers)
+		return 0;
+	r = engine_new_with(&t->s->program, &o, &e, &err);
+	if (r < 0)
+		return r;
+	engine_free(t->s->engine);
+	t->s->engine = e;
+	return 0;
+}
+
 static int run(struct test *t)
 {
 	const struct ynode *steps = ynode_get(t->node, "steps");
@@ -524,7 +606,9 @@ static int run(struct test *t)
 
 	t->arena = arena_of(SCRATCH_MAX);
 	test_tree_init(&t->tree, &t->arena, 0);
-	r = begin(t, steps, &bad);
+	r = new_engine(t);
+	if (r == 0)
+		r = begin(t, steps, &bad);
 	if (r == 0 && !bad)
 		r = steps ? run_steps(t, steps) : run_step(t, &bad);
 	test_tree_done(&t->tree);

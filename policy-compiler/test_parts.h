@@ -15,11 +15,12 @@ struct test_rule {
 	struct dnf dnf;
 	struct test_clause **clauses; /* of each of dnf's */
 	/* in the present step: */
-	bool wanted; /* the test says that it fires */
-	bool fired;
-	bool seen;	/* there was an event of its type */
-	bool *held;	/* each clause */
-	size_t missing; /* false predicates of the nearest clause so far, which is told of in @nearest */
+	bool wanted;	 /* the test says that it fires */
+	bool fired;	 /* silent or not */
+	bool suppressed; /* it held, and its limit kept it from firing */
+	bool seen;	 /* there was an event of its type */
+	bool *held;	 /* each clause */
+	size_t missing;	 /* false predicates of the nearest clause so far, which is told of in @nearest */
 	const char *nearest;
 };
 
@@ -30,7 +31,8 @@ struct test_suite {
 	struct compile *compile;
 	struct arena arena; /* of the suite */
 	struct program program;
-	struct engine *engine;
+	struct engine *engine;	 /* owned */
+	bool remembers;		 /* rules have variables or limits: each test has an engine of its own */
 	struct test_rule *rules; /* of each rule of the program */
 };
 

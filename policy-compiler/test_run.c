@@ -13,10 +13,17 @@
 #define SUITE_MAX    (256u << 20)
 #define POLICIES_MAX 256 /* of one test file */
 
+/* What a step, or a test without steps, expects. */
 #define EXPECTED_KEYS                                                                                                  \
 	{ .name = "fire", .shape = KEY_TEXT_LIST, .doc = "Rules that must fire" },                                     \
 		{ .name = "not", .shape = KEY_TEXT_LIST, .doc = "Rules that must not fire" },                          \
 		{ .name = "fire_only", .shape = KEY_TEXT_LIST, .doc = "Rules that must fire, and no other may" },      \
+		{ .name = "suppressed",                                                                                \
+		  .shape = KEY_TEXT_LIST,                                                                              \
+		  .doc = "Rules that hold, and whose every keeps them from firing" },                                  \
+		{ .name = "variables",                                                                                 \
+		  .shape = KEY_MAP,                                                                                    \
+		  .doc = "Values of variables afterwards: x, process.x, container.x, cgroup.x; null: not set" },       \
 	{                                                                                                              \
 		.name = "snapshot", .shape = KEY_TEXT_LIST,                                                            \
 		.doc = "As fire_only; tamisc test --update writes the list"                                            \
@@ -88,7 +95,9 @@ static int prepare(struct test_suite *s)
 		rule->def = c->rules[i];
 		rule->cover = test_cover(s->run, rule->def->def->policy->src->path, rule->def->def);
 		r = rule->cover ? test_cover_clauses(s, rule) : -ENOMEM;
+		s->remembers |= s->program.rules[rule->def->number].every_ns != 0;
 	}
+	s->remembers |= s->program.nvars != 0;
 	if (r == 0)
 		r = engine_new(&s->program, &s->engine, &err);
 	if (r == -EINVAL)

@@ -436,6 +436,14 @@ int test_tree_add(struct test_tree *t, const struct ynode *processes, struct tes
 	return r;
 }
 
+const struct proc *test_tree_find(const struct test_tree *t, uint32_t pid)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!t->names[i]->exited && t->names[i]->image->p.v[SLOT_PROC_PID].num == pid)
+			return &t->names[i]->image->p;
+	return NULL;
+}
+
 /* ---- events of named processes ------------------------------------------------------------------------------------- */
 
 /* An empty map says nothing of the type to the reader: "exit: {}". */

@@ -49,6 +49,9 @@ int test_tree_add(struct test_tree *t, const struct ynode *processes, struct tes
  */
 int test_tree_event(struct test_tree *t, const struct ynode *event, struct event *ret, struct test_error *err);
 
+/* The process of that pid that lives, or NULL. */
+const struct proc *test_tree_find(const struct test_tree *t, uint32_t pid);
+
 /* RFC 3339 in UTC, as alerts have it. */
 int test_time(const struct ynode *n, int64_t *ret_ns, struct test_error *err);
 
