@@ -31,6 +31,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
+int cmd_fmt(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 
 /* "tamisc check: text" and how to get help; returns CLI_USAGE. */

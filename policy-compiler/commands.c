@@ -34,6 +34,9 @@ const struct cli_command cli_commands[] = {
 	{ "fields", "[--json | --markdown] [EVENT]", "Lists event types, or the fields of one", cmd_fields,
 	  "  --json      as JSON\n"
 	  "  --markdown  all of them, as the reference page\n" },
+	{ "fmt", "[--check | -w] POLICY...", "Formats policies and their tests", cmd_fmt,
+	  "  --check      names the files that are not formatted; exit 1 if there are any\n"
+	  "  -w, --write  changes the files; without, one file goes to stdout\n" },
 	{ "schema", "[policy | test]", "Prints the JSON Schema of policies, or of their tests, for editors", cmd_schema,
 	  "" },
 	{ 0 },

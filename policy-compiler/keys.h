@@ -33,6 +33,7 @@ struct key {
 	const struct key *items;  /* LIST: the same, where the reader checks each item by itself */
 	const char *const *words; /* TEXT: the values that it may have, or NULL */
 	const char *pattern; /* TEXT: what it has to look like, as a regular expression; the reader checks it itself */
+	bool list;	     /* SECL: it may be a list, as a macro's may */
 	bool required;	     /* the reader refuses a map without it */
 };
 

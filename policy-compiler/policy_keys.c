@@ -140,7 +140,7 @@ const struct key policy_macro_keys[] = {
 	  .pattern = ID_MACRO,
 	  .required = true },
 	{ .name = "description", .shape = KEY_TEXT, .doc = "What it stands for" },
-	{ .name = "expression", .shape = KEY_SECL, .doc = "SECL: an expression, a list or one value" },
+	{ .name = "expression", .shape = KEY_SECL, .doc = "SECL: an expression, a list or one value", .list = true },
 	{ .name = "values", .shape = KEY_TEXT_LIST, .doc = "A list of strings, instead of expression" },
 	{ .name = "agent_version", .shape = KEY_TEXT, .doc = "A range of versions, as in \">= 7.65, < 7.70\"" },
 	{ .name = "filters", .shape = KEY_TEXT_LIST, .doc = "Conditions on the host, all of which have to hold" },

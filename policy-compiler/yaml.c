@@ -28,6 +28,7 @@ struct loader {
 	struct anchor *anchors;
 	size_t nanchors;
 	uint32_t count; /* nodes so far */
+	uint32_t end;	/* where the collection ended that ended last */
 	yaml_parser_t parser;
 };
 
@@ -313,6 +314,8 @@ static int load_next(struct loader *l, unsigned int depth, struct ynode **ret)
 		*ret = NULL;
 	else
 		r = load_node(l, &e, depth, ret);
+	if (r == 0 && !*ret)
+		l->end = mark_offset(l, &e.end_mark);
 	yaml_event_delete(&e);
 	return r;
 }
@@ -402,6 +405,7 @@ static int load_collection(struct loader *l, const yaml_event_t *e, unsigned int
 	r = count_nodes(l, 1, n->at);
 	if (r == 0)
 		r = is_list ? load_list(l, n, depth) : load_map(l, n, depth);
+	n->end = l->end;
 	if (r == 0)
 		*ret = n;
 	return r;

@@ -23,6 +23,7 @@ struct ynode {
 	enum ynode_kind kind;
 	struct span at;	      /* SCALAR: all of it; others: where they begin */
 	struct text text;     /* SCALAR: its value */
+	uint32_t end;	      /* LIST, MAP in brackets: the offset behind the closing one */
 	uint32_t count;	      /* nodes of the subtree */
 	size_t n;	      /* LIST: items; MAP: members */
 	struct ynode **items; /* LIST: values; MAP: values */

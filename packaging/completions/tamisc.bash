@@ -8,7 +8,7 @@ _tamisc()
 	local -A options=(
 		[check]='--json --strict --help' [build]='-o --sign --keep-going --help' [keygen]='-o --help'
 		[explain]='--json --rule --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
-		[fields]='--json --markdown --help' [schema]='--help'
+		[fields]='--json --markdown --help' [schema]='--help' [fmt]='--check -w --help'
 	)
 
 	if [ "$COMP_CWORD" = 1 ]; then

@@ -264,6 +264,32 @@ check "test: --update" test_update
 test_none() { run 1 test empty && says "no tests found"; }
 check "test: a directory without tests" test_none
 
+# ---- fmt
+cat >ugly.yaml <<-'E'
+	rules:
+	- expression: open.file.path==~"/x*"and open.flags >  0   # why
+	  id: a
+	E
+fmt_out() { run 0 fmt ugly.yaml && prints '  - id: a' && prints '    expression: open.file.path =~ "/x*" && open.flags > 0  # why' && grep -q ==~ ugly.yaml; }
+check "fmt: to stdout" fmt_out
+fmt_check() { "$TAMISC" fmt good.yaml >formatted.yaml && run 1 fmt --check ugly.yaml formatted.yaml && [ "$(cat out)" = ugly.yaml ] && says "1 of 2"; }
+check "fmt: --check names what is not formatted" fmt_check
+fmt_write() {
+	cp ugly.yaml w.yaml && chmod 640 w.yaml && ln -sf w.yaml l.yaml && run 0 fmt -w l.yaml && silent && [ -L l.yaml ] &&
+		[ "$(stat -c %a w.yaml)" = 640 ] && run 0 fmt --check w.yaml && [ -z "$(ls w.yaml.* 2>/dev/null)" ]
+}
+check "fmt: -w keeps mode and link" fmt_write
+fmt_same() { "$TAMISC" build -o 1.tpb ugly.yaml 2>/dev/null; run 0 explain --json ugly.yaml && mv out 1.json && run 0 explain --json w.yaml && cmp out 1.json; }
+check "fmt: what it means stays" fmt_same
+fmt_bad() { cp bad.yaml b.yaml && sed -i 's/ == 1//;s/pidd/pid ==/' b.yaml && cp b.yaml b.old && run 1 fmt -w b.yaml && says "b.yaml:1:" && cmp b.yaml b.old; }
+check "fmt: what does not parse is an error with its place, and stays" fmt_bad
+fmt_read_only() { mkdir -p ro && cp ugly.yaml ro/ && cp ugly.yaml keep && chmod 555 ro && { [ "$(id -u)" = 0 ] || run 1 fmt -w ro/ugly.yaml; } && cmp ro/ugly.yaml keep; chmod 755 ro; }
+check "fmt: where it cannot write" fmt_read_only
+fmt_usage() { run 2 fmt --check -w ugly.yaml && run 2 fmt && run 2 fmt ugly.yaml good.yaml && says "several files"; }
+check "fmt: usage" fmt_usage
+schema() { run 0 schema && prints '"additionalProperties":false' && run 0 schema test && prints '"fire"' && run 2 schema rule; }
+check "schema" schema
+
 # ---- what the pages show
 manual() {
 	printf 'rules:\n  - id: a\n    description: x\n    tags: {a: b}\n    expression: open.file.pth == "/etc/shadow"\n' >my.yaml
