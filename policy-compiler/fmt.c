@@ -356,7 +356,44 @@ static bool has_expr_comments(struct fmt *f, const struct ynode *n, const struct
 	return false;
 }
 
-/* In brackets if it was, has no comments and fits. Puts nothing otherwise. */
+static bool all_scalars(const struct ynode *n)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (n->items[i]->kind != YNODE_SCALAR)
+			return false;
+	return n->kind == YNODE_LIST;
+}
+
+/* A list in brackets over several lines, as many items on each as it has room for. */
+static void put_filled(const struct ynode *n, uint32_t col, struct buf *out)
+{
+	uint32_t at = col + 1;
+
+	buf_putc(out, '[');
+	for (size_t i = 0; i < n->n; i++) {
+		struct buf item;
+		uint32_t w;
+
+		buf_init(&item, YAML_FILE_MAX);
+		put_text(&item, &n->items[i]->text, 0, 0, true);
+		w = chars_since(&item, 0) + 1;
+		if (i && at + 1 + w > FMT_WIDTH) {
+			put_break(out, col + 1);
+			at = col + 1;
+		} else if (i) {
+			buf_putc(out, ' ');
+			at++;
+		}
+		buf_put(out, item.data, item.len);
+		buf_putc(out, i + 1 < n->n ? ',' : ']');
+		at += w;
+		if (buf_error(&item))
+			out->error = buf_error(&item);
+		buf_done(&item);
+	}
+}
+
+/* In brackets if it was, has no comments and fits; lists of texts also on several lines. Puts nothing otherwise. */
 static bool try_flow(struct fmt *f, const struct ynode *n, const struct key *k, const struct key *keys, uint32_t col,
 		     struct buf *out)
 {
@@ -370,7 +407,10 @@ static bool try_flow(struct fmt *f, const struct ynode *n, const struct key *k, 
 	if (buf_error(out) || !n->n || col + chars_since(out, before) <= FMT_WIDTH)
 		return true;
 	buf_truncate(out, before);
-	return false;
+	if (!all_scalars(n) || col > FMT_WIDTH / 2)
+		return false;
+	put_filled(n, col, out);
+	return true;
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
