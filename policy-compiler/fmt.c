@@ -251,6 +251,19 @@ static bool put_expr_inline(const struct fmt_expr *e, struct buf *out, bool flow
 	return escapes;
 }
 
+/* Whether the text has more than one line in its file. */
+static bool spans_lines(const struct text *t)
+{
+	const char *s = t->raw.src->bytes + t->raw.off, *end = s + t->raw.len, *nl;
+
+	while (end > s && strchr(" \t\r\n", end[-1]))
+		end--;
+	nl = memchr(s, '\n', (size_t)(end - s));
+	if (nl && (t->style == TEXT_LITERAL || t->style == TEXT_FOLDED))
+		nl = memchr(nl + 1, '\n', (size_t)(end - nl - 1));
+	return nl != NULL;
+}
+
 static bool put_expr(struct fmt *f, const struct key *k, const struct ynode *v, struct buf *out, uint32_t col,
 		     uint32_t indent, bool flow)
 {
@@ -260,8 +273,11 @@ static bool put_expr(struct fmt *f, const struct key *k, const struct ynode *v, 
 	if (!e)
 		return false;
 	if (!fmt_expr_has_comments(e)) {
-		if (put_expr_inline(e, out, flow) || flow || buf_error(out) ||
-		    col + chars_since(out, before) <= FMT_WIDTH)
+		bool one_line = put_expr_inline(e, out, flow) || flow || buf_error(out);
+
+		/* conditions that somebody wrote one below the other stay so */
+		if (one_line ||
+		    (col + chars_since(out, before) <= FMT_WIDTH && !(spans_lines(&v->text) && fmt_expr_has_logic(e))))
 			return false;
 		buf_truncate(out, before);
 	}

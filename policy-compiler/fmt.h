@@ -30,6 +30,8 @@ struct fmt_expr; /* an expression as tokens, in an arena */
 int fmt_expr_read(struct arena *a, const struct text *text, bool macro, struct diags *d, struct fmt_expr **ret);
 /* Comments have to end with their lines: such an expression is never written on one line. */
 bool fmt_expr_has_comments(const struct fmt_expr *e);
+/* && or || outside of parentheses: it has several conditions. */
+bool fmt_expr_has_logic(const struct fmt_expr *e);
 void fmt_expr_put_line(const struct fmt_expr *e, struct buf *out);
 /* Lines of at most @width characters where that can be; each but the first behind @indent blanks; no last line end. Once. */
 void fmt_expr_put_lines(struct fmt_expr *e, uint32_t indent, uint32_t width, struct buf *out);

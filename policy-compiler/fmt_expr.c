@@ -472,6 +472,11 @@ static void put_range(struct fmt_expr *e, size_t lo, size_t hi, uint32_t indent)
 	put_item(e, lo, hi, indent);
 }
 
+bool fmt_expr_has_logic(const struct fmt_expr *e)
+{
+	return find_logic(e, 0, e->n) < e->n;
+}
+
 void fmt_expr_put_lines(struct fmt_expr *e, uint32_t indent, uint32_t width, struct buf *out)
 {
 	e->out = out;
