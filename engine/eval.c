@@ -470,6 +470,51 @@ static bool eval_any(struct run *x, const struct node *n)
 	return a.found;
 }
 
+/* One element against all of another array. */
+struct meet {
+	struct run *x;
+	const struct node *n;
+	struct val v;
+	bool found;
+};
+
+static bool meet_inner(void *ctx, const struct val *v)
+{
+	struct meet *m = ctx;
+	const struct node *a = node_at(m->x, m->n->a);
+
+	switch (a->type) {
+	case NT_INTS:
+	case NT_BOOLS:
+		m->found = m->v.num == v->num;
+		break;
+	case NT_IPS:
+		m->found = ip_match(m->v, *v);
+		break;
+	default:
+		m->found = m->v.len == v->len && (v->len == 0 || (m->n->c ? ascii_same(m->v.s, v->s, v->len)
+									  : memcmp(m->v.s, v->s, v->len) == 0));
+	}
+	return !m->found;
+}
+
+static bool meet_outer(void *ctx, const struct val *v)
+{
+	struct meet *m = ctx;
+
+	m->v = *v;
+	eval_each(m->x, m->n->b, meet_inner, m);
+	return !m->found;
+}
+
+static bool eval_meet(struct run *x, const struct node *n)
+{
+	struct meet m = { .x = x, .n = n };
+
+	eval_each(x, n->a, meet_outer, &m);
+	return m.found;
+}
+
 static bool exists_ancestor(struct run *x, const struct node *n)
 {
 	const struct proc *p = first_ancestor(x, field_at(x, n->b));
@@ -538,6 +583,8 @@ static bool eval_op(struct run *x, uint32_t i)
 		return eval_exists(x, n);
 	case N_MATCH:
 		return eval_match(x, n);
+	case N_MEET:
+		return eval_meet(x, n);
 	default: /* N_BOOL, N_FIELD, N_ELEM, N_CURRENT, N_VAR */
 		return eval_int(x, i) != 0;
 	}

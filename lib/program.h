@@ -53,6 +53,7 @@ enum node_op {
 	N_TEXT,	    /* STR: a, of any type, as text; the elements of an array are joined by ',' */
 	N_CONCAT,   /* STR: STR a, then STR b */
 	N_MATCH,    /* BOOL: STR a matches the pattern STR b, which is only known when asked; c = MATCH_* bits */
+	N_MEET,	    /* BOOL: some element of array a equals (of addresses: matches) some of array b; c != 0: without regard to case */
 	N_OPS
 };
 /* clang-format on */
@@ -136,7 +137,7 @@ enum var_flag {
 };
 
 #define VAR_SIZE_DEFAULT 100
-#define VAR_SIZE_MAX	 4096
+#define VAR_SIZE_MAX	 16384
 #define VAR_NAME_MAX	 128
 #define VAR_TEXT_MAX	 4096 /* bytes that are kept of a text */
 

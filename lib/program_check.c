@@ -68,6 +68,7 @@ static const struct {
 	[N_UUID] = { OP_NONE, OP_NONE, OP_NONE, NT_STR, false, 50 },
 	[N_TEXT] = { OP_ANY, OP_NONE, OP_NONE, NT_STR, false, 10 },
 	[N_CONCAT] = { OP_STR, OP_STR, OP_NONE, NT_STR, false, 5 },
+	[N_MEET] = { OP_ARRAY, OP_ARRAY, OP_FLAG, NT_BOOL, false, 100 },
 	[N_MATCH] = { OP_STR, OP_STR, OP_MATCH, NT_BOOL, false, 80 },
 };
 
@@ -294,7 +295,7 @@ int node_check(const struct node_env *env, struct node *n, struct node_info *ret
 	    !operand_fits(env, n->op, ops[n->op].c, n->c))
 		return -EINVAL;
 	/* A number and a truth value are not comparable. */
-	if (n->op == N_EQ && env->nodes[n->a].type != env->nodes[n->b].type)
+	if ((n->op == N_EQ || n->op == N_MEET) && env->nodes[n->a].type != env->nodes[n->b].type)
 		return -EINVAL;
 
 	ok = n->op == N_ANY	 ? check_any(env, n, &info)

@@ -212,11 +212,8 @@ int check_expr(struct check *c, const struct ast *a, struct expr **ret)
 	return r;
 }
 
-int check_rule(struct check *c, const struct ast *a, struct expr **ret)
+static void check_begin(struct check *c)
 {
-	struct expr *e;
-	int r;
-
 	c->event = EV_NONE;
 	c->event_at = NULL;
 	c->iterated = NULL;
@@ -225,6 +222,36 @@ int check_rule(struct check *c, const struct ast *a, struct expr **ret)
 	c->nexprs = 0;
 	c->depth = 0;
 	c->errors_before = c->diags->errors;
+}
+
+int check_any(struct check *c, const struct ast *a, struct expr **ret)
+{
+	int r;
+
+	check_begin(c);
+	r = check_expr(c, a, ret);
+	return r == -E2BIG ? -EINVAL : r;
+}
+
+int check_text(struct check *c, const struct text *text, enum ast_kind kind, struct expr **ret)
+{
+	struct ast *a = arena_alloc(c->arena, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	*a = (struct ast){ .kind = (uint8_t)kind, .len = text->len, .text = text, .s = text->s, .slen = text->len };
+	check_begin(c);
+	r = kind == AST_FIELDREF ? check_field_reference(c, a, ret) : check_string(c, a, ret);
+	return r == -E2BIG ? -EINVAL : r;
+}
+
+int check_rule(struct check *c, const struct ast *a, struct expr **ret)
+{
+	struct expr *e;
+	int r;
+
+	check_begin(c);
 	r = check_expr(c, a, &e);
 	if (r == 0)
 		r = check_one_value(c, e, VAL_BOOL, "a rule");

@@ -29,8 +29,9 @@ struct check {
 	struct arena *arena; /* of the typed tree */
 	struct diags *diags;
 	const struct catalog *catalog;
-	const struct macros *macros; /* or NULL */
-	const json_t *variables;     /* values of ${name} where they are known beforehand, as an object; or NULL */
+	const struct macros *macros;  /* or NULL */
+	const struct variables *vars; /* what rules set; or NULL */
+	const json_t *variables;      /* values of ${name} where they are known beforehand, as an object; or NULL */
 
 	/* worked out by check_rule */
 	uint16_t event;			  /* the type that its fields belong to, or EV_NONE */
@@ -48,6 +49,10 @@ struct check {
 
 /* A condition (BOOL). -EINVAL with diagnostics, -ENOMEM. */
 int check_rule(struct check *c, const struct ast *a, struct expr **ret);
+/* Any expression: what an action sets a variable to. It may be a LIST. */
+int check_any(struct check *c, const struct ast *a, struct expr **ret);
+/* The text with ${name} and %{field} in it replaced by what they hold: EX_STR or EX_FORMAT. @kind is AST_STR or the like. */
+int check_text(struct check *c, const struct text *text, enum ast_kind kind, struct expr **ret);
 /* A rule of a policy belongs to one event type: an error where check_rule found none. */
 int check_event(struct check *c, const struct ast *a);
 

@@ -17,8 +17,11 @@ static const struct cat_field *subject_field(const struct expr *subject)
 
 static int bad_string(struct check *c, const struct expr *s, const char *what, const char *why)
 {
-	diag_error(c->diags, ast_span(s->at), "%s \"%.*s\": %s", what,
-		   (int)(s->slen < VALUE_SHOWN ? s->slen : VALUE_SHOWN), s->s, why);
+	const char *text = s->kind == EX_FORMAT ? s->at->s : s->s;
+	uint32_t len = s->kind == EX_FORMAT ? s->at->slen : s->slen;
+
+	diag_error(c->diags, ast_span(s->at), "%s \"%.*s\": %s", what, (int)(len < VALUE_SHOWN ? len : VALUE_SHOWN),
+		   text, why);
 	return -EINVAL;
 }
 
@@ -73,6 +76,11 @@ static int finish_string(struct check *c, struct expr *s, const struct expr *sub
 {
 	const struct cat_field *f = subject_field(subject);
 
+	if (s->kind == EX_FORMAT) { /* what it is a pattern of is known when it is asked */
+		if (s->strm == STRM_PATTERN && f && (f->flags & CF_GLOB))
+			s->strm = STRM_GLOB;
+		return 0;
+	}
 	if (s->slen > PROGRAM_STRING_MAX)
 		return bad_string(c, s, "the string", "is too long");
 	if (s->strm == STRM_REGEX)
@@ -106,7 +114,7 @@ static uint8_t flip(uint8_t op)
 
 static bool is_pattern(const struct expr *e)
 {
-	return e->kind == EX_STR && e->strm != STRM_EXACT;
+	return expr_is_text(e) && e->strm != STRM_EXACT;
 }
 
 /* The subject becomes a, what it is compared with b: a constant, and of constants a pattern. */
@@ -114,7 +122,7 @@ static void put_subject_first(struct expr *e)
 {
 	struct expr *a = e->a;
 
-	if (!expr_is_const(a) || (expr_is_const(e->b) && (!is_pattern(a) || is_pattern(e->b))))
+	if (is_pattern(a) ? is_pattern(e->b) : !expr_is_const(a) || expr_is_const(e->b))
 		return;
 	e->a = e->b;
 	e->b = a;
@@ -126,7 +134,7 @@ static int check_match(struct check *c, const struct ast *at, struct expr *e)
 {
 	if (e->op != AST_OP_MATCH && e->op != AST_OP_NMATCH)
 		return 0;
-	if (e->b->kind != EX_STR) {
+	if (!expr_is_text(e->b)) {
 		diag_error(c->diags, ast_span(e->b->at),
 			   "behind %s there has to be a \"string\", ~\"pattern\" or r\"regex\"", ast_op_name(e->op));
 		diag_help(c->diags, "compare two fields by == or !=");
@@ -211,6 +219,12 @@ static int check_one_array(struct check *c, const struct expr *e)
 {
 	if (!e->a->array || !e->b->array)
 		return 0;
+	if (e->a->kind == EX_VAR || e->b->kind == EX_VAR) {
+		if (e->op == AST_OP_EQ || e->op == AST_OP_NE)
+			return 0;
+		return diag_error(c->diags, ast_span(e->at), "the operator %s does not go with two lists",
+				  ast_op_name(e->op));
+	}
 	diag_error(c->diags, ast_span(e->at), "both sides have several values");
 	diag_help(c->diags, "compare several values with one, or use an iterator such as process.ancestors[A]");
 	return -EINVAL;
@@ -231,7 +245,7 @@ static int finish_compare(struct check *c, struct expr *e)
 		r = check_never_negative(c, e);
 	if (r == 0 && is_pattern(e->a))
 		r = bad_string(c, e->a, "the pattern", "is compared with another one");
-	if (r == 0 && e->b->kind == EX_STR)
+	if (r == 0 && expr_is_text(e->b))
 		r = finish_string(c, e->b, e->a);
 	return r;
 }
@@ -309,7 +323,7 @@ static int check_item(struct check *c, const struct ast *list, uint32_t i, struc
 	r = check_expr(c, item, &e->items[i]);
 	if (r < 0)
 		return r;
-	if (!expr_is_const(e->items[i])) {
+	if (!expr_is_const(e->items[i]) && e->items[i]->kind != EX_FORMAT) {
 		diag_error(c->diags, ast_span(item), "a list holds constants; this is %s",
 			   check_type_name(e->items[i]));
 		diag_help(c->diags, "compare with it by ==, joined to the list by ||");
@@ -398,7 +412,7 @@ int check_in(struct check *c, const struct ast *a, struct expr **ret)
 	if (e->b->kind == EX_LIST)
 		r = in_list(c, e);
 	else if (e->b->kind != EX_IP)
-		r = expr_is_field(e->b) ? in_field(c, e) : not_a_list(c, e);
+		r = expr_is_field(e->b) || e->b->kind == EX_VAR ? in_field(c, e) : not_a_list(c, e);
 	if (r == 0)
 		*ret = e;
 	return r;

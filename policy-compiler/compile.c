@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "policy-compiler/action.h"
 #include "policy-compiler/check.h"
 #include "policy-compiler/files.h"
 #include "policy-compiler/filter.h"
 #include "policy-compiler/judge.h"
+#include "policy-compiler/keys.h"
 #include "policy-compiler/lower.h"
 #include "policy-compiler/parse.h"
 
@@ -201,6 +203,8 @@ static int new_rule(struct compile *c, const struct policy_rule *def)
 				       .tags = def->tags,
 				       .ntags = def->ntags,
 				       .product_tags = def->product_tags,
+				       .actions = def->actions,
+				       .every = def->every,
 				       .disabled = def->disabled };
 	*slot = rule;
 	return 0;
@@ -211,7 +215,8 @@ static void override_rule(struct compile_rule *rule, const struct policy_rule *d
 	unsigned int parts = def->override;
 
 	if (parts & POLICY_PART_ALL)
-		parts |= POLICY_PART_EXPRESSION | POLICY_PART_TAGS | POLICY_PART_PRODUCT_TAGS;
+		parts |= POLICY_PART_EXPRESSION | POLICY_PART_TAGS | POLICY_PART_PRODUCT_TAGS | POLICY_PART_ACTIONS |
+			 POLICY_PART_EVERY;
 	if ((parts & POLICY_PART_EXPRESSION) && def->expression) {
 		rule->expression = def->expression;
 		rule->def = def;
@@ -222,6 +227,10 @@ static void override_rule(struct compile_rule *rule, const struct policy_rule *d
 	}
 	if (parts & POLICY_PART_PRODUCT_TAGS)
 		rule->product_tags = def->product_tags;
+	if (parts & POLICY_PART_ACTIONS)
+		rule->actions = def->actions;
+	if (parts & POLICY_PART_EVERY)
+		rule->every = def->every;
 	rule->disabled = def->disabled;
 }
 
@@ -308,9 +317,53 @@ static int add_tags(struct compile *c, const struct compile_rule *rule, uint32_t
 	return 0;
 }
 
+static struct action_ctx action_ctx_of(struct compile *c)
+{
+	return (struct action_ctx){
+		.arena = &c->arena, .diags = c->diags, .catalog = c->catalog, .vars = &c->vars, .macros = &c->macros
+	};
+}
+
+static int32_t clamp_priority(int64_t v)
+{
+	return (int32_t)(v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v);
+}
+
+/* How often it alerts, and whether. */
+static int add_limits(struct compile *c, const struct compile_rule *rule, struct prule *p)
+{
+	const struct ynode *tokens = rule->def->limiter_token;
+	struct action_ctx x = action_ctx_of(c);
+	uint32_t fields[PROGRAM_LIMITS_MAX];
+	int64_t first;
+	size_t n;
+	int r;
+
+	if (rule->every)
+		keys_duration(rule->every, &p->every_ns);
+	if (!tokens || !tokens->n)
+		return 0;
+	r = action_limits(&x, tokens, p->event, fields, &n);
+	if (r < 0)
+		return r;
+	if (!p->every_ns) {
+		diag_warn(c->diags, tokens->at, "\"limiter_token\" without \"every\" limits nothing");
+		diag_help(c->diags, "add \"every: 10s\", or however long one alert is enough");
+	}
+	first = program_refs_add(c->builder, fields, n);
+	if (first < 0)
+		return (int)first;
+	p->limit_first = (uint32_t)first;
+	p->limit_count = (uint32_t)n;
+	return 0;
+}
+
 static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t event, uint32_t root)
 {
 	const struct policy_rule *def = rule->def;
+	struct action_ctx x = action_ctx_of(c);
+	struct paction *actions = NULL;
+	int64_t group = add_text(c, def->group_id);
 	const struct policy *policy = def->policy;
 	int64_t id = add_text(c, rule->id), description = add_text(c, def->description),
 		name = add_text(c, policy->name);
@@ -320,15 +373,26 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 	size_t ntags = 0;
 	int r = add_tags(c, rule, pairs, &ntags);
 
+	if (r == 0)
+		r = add_limits(c, rule, &p);
+	if (r == 0 && rule->actions)
+		r = action_compile(&x, c->builder, rule->actions, event, &actions);
 	if (r < 0)
 		return r;
-	if (id < 0 || description < 0 || name < 0 || version < 0)
+	if (group < 0 || id < 0 || description < 0 || name < 0 || version < 0)
 		return -E2BIG;
 	p.id = (uint32_t)id;
 	p.description = (uint32_t)description;
 	p.policy = (uint32_t)name;
 	p.version = (uint32_t)version;
+	p.group = (uint32_t)group;
+	p.flags = def->silent ? PRULE_SILENT : 0;
+	p.priority = clamp_priority(def->priority);
 	number = program_rule_add(c->builder, &p, pairs, ntags);
+	if (number >= 0 && actions) {
+		r = program_actions_set(c->builder, (uint32_t)number, actions, rule->actions->n);
+		number = r < 0 ? r : number;
+	}
 	if (number < 0)
 		return (int)number;
 	rule->number = (uint32_t)number;
@@ -385,6 +449,7 @@ static int compile_one(struct compile *c, const struct text *text, struct compil
 			       .diags = c->diags,
 			       .catalog = c->catalog,
 			       .macros = &c->macros,
+			       .vars = &c->vars,
 			       .variables = rule ? NULL : c->variables };
 	struct expr *e;
 	struct ast *ast;
@@ -423,6 +488,8 @@ static int compile_rule(struct compile *c, struct compile_rule *rule)
 		c->ndisabled++;
 		return 0;
 	}
+	if (rule->bad)
+		return 0;
 	if (!rule->expression) {
 		diag_error(c->diags, rule->def->at, "the rule %s has no expression: nothing that it could override",
 			   rule->id);
@@ -444,6 +511,71 @@ static int add_watch(struct compile *c, struct policy_watch *def)
 	return watches_add(&c->watches, &c->arena, c->diags, def);
 }
 
+/* The variables that the rules set, also those of rules that are switched off: others may read them. */
+static int define_variables(struct compile *c)
+{
+	struct action_ctx x = action_ctx_of(c);
+	int r;
+
+	for (size_t i = 0; i < c->nrules; i++) {
+		struct compile_rule *rule = c->rules[i];
+
+		r = rule->actions ? action_define(&x, rule->id, rule->actions) : 0;
+		if (r == -ENOMEM)
+			return r;
+		rule->bad = r < 0;
+	}
+	r = action_put_variables(&x, c->builder);
+	return r == -EINVAL ? 0 : r;
+}
+
+static bool is_execution_context(const struct compile_rule *rule)
+{
+	for (size_t i = 0; i < rule->ntags; i++)
+		if (strcmp(rule->tags[i].name, "execution_context") == 0)
+			return strcasecmp(rule->tags[i].value, "true") == 0;
+	return false;
+}
+
+static bool is_default(const struct compile_rule *rule)
+{
+	return strcmp(rule->def->policy->name, "default") == 0;
+}
+
+/*
+ * The order in which rules are asked, which is that of the language: those that tell in what context a process runs, then
+ * the default policy's, then by priority, then as they were defined.
+ */
+static int rule_cmp(const void *a, const void *b)
+{
+	const struct compile_rule *x = *(struct compile_rule *const *)a, *y = *(struct compile_rule *const *)b;
+
+	if (is_execution_context(x) != is_execution_context(y))
+		return is_execution_context(x) ? -1 : 1;
+	if (is_default(x) != is_default(y))
+		return is_default(x) ? -1 : 1;
+	if (x->def->priority != y->def->priority)
+		return x->def->priority > y->def->priority ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
+}
+
+static int compile_rules(struct compile *c)
+{
+	struct compile_rule **order = arena_array(&c->arena, c->nrules ? c->nrules : 1, sizeof(order[0]));
+	int r = 0;
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->nrules; i++) {
+		order[i] = c->rules[i];
+		order[i]->place = i;
+	}
+	qsort(order, c->nrules, sizeof(order[0]), rule_cmp);
+	for (size_t i = 0; i < c->nrules && r == 0; i++)
+		r = compile_rule(c, order[i]);
+	return r;
+}
+
 int compile_finish(struct compile *c)
 {
 	int r = 0;
@@ -455,8 +587,10 @@ int compile_finish(struct compile *c)
 	for (size_t i = 0; i < c->npolicies; i++)
 		for (size_t k = 0; k < c->policies[i]->nrules && r == 0; k++)
 			r = add_rule(c, c->policies[i], &c->policies[i]->rules[k]);
-	for (size_t i = 0; i < c->nrules && r == 0; i++)
-		r = compile_rule(c, c->rules[i]);
+	if (r == 0)
+		r = define_variables(c);
+	if (r == 0)
+		r = compile_rules(c);
 	for (size_t i = 0; i < c->npolicies; i++)
 		for (size_t k = 0; k < c->policies[i]->nwatches && r == 0; k++)
 			r = add_watch(c, &c->policies[i]->watches[k]);

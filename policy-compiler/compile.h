@@ -19,6 +19,7 @@
 #include "lib/program.h"
 #include "policy-compiler/macro.h"
 #include "policy-compiler/policy.h"
+#include "policy-compiler/variable.h"
 
 #define COMPILE_MEMORY_MAX (1u << 30) /* bytes of all trees of one build */
 #define COMPILE_FILES_MAX  4096
@@ -37,7 +38,10 @@ struct compile_rule {
 	const struct policy_tag *tags;
 	size_t ntags;
 	const char *product_tags;
+	const struct ynode *actions, *every; /* or NULL */
+	bool bad;			     /* its actions have an error */
 	bool disabled;
+	size_t place;			 /* among the rules, as they were defined */
 	bool ok;			 /* it is in the program */
 	uint32_t number;		 /* in the program */
 	const struct unseen_use *unseen; /* the fields of it that the sensor cannot observe */
@@ -53,9 +57,11 @@ struct compile {
 	struct policy **policies;
 	size_t npolicies;
 	struct macros macros;
+	struct variables vars;	 /* what actions set */
 	const json_t *variables; /* borrowed: values of ${name} for compile_expression, or NULL */
 	struct strmap by_id;
-	struct compile_rule **rules; /* in order of definition */
+	struct compile_rule *
+		*rules; /* in order of definition; the program has them in the order in which they are asked */
 	size_t nrules;
 	size_t ndisabled, nskipped; /* switched off; not for this sensor (filters, agent_version) */
 	struct program_builder *builder;

@@ -10,6 +10,7 @@
 #include "lib/catalog.h"
 #include "lib/program.h"
 #include "policy-compiler/ast.h"
+#include "policy-compiler/variable.h"
 
 enum expr_kind {
 	EX_INT,	    /* num */
@@ -26,6 +27,9 @@ enum expr_kind {
 	EX_COMPARE, /* a op b: == != < <= > >=; =~ and !~ have become == and != */
 	EX_IN,	    /* a op b: in, not in, allin; b a LIST, or a field with several values, or an IP */
 	EX_CHAIN,   /* items and ops, right-associative */
+	EX_VAR,	    /* var */
+	EX_UUID,    /* a random one each time */
+	EX_FORMAT,  /* items, each as text, one behind the other; strm */
 	EX_LIST	    /* items of one type */
 };
 
@@ -33,8 +37,8 @@ struct expr {
 	uint8_t kind;	      /* enum expr_kind */
 	uint8_t op;	      /* enum ast_op */
 	uint8_t type;	      /* enum val_type; of a LIST that of its items */
-	uint8_t strm;	      /* STR: enum strm_kind */
-	bool array;	      /* a field with several values, not a LIST */
+	uint8_t strm;	      /* STR, FORMAT: enum strm_kind */
+	bool array;	      /* a field or variable with several values, not a LIST */
 	bool duration;	      /* INT made of a duration; COMPARE: a is a time and stands for now - a */
 	const struct ast *at; /* where it was written */
 	union {
@@ -45,6 +49,7 @@ struct expr {
 		};
 		uint8_t ip[VAL_IP_BYTES];
 		const struct cat_field *field;
+		const struct variable *var;
 		struct {
 			struct expr *a, *b;
 		};
@@ -59,6 +64,12 @@ struct expr {
 static inline bool expr_is_const(const struct expr *e)
 {
 	return e->kind <= EX_IP;
+}
+
+/* A string as it was written, with what it interpolates or without. */
+static inline bool expr_is_text(const struct expr *e)
+{
+	return e->kind == EX_STR || e->kind == EX_FORMAT;
 }
 
 static inline bool expr_is_field(const struct expr *e)

@@ -40,9 +40,13 @@ static int64_t node_int(struct lower *l, int64_t v)
 	return program_node(l->pb, N_INT, 0, 0, 0, v);
 }
 
+/* A field or a variable. */
 static int64_t node_field(struct lower *l, const struct expr *e)
 {
 	enum node_op op = e->kind == EX_CURRENT ? N_CURRENT : N_FIELD;
+
+	if (e->kind == EX_VAR)
+		return program_node(l->pb, N_VAR, e->var->number, 0, 0, 0);
 
 	return program_node(l->pb, op, catalog_index(l->catalog, e->field), 0, 0, 0);
 }
@@ -81,23 +85,47 @@ static bool ignores_case(const struct cat_field *f)
 	return f && (f->flags & CF_ICASE);
 }
 
+/* x is one of the strings that are known, as the n first of @m. */
+static int64_t lower_known(struct lower *l, int64_t x, const struct strm *m, uint32_t n)
+{
+	if (n == 1 && m[0].kind == STRM_EXACT)
+		return node3(l, N_STREQ, x, program_node(l->pb, N_STR, m[0].str, 0, 0, 0), m[0].icase);
+	return node2(l, N_STRIN, x, program_strset_add(l->pb, m, n));
+}
+
+/* x is the text that is made when it is asked, or matches it as a pattern. */
+static int64_t lower_made(struct lower *l, int64_t x, const struct expr *s, const struct cat_field *f)
+{
+	int64_t text = lower_expr(l, s);
+	uint32_t flags = (ignores_case(f) ? MATCH_ICASE : 0) | (s->strm == STRM_GLOB ? MATCH_GLOB : 0);
+
+	if (s->strm == STRM_EXACT)
+		return node3(l, N_STREQ, x, text, ignores_case(f));
+	return node3(l, N_MATCH, x, text, flags);
+}
+
 /* x is one of the strings. */
 static int64_t lower_strin(struct lower *l, int64_t x, struct expr *const *items, uint32_t n, const struct cat_field *f)
 {
 	struct strm *m = arena_array(l->arena, n, sizeof(*m));
+	int64_t made = program_node(l->pb, N_BOOL, 0, 0, 0, 0);
+	uint32_t known = 0;
 
 	if (!m)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++) {
-		int64_t s = lower_string(l, items[i], f);
+	for (uint32_t i = 0; i < n && made >= 0; i++) {
+		int64_t s;
 
+		if (items[i]->kind == EX_FORMAT) {
+			made = node2(l, N_OR, made, lower_made(l, x, items[i], f));
+			continue;
+		}
+		s = lower_string(l, items[i], f);
 		if (s < 0)
 			return s;
-		m[i] = (struct strm){ .str = (uint32_t)s, .kind = items[i]->strm, .icase = ignores_case(f) };
+		m[known++] = (struct strm){ .str = (uint32_t)s, .kind = items[i]->strm, .icase = ignores_case(f) };
 	}
-	if (n == 1 && m[0].kind == STRM_EXACT)
-		return node3(l, N_STREQ, x, program_node(l->pb, N_STR, m[0].str, 0, 0, 0), m[0].icase);
-	return node2(l, N_STRIN, x, program_strset_add(l->pb, m, n));
+	return known ? node2(l, N_OR, made, lower_known(l, x, m, known)) : made;
 }
 
 /* ---- comparisons ------------------------------------------------------------------------------------------------- */
@@ -137,7 +165,7 @@ static int64_t lower_strings(struct lower *l, const struct expr *e, int64_t x, i
 
 	if (x < 0)
 		return x;
-	if (e->b->kind == EX_STR)
+	if (expr_is_text(e->b))
 		return lower_strin(l, x, (struct expr *const *)&e->b, 1, f);
 	return node3(l, N_STREQ, x, y, ignores_case(f) || ignores_case(field_of(e->b)));
 }
@@ -158,7 +186,10 @@ static int64_t lower_compare(struct lower *l, const struct expr *e)
 {
 	int64_t n;
 
-	if (e->a->array)
+	if (e->a->array && e->b->array)
+		n = node3(l, N_MEET, lower_array(l, e->a), lower_array(l, e->b),
+			  ignores_case(field_of(e->a)) || ignores_case(field_of(e->b)));
+	else if (e->a->array)
 		n = node2(l, N_ANY, lower_array(l, e->a), lower_values(l, e, lower_elem(l, e->a), lower_expr(l, e->b)));
 	else if (e->b->array)
 		n = node2(l, N_ANY, lower_array(l, e->b), lower_values(l, e, lower_expr(l, e->a), lower_elem(l, e->b)));
@@ -305,6 +336,15 @@ static int64_t lower_const_ip(struct lower *l, const struct expr *e)
 	return s < 0 ? s : program_node(l->pb, N_IP, (uint32_t)s, 0, 0, 0);
 }
 
+static int64_t lower_format(struct lower *l, const struct expr *e)
+{
+	int64_t all = program_node(l->pb, N_STR, 0, 0, 0, 0);
+
+	for (uint32_t i = 0; i < e->n; i++)
+		all = node2(l, N_CONCAT, all, node1(l, N_TEXT, lower_expr(l, e->items[i])));
+	return all;
+}
+
 static int64_t lower_expr(struct lower *l, const struct expr *e)
 {
 	switch (e->kind) {
@@ -318,7 +358,12 @@ static int64_t lower_expr(struct lower *l, const struct expr *e)
 		return lower_const_ip(l, e);
 	case EX_FIELD:
 	case EX_CURRENT:
+	case EX_VAR:
 		return node_field(l, e);
+	case EX_UUID:
+		return program_node(l->pb, N_UUID, 0, 0, 0, 0);
+	case EX_FORMAT:
+		return lower_format(l, e);
 	case EX_LEN:
 		return node1(l, N_LEN, node_field(l, e->a));
 	case EX_NOT:
@@ -357,6 +402,8 @@ static bool uses_current(const struct expr *e)
 	case EX_IN:
 		return uses_current(e->a) || uses_current(e->b);
 	case EX_CHAIN:
+	case EX_FORMAT:
+	case EX_LIST:
 		for (uint32_t i = 0; i < e->n; i++)
 			if (uses_current(e->items[i]))
 				return true;
@@ -407,5 +454,16 @@ int lower_rule(struct program_builder *pb, const struct check *c, const struct e
 	if (root < 0)
 		return (int)root;
 	*ret_root = (uint32_t)root;
+	return 0;
+}
+
+int lower_value(struct program_builder *pb, const struct check *c, const struct expr *e, uint32_t *ret_node)
+{
+	struct lower l = { .pb = pb, .catalog = c->catalog, .arena = c->arena };
+	int64_t node = lower_expr(&l, e);
+
+	if (node < 0)
+		return (int)node;
+	*ret_node = (uint32_t)node;
 	return 0;
 }

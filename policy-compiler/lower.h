@@ -19,5 +19,7 @@
  * -EINVAL would be a fault of the checker.
  */
 int lower_rule(struct program_builder *pb, const struct check *c, const struct expr *e, uint32_t *ret_root);
+/* The node of any expression without an iterator that is no LIST: what an action sets a variable to. The same errors. */
+int lower_value(struct program_builder *pb, const struct check *c, const struct expr *e, uint32_t *ret_node);
 
 #endif

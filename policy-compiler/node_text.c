@@ -122,9 +122,67 @@ static void put_arith(struct text *x, const struct node *n)
 	buf_putc(x->out, ')');
 }
 
+static void put_var(struct text *x, const struct node *n)
+{
+	static const char *const scopes[VAR_SCOPES] = { "", "process.", "container.", "cgroup." };
+	const struct pvar *v = &x->p->vars[n->a];
+	uint32_t len;
+	const char *name = program_str(x->p, v->name, &len);
+
+	buf_printf(x->out, "${%s%.*s}", scopes[v->scope], (int)len, name);
+}
+
+/* What stands between the quotes. */
+static void put_inside(struct text *x, uint32_t i)
+{
+	const struct node *n = &x->p->nodes[i];
+	uint32_t len;
+	const char *s;
+	bool field;
+
+	if (n->op == N_CONCAT) {
+		put_inside(x, n->a);
+		put_inside(x, n->b);
+	} else if (n->op == N_STR) {
+		s = program_str(x->p, n->a, &len);
+		buf_put(x->out, s, len);
+	} else if (n->op == N_TEXT) {
+		put_inside(x, n->a);
+	} else {
+		field = n->op == N_FIELD || n->op == N_CURRENT;
+		buf_puts(x->out, field ? "%{" : "");
+		put(x, i, false);
+		buf_puts(x->out, field ? "}" : "");
+	}
+}
+
+static void put_format(struct text *x, uint32_t i)
+{
+	buf_putc(x->out, '"');
+	put_inside(x, i);
+	buf_putc(x->out, '"');
+}
+
+static void put_match(struct text *x, const struct node *n, bool negated)
+{
+	put_operand(x, n->a);
+	buf_puts(x->out, negated ? " !~ ~" : " =~ ~");
+	put_format(x, n->b);
+}
+
 static void put_value(struct text *x, const struct node *n)
 {
 	switch (n->op) {
+	case N_VAR:
+		put_var(x, n);
+		break;
+	case N_UUID:
+		buf_puts(x->out, "${builtins.uuid4}");
+		break;
+	case N_TEXT:
+	case N_CONCAT:
+		put_format(x, (uint32_t)(n - x->p->nodes));
+		break;
 	case N_INT:
 		buf_printf(x->out, "%" PRId64, n->imm);
 		break;
@@ -191,6 +249,12 @@ static void put(struct text *x, uint32_t i, bool negated)
 		break;
 	case N_ANY:
 		put_any(x, n, negated);
+		break;
+	case N_MATCH:
+		put_match(x, n, negated);
+		break;
+	case N_MEET:
+		put_infix(x, n, negated ? " not in " : " in ");
 		break;
 	case N_EXISTS:
 		buf_puts(x->out, negated ? "!exists(" : "exists(");

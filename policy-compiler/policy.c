@@ -196,7 +196,8 @@ static int read_override(struct reader *r, const struct ynode *map, struct polic
 static int read_rule_parts(struct reader *r, const struct ynode *map, struct policy_rule *rule)
 {
 	const struct ynode *tags = ynode_get(map, "tags"), *products = ynode_get(map, "product_tags");
-	const struct ynode *disabled = ynode_get(map, "disabled");
+	const struct ynode *disabled = ynode_get(map, "disabled"), *silent = ynode_get(map, "silent"),
+			   *priority = ynode_get(map, "priority");
 	int err = tags ? read_tags(r, tags, rule) : 0;
 
 	if (err == 0 && products)
@@ -210,6 +211,14 @@ static int read_rule_parts(struct reader *r, const struct ynode *map, struct pol
 	rule->description = text_of(map, "description");
 	rule->agent_version = ynode_get(map, "agent_version");
 	rule->filters = ynode_get(map, "filters");
+	rule->actions = ynode_get(map, "actions");
+	rule->every = ynode_get(map, "every");
+	rule->limiter_token = ynode_get(map, "limiter_token");
+	if (silent)
+		ynode_bool(silent, &rule->silent);
+	if (priority)
+		ynode_int(priority, &rule->priority);
+	rule->group_id = text_of(map, "group_id");
 	rule->combine = combine_of(map);
 	return err;
 }

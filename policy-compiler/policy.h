@@ -42,6 +42,11 @@ struct policy_rule {
 	enum policy_combine combine;
 	unsigned int override;			     /* enum policy_part */
 	const struct ynode *agent_version, *filters; /* or NULL */
+	const struct ynode *actions;		     /* a list of maps, or NULL */
+	const struct ynode *every, *limiter_token;   /* or NULL */
+	bool silent;
+	const char *group_id; /* or NULL */
+	int64_t priority;
 	const struct policy *policy;
 };
 

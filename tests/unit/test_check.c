@@ -35,8 +35,8 @@ static void test_names(void **state)
 	refuses("a.b.c == 1", "1:1: error: unknown name \"a.b.c\": no field, constant or macro (`tamisc fields`");
 	refuses("open.file.path == \"a\" && exec.file.path == \"b\"",
 		"1:26: error: exec.file.path is a field of \"exec\" events, but open.file.path before it is of \"open\" events");
-	refuses("process.uid == ${x}", "1:16: error: the variable ${x}: variables are not supported yet");
-	refuses("process.file.path == \"/a/${x}\"", "1:22: error: the variable ${x}");
+	refuses("process.uid == ${x}", "1:16: error: no variable ${x}");
+	refuses("process.file.path == \"/a/${x}\"", "1:26: error: no variable ${x}");
 	accepts("process.pid == ${process.pid}");
 	accepts("process.pid == %{process.ppid}");
 	accepts("process.file.path == \"/a/${x\"");

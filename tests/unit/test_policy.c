@@ -83,19 +83,18 @@ static void test_keys(void **state)
 /* What is read but has no effect says so, each time. */
 static void test_not_yet(void **state)
 {
-	static const char *const keys[] = { "actions: [{hash: {field: exec.file}}]",
-					    "every: 1m",
-					    "limiter_token: [a]",
-					    "silent: true",
-					    "group_id: g",
-					    "priority: 1" };
+	static const char *const kinds[] = { "hash: {field: exec.file}", "kill: {signal: SIGTERM}",
+					     "coredump: {process: true}", "network_filter: {filter: tcp}" };
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		char yaml[256];
 
-		snprintf(yaml, sizeof(yaml), "rules:\n  - {id: a, expression: exec.pid == 1, %s}\n", keys[i]);
-		first_diag(yaml, "2:40: warning: ");
+		snprintf(yaml, sizeof(yaml), "rules:\n  - {id: a, expression: exec.pid == 1, actions: [{%s}]}\n",
+			 kinds[i]);
+		first_diag(yaml, "2:50: warning: the action \"");
 	}
+	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, limiter_token: [exec.pid]}\n",
+		   "2:55: warning: \"limiter_token\" without \"every\"");
 	first_diag("hooks: []\n", "1:1: warning: \"hooks\" is not acted on yet");
 	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, filters: [os.is_debian == true]}\n",
 		   "2:50: warning: the filter is not acted on yet");

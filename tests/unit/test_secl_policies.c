@@ -19,7 +19,8 @@
 /* What is wrong in them is a field, constant or variable that is not there yet: never their grammar or their YAML. */
 static bool is_about_a_name(const char *msg)
 {
-	return strstr(msg, "unknown name") || strstr(msg, "variables are not supported yet");
+	return strstr(msg, "unknown name") || strstr(msg, "unknown field") || strstr(msg, "no variable") ||
+	       strstr(msg, "is no file of");
 }
 
 static void check_policy(const char *name, unsigned int *rules)
