@@ -244,7 +244,8 @@ static int open_policy(struct monitor *m, struct err *e)
 
 static int open_kernel_side(struct monitor *m, struct err *e)
 {
-	struct load_options lo = { .ring_bytes = m->o->ring_bytes };
+	/* Which values a later policy asks for is not known when the programs are loaded. */
+	struct load_options lo = { .ring_bytes = m->o->ring_bytes, .envs = true };
 	int r;
 
 	if (m->o->rung) {
