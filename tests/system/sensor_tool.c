@@ -3,6 +3,7 @@
  * What the tests of the sensor need and no shell has:
  *	sensor_tool opens N FILE	opens and closes FILE, N times, as fast as it goes
  *	sensor_tool notified SOCKET	prints what the first datagram to that socket says, within 10 s
+ *	sensor_tool memfd PROGRAM	executes a copy of the program that is in memory only
  *	sensor_tool talk SOCKET		sends garbage to a control socket and waits until it is hung up on
  */
 #include <fcntl.h>
@@ -10,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -71,12 +75,26 @@ static int talk(const char *path)
 	return recv(fd, &c, 1, 0) > 0;
 }
 
+static int in_memory(const char *program)
+{
+	char *const argv[] = { "copy", NULL }, *const envp[] = { NULL };
+	int from = open(program, O_RDONLY), fd = memfd_create("copy", MFD_CLOEXEC);
+	struct stat st;
+
+	if (from < 0 || fd < 0 || fstat(from, &st) < 0 || sendfile(fd, from, NULL, (size_t)st.st_size) != st.st_size)
+		return 1;
+	fexecve(fd, argv, envp);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "opens") == 0)
 		return opens(atol(argv[2]), argv[3]);
 	if (argc == 3 && strcmp(argv[1], "notified") == 0)
 		return notified(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "memfd") == 0)
+		return in_memory(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "talk") == 0)
 		return talk(argv[2]);
 	return 2;
