@@ -453,11 +453,11 @@ static void put_own(const struct event_json *ej, const struct event *ev, uint16_
 	jsonw_obj_end(w);
 }
 
-void event_json_own(const struct event_json *ej, const struct event *ev, struct buf *out)
+void event_json_own(const struct event_json *ej, const struct event *ev, uint16_t type, struct buf *out)
 {
 	struct jsonw w = jsonw_to(out);
 
-	put_own(ej, ev, ev->type, &w);
+	put_own(ej, ev, type, &w);
 }
 
 static void put_flags(struct jsonw *w, uint16_t flags)

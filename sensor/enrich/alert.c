@@ -42,7 +42,7 @@ struct alert {
 	const struct program *program; /* borrowed */
 	struct proctable *table;       /* borrowed; NULL: no texts are kept */
 	struct event_json *json;       /* owned */
-	uint8_t place[EV_TYPES];       /* the member that the event's object precedes */
+	uint8_t place[EV_ALL_TYPES];   /* the member that the event's, or the family's, object precedes */
 	struct text host;	       /* "host":"...", */
 	struct text *rules;	       /* "rule":{...}, each made when it is first needed */
 	struct proc *slim; /* owned: copies of a process and its ancestors, cut to limits; NULL until needed */
@@ -305,13 +305,34 @@ static void put_time(struct alert *a, int64_t ns)
 
 /* ---- alerts -------------------------------------------------------------------------------------------------------- */
 
-static void put_own(struct alert *a, const struct event *ev)
+/* What the event has of its own, or of its family; its target within limits, as the process is. */
+static int put_own(struct alert *a, const struct event *ev, uint16_t type, size_t level)
 {
+	struct event shown;
+
 	buf_putc(&a->out, '"');
-	buf_puts(&a->out, a->program->catalog->events[ev->type].name);
+	buf_puts(&a->out, a->program->catalog->events[type].name);
 	buf_puts(&a->out, "\":");
-	event_json_own(a->json, ev, &a->out);
+	if (ev->target && type == ev->type) {
+		shown = *ev;
+		shown.target = within_limits(a, ev->target, &levels[level]);
+		if (!shown.target)
+			return -ENOMEM;
+		ev = &shown;
+	}
+	event_json_own(a->json, ev, type, &a->out);
 	buf_putc(&a->out, ',');
+	return 0;
+}
+
+/* The member that an object of that name precedes. */
+static uint8_t place_of(const char *name)
+{
+	uint8_t i = 0;
+
+	while (i < MEMBERS && strcmp(members[i], name) < 0)
+		i++;
+	return i;
 }
 
 static void put_head(struct alert *a, const struct event *ev)
@@ -323,6 +344,7 @@ static void put_head(struct alert *a, const struct event *ev)
 
 static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, size_t level, size_t *ret_gap)
 {
+	uint16_t family = a->program->catalog->events[ev->type].family;
 	struct buf *b = &a->out;
 	int r = 0;
 
@@ -330,7 +352,11 @@ static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, siz
 	buf_putc(b, '{');
 	for (size_t i = 0; i < MEMBERS && !r; i++) {
 		if (a->place[ev->type] == i)
-			put_own(a, ev);
+			r = put_own(a, ev, ev->type, level);
+		if (!r && family != EV_NONE && a->place[family] == i)
+			r = put_own(a, ev, family, level);
+		if (r)
+			break;
 		switch (members[i][0]) {
 		case 'e':
 			put_head(a, ev);
@@ -367,7 +393,7 @@ int alert_render(struct alert *a, const struct event *ev, uint32_t rule, struct 
 	size_t start = out->len, gap = 0;
 	int r = -EFBIG;
 
-	if (rule >= a->program->nrules || ev->type == EV_NONE || ev->type >= EV_TYPES ||
+	if (rule >= a->program->nrules || ev->type == EV_NONE || ev->type >= EV_ALL_TYPES ||
 	    !a->program->catalog->events[ev->type].name)
 		return -EINVAL;
 	if (buf_error(out))
@@ -408,10 +434,9 @@ int alert_new(const struct alert_options *o, const struct program *p, struct ale
 	a->table = o->table;
 	buf_init(&a->out, ALERT_MAX);
 	buf_init(&a->scratch, ALERT_MAX);
-	for (uint16_t t = 0; t < EV_TYPES; t++)
-		while (p->catalog->events[t].name && a->place[t] < MEMBERS &&
-		       strcmp(members[a->place[t]], p->catalog->events[t].name) < 0)
-			a->place[t]++;
+	for (uint16_t t = 0; t < EV_ALL_TYPES; t++)
+		if (p->catalog->events[t].name)
+			a->place[t] = place_of(p->catalog->events[t].name);
 	a->rules = calloc(p->nrules ? p->nrules : 1, sizeof(*a->rules));
 	r = a->rules ? event_json_new(p->catalog, &a->json) : -ENOMEM;
 	if (!r)

@@ -265,6 +265,40 @@ static void every_event_type(void **state)
 	}
 }
 
+/* Events that no record has yet: with a second process, whose arguments are cut like those of the first, and of a family. */
+static void targets_and_families(void **state)
+{
+	static struct proc target, parent;
+	size_t len = 3 << 19;
+	char *args = malloc(len);
+
+	(void)state;
+	memset(args, 'x', len);
+	open_of(11, "/x");
+	dec.ev.type = EV_PTRACE;
+	dec.ev.target = &target;
+	target.parent = &parent;
+	target.v[SLOT_PROC_PID].num = 4711;
+	target.v[SLOT_PROC_ARGS] = (struct val){ .s = args, .len = (uint32_t)len };
+	parent.v[SLOT_PROC_COMM] = (struct val){ .s = "sshd", .len = 4 };
+	assert_canonical(render(alert, 0));
+	assert_true(strlen(text) < ALERT_MAX);
+	assert_non_null(strstr(text, "\"tracee\":{\"ancestors\":[{\"comm\":\"sshd\""));
+	assert_non_null(strstr(text, "\"args_truncated\":true"));
+	dec.ev.target = NULL;
+	assert_null(strstr(render(alert, 0), "tracee"));
+	free(args);
+
+	open_of(11, "/x");
+	memset(dec.ev.v, 0, sizeof(dec.ev.v));
+	dec.ev.type = EV_DNS;
+	dec.ev.v[SLOT_DNS_SIZE].num = 60;
+	dec.ev.v[SLOT_DNS_NAME] = (struct val){ .s = "a.b", .len = 3 };
+	assert_canonical(render(alert, 0));
+	assert_non_null(strstr(text, "\"network\":{"));
+	assert_non_null(strstr(text, "\"name\":\"a.b\""));
+}
+
 /* An alert is an event that rules can be tried on. */
 static void read_back(void **state)
 {
@@ -425,10 +459,11 @@ static void errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_whole_text),   cmocka_unit_test(the_cache_is_no_lie),
-		cmocka_unit_test(every_event_type), cmocka_unit_test(read_back),
-		cmocka_unit_test(long_arguments),   cmocka_unit_test(the_longest),
-		cmocka_unit_test(many_ancestors),   cmocka_unit_test(errors),
+		cmocka_unit_test(the_whole_text),	cmocka_unit_test(the_cache_is_no_lie),
+		cmocka_unit_test(every_event_type),	cmocka_unit_test(read_back),
+		cmocka_unit_test(long_arguments),	cmocka_unit_test(the_longest),
+		cmocka_unit_test(many_ancestors),	cmocka_unit_test(errors),
+		cmocka_unit_test(targets_and_families),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
