@@ -73,6 +73,21 @@ check_good() { run 0 check good.yaml && silent && says "2 rules" && says "0 erro
 check "check: a good policy" check_good
 check_dir() { mkdir -p d/e && cp good.yaml d/e/x.yaml && cp good.yaml d/e/x.test.yaml && run 0 check d && says "2 rules"; }
 check "check: a directory, without its test files" check_dir
+check_unseen() {
+	cat >unseen.yaml <<-'E'
+	rules:
+	  - {id: never, expression: ptrace.request == PTRACE_ATTACH}
+	  - {id: part, expression: 'open.file.path == "/a" || open.file.hashes == "x"'}
+	  - {id: other, expression: open.flags == 1, filters: ['os == "windows"']}
+	E
+	run 0 check unseen.yaml && silent && says 'unseen.yaml:2:27: warning: the rule never can never fire with this sensor' &&
+		says 'is never true' && says 'rule never' &&
+		says 'unseen.yaml: 3 rules, 1 can fire with this sensor, 1 never (unseen fields), 1 for other systems' &&
+		run 1 check --strict unseen.yaml && run 0 explain unseen.yaml &&
+		prints 'can never fire with this sensor: it cannot observe ptrace events' && run 0 explain --json unseen.yaml &&
+		prints '"never":"it cannot observe ptrace events' && run 0 build -o unseen.tpb unseen.yaml
+}
+check "check: rules that can never fire, and parts of rules, are told of" check_unseen
 check_missing() { run 1 check none.yaml && says "cannot read none.yaml: No such file or directory" && says "help:"; }
 check "check: a missing file" check_missing
 check_empty_dir() { run 1 check empty && says "no policy files in this directory"; }
