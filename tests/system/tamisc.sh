@@ -80,7 +80,7 @@ check_unseen() {
 	  - {id: part, expression: 'open.file.path == "/a" || open.file.hashes == "x"'}
 	  - {id: other, expression: open.flags == 1, filters: ['os == "windows"']}
 	E
-	run 0 check unseen.yaml && silent && says 'unseen.yaml:2:27: warning: the rule never can never fire with this sensor' &&
+	run 0 check unseen.yaml && silent && says 'unseen.yaml:2:29: warning: the rule never can never fire with this sensor' &&
 		says 'is never true' && says 'rule never' &&
 		says 'unseen.yaml: 3 rules, 1 can fire with this sensor, 1 never (unseen fields), 1 for other systems' &&
 		run 1 check --strict unseen.yaml && run 0 explain unseen.yaml &&
@@ -125,7 +125,7 @@ check "broken: a variable" broken "${RULE}exec.pid == \${x}\n" '3:29: error: the
 check "broken: YAML" broken 'rules:\n  - id: [a\n' '2:9: error: not YAML'
 check "broken: an unknown key" broken 'rules:\n  - {id: a, expr: exec.pid == 1}\n' '2:13: error: unknown key "expr"'
 check "broken: a value of another shape" broken 'rules:\n  - {id: a, tags: x}\n' '2:19: error: "tags" is a map, not text'
-check "broken: a macro that uses itself" broken 'macros:\n  - {id: A, expression: A}\nrules:\n  - {id: a, expression: A}\n' '2:25: error: the macro A uses itself'
+check "broken: a macro that uses itself" broken 'macros:\n  - {id: L, expression: L}\nrules:\n  - {id: a, expression: L}\n' '2:25: error: the macro L uses itself'
 several() {
 	printf 'rules:\n  - {id: a, expression: exec.a == 1}\n  - {id: b, expression: exec.pid == 1}\n  - {id: c, expression: exec.c == 1}\n' >s.yaml
 	run 1 check s.yaml && says "s.yaml:2:25: error:" && says "s.yaml:4:25: error:" && says "1 rule," && says "2 errors"
