@@ -217,9 +217,11 @@ bool glob_contains(const struct glob *g, const char *dir, size_t len)
 {
 	const char *end;
 
+	if (!len)
+		return false;
 	if (g->len == 1 && g->text[0] == '/')
 		return true;
-	if (g->skip_slash && len > 0 && dir[0] == '/') {
+	if (g->skip_slash && dir[0] == '/') {
 		dir++;
 		len--;
 	}
@@ -227,8 +229,8 @@ bool glob_contains(const struct glob *g, const char *dir, size_t len)
 	for (uint32_t i = 0; i < g->ncomps; i++) {
 		size_t n = comp_len(dir, end);
 
-		/* Anything can follow below a "**". */
-		if (g->comps[i].kind == GLOB_DEEP)
+		/* anything can follow below a "**", and anything stands behind a last "/" */
+		if (g->comps[i].kind == GLOB_DEEP || dir == end)
 			return true;
 		if (!comp_match(g, &g->comps[i], dir, n))
 			return false;
@@ -236,5 +238,5 @@ bool glob_contains(const struct glob *g, const char *dir, size_t len)
 			return true;
 		dir += n + 1;
 	}
-	return false;
+	return true;
 }

@@ -68,7 +68,10 @@ DEFINE_CLEANUP(struct glob *, glob_free);
 int glob_init(struct glob *g, uint32_t max, const char *pattern, size_t len, bool icase, struct err *err);
 
 bool glob_match(const struct glob *g, const char *path, size_t len);
-/* Whether @dir or something below it can match: its components match as many of the glob's. Of "/" that is always so. */
+/*
+ * Whether @dir and the glob agree as far as both reach: @dir is on the way to something that can match, can match, or lies
+ * below something that can. Of "/" that is always so. For tools that look around in a tree; the sieve asks its automaton.
+ */
 bool glob_contains(const struct glob *g, const char *dir, size_t len);
 
 #endif

@@ -25,6 +25,9 @@ struct unseen_use {
 
 #define CHECK_UNSEEN_MAX 16 /* such fields of one rule that are told of */
 
+/* How the warning of a pattern that matches everything begins. */
+#define CHECK_BARE_WILDCARD "a bare wildcard"
+
 struct check {
 	struct arena *arena; /* of the typed tree */
 	struct diags *diags;

@@ -71,10 +71,34 @@ static int finish_pattern(struct check *c, struct expr *s)
 	return r;
 }
 
+static bool is_text(const struct expr *s, const char *text)
+{
+	return s->slen == strlen(text) && memcmp(s->s, text, s->slen) == 0;
+}
+
+/* What holds for everything, or looks as if it should, is a slip of the pen. */
+static void warn_bare_wildcard(struct check *c, const struct expr *s)
+{
+	const char *what = NULL;
+
+	if (s->strm == STRM_EXACT && is_text(s, "*"))
+		what = "\"*\" is the text *, not a pattern";
+	else if (s->strm == STRM_GLOB && (is_text(s, "/**") || is_text(s, "**")))
+		what = "this matches every path";
+	else if ((s->strm == STRM_PATTERN && is_text(s, "*")) || (s->strm == STRM_REGEX && is_text(s, ".*")))
+		what = "this matches every text";
+	if (!what)
+		return;
+	diag_warn(c->diags, ast_span(s->at), CHECK_BARE_WILDCARD ": %s", what);
+	diag_help(c->diags, s->strm == STRM_EXACT ? "write ~\"*\" for a pattern; for anything but empty, != \"\""
+						  : "write a pattern that says more, or leave the condition out");
+}
+
 /* What a string means beside its subject: a path field's patterns are globs. One without a star is a plain string. */
 static int finish_string(struct check *c, struct expr *s, const struct expr *subject)
 {
 	const struct cat_field *f = subject_field(subject);
+	int r = 0;
 
 	if (s->kind == EX_FORMAT) { /* what it is a pattern of is known when it is asked */
 		if (s->strm == STRM_PATTERN && f && (f->flags & CF_GLOB))
@@ -83,15 +107,15 @@ static int finish_string(struct check *c, struct expr *s, const struct expr *sub
 	}
 	if (s->slen > PROGRAM_STRING_MAX)
 		return bad_string(c, s, "the string", "is too long");
-	if (s->strm == STRM_REGEX)
-		return finish_regex(c, s, f);
-	if (s->strm != STRM_PATTERN)
-		return 0;
-	if (!memchr(s->s, '*', s->slen)) {
+	if (s->strm == STRM_PATTERN && !memchr(s->s, '*', s->slen))
 		s->strm = STRM_EXACT;
-		return 0;
-	}
-	return f && (f->flags & CF_GLOB) ? finish_glob(c, s) : finish_pattern(c, s);
+	if (s->strm == STRM_REGEX)
+		r = finish_regex(c, s, f);
+	else if (s->strm == STRM_PATTERN)
+		r = f && (f->flags & CF_GLOB) ? finish_glob(c, s) : finish_pattern(c, s);
+	if (r == 0)
+		warn_bare_wildcard(c, s);
+	return r;
 }
 
 /* ---- one value with one value ------------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "policy-compiler/check_parts.h"
+#include "policy-compiler/fim.h"
 
 /* A name as it stands in a rule: process.ancestors[A].file.path */
 struct name {
@@ -69,6 +70,13 @@ static int unknown_name(struct check *c, const struct ast *a, const char *s, uin
 {
 	const char *near = c->macros ? macro_nearest(c->macros, s, len) : NULL;
 
+	if (fim_is_name(s, len)) {
+		diag_error(c->diags, ast_span(a),
+			   "%.*s stands for the fields of several events: only a rule can name it",
+			   (int)(len < 200 ? len : 200), s);
+		diag_help(c->diags, "write it in the rule, not in a macro");
+		return -EINVAL;
+	}
 	if (!near)
 		near = catalog_nearest(c->catalog, s, len);
 	diag_error(c->diags, ast_span(a), "unknown name \"%.*s\": no field, constant or macro",

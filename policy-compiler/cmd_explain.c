@@ -9,8 +9,12 @@
 
 static int no_such_rule(const struct compile *c, const char *id)
 {
+	const struct compile_rule *whole = strmap_get(&c->by_id, id, strlen(id));
 	struct near near = near_to(id, strlen(id));
 
+	if (whole && whole->nparts)
+		return cli_fail("the rule %s stands for %zu rules, the first of which is %s", id, whole->nparts,
+				whole->parts[0]->id);
 	for (size_t i = 0; i < c->nrules; i++) {
 		if (strcmp(c->rules[i]->id, id) == 0)
 			return cli_fail("the rule %s is %s", id,

@@ -8,6 +8,7 @@
 #include "policy-compiler/check.h"
 #include "policy-compiler/files.h"
 #include "policy-compiler/filter.h"
+#include "policy-compiler/fim.h"
 #include "policy-compiler/judge.h"
 #include "policy-compiler/keys.h"
 #include "policy-compiler/lower.h"
@@ -363,7 +364,7 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 	const struct policy_rule *def = rule->def;
 	struct action_ctx x = action_ctx_of(c);
 	struct paction *actions = NULL;
-	int64_t group = add_text(c, def->group_id);
+	int64_t group = add_text(c, def->group_id ? def->group_id : rule->origin);
 	const struct policy *policy = def->policy;
 	int64_t id = add_text(c, rule->id), description = add_text(c, def->description),
 		name = add_text(c, policy->name);
@@ -480,6 +481,7 @@ int compile_expression(struct compile *c, const struct text *text, uint16_t *ret
 
 static int compile_rule(struct compile *c, struct compile_rule *rule)
 {
+	struct compile_rule *whole;
 	uint16_t event;
 	uint32_t root;
 	int r;
@@ -496,10 +498,77 @@ static int compile_rule(struct compile *c, struct compile_rule *rule)
 		diag_help(c->diags, "name the policy that defines it before this one");
 		return 0;
 	}
+	/* what is wrong with one of the rules that a rule stands for is wrong with all */
+	whole = rule->origin ? strmap_get(&c->by_id, rule->origin, strlen(rule->origin)) : rule;
+	if (whole->failed)
+		return 0;
 	r = compile_one(c, rule->expression, rule, &event, &root);
 	if (r == 0)
 		r = add_to_program(c, rule, event, root);
+	whole->failed = r == -EINVAL;
 	return r == -EINVAL ? 0 : r;
+}
+
+/* ---- rules that stand for several -------------------------------------------------------------------------------- */
+
+static int add_part(struct compile *c, struct compile_rule *rule, const struct fim_rule *part)
+{
+	struct compile_rule *new, **slot;
+
+	if (!catalog_event(c->catalog, part->event, strlen(part->event))) {
+		diag_warn(c->diags, rule->def->at, "the sensor cannot observe \"%s\" events: the rule %s goes without",
+			  part->event, rule->id);
+		return 0;
+	}
+	new = arena_alloc(&c->arena, sizeof(*new));
+	slot = new ? ARENA_PUSH(&c->arena, rule->parts, rule->nparts) : NULL;
+	if (!slot)
+		return -ENOMEM;
+	*new = *rule;
+	new->id = part->id;
+	new->origin = rule->id;
+	new->expression = part->expression;
+	new->parts = NULL;
+	new->nparts = 0;
+	*slot = new;
+	if (strmap_get(&c->by_id, new->id, strlen(new->id)))
+		return 0;
+	return strmap_put(&c->by_id, &c->arena, new->id, strlen(new->id), new);
+}
+
+static int expand_rule(struct compile *c, struct compile_rule *rule)
+{
+	struct fim_rule *parts;
+	size_t n;
+	int r = fim_expand(&c->arena, rule->id, rule->def->group_id ? rule->def->group_id : "", rule->expression,
+			   &parts, &n);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_part(c, rule, &parts[i]);
+	return r;
+}
+
+/* In place of each rule about fim.write.file.* come those that it stands for. */
+static int expand_rules(struct compile *c)
+{
+	struct compile_rule **old = c->rules;
+	size_t nold = c->nrules;
+	int r = 0;
+
+	c->rules = NULL;
+	c->nrules = 0;
+	for (size_t i = 0; i < nold && r == 0; i++) {
+		if (old[i]->expression && !old[i]->disabled)
+			r = expand_rule(c, old[i]);
+		for (size_t k = 0; k < (old[i]->nparts ? old[i]->nparts : 1) && r == 0; k++) {
+			struct compile_rule **slot = ARENA_PUSH(&c->arena, c->rules, c->nrules);
+
+			r = slot ? 0 : -ENOMEM;
+			if (slot)
+				*slot = old[i]->nparts ? old[i]->parts[k] : old[i];
+		}
+	}
+	return r;
 }
 
 static int add_watch(struct compile *c, struct policy_watch *def)
@@ -589,6 +658,8 @@ int compile_finish(struct compile *c)
 			r = add_rule(c, c->policies[i], &c->policies[i]->rules[k]);
 	if (r == 0)
 		r = define_variables(c);
+	if (r == 0)
+		r = expand_rules(c);
 	if (r == 0)
 		r = compile_rules(c);
 	for (size_t i = 0; i < c->npolicies; i++)

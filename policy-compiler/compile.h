@@ -33,6 +33,9 @@ enum sight {
 
 struct compile_rule {
 	const char *id;
+	const char *origin;	     /* of one that a rule with fim.write.file.* stands for: the id of that; or NULL */
+	struct compile_rule **parts; /* the other way round: those rules, which are in the program instead of this */
+	size_t nparts;
 	const struct policy_rule *def; /* where it came from first */
 	const struct text *expression;
 	const struct policy_tag *tags;
@@ -42,6 +45,7 @@ struct compile_rule {
 	bool bad;			     /* its actions have an error */
 	bool disabled;
 	size_t place;			 /* among the rules, as they were defined */
+	bool failed;			 /* it has an error */
 	bool ok;			 /* it is in the program */
 	uint32_t number;		 /* in the program */
 	const struct unseen_use *unseen; /* the fields of it that the sensor cannot observe */

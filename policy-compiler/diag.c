@@ -153,11 +153,35 @@ static uint32_t text_align(const struct text *t, uint32_t off)
 	}
 }
 
+/* The byte of the text before that byte @off was made from; behind the last one of an edit, its end. */
+static uint32_t text_before(const struct text *t, uint32_t off, bool is_end)
+{
+	uint32_t shift_new = 0, shift_old = 0;
+
+	for (uint32_t i = 0; i < t->nedits; i++) {
+		const struct text_edit *e = &t->edits[i];
+
+		if (off < e->off || (off == e->off && (is_end || !e->len)))
+			break;
+		if (off < e->off + e->len || (is_end && off == e->off + e->len))
+			return is_end ? e->old_off + e->old_len : e->old_off;
+		shift_new = e->off + e->len;
+		shift_old = e->old_off + e->old_len;
+	}
+	off = off - shift_new + shift_old;
+	return off < t->before->len ? off : t->before->len;
+}
+
 struct span text_span(const struct text *t, uint32_t off, uint32_t len)
 {
 	struct span s = t->raw;
 	uint32_t from, to;
 
+	if (t->before) {
+		from = text_before(t, off, false);
+		to = len ? text_before(t, off + len, true) : from;
+		return text_span(t->before, from, to > from ? to - from : 0);
+	}
 	if (!t->raw.src)
 		return s;
 	if (t->style == TEXT_RAW) {

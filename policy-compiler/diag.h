@@ -31,12 +31,24 @@ struct span {
 /* How the text of an expression came out of its source. */
 enum text_style { TEXT_RAW, TEXT_PLAIN, TEXT_SINGLE, TEXT_DOUBLE, TEXT_LITERAL, TEXT_FOLDED };
 
-/* A text (an expression) taken out of a source: what YAML made of it, and the raw bytes that it was made from. */
+/* Bytes of a text that stand for bytes of the text that it was made from. */
+struct text_edit {
+	uint32_t off, len;	   /* in the new one */
+	uint32_t old_off, old_len; /* in the old one */
+};
+
+/*
+ * A text (an expression) taken out of a source: what YAML made of it, and the raw bytes that it was made from. Or one that the
+ * compiler has made from another: then its places are those of the other.
+ */
 struct text {
 	const char *s;
 	uint32_t len;
 	enum text_style style;
-	struct span raw; /* quotes and block indicator included */
+	struct span raw;	       /* quotes and block indicator included */
+	const struct text *before;     /* what it was made from, or NULL */
+	const struct text_edit *edits; /* ascending; all else is as it was */
+	uint32_t nedits;
 };
 
 /* Where bytes [off, off+len) of the text are in the source. */

@@ -77,13 +77,34 @@ static int fail_error(struct test *t, const struct test_error *e)
 
 /* ---- which rules --------------------------------------------------------------------------------------------------- */
 
+/* Of the rules that one about fim.write.file.* stands for: one that fired, else one that was asked, else the first. */
+static struct test_rule *find_part(struct test *t, const struct compile_rule *rule)
+{
+	struct test_rule *best = NULL;
+
+	for (size_t i = 0; i < rule->nparts; i++) {
+		struct test_rule *r = &t->s->rules[rule->parts[i]->number];
+
+		if (!rule->parts[i]->ok)
+			continue;
+		if (r->fired)
+			return r;
+		if (!best || (r->seen && !best->seen))
+			best = r;
+	}
+	return best;
+}
+
 /* The rule of the program, or NULL after saying what is wrong with the name. */
 static struct test_rule *find_rule(struct test *t, const struct ynode *id, int *ret_r)
 {
 	const struct compile *c = t->s->compile;
 	const struct compile_rule *rule = strmap_get(&c->by_id, id->text.s, id->text.len);
 	struct near near = near_to(id->text.s, id->text.len);
+	struct test_rule *part = rule ? find_part(t, rule) : NULL;
 
+	if (part)
+		return part;
 	if (rule && rule->ok)
 		return &t->s->rules[rule->number];
 	for (size_t i = 0; i < c->nrules && !rule; i++)
@@ -135,6 +156,9 @@ static void want(struct test *t, const struct ynode *ids)
 
 		if (rule && rule->ok)
 			t->s->rules[rule->number].wanted = true;
+		for (size_t k = 0; rule && k < rule->nparts; k++)
+			if (rule->parts[k]->ok)
+				t->s->rules[rule->parts[k]->number].wanted = true;
 	}
 }
 
@@ -144,6 +168,11 @@ static bool names(const struct ynode *ids, const char *id)
 		if (ynode_is(ids->items[i], id))
 			return true;
 	return false;
+}
+
+static bool names_rule(const struct ynode *ids, const struct compile_rule *rule)
+{
+	return names(ids, rule->id) || (rule->origin && names(ids, rule->origin));
 }
 
 static void forget_step(struct test *t)
@@ -354,7 +383,7 @@ static int compare_only(struct test *t, const struct ynode *ids, const struct ex
 	for (uint32_t i = 0; i < t->s->program.nrules && err == 0; i++) {
 		const struct test_rule *r = &t->s->rules[i];
 
-		if (r->fired && !names(ids, r->def->id) && !names(x->fire, r->def->id) && !names(x->not, r->def->id))
+		if (r->fired && !names_rule(ids, r->def) && !names_rule(x->fire, r->def) && !names_rule(x->not, r->def))
 			err = did_fire(t, ids, r, rest);
 	}
 	return err;

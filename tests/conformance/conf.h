@@ -115,10 +115,12 @@ void run_parse(struct bench *b, const json_t *c, struct outcome *o);
 void run_compile(struct bench *b, const json_t *c, struct outcome *o);
 void run_eval(struct bench *b, const json_t *c, struct outcome *o);
 void run_partial_eval(struct bench *b, const json_t *c, struct outcome *o);
+void run_bare_wildcard(struct bench *b, const json_t *c, struct outcome *o);
 void run_rule_event_type(struct bench *b, const json_t *c, struct outcome *o);
 
 /* kinds_policy.c */
 void run_policy_load(struct bench *b, const json_t *c, struct outcome *o);
+void run_fim_expand(struct bench *b, const json_t *c, struct outcome *o);
 void run_agent_version(struct bench *b, const json_t *c, struct outcome *o);
 
 #endif

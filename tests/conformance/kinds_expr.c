@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy-compiler/check.h"
 #include "policy-compiler/parse.h"
 #include "tests/conformance/conf.h"
 
@@ -64,6 +65,20 @@ void run_rule_event_type(struct bench *b, const json_t *c, struct outcome *o)
 	if (bench_compile(b, c) == 0 && b->event != EV_NONE)
 		got = b->model->catalog.events[b->event].name;
 	outcome_texts(o, json_is_string(want) ? json_string_value(want) : "an error", got);
+}
+
+/* Whether the compiler warns of a pattern that matches everything. */
+void run_bare_wildcard(struct bench *b, const json_t *c, struct outcome *o)
+{
+	bool warned = false;
+
+	if (bench_compile(b, c) < 0) {
+		outcome_fail(o, case_expected(c) ? "true" : "false", "an error");
+		return;
+	}
+	for (size_t i = 0; i < b->diags.n; i++)
+		warned |= strncmp(b->diags.v[i].msg, CHECK_BARE_WILDCARD, strlen(CHECK_BARE_WILDCARD)) == 0;
+	outcome_bools(o, case_expected(c), warned);
 }
 
 /* ---- partial evaluation ------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy-compiler/filter.h"
+#include "policy-compiler/fim.h"
 #include "tests/conformance/conf.h"
 
 void run_policy_load(struct bench *b, const json_t *c, struct outcome *o)
@@ -30,5 +31,25 @@ void run_agent_version(struct bench *b, const json_t *c, struct outcome *o)
 	}
 	outcome_json(o, want, got);
 	json_decref(want);
+	json_decref(got);
+}
+
+/* The rules that one about fim.write.file.* stands for, as texts. */
+void run_fim_expand(struct bench *b, const json_t *c, struct outcome *o)
+{
+	json_t *got = conf_must(json_array());
+	struct fim_rule *rules = NULL;
+	size_t n = 0;
+	int r = fim_expand(&b->compile->arena, case_text(c, "id_in"), case_text(c, "group_id"),
+			   bench_text(b, case_text(c, "expression")), &rules, &n);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		json_array_append_new(got, json_pack("{s:s, s:s%}", "id", rules[i].id, "expression",
+						     rules[i].expression->s, (size_t)rules[i].expression->len));
+	/* a rule that stands for itself alone */
+	if (r == 0 && !n)
+		json_array_append_new(got, json_pack("{s:s, s:s}", "id", case_text(c, "id_in"), "expression",
+						     case_text(c, "expression")));
+	outcome_json(o, json_object_get(c, "expected"), got);
 	json_decref(got);
 }

@@ -92,7 +92,9 @@ static const struct kind {
 	{ "pattern_match", run_pattern_match, MODEL_TEST },
 	{ "string_match", run_string_match, MODEL_TEST },
 	{ "rule_event_type", run_rule_event_type, MODEL_TAMIS },
+	{ "bare_wildcard_check", run_bare_wildcard, MODEL_TAMIS },
 	{ "policy_load", run_policy_load, MODEL_TAMIS },
+	{ "fim_expand", run_fim_expand, MODEL_TAMIS },
 	{ "agent_version_filter", run_agent_version, MODEL_TAMIS },
 };
 

@@ -102,9 +102,20 @@ static void test_contains(void **state)
 		const char *glob, *dir;
 		bool contains;
 	} cases[] = {
-		{ "/etc/shadow", "/etc", true },  { "/etc/shadow", "/var", false },    { "/tmp/**", "/tmp/a/b", true },
-		{ "/var/*/x", "/var/log", true }, { "/var/*/x", "/var/log/y", false }, { "*/x", "/var", true },
-		{ "/a/**/c", "/a/b/b/b", true },  { "/a/b", "/a/b/c", false },
+		{ "/etc/shadow", "/etc", true },
+		{ "/etc/shadow", "/var", false },
+		{ "/tmp/**", "/tmp/a/b", true },
+		{ "/var/*/x", "/var/log", true },
+		{ "/var/*/x", "/var/log/y", false },
+		{ "*/x", "/var", true },
+		{ "/a/**/c", "/a/b/b/b", true },
+		{ "/a/b", "/a/b/c", true },
+		{ "/a/b", "/a/c/b", false },
+		{ "*/b", "/a/b/c", true },
+		{ "/a/b*", "/a/", true },
+		{ "/a/b*", "/a/c", false },
+		{ "/", "/a/b", true },
+		{ "/a", "", false },
 	};
 
 	(void)state;

@@ -217,9 +217,9 @@ static void can_it_fire(void **state)
 	/* empty, 0 and false can be what a rule asks for */
 	says("open.file.package.name == \"\"", SIGHT_FIRES, "part open.file.package.name == \"\" is always true");
 	says("open.file.package.name == \"a\"", SIGHT_UNSEEN, "it cannot observe");
-	says("open.file.package.name =~ \"*\"", SIGHT_FIRES, "always true");
+	says("open.file.package.name !~ \"x*\"", SIGHT_FIRES, "always true");
 	says("open.file.package.name =~ \"a*\"", SIGHT_UNSEEN, "it cannot observe");
-	says("open.file.package.name == r\".*\"", SIGHT_FIRES, "always true");
+	says("open.file.package.name == r\"^\"", SIGHT_FIRES, "always true");
 	says("open.file.package.name == r\".+\"", SIGHT_UNSEEN, "it cannot observe");
 	says("open.file.package.name in [\"\", \"a\"]", SIGHT_FIRES, "always true");
 	says("open.file.package.name.length == 0", SIGHT_FIRES, "always true");
