@@ -2,16 +2,19 @@
 /*
  * File events.
  *
- * Upper rung (fentry/fexit): what has a path and a result in one function is one fexit program (open, chmod, chown,
- * truncate). What makes or removes a name knows its dentry only inside (security_path_*) and its result only outside
- * (do_*, from 7.0 on filename_*): the record is made at the former and sent at the latter, kept by thread in between.
+ * Upper rungs, in functions that system calls and io_uring share. What has a path and a result in one function (open,
+ * chmod, chown, truncate) is one body, called by one fexit program, or by a kretprobe with the arguments that a kprobe
+ * kept (lib/call.bpf.h). What makes or removes a name knows its dentry only inside (security_path_*) and its result only
+ * outside (do_*, from 7.0 on filename_*): the record is made at the former and sent at the latter, kept by thread in
+ * between; fentry and kprobe programs of both halves have the same bodies. Programs end in _e and _x where they are
+ * entered and left by fentry and fexit, in _ke and _kx by kprobe and kretprobe.
  *
  * Tracepoint rung: everything at sys_exit, where arguments, result and the opened file are at hand. Paths of system
  * calls that take a string come from user memory there (EV_F_USER_PATH).
  *
  * Failed operations are events only when they were refused (EPERM, EACCES): a search through $PATH is none.
  */
-#include "lib/path.bpf.h"
+#include "lib/call.bpf.h"
 
 #define EPERM  1
 #define EACCES 13
@@ -89,16 +92,16 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 	rec_begin(r, type, nnum, nstr, rung);
 	rec_task(r, task);
 	rec_head(r)->retval = ret;
-	if (rung == EV_RUNG_FENTRY && task_async(task))
+	if (rung != EV_RUNG_TRACEPOINT && task_async(task))
 		s->flags |= EV_F_ASYNC;
 	if (at.d)
 		file_nums(rec_num(r), at);
 	file_strs(s, 0, rec_str(r, nnum), at.d);
 }
 
-/* ---- upper rung ------------------------------------------------------------------------------------------------ */
+/* ---- upper rungs: path and result in one function --------------------------------------------------------------- */
 
-#define FENTRY_FILE(TYPE, AT, RET, SET)                                                                                \
+#define WHOLE_FILE(RUNG, TYPE, AT, RET, SET)                                                                           \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		s64 r_ = RET;                                                                                          \
@@ -106,8 +109,7 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 			return 0;                                                                                      \
 		bool ok_ = path_sieve(h.s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive);                                     \
 		if (ok_) {                                                                                             \
-			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, result(r_),   \
-				 AT);                                                                                  \
+			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, result(r_), AT);        \
 			u64 *num = rec_num(&h.s->rec);                                                                 \
 			SET;                                                                                           \
 			ok_ = rec_sieve(h.s, h.sv, h.e, &h.alive);                                                     \
@@ -126,7 +128,7 @@ INLINE u32 open_flags(struct slot *s, u32 flags)
 	return s->flags & EV_F_ASYNC ? flags & ~O_NONBLOCK : flags;
 }
 
-INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op, struct file *file)
+INLINE int open_left(u8 rung, s32 dfd, struct filename *name, const struct open_flags *op, struct file *file)
 {
 	u32 flags = READ(op, open_flag) & ~O_LARGEFILE;
 	u16 mode = READ(op, mode);
@@ -138,7 +140,7 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 	if (!IS_ERR_VALUE(ret)) {
 		struct place at = place_of_file(file);
 
-		FENTRY_FILE(OPEN, at, 0, {
+		WHOLE_FILE(rung, OPEN, at, 0, {
 			num[NUM(OPEN, FLAGS)] = open_flags(h.s, flags);
 			num[NUM(OPEN, MODE)] = mode & 07777;
 		});
@@ -152,7 +154,7 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 	bool ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(), dfd, READ(name, name), false,
 			       &h.alive);
 	if (ok) {
-		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_FENTRY, ret, none);
+		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, rung, ret, none);
 		rec_num(&h.s->rec)[NUM(OPEN, FLAGS)] = open_flags(h.s, flags);
 		rec_num(&h.s->rec)[NUM(OPEN, MODE)] = mode & 07777;
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
@@ -161,71 +163,161 @@ INLINE int open_exit(s32 dfd, struct filename *name, const struct open_flags *op
 	return 0;
 }
 
-SEC("fexit/do_filp_open")
-int BPF_PROG(do_filp_open_x, int dfd, struct filename *name, const struct open_flags *op, struct file *ret)
-{
-	return open_exit(dfd, name, op, ret);
-}
-
-SEC("fexit/do_file_open") /* 7.0 renamed it */
-int BPF_PROG(do_file_open_x, int dfd, struct filename *name, const struct open_flags *op, struct file *ret)
-{
-	return open_exit(dfd, name, op, ret);
-}
-
-SEC("fexit/chmod_common")
-int BPF_PROG(chmod_common_x, struct path *path, u16 mode, int ret)
+INLINE int chmod_left(u8 rung, struct path *path, u16 mode, s32 ret)
 {
 	struct place at = place_of(path);
 
-	FENTRY_FILE(CHMOD, at, (s32)ret, num[NUM(CHMOD, MODE)] = mode & 07777);
+	WHOLE_FILE(rung, CHMOD, at, ret, num[NUM(CHMOD, MODE)] = mode & 07777);
 	return 0;
 }
 
-SEC("fexit/chown_common")
-int BPF_PROG(chown_common_x, struct path *path, u32 uid, u32 gid, int ret)
+INLINE int chown_left(u8 rung, struct path *path, u32 uid, u32 gid, s32 ret)
 {
 	struct place at = place_of(path);
 
-	FENTRY_FILE(CHOWN, at, (s32)ret, {
+	WHOLE_FILE(rung, CHOWN, at, ret, {
 		num[NUM(CHOWN, DEST_UID)] = (s64)(s32)uid;
 		num[NUM(CHOWN, DEST_GID)] = (s64)(s32)gid;
 	});
 	return 0;
 }
 
+INLINE int truncate_left(u8 rung, struct place at, s64 length, s32 ret)
+{
+	WHOLE_FILE(rung, TRUNCATE, at, ret, num[NUM(TRUNCATE, SIZE)] = length);
+	return 0;
+}
+
+INLINE int ftruncate_left(u8 rung, u32 fd, s64 length, s32 ret)
+{
+	struct file *file = file_of_fd((void *)bpf_get_current_task(), fd);
+
+	return file ? truncate_left(rung, place_of_file(file), length, ret) : 0;
+}
+
+SEC("fexit/do_filp_open")
+int BPF_PROG(do_filp_open_x, int dfd, struct filename *name, const struct open_flags *op, struct file *ret)
+{
+	return open_left(EV_RUNG_FENTRY, dfd, name, op, ret);
+}
+SEC("fexit/do_file_open") /* 7.0 renamed it */
+int BPF_PROG(do_file_open_x, int dfd, struct filename *name, const struct open_flags *op, struct file *ret)
+{
+	return open_left(EV_RUNG_FENTRY, dfd, name, op, ret);
+}
+SEC("kprobe/do_filp_open") /* or do_file_open: the loader attaches it to the one that is there */
+int do_filp_open_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_OPEN, ctx);
+}
+SEC("kretprobe/do_filp_open")
+int do_filp_open_kx(struct pt_regs *ctx)
+{
+	struct call c;
+
+	return call_take(EV_OPEN, &c) ? open_left(EV_RUNG_KPROBE, (s32)c.arg[0], (void *)c.arg[1], (void *)c.arg[2],
+						  (void *)FN_RESULT(ctx))
+				      : 0;
+}
+
+SEC("fexit/chmod_common")
+int BPF_PROG(chmod_common_x, struct path *path, u16 mode, int ret)
+{
+	return chmod_left(EV_RUNG_FENTRY, path, mode, (s32)ret);
+}
+SEC("kprobe/chmod_common")
+int chmod_common_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_CHMOD, ctx);
+}
+SEC("kretprobe/chmod_common")
+int chmod_common_kx(struct pt_regs *ctx)
+{
+	struct call c;
+
+	return call_take(EV_CHMOD, &c) ? chmod_left(EV_RUNG_KPROBE, (void *)c.arg[0], c.arg[1], (s32)FN_RESULT(ctx))
+				       : 0;
+}
+
+SEC("fexit/chown_common")
+int BPF_PROG(chown_common_x, struct path *path, u32 uid, u32 gid, int ret)
+{
+	return chown_left(EV_RUNG_FENTRY, path, uid, gid, (s32)ret);
+}
+SEC("kprobe/chown_common")
+int chown_common_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_CHOWN, ctx);
+}
+SEC("kretprobe/chown_common")
+int chown_common_kx(struct pt_regs *ctx)
+{
+	struct call c;
+
+	return call_take(EV_CHOWN, &c)
+		       ? chown_left(EV_RUNG_KPROBE, (void *)c.arg[0], c.arg[1], c.arg[2], (s32)FN_RESULT(ctx))
+		       : 0;
+}
+
 SEC("fexit/vfs_truncate")
 int BPF_PROG(vfs_truncate_x, struct path *path, s64 length, int ret)
 {
-	struct place at = place_of(path);
+	return truncate_left(EV_RUNG_FENTRY, place_of(path), length, (s32)ret);
+}
+SEC("kprobe/vfs_truncate")
+int vfs_truncate_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_TRUNCATE, ctx);
+}
+SEC("kretprobe/vfs_truncate")
+int vfs_truncate_kx(struct pt_regs *ctx)
+{
+	struct call c;
 
-	FENTRY_FILE(TRUNCATE, at, (s32)ret, num[NUM(TRUNCATE, SIZE)] = length);
-	return 0;
+	return call_take(EV_TRUNCATE, &c)
+		       ? truncate_left(EV_RUNG_KPROBE, place_of((void *)c.arg[0]), c.arg[1], (s32)FN_RESULT(ctx))
+		       : 0;
 }
 
 SEC("fexit/do_ftruncate") /* from 6.9 on */
 int BPF_PROG(do_ftruncate_x, struct file *file, s64 length, int small, int ret)
 {
-	struct place at = place_of_file(file);
+	return truncate_left(EV_RUNG_FENTRY, place_of_file(file), length, (s32)ret);
+}
+SEC("kprobe/do_ftruncate")
+int do_ftruncate_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_TRUNCATE, ctx);
+}
+SEC("kretprobe/do_ftruncate")
+int do_ftruncate_kx(struct pt_regs *ctx)
+{
+	struct call c;
 
-	FENTRY_FILE(TRUNCATE, at, (s32)ret, num[NUM(TRUNCATE, SIZE)] = length);
-	return 0;
+	return call_take(EV_TRUNCATE, &c)
+		       ? truncate_left(EV_RUNG_KPROBE, place_of_file((void *)c.arg[0]), c.arg[1], (s32)FN_RESULT(ctx))
+		       : 0;
 }
 
 SEC("fexit/do_sys_ftruncate") /* where do_ftruncate is not there */
 int BPF_PROG(do_sys_ftruncate_x, u32 fd, s64 length, int small, int ret)
 {
-	struct file *file = file_of_fd((void *)bpf_get_current_task(), fd);
+	return ftruncate_left(EV_RUNG_FENTRY, fd, length, (s32)ret);
+}
+SEC("kprobe/do_sys_ftruncate")
+int do_sys_ftruncate_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_TRUNCATE, ctx);
+}
+SEC("kretprobe/do_sys_ftruncate")
+int do_sys_ftruncate_kx(struct pt_regs *ctx)
+{
+	struct call c;
 
-	if (!file)
-		return 0;
-	struct place at = place_of_file(file);
-
-	FENTRY_FILE(TRUNCATE, at, (s32)ret, num[NUM(TRUNCATE, SIZE)] = length);
-	return 0;
+	return call_take(EV_TRUNCATE, &c) ? ftruncate_left(EV_RUNG_KPROBE, c.arg[0], c.arg[1], (s32)FN_RESULT(ctx)) : 0;
 }
 
-/* ---- upper rung, two halves ------------------------------------------------------------------------------------ */
+/* ---- upper rungs, two halves ----------------------------------------------------------------------------------- */
 
 /* Keeps the record of @h's slot until the second half; counts it as lost where there is no room. */
 INLINE void half_keep(struct hook *h, const u32 type, bool ok)
@@ -268,7 +360,7 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 	if (sv && sv->generation == head->policy &&
 	    !sv_nums(&sv->event[type], head, (u64 *)(p->raw + HEAD), (struct sv_mask *)head->alive))
 		stat_add(type, dropped);
-	else if (raw_send(p->raw, p->used, PENDING_MAX, 0))
+	else if (raw_send(p->raw, type, p->used, PENDING_MAX, 0))
 		stat_add(type, sent);
 	else
 		stat_add(type, lost);
@@ -277,7 +369,7 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 }
 
 /* A name in a directory: unlink, rmdir, mkdir, symlink. SET may use num and s. */
-#define HALF_FILE(TYPE, DIR, DENTRY, SET)                                                                              \
+#define HALF_FILE(RUNG, TYPE, DIR, DENTRY, SET)                                                                        \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		struct place at = { (void *)as_number(DENTRY), real_mount(READ(DIR, mnt)) };                           \
@@ -286,7 +378,7 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 		struct slot *s = h.s;                                                                                  \
 		bool ok_ = path_sieve(s, 0, h.sv, h.e, EV_##TYPE, at, &h.alive);                                       \
 		if (ok_) {                                                                                             \
-			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, 0, at);         \
+			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, 0, at);                   \
 			u64 *num = rec_num(&s->rec);                                                                   \
 			(void)num;                                                                                     \
 			SET;                                                                                           \
@@ -295,10 +387,65 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 		return 0;                                                                                              \
 	} while (0)
 
+/* Two names: rename and link. Both lie on one mount, else the call has failed before. */
+#define HALF_TWO(RUNG, TYPE, AT, DEST)                                                                                 \
+	do {                                                                                                           \
+		struct hook h;                                                                                         \
+		if (!hook_begin(&h, EV_##TYPE))                                                                        \
+			return 0;                                                                                      \
+		bool ok_ = path_sieve(h.s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive) &&                                   \
+			   path_sieve(h.s, 1, h.sv, h.e, EV_##TYPE, DEST, &h.alive);                                   \
+		if (ok_) {                                                                                             \
+			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, 0, AT);                 \
+			file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                   \
+			file_strs(h.s, 1, &rec_str(&h.s->rec, EVN_##TYPE##_COUNT)[STR(TYPE, DEST_PATH)], DEST.d);      \
+		}                                                                                                      \
+		half_keep(&h, EV_##TYPE, ok_);                                                                         \
+		return 0;                                                                                              \
+	} while (0)
+
+INLINE int unlink_begun(u8 rung, struct path *dir, struct dentry *dentry)
+{
+	HALF_FILE(rung, UNLINK, dir, dentry, );
+}
+INLINE int rmdir_begun(u8 rung, struct path *dir, struct dentry *dentry)
+{
+	HALF_FILE(rung, RMDIR, dir, dentry, );
+}
+INLINE int mkdir_begun(u8 rung, struct path *dir, struct dentry *dentry, u16 mode)
+{
+	HALF_FILE(rung, MKDIR, dir, dentry, num[NUM(MKDIR, MODE)] = mode & 07777);
+}
+INLINE int symlink_begun(u8 rung, struct path *dir, struct dentry *dentry, const char *target)
+{
+	HALF_FILE(rung, SYMLINK, dir, dentry,
+		  rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)], target, EV_PATH_MAX, false));
+}
+INLINE int rename_begun(u8 rung, struct path *old_dir, struct dentry *old_dentry, struct path *new_dir,
+			struct dentry *new_dentry)
+{
+	struct place at = { (void *)as_number(old_dentry), real_mount(READ(old_dir, mnt)) };
+	struct place dest = { (void *)as_number(new_dentry), real_mount(READ(new_dir, mnt)) };
+
+	HALF_TWO(rung, RENAME, at, dest);
+}
+INLINE int link_begun(u8 rung, struct dentry *old_dentry, struct path *new_dir, struct dentry *new_dentry)
+{
+	struct place at = { (void *)as_number(old_dentry), real_mount(READ(new_dir, mnt)) };
+	struct place dest = { (void *)as_number(new_dentry), at.m };
+
+	HALF_TWO(rung, LINK, at, dest);
+}
+
 SEC("fentry/security_path_unlink")
 int BPF_PROG(path_unlink_e, struct path *dir, struct dentry *dentry)
 {
-	HALF_FILE(UNLINK, dir, dentry, );
+	return unlink_begun(EV_RUNG_FENTRY, dir, dentry);
+}
+SEC("kprobe/security_path_unlink")
+int path_unlink_ke(struct pt_regs *ctx)
+{
+	return unlink_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
 }
 SEC("fexit/do_unlinkat")
 int BPF_PROG(do_unlinkat_x, int dfd, void *name, int ret)
@@ -310,11 +457,21 @@ int BPF_PROG(filename_unlinkat_x, int dfd, void *name, int ret)
 {
 	return half_send(EV_UNLINK, (s32)ret, reportable((s32)ret));
 }
+SEC("kretprobe/do_unlinkat") /* or filename_unlinkat */
+int do_unlinkat_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_UNLINK, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
+}
 
 SEC("fentry/security_path_rmdir")
 int BPF_PROG(path_rmdir_e, struct path *dir, struct dentry *dentry)
 {
-	HALF_FILE(RMDIR, dir, dentry, );
+	return rmdir_begun(EV_RUNG_FENTRY, dir, dentry);
+}
+SEC("kprobe/security_path_rmdir")
+int path_rmdir_ke(struct pt_regs *ctx)
+{
+	return rmdir_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
 }
 SEC("fexit/do_rmdir")
 int BPF_PROG(do_rmdir_x, int dfd, void *name, int ret)
@@ -326,11 +483,21 @@ int BPF_PROG(filename_rmdir_x, int dfd, void *name, int ret)
 {
 	return half_send(EV_RMDIR, (s32)ret, reportable((s32)ret));
 }
+SEC("kretprobe/do_rmdir") /* or filename_rmdir */
+int do_rmdir_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_RMDIR, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
+}
 
 SEC("fentry/security_path_mkdir")
 int BPF_PROG(path_mkdir_e, struct path *dir, struct dentry *dentry, u16 mode)
 {
-	HALF_FILE(MKDIR, dir, dentry, num[NUM(MKDIR, MODE)] = mode & 07777);
+	return mkdir_begun(EV_RUNG_FENTRY, dir, dentry, mode);
+}
+SEC("kprobe/security_path_mkdir")
+int path_mkdir_ke(struct pt_regs *ctx)
+{
+	return mkdir_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx), (u16)FN_ARG3(ctx));
 }
 SEC("fexit/do_mkdirat")
 int BPF_PROG(do_mkdirat_x, int dfd, void *name, u16 mode, int ret)
@@ -342,12 +509,21 @@ int BPF_PROG(filename_mkdirat_x, int dfd, void *name, u16 mode, int ret)
 {
 	return half_send(EV_MKDIR, (s32)ret, reportable((s32)ret));
 }
+SEC("kretprobe/do_mkdirat") /* or filename_mkdirat */
+int do_mkdirat_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_MKDIR, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
+}
 
 SEC("fentry/security_path_symlink")
 int BPF_PROG(path_symlink_e, struct path *dir, struct dentry *dentry, const char *target)
 {
-	HALF_FILE(SYMLINK, dir, dentry,
-		  rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)], target, EV_PATH_MAX, false));
+	return symlink_begun(EV_RUNG_FENTRY, dir, dentry, target);
+}
+SEC("kprobe/security_path_symlink")
+int path_symlink_ke(struct pt_regs *ctx)
+{
+	return symlink_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx), (void *)FN_ARG3(ctx));
 }
 SEC("fexit/do_symlinkat")
 int BPF_PROG(do_symlinkat_x, void *from, int dfd, void *to, int ret)
@@ -359,32 +535,23 @@ int BPF_PROG(filename_symlinkat_x, void *from, int dfd, void *to, int ret)
 {
 	return half_send(EV_SYMLINK, (s32)ret, reportable((s32)ret));
 }
-
-/* Two names: rename and link. Both lie on one mount, else the call has failed before. */
-#define HALF_TWO(TYPE, AT, DEST)                                                                                       \
-	do {                                                                                                           \
-		struct hook h;                                                                                         \
-		if (!hook_begin(&h, EV_##TYPE))                                                                        \
-			return 0;                                                                                      \
-		bool ok_ = path_sieve(h.s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive) &&                                   \
-			   path_sieve(h.s, 1, h.sv, h.e, EV_##TYPE, DEST, &h.alive);                                   \
-		if (ok_) {                                                                                             \
-			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, 0, AT);       \
-			file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                   \
-			file_strs(h.s, 1, &rec_str(&h.s->rec, EVN_##TYPE##_COUNT)[STR(TYPE, DEST_PATH)], DEST.d);      \
-		}                                                                                                      \
-		half_keep(&h, EV_##TYPE, ok_);                                                                         \
-		return 0;                                                                                              \
-	} while (0)
+SEC("kretprobe/do_symlinkat") /* or filename_symlinkat */
+int do_symlinkat_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_SYMLINK, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
+}
 
 SEC("fentry/security_path_rename")
 int BPF_PROG(path_rename_e, struct path *old_dir, struct dentry *old_dentry, struct path *new_dir,
 	     struct dentry *new_dentry)
 {
-	struct place at = { (void *)as_number(old_dentry), real_mount(READ(old_dir, mnt)) };
-	struct place dest = { (void *)as_number(new_dentry), real_mount(READ(new_dir, mnt)) };
-
-	HALF_TWO(RENAME, at, dest);
+	return rename_begun(EV_RUNG_FENTRY, old_dir, old_dentry, new_dir, new_dentry);
+}
+SEC("kprobe/security_path_rename")
+int path_rename_ke(struct pt_regs *ctx)
+{
+	return rename_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx), (void *)FN_ARG3(ctx),
+			    (void *)FN_ARG4(ctx));
 }
 SEC("fexit/do_renameat2")
 int BPF_PROG(do_renameat2_x, int olddfd, void *from, int newdfd, void *to, u32 flags, int ret)
@@ -396,14 +563,21 @@ int BPF_PROG(filename_renameat2_x, int olddfd, void *from, int newdfd, void *to,
 {
 	return half_send(EV_RENAME, (s32)ret, reportable((s32)ret));
 }
+SEC("kretprobe/do_renameat2") /* or filename_renameat2 */
+int do_renameat2_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_RENAME, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
+}
 
 SEC("fentry/security_path_link")
 int BPF_PROG(path_link_e, struct dentry *old_dentry, struct path *new_dir, struct dentry *new_dentry)
 {
-	struct place at = { (void *)as_number(old_dentry), real_mount(READ(new_dir, mnt)) };
-	struct place dest = { (void *)as_number(new_dentry), at.m };
-
-	HALF_TWO(LINK, at, dest);
+	return link_begun(EV_RUNG_FENTRY, old_dentry, new_dir, new_dentry);
+}
+SEC("kprobe/security_path_link")
+int path_link_ke(struct pt_regs *ctx)
+{
+	return link_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx), (void *)FN_ARG3(ctx));
 }
 SEC("fexit/do_linkat")
 int BPF_PROG(do_linkat_x, int olddfd, void *from, int newdfd, void *to, int flags, int ret)
@@ -414,6 +588,11 @@ SEC("fexit/filename_linkat")
 int BPF_PROG(filename_linkat_x, int olddfd, void *from, int newdfd, void *to, int flags, int ret)
 {
 	return half_send(EV_LINK, (s32)ret, reportable((s32)ret));
+}
+SEC("kretprobe/do_linkat") /* or filename_linkat */
+int do_linkat_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_LINK, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
 }
 
 /* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
@@ -512,29 +691,24 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 		return 0;                                                                                              \
 	} while (0)
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_unlink, struct pt_regs *regs, long ret)
+INLINE int unlink_at_exit(struct pt_regs *regs, s64 ret)
 {
 	SYS_FILE(UNLINK, num[NUM(UNLINK, FLAGS)] = sys_arg(s, d.x));
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_rmdir, struct pt_regs *regs, long ret)
+INLINE int rmdir_at_exit(struct pt_regs *regs, s64 ret)
 {
 	SYS_FILE(RMDIR, );
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_mkdir, struct pt_regs *regs, long ret)
+INLINE int mkdir_at_exit(struct pt_regs *regs, s64 ret)
 {
 	SYS_FILE(MKDIR, num[NUM(MKDIR, MODE)] = sys_arg(s, d.x) & 07777);
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_symlink, struct pt_regs *regs, long ret)
+INLINE int symlink_at_exit(struct pt_regs *regs, s64 ret)
 {
 	SYS_FILE(SYMLINK, rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)],
 				   (void *)sys_arg(s, d.x), EV_PATH_MAX, true));
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_chmod, struct pt_regs *regs, long ret)
+INLINE int chmod_at_exit(struct pt_regs *regs, s64 ret)
 {
 	SYS_FILE(CHMOD, num[NUM(CHMOD, MODE)] = sys_arg(s, d.x) & 07777);
 }
@@ -546,8 +720,7 @@ INLINE s64 sys_id(struct slot *s, u8 i, bool wide)
 
 	return wide ? (s64)(s32)id : (s64)(s16)id == -1 ? -1 : (s64)(u16)id;
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_chown, struct pt_regs *regs, long ret)
+INLINE int chown_at_exit(struct pt_regs *regs, s64 ret)
 {
 	SYS_FILE(CHOWN, {
 		bool wide = !args.compat || args.nr >= 198;
@@ -556,8 +729,7 @@ int BPF_PROG(sys_chown, struct pt_regs *regs, long ret)
 		num[NUM(CHOWN, DEST_GID)] = sys_id(s, d.y, wide);
 	});
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_truncate, struct pt_regs *regs, long ret)
+INLINE int truncate_at_exit(struct pt_regs *regs, s64 ret)
 {
 	/* On 32 bits the length is two arguments for the calls that end in 64. */
 	SYS_FILE(TRUNCATE, num[NUM(TRUNCATE, SIZE)] =
@@ -570,8 +742,7 @@ struct how {
 	u64 flags, mode, resolve;
 };
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
+INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 {
 	struct hook h;
 	struct sysargs args;
@@ -635,13 +806,113 @@ int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
 		return 0;                                                                                              \
 	} while (0)
 
+INLINE int rename_at_exit(struct pt_regs *regs, s64 ret)
+{
+	SYS_TWO(RENAME);
+}
+INLINE int link_at_exit(struct pt_regs *regs, s64 ret)
+{
+	SYS_TWO(LINK);
+}
+
+/* By BTF tracepoint, and the same by classic tracepoint (_c): see tracepoint.bpf.c. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_unlink, struct pt_regs *regs, long ret)
+{
+	return unlink_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_unlink_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return unlink_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_rmdir, struct pt_regs *regs, long ret)
+{
+	return rmdir_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_rmdir_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return rmdir_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_mkdir, struct pt_regs *regs, long ret)
+{
+	return mkdir_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_mkdir_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return mkdir_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_symlink, struct pt_regs *regs, long ret)
+{
+	return symlink_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_symlink_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return symlink_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_chmod, struct pt_regs *regs, long ret)
+{
+	return chmod_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_chmod_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return chmod_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_chown, struct pt_regs *regs, long ret)
+{
+	return chown_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_chown_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return chown_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_truncate, struct pt_regs *regs, long ret)
+{
+	return truncate_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_truncate_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return truncate_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_open, struct pt_regs *regs, long ret)
+{
+	return open_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_open_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return open_at_exit(task_regs(), ctx->ret);
+}
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_rename, struct pt_regs *regs, long ret)
 {
-	SYS_TWO(RENAME);
+	return rename_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_rename_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return rename_at_exit(task_regs(), ctx->ret);
 }
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_link, struct pt_regs *regs, long ret)
 {
-	SYS_TWO(LINK);
+	return link_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_link_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return link_at_exit(task_regs(), ctx->ret);
 }

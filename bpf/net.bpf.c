@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * connect and bind. On the upper rung the address is the kernel's copy; at sys_exit it is read from user memory again.
+ * connect and bind. On the upper rungs the address is the kernel's copy; at sys_exit it is read from user memory again.
  * Every result is reported: a refused connection is as telling as one that came about.
  */
-#include "lib/path.bpf.h"
+#include "lib/call.bpf.h"
 
 #define AF_INET	 2
 #define AF_INET6 10
@@ -69,7 +69,7 @@ INLINE bool net_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 	rec_begin(r, type, nnum, nstr, rung);
 	rec_task(r, (void *)bpf_get_current_task());
 	rec_head(r)->retval = ret;
-	if (rung == EV_RUNG_FENTRY && task_async((void *)bpf_get_current_task()))
+	if (rung != EV_RUNG_TRACEPOINT && task_async((void *)bpf_get_current_task()))
 		h->s->flags |= EV_F_ASYNC;
 	num[EVN_CONNECT_PORT] = a->port; /* bind's rows are the same list */
 	num[EVN_CONNECT_FAMILY] = a->family;
@@ -82,8 +82,7 @@ INLINE bool net_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 _Static_assert((int)EVN_BIND_PORT == (int)EVN_CONNECT_PORT && (int)EVS_BIND_IP == (int)EVS_CONNECT_IP,
 	       "CAT_ADDR first in both");
 
-SEC("fexit/__sys_connect_file")
-int BPF_PROG(sys_connect_file_x, struct file *file, void *address, int addrlen, int flags, int ret)
+INLINE int connect_left(u8 rung, struct file *file, void *address, s32 ret)
 {
 	struct addr a = {};
 	struct hook h;
@@ -94,14 +93,13 @@ int BPF_PROG(sys_connect_file_x, struct file *file, void *address, int addrlen, 
 	if (!addr_read(&a, address, false))
 		h.s->flags |= EV_F_UNREADABLE;
 	a.protocol = file_protocol(file);
-	ok = net_rec(&h, EV_CONNECT, EVN_CONNECT_COUNT, EVS_CONNECT_COUNT, EV_RUNG_FENTRY, result((s32)ret), &a) &&
+	ok = net_rec(&h, EV_CONNECT, EVN_CONNECT_COUNT, EVS_CONNECT_COUNT, rung, result(ret), &a) &&
 	     rec_sieve(h.s, h.sv, h.e, &h.alive);
 	hook_end(&h, EV_CONNECT, ok);
 	return 0;
 }
 
-SEC("fentry/security_socket_bind")
-int BPF_PROG(socket_bind_e, struct socket *sock, void *address, int addrlen)
+INLINE int bind_begun(u8 rung, struct socket *sock, void *address)
 {
 	struct addr a = {};
 	struct hook h;
@@ -111,10 +109,40 @@ int BPF_PROG(socket_bind_e, struct socket *sock, void *address, int addrlen)
 	if (!addr_read(&a, address, false))
 		h.s->flags |= EV_F_UNREADABLE;
 	a.protocol = READ(sock, sk, sk_protocol);
-	half_keep(&h, EV_BIND, net_rec(&h, EV_BIND, EVN_BIND_COUNT, EVS_BIND_COUNT, EV_RUNG_FENTRY, 0, &a));
+	half_keep(&h, EV_BIND, net_rec(&h, EV_BIND, EVN_BIND_COUNT, EVS_BIND_COUNT, rung, 0, &a));
 	return 0;
 }
 
+SEC("fexit/__sys_connect_file")
+int BPF_PROG(sys_connect_file_x, struct file *file, void *address, int addrlen, int flags, int ret)
+{
+	return connect_left(EV_RUNG_FENTRY, file, address, (s32)ret);
+}
+SEC("kprobe/__sys_connect_file")
+int sys_connect_file_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_CONNECT, ctx);
+}
+SEC("kretprobe/__sys_connect_file")
+int sys_connect_file_kx(struct pt_regs *ctx)
+{
+	struct call c;
+
+	return call_take(EV_CONNECT, &c)
+		       ? connect_left(EV_RUNG_KPROBE, (void *)c.arg[0], (void *)c.arg[1], (s32)FN_RESULT(ctx))
+		       : 0;
+}
+
+SEC("fentry/security_socket_bind")
+int BPF_PROG(socket_bind_e, struct socket *sock, void *address, int addrlen)
+{
+	return bind_begun(EV_RUNG_FENTRY, sock, address);
+}
+SEC("kprobe/security_socket_bind")
+int socket_bind_ke(struct pt_regs *ctx)
+{
+	return bind_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
+}
 SEC("fexit/__sys_bind")
 int BPF_PROG(sys_bind_x, int fd, void *address, int addrlen, int ret)
 {
@@ -124,6 +152,16 @@ SEC("fexit/__sys_bind_socket") /* io_uring's way, from 6.11 on */
 int BPF_PROG(sys_bind_socket_x, struct socket *sock, void *address, int addrlen, int ret)
 {
 	return half_send(EV_BIND, (s32)ret, true);
+}
+SEC("kretprobe/__sys_bind")
+int sys_bind_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_BIND, (s32)FN_RESULT(ctx), true);
+}
+SEC("kretprobe/__sys_bind_socket")
+int sys_bind_socket_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_BIND, (s32)FN_RESULT(ctx), true);
 }
 
 /* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
@@ -171,4 +209,14 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_bind, struct pt_regs *regs, long ret)
 {
 	return sys_net(regs, ret, EV_BIND);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_connect_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return sys_net(task_regs(), ctx->ret, EV_CONNECT);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_bind_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return sys_net(task_regs(), ctx->ret, EV_BIND);
 }

@@ -2,6 +2,10 @@
 /*
  * exec, fork, exit. The same tracepoints on every rung. Always attached and always sent: the process table lives on
  * them. A record that no rule wants carries EV_F_CONTEXT.
+ *
+ * Each program is there twice: for the BTF tracepoint, and for the classic one (_c), which needs no type information in
+ * the kernel and is never skipped on kernels that preempt in the middle of a program. The classic ones hand over
+ * numbers and no task: exec and exit are the current one's, a fork's child is looked for among the newest children.
  */
 #include "lib/task.bpf.h"
 
@@ -28,7 +32,7 @@ __noinline int args_piece(u32 slot, u64 start, u64 off, u64 total)
 		return -1;
 	chunk->off = off;
 	chunk->len = len;
-	return raw_send(s->work[0], sizeof(*chunk) + len, sizeof(*chunk) + CHUNK, 0) ? (int)len : -1;
+	return raw_send(s->work[0], EV_ARGS, sizeof(*chunk) + len, sizeof(*chunk) + CHUNK, 0) ? (int)len : -1;
 }
 
 /*
@@ -67,8 +71,7 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 #define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
 #define EXEC_NSTR (EVS_EXEC_COUNT + EVS_PROC_COUNT)
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+INLINE int exec_done(struct task_struct *task, struct file *file, const void *filename)
 {
 	struct hook h;
 	struct place at;
@@ -79,7 +82,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 
 	if (!process_begin(&h, EV_EXEC))
 		return 0;
-	at = place_of_file(READ(bprm, file));
+	at = place_of_file(file);
 	r = &h.s->rec;
 	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out
 	 * then. */
@@ -93,7 +96,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	str = rec_str(r, EXEC_NNUM) + EVS_EXEC_COUNT;
 	proc_nums(num, task);
 	file_nums(&num[EVN_PROC_FILE_INODE], at);
-	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], READ(bprm, filename), EV_PATH_MAX, false);
+	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], filename, EV_PATH_MAX, false);
 	file_strs(h.s, 0, &str[EVS_PROC_FILE_PATH], at.d);
 	proc_strs(h.s, str, task);
 	args_send(h.s, task, rec_head(r)->boot_ns);
@@ -104,11 +107,24 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	return 0;
 }
 
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	return exec_done(task, READ(bprm, file), READ(bprm, filename));
+}
+SEC("tp/sched/sched_process_exec")
+int process_exec_c(struct trace_event_raw_sched_process_exec *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u64 string = as_number(ctx) + (ctx->__data_loc_filename & 0xffff);
+
+	return exec_done(task, READ(task, mm, exe_file), (void *)string);
+}
+
 #define FORK_NNUM (EVN_FORK_COUNT + EVN_PROC_COUNT)
 #define FORK_NSTR (EVS_FORK_COUNT + EVS_PROC_COUNT)
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+INLINE int fork_done(struct task_struct *parent, struct task_struct *child)
 {
 	struct hook h;
 	bool alive;
@@ -125,16 +141,89 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return fork_done(parent, child);
+}
+
+#define NEWEST 16 /* how far back a child is looked for: so many others may have been made meanwhile */
+
+/* The task with @pid among the last of the list @head, whose links are at @link in each task; NULL if it is not there. */
+INLINE struct task_struct *newest(struct list_head *head, u64 link, s32 pid)
+{
+	struct list_head *at = READ(head, prev);
+
+	for (int i = 0; i < NEWEST; i++) {
+		struct task_struct *t = (void *)at - link;
+
+		if (at == head)
+			break;
+		if (READ(t, pid) == pid)
+			return t;
+		at = READ(at, prev);
+	}
+	return 0;
+}
+
+/* A child that was not found: an alert may be missing only where a clause is about forks. */
+INLINE int fork_lost(void)
+{
+	struct hook h;
+
+	stat_add(EV_FORK, seen);
+	if (hook_sieve(&h, EV_FORK) && !sv_mask_zero(&h.alive))
+		stat_add(EV_FORK, lost);
+	else
+		stat_add(EV_FORK, lost_context);
+	return 0;
+}
+
+SEC("tp/sched/sched_process_fork")
+int process_fork_c(struct trace_event_raw_sched_process_fork *ctx)
+{
+	struct task_struct *parent = (void *)bpf_get_current_task(), *up = READ(parent, real_parent), *child;
+	struct signal_struct *signal = READ(parent, signal);
+	const u64 children = bpf_core_field_offset(parent->children), sibling = bpf_core_field_offset(parent->sibling);
+	s32 pid = ctx->child_pid;
+
+	child = newest((void *)parent + children, sibling, pid);
+	if (!child && newest((void *)signal + bpf_core_field_offset(signal->thread_head),
+			     bpf_core_field_offset(parent->thread_node), pid))
+		return 0; /* a thread */
+	if (!child)
+		child = newest((void *)up + children, sibling, pid); /* CLONE_PARENT */
+	if (child)
+		return fork_done(parent, child);
+	return fork_lost();
+}
+
 /* exit.cause */
 enum { EXITED, COREDUMPED, SIGNALED };
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+/* What a missed return of this thread has left behind. */
+INLINE void forget_thread(void)
+{
+	static const u32 types[] = { EV_OPEN, EV_CHMOD, EV_CHOWN, EV_TRUNCATE, EV_CONNECT };
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&pending, &tid);
+#pragma GCC unroll 5
+	for (u32 i = 0; have_calls && i < sizeof(types) / sizeof(types[0]); i++) {
+		u64 key = (u64)types[i] << 32 | tid;
+
+		bpf_map_delete_elem(&calls, &key);
+	}
+}
+
+INLINE int exit_done(struct task_struct *task)
 {
 	struct hook h;
 	u32 code;
 	u64 *num;
 	bool alive;
+
+	forget_thread();
 
 	/* The last thread ends the process. */
 	if (READ(task, signal, live.counter) || !process_begin(&h, EV_EXIT))
@@ -150,4 +239,15 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	rec_send(h.s, EV_EXIT, alive);
 	slot_release(h.s);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	return exit_done(task);
+}
+SEC("tp/sched/sched_process_exit")
+int process_exit_c(void *ctx)
+{
+	return exit_done((void *)bpf_get_current_task());
 }

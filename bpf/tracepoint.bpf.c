@@ -2,28 +2,46 @@
 /*
  * The tracepoint rung's dispatcher: one program at sys_exit looks the system call up and goes on in the program of its
  * event. For a call that tells no event this is all it costs.
+ *
+ * Each program is there twice: for the BTF tracepoint, which is cheaper, and for the classic one (_c), which needs no
+ * type information in the kernel and is never skipped on kernels that preempt in the middle of a program.
  */
 #include "lib/path.bpf.h"
 
 #define AT_REMOVEDIR 0x200
 enum { SYS_BIND = 2, SYS_CONNECT = 3 }; /* first argument of socketcall(2) */
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit_dispatch, struct pt_regs *regs, long ret)
+/* Whose program goes on, or EV_NONE. */
+INLINE u32 sys_event(struct pt_regs *regs)
 {
 	struct sysargs args = {};
 	struct sysdesc d;
-	u32 event;
 
 	if (!sys_desc(regs, &args, &d))
-		return 0;
-	event = d.event;
-	if (event == EV_UNLINK && d.x != NO_ARG && args.a[2] & AT_REMOVEDIR)
-		event = EV_RMDIR;
-	else if (d.form == SYSFORM_SOCKETCALL)
-		event = args.a[0] == SYS_CONNECT ? EV_CONNECT : args.a[0] == SYS_BIND ? EV_BIND : EV_NONE;
-	if (!event)
-		return 0;
-	bpf_tail_call(ctx, &sys_events, event);
+		return EV_NONE;
+	if (d.event == EV_UNLINK && d.x != NO_ARG && args.a[2] & AT_REMOVEDIR)
+		return EV_RMDIR;
+	if (d.form == SYSFORM_SOCKETCALL)
+		return args.a[0] == SYS_CONNECT ? EV_CONNECT : args.a[0] == SYS_BIND ? EV_BIND : EV_NONE;
+	return d.event;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit_dispatch, struct pt_regs *regs, long ret)
+{
+	u32 event = sys_event(regs);
+
+	if (event)
+		bpf_tail_call(ctx, &sys_events, event);
+	return 0;
+}
+
+SEC("tp/raw_syscalls/sys_exit")
+int sys_exit_dispatch_c(struct trace_event_raw_sys_exit *ctx)
+{
+	u32 event = sys_event(task_regs());
+
+	if (event)
+		bpf_tail_call(ctx, &sys_events, event);
 	return 0;
 }

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 		make_absolute(&o.policy);
 		make_absolute(&o.trust);
 		make_absolute(&o.alerts);
+		make_absolute(&o.btf);
 		if (to_background(&parent) < 0)
 			return EXIT_FAILURE;
 	}

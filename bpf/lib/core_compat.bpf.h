@@ -74,6 +74,21 @@ struct sysargs {
 
 #define TS_COMPAT 0x0002 /* thread_info.status: 32-bit system call (arch/x86/include/asm/thread_info.h) */
 
+/* Arguments and result of the function that a kprobe or kretprobe sits on. */
+#if defined(__TARGET_ARCH_x86)
+#define FN_ARG1(ctx)   ((u64)(ctx)->di)
+#define FN_ARG2(ctx)   ((u64)(ctx)->si)
+#define FN_ARG3(ctx)   ((u64)(ctx)->dx)
+#define FN_ARG4(ctx)   ((u64)(ctx)->cx)
+#define FN_RESULT(ctx) ((u64)(ctx)->ax)
+#elif defined(__TARGET_ARCH_arm64)
+#define FN_ARG1(ctx)   ((u64)(ctx)->regs[0])
+#define FN_ARG2(ctx)   ((u64)(ctx)->regs[1])
+#define FN_ARG3(ctx)   ((u64)(ctx)->regs[2])
+#define FN_ARG4(ctx)   ((u64)(ctx)->regs[3])
+#define FN_RESULT(ctx) ((u64)(ctx)->regs[0])
+#endif
+
 #if defined(__TARGET_ARCH_x86)
 INLINE u32 sys_nr(struct pt_regs *regs)
 {

@@ -102,21 +102,23 @@ INLINE void rec_begin(struct rec *r, u16 type, const u32 nnum, const u32 nstr, u
 #define SYS_IO_URING_ENTER 426	 /* the same number on every architecture */
 #define STACK_SIZE	   16384 /* of a kernel thread on x86-64 */
 
+/* The registers that the current thread entered the kernel with. */
+INLINE struct pt_regs *task_regs(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (have_task_regs)
+		return (void *)as_number((void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+	return (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
+}
+
 /*
  * Whether io_uring does what is being done: in one of its worker threads, or at once in io_uring_enter. For hooks in
  * functions that system calls and io_uring share.
  */
 INLINE bool task_async(struct task_struct *task)
 {
-	struct pt_regs *regs;
-
-	if (READ(task, flags) & PF_IO_WORKER)
-		return true;
-	if (have_task_regs)
-		regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	else
-		regs = (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
-	return sys_nr((void *)as_number(regs)) == SYS_IO_URING_ENTER;
+	return READ(task, flags) & PF_IO_WORKER || sys_nr(task_regs()) == SYS_IO_URING_ENTER;
 }
 
 /* Fills in who acts, and when. */
@@ -185,16 +187,22 @@ INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const 
 	r->used = at + n - 1;
 }
 
-/*
- * The reader polls, so a wake-up is only worth its price when the ring fills up.
- */
-INLINE u64 ring_flags(void)
+/* What goes by the ring of its own: nothing that files do can push it out. */
+INLINE bool is_lineage(u32 type)
 {
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return type == EV_EXEC || type == EV_FORK || type == EV_EXIT || type == EV_ARGS;
 }
 
-/* Hands @raw of @used bytes to the ring; false when it is full. @max bytes are there (a constant). */
-INLINE bool raw_send(u8 *raw, u64 used, const u64 max, u32 flags)
+/*
+ * The reader polls, so a wake-up is only worth its price when a ring fills up.
+ */
+INLINE u64 ring_flags(void *ring, u32 bytes)
+{
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Hands @raw of @used bytes to the ring of @type (a constant); false when it is full. @max bytes are there (a constant). */
+INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags)
 {
 	struct ev_head *h = (void *)raw;
 	u64 size = (used + 7) & ~7ull;
@@ -204,13 +212,16 @@ INLINE bool raw_send(u8 *raw, u64 used, const u64 max, u32 flags)
 		return false;
 	h->size = size;
 	h->flags |= flags;
-	return bpf_ringbuf_output(&events, raw, size, ring_flags()) == 0;
+	if (is_lineage(type))
+		return bpf_ringbuf_output(&lineage, raw, size, ring_flags(&lineage, lineage_bytes)) == 0;
+	return bpf_ringbuf_output(&events, raw, size, ring_flags(&events, ring_bytes)) == 0;
 }
 
 /* Sends the record of @s, and counts it. @alive false: it goes out only to keep the process table. */
 INLINE void rec_send(struct slot *s, const u32 type, bool alive)
 {
-	bool sent = slot_ok(s) && raw_send(s->rec.raw, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
+	bool sent =
+		slot_ok(s) && raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
 	u32 key = type;
 	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
 

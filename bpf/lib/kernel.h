@@ -145,6 +145,7 @@ struct tty_struct {
 };
 struct signal_struct {
 	atomic_t live;
+	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
 	struct tty_struct *tty;
@@ -162,6 +163,7 @@ struct css_set {
 };
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
+	struct file *exe_file;
 };
 struct thread_info {
 	u32 status;
@@ -175,6 +177,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
+	struct list_head children, sibling, thread_node;
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	const struct cred *real_cred;
@@ -218,6 +221,17 @@ struct pt_regs {
 	s32 syscallno;
 };
 #endif
+
+/* What classic tracepoints hand over. */
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+struct trace_event_raw_sched_process_exec {
+	u32 __data_loc_filename;
+};
+struct trace_event_raw_sched_process_fork {
+	int child_pid;
+};
 
 /* Shapes that changed. */
 struct inode___ctime_old { /* before 6.6 (13bc24457850) */

@@ -59,10 +59,18 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
+/*
+ * Two rings, so that neither starves the other: exec, fork, exit and arguments go to lineage, all else to events. User
+ * space puts them together by time (sensor/ingest/ring.c).
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} lineage SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -102,6 +110,17 @@ struct {
 	__type(value, struct pending);
 } pending SEC(".maps");
 
+/* Arguments of functions that have been entered, by event and thread: see call.bpf.h. */
+struct call {
+	u64 arg[3];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, struct call);
+} calls SEC(".maps");
+
 /*
  * The tracepoint rung: how each system call tells its event. Indexes are into the call's arguments, NO_ARG where there
  * is none. Filled by user space from one table (sensor/load/syscalls.c).
@@ -134,7 +153,9 @@ struct {
 
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
+const volatile __u32 lineage_bytes = 4 << 20;
 const volatile __u32 want_envs = 0;
+const volatile __u32 have_calls = 0;	 /* the kprobe rung is in use */
 const volatile __u32 have_task_regs = 0; /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
 const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
 

@@ -56,6 +56,8 @@ static void print_hooks(const json_t *hooks)
 		       show_str(h, "target"));
 		if (show_u64(h, "missed"))
 			printf("%9s %" PRIu64 " runs were missed\n", "", show_u64(h, "missed"));
+		if (!json_is_true(json_object_get(h, "missed_known")))
+			printf("%9s this kernel does not tell how many returns were missed\n", "");
 		if (*show_str(h, "misses"))
 			printf("%9s does not see: %s\n", "", show_str(h, "misses"));
 		if (*show_str(h, "why"))
@@ -181,12 +183,17 @@ static int by_cost(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
+static bool is_sys_exit(const char *target)
+{
+	return strcmp(target, "sys_exit") == 0 || strcmp(target, "raw_syscalls/sys_exit") == 0;
+}
+
 /* Events that one dispatcher serves share its program: it is shown once. */
 static bool shown_before(json_t *const *rows, size_t i)
 {
 	const char *target = show_str(rows[i], "target");
 
-	if (strcmp(target, "sys_exit") != 0)
+	if (!is_sys_exit(target))
 		return false;
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(show_str(rows[j], "target"), target) == 0)
@@ -209,7 +216,7 @@ static void print_costs(const json_t *second)
 	printf("\n%-26s %-28s %12s %8s %8s\n", "PROGRAM", "TARGET", "RUNS/S", "NS/RUN", "CPU%");
 	for (size_t i = 0; i < n; i++) {
 		double cpu = (double)show_u64(rows[i], "run_ns") / s / 1e7;
-		bool shared = strcmp(show_str(rows[i], "target"), "sys_exit") == 0;
+		bool shared = is_sys_exit(show_str(rows[i], "target"));
 
 		if (!json_is_true(json_object_get(rows[i], "attached")) || shown_before(rows, i))
 			continue;

@@ -22,10 +22,26 @@ static void print_events(const json_t *e)
 	char seen[SHOW_MAX], dropped[SHOW_MAX], sent[SHOW_MAX], lost[SHOW_MAX];
 	uint64_t n = show_u64(e, "seen");
 
-	printf("events     %s seen, %s dropped by the sieve (%.1f%%), %s sent, %s lost\n", show_count(n, seen),
+	printf("events     %s seen, %s dropped by the sieve (%.1f%%), %s sent, %s lost", show_count(n, seen),
 	       show_count(show_u64(e, "dropped"), dropped),
 	       n ? 100.0 * (double)show_u64(e, "dropped") / (double)n : 0.0, show_count(show_u64(e, "sent"), sent),
 	       show_count(show_u64(e, "lost"), lost));
+	if (show_u64(e, "missed"))
+		printf("; %s runs of hooks were missed", show_count(show_u64(e, "missed"), lost));
+	putchar('\n');
+}
+
+/* "BLIND: bind connect" */
+static void print_blind(const json_t *blind)
+{
+	size_t i;
+	json_t *name;
+
+	if (!json_array_size(blind))
+		return;
+	printf("BLIND     ");
+	json_array_foreach(blind, i, name) printf(" %s", json_string_value(name));
+	printf(": rules on these do not work here, see tamisctl hooks\n");
 }
 
 static void print_alerts(const json_t *a)
@@ -129,6 +145,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
 		print_processes(json_object_get(s, "processes"));
 		print_rungs(json_object_get(s, "rungs"));
+		print_blind(json_object_get(s, "blind"));
 	}
 	json_decref(s);
 	return CTL_OK;

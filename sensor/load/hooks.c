@@ -1,81 +1,188 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/load/hooks.h"
 
-#define FENTRY(EVENT, GROUP, PROGRAM, TARGET)                                                                          \
+#include <string.h>
+
+#define ROW(EVENT, RUNG, GROUP, KIND, PROGRAM, TARGET)                                                                 \
 	{                                                                                                              \
-		EV_##EVENT, EV_RUNG_FENTRY, GROUP, PROGRAM, TARGET, 0                                                  \
+		.event = EV_##EVENT, .rung = EV_RUNG_##RUNG, .group = GROUP, .kind = HOOK_##KIND, .program = PROGRAM,  \
+		.target = TARGET                                                                                       \
 	}
-#define TRACE(EVENT, PROGRAM, TARGET)                                                                                  \
+#define FENTRY(EVENT, GROUP, PROGRAM, TARGET) ROW(EVENT, FENTRY, GROUP, FENTRY, PROGRAM, TARGET)
+#define ENTER(EVENT, GROUP, PROGRAM, TARGET)  ROW(EVENT, KPROBE, GROUP, KPROBE, PROGRAM, TARGET)
+/* The return of a function whose arguments another program has kept: so no clone of it will do. */
+#define LEAVE(EVENT, GROUP, PROGRAM, TARGET) ROW(EVENT, KPROBE, GROUP, KRETPROBE, PROGRAM, TARGET)
+/* The return alone. */
+#define RESULT(EVENT, GROUP, PROGRAM, TARGET)                                                                          \
 	{                                                                                                              \
-		EV_##EVENT, EV_RUNG_TRACEPOINT, 0, PROGRAM, TARGET, 0                                                  \
+		.event = EV_##EVENT, .rung = EV_RUNG_KPROBE, .group = GROUP, .kind = HOOK_KRETPROBE,                   \
+		.program = PROGRAM, .target = TARGET, .clones = true                                                   \
 	}
+/* A system call's event, by either kind of sys_exit; and a tracepoint by either kind. */
+#define SYS(EVENT, PROGRAM)                                                                                            \
+	ROW(EVENT, TRACEPOINT, 0, SYS_BTF, PROGRAM, "sys_exit"),                                                       \
+		ROW(EVENT, TRACEPOINT, 0, SYS_TP, PROGRAM "_c", "raw_syscalls/sys_exit")
+#define TRACE(EVENT, PROGRAM, CATEGORY, NAME)                                                                          \
+	ROW(EVENT, TRACEPOINT, 0, TP_BTF, PROGRAM, NAME), ROW(EVENT, TRACEPOINT, 0, TP, PROGRAM "_c", CATEGORY "/" NAME)
 
 const struct hook_row hook_rows[] = {
-	TRACE(EXEC, "process_exec", "sched_process_exec"),
-	TRACE(FORK, "process_fork", "sched_process_fork"),
-	TRACE(EXIT, "process_exit", "sched_process_exit"),
+	TRACE(EXEC, "process_exec", "sched", "sched_process_exec"),
+	TRACE(FORK, "process_fork", "sched", "sched_process_fork"),
+	TRACE(EXIT, "process_exit", "sched", "sched_process_exit"),
 
 	FENTRY(OPEN, 0, "do_filp_open_x", "do_filp_open"),
 	FENTRY(OPEN, 0, "do_file_open_x", "do_file_open"),
-	TRACE(OPEN, "sys_open", "sys_exit"),
+	ENTER(OPEN, 0, "do_filp_open_ke", "do_filp_open"),
+	ENTER(OPEN, 0, "do_filp_open_ke", "do_file_open"),
+	LEAVE(OPEN, 1, "do_filp_open_kx", "do_filp_open"),
+	LEAVE(OPEN, 1, "do_filp_open_kx", "do_file_open"),
+	SYS(OPEN, "sys_open"),
 
 	FENTRY(UNLINK, 0, "path_unlink_e", "security_path_unlink"),
 	FENTRY(UNLINK, 1, "do_unlinkat_x", "do_unlinkat"),
 	FENTRY(UNLINK, 1, "filename_unlinkat_x", "filename_unlinkat"),
-	TRACE(UNLINK, "sys_unlink", "sys_exit"),
+	ENTER(UNLINK, 0, "path_unlink_ke", "security_path_unlink"),
+	RESULT(UNLINK, 1, "do_unlinkat_kx", "do_unlinkat"),
+	RESULT(UNLINK, 1, "do_unlinkat_kx", "filename_unlinkat"),
+	SYS(UNLINK, "sys_unlink"),
 
 	FENTRY(RENAME, 0, "path_rename_e", "security_path_rename"),
 	FENTRY(RENAME, 1, "do_renameat2_x", "do_renameat2"),
 	FENTRY(RENAME, 1, "filename_renameat2_x", "filename_renameat2"),
-	TRACE(RENAME, "sys_rename", "sys_exit"),
+	ENTER(RENAME, 0, "path_rename_ke", "security_path_rename"),
+	RESULT(RENAME, 1, "do_renameat2_kx", "do_renameat2"),
+	RESULT(RENAME, 1, "do_renameat2_kx", "filename_renameat2"),
+	SYS(RENAME, "sys_rename"),
 
 	FENTRY(MKDIR, 0, "path_mkdir_e", "security_path_mkdir"),
 	FENTRY(MKDIR, 1, "do_mkdirat_x", "do_mkdirat"),
 	FENTRY(MKDIR, 1, "filename_mkdirat_x", "filename_mkdirat"),
-	TRACE(MKDIR, "sys_mkdir", "sys_exit"),
+	ENTER(MKDIR, 0, "path_mkdir_ke", "security_path_mkdir"),
+	RESULT(MKDIR, 1, "do_mkdirat_kx", "do_mkdirat"),
+	RESULT(MKDIR, 1, "do_mkdirat_kx", "filename_mkdirat"),
+	SYS(MKDIR, "sys_mkdir"),
 
 	FENTRY(RMDIR, 0, "path_rmdir_e", "security_path_rmdir"),
 	FENTRY(RMDIR, 1, "do_rmdir_x", "do_rmdir"),
 	FENTRY(RMDIR, 1, "filename_rmdir_x", "filename_rmdir"),
-	TRACE(RMDIR, "sys_rmdir", "sys_exit"),
+	ENTER(RMDIR, 0, "path_rmdir_ke", "security_path_rmdir"),
+	RESULT(RMDIR, 1, "do_rmdir_kx", "do_rmdir"),
+	RESULT(RMDIR, 1, "do_rmdir_kx", "filename_rmdir"),
+	SYS(RMDIR, "sys_rmdir"),
 
 	FENTRY(LINK, 0, "path_link_e", "security_path_link"),
 	FENTRY(LINK, 1, "do_linkat_x", "do_linkat"),
 	FENTRY(LINK, 1, "filename_linkat_x", "filename_linkat"),
-	TRACE(LINK, "sys_link", "sys_exit"),
+	ENTER(LINK, 0, "path_link_ke", "security_path_link"),
+	RESULT(LINK, 1, "do_linkat_kx", "do_linkat"),
+	RESULT(LINK, 1, "do_linkat_kx", "filename_linkat"),
+	SYS(LINK, "sys_link"),
 
 	FENTRY(SYMLINK, 0, "path_symlink_e", "security_path_symlink"),
 	FENTRY(SYMLINK, 1, "do_symlinkat_x", "do_symlinkat"),
 	FENTRY(SYMLINK, 1, "filename_symlinkat_x", "filename_symlinkat"),
-	TRACE(SYMLINK, "sys_symlink", "sys_exit"),
+	ENTER(SYMLINK, 0, "path_symlink_ke", "security_path_symlink"),
+	RESULT(SYMLINK, 1, "do_symlinkat_kx", "do_symlinkat"),
+	RESULT(SYMLINK, 1, "do_symlinkat_kx", "filename_symlinkat"),
+	SYS(SYMLINK, "sys_symlink"),
 
 	FENTRY(CHMOD, 0, "chmod_common_x", "chmod_common"),
-	TRACE(CHMOD, "sys_chmod", "sys_exit"),
+	ENTER(CHMOD, 0, "chmod_common_ke", "chmod_common"),
+	LEAVE(CHMOD, 1, "chmod_common_kx", "chmod_common"),
+	SYS(CHMOD, "sys_chmod"),
+
 	FENTRY(CHOWN, 0, "chown_common_x", "chown_common"),
-	TRACE(CHOWN, "sys_chown", "sys_exit"),
+	ENTER(CHOWN, 0, "chown_common_ke", "chown_common"),
+	LEAVE(CHOWN, 1, "chown_common_kx", "chown_common"),
+	SYS(CHOWN, "sys_chown"),
 
 	FENTRY(TRUNCATE, 0, "vfs_truncate_x", "vfs_truncate"),
 	FENTRY(TRUNCATE, 1, "do_ftruncate_x", "do_ftruncate"),
 	FENTRY(TRUNCATE, 1, "do_sys_ftruncate_x", "do_sys_ftruncate"),
-	TRACE(TRUNCATE, "sys_truncate", "sys_exit"),
+	ENTER(TRUNCATE, 0, "vfs_truncate_ke", "vfs_truncate"),
+	LEAVE(TRUNCATE, 1, "vfs_truncate_kx", "vfs_truncate"),
+	ENTER(TRUNCATE, 2, "do_ftruncate_ke", "do_ftruncate"),
+	ENTER(TRUNCATE, 2, "do_sys_ftruncate_ke", "do_sys_ftruncate"),
+	LEAVE(TRUNCATE, 3, "do_ftruncate_kx", "do_ftruncate"),
+	LEAVE(TRUNCATE, 3, "do_sys_ftruncate_kx", "do_sys_ftruncate"),
+	SYS(TRUNCATE, "sys_truncate"),
 
 	FENTRY(CONNECT, 0, "sys_connect_file_x", "__sys_connect_file"),
-	TRACE(CONNECT, "sys_connect", "sys_exit"),
+	ENTER(CONNECT, 0, "sys_connect_file_ke", "__sys_connect_file"),
+	LEAVE(CONNECT, 1, "sys_connect_file_kx", "__sys_connect_file"),
+	SYS(CONNECT, "sys_connect"),
 
 	FENTRY(BIND, 0, "socket_bind_e", "security_socket_bind"),
 	FENTRY(BIND, 1, "sys_bind_x", "__sys_bind"),
-	{ EV_BIND, EV_RUNG_FENTRY, 2, "sys_bind_socket_x", "__sys_bind_socket", 1 },
-	TRACE(BIND, "sys_bind", "sys_exit"),
+	{ .event = EV_BIND,
+	  .rung = EV_RUNG_FENTRY,
+	  .group = 2,
+	  .kind = HOOK_FENTRY,
+	  .program = "sys_bind_socket_x",
+	  .target = "__sys_bind_socket",
+	  .optional = true },
+	ENTER(BIND, 0, "socket_bind_ke", "security_socket_bind"),
+	RESULT(BIND, 1, "sys_bind_kx", "__sys_bind"),
+	{ .event = EV_BIND,
+	  .rung = EV_RUNG_KPROBE,
+	  .group = 2,
+	  .kind = HOOK_KRETPROBE,
+	  .program = "sys_bind_socket_kx",
+	  .target = "__sys_bind_socket",
+	  .optional = true,
+	  .clones = true },
+	SYS(BIND, "sys_bind"),
 };
 
 const size_t hook_nrows = sizeof(hook_rows) / sizeof(hook_rows[0]);
 
+_Static_assert(sizeof(hook_rows) / sizeof(hook_rows[0]) <= HOOK_ROWS_MAX, "raise HOOK_ROWS_MAX");
+
+/* Who did it; what was read, put in another's place, made away with, or made usable; and whom it spoke to. */
+const uint16_t hook_minimum[] = { EV_EXEC,   EV_FORK,  EV_EXIT,	   EV_OPEN, EV_RENAME,
+				  EV_UNLINK, EV_CHMOD, EV_CONNECT, EV_NONE };
+
+bool hook_lineage(uint16_t event)
+{
+	return event == EV_EXEC || event == EV_FORK || event == EV_EXIT;
+}
+
+const char *hook_event_name(uint16_t event)
+{
+	static const char *const names[EV_TYPES] = {
+#define E(EV, NR, NAME, LIST, PROC, DOC) [NR] = NAME,
+		CAT_EVENTS(E)
+#undef E
+	};
+
+	return event < EV_TYPES ? names[event] : NULL;
+}
+
+bool hook_skippable(uint8_t kind)
+{
+	return kind == HOOK_FENTRY || kind == HOOK_TP_BTF || kind == HOOK_SYS_BTF;
+}
+
+bool hook_symbol_is(const struct hook_row *r, const char *symbol)
+{
+	size_t n = strlen(r->target);
+
+	if (strncmp(symbol, r->target, n) != 0)
+		return false;
+	/* .cold and .part are pieces of a function, not the function */
+	return !symbol[n] ||
+	       (r->clones && (strncmp(symbol + n, ".isra.", 6) == 0 || strncmp(symbol + n, ".constprop.", 11) == 0) &&
+		!strstr(symbol, ".cold") && !strstr(symbol, ".part"));
+}
+
 const char *hook_misses(uint16_t event, uint8_t rung)
 {
-	if (rung == EV_RUNG_FENTRY)
-		return event == EV_OPEN || event == EV_CONNECT ? "" : "refusals on the way to the last directory";
-	if (event == EV_EXEC || event == EV_FORK || event == EV_EXIT)
+	if (hook_lineage(event))
 		return "";
+	if (rung == EV_RUNG_FENTRY || rung == EV_RUNG_KPROBE)
+		return event == EV_OPEN || event == EV_CONNECT || event == EV_BIND
+			       ? ""
+			       : "refusals on the way to the last directory";
 	if (event == EV_OPEN)
 		return "io_uring; a refused open's path is the caller's string";
 	if (event == EV_CONNECT || event == EV_BIND)

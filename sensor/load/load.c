@@ -15,26 +15,24 @@
 
 #include "lib/cleanup.h"
 #include "sensor/load/hooks.h"
+#include "sensor/load/kernel.h"
+#include "sensor/load/ladder.h"
+#include "sensor/load/perf.h"
 #include "sensor/load/syscalls.h"
 #include "tamis.skel.h"
 
-#define ROWS_MAX 64
-#define DISPATCH "sys_exit_dispatch"
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+#define BUILDS_MAX 32 /* programs that may turn out not to load or attach before we give up */
 
 struct load {
+	struct load_options options;
 	struct tamis *skel; /* owned */
-	struct btf *btf;    /* owned; the kernel's types */
-	enum ev_rung forced;
-	bool fentry_works;
-	bool can_reattach; /* a tracing program can be attached again after it was detached (5.13: f3a95075549e) */
-	char why[160];	   /* why fentry does not work here */
-	enum ev_rung rung[EV_TYPES];
-	char why_event[EV_TYPES][160];
-	bool used[ROWS_MAX];		 /* rows of hook_rows that the chosen rungs use */
-	struct bpf_link *link[ROWS_MAX]; /* owned */
-	struct bpf_link *dispatch;	 /* owned */
-	int sieve_fd;			 /* owned; the inner map in force, -1 before the first policy */
-	int measure_fd;			 /* owned; -1: off */
+	struct ladder ladder;
+	char *btf_path; /* owned; type information that is not the kernel's own, or NULL */
+	struct perf_hook hook[HOOK_ROWS_MAX][LADDER_SYMBOLS]; /* owned */
+	struct perf_hook dispatch;			      /* owned */
+	int sieve_fd;	/* owned; the inner map in force, -1 before the first policy */
+	int measure_fd; /* owned; -1: off */
 	int ncpus;
 };
 
@@ -53,9 +51,12 @@ enum ev_rung load_rung_parse(const char *name)
 	return EV_RUNG_NONE;
 }
 
-/* ---- libbpf's messages: the last that looks like an error is kept for ours ------------------------------------- */
+/* ---- libbpf's messages ----------------------------------------------------------------------------------------- */
 
-static char last_message[300];
+static char last_message[300]; /* the last that looks like an error */
+static struct {
+	char name[64], why[96];
+} blamed; /* the first program that libbpf complained of, since this was cleared */
 
 static int keep_message(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -64,121 +65,8 @@ static int keep_message(enum libbpf_print_level level, const char *fmt, va_list 
 	if (level == LIBBPF_WARN) {
 		vsnprintf(last_message, sizeof(last_message), fmt, ap);
 		last_message[strcspn(last_message, "\n")] = '\0';
-	}
-	return 0;
-}
-
-/* ---- which rung ------------------------------------------------------------------------------------------------ */
-
-/* Loads a program that does nothing, as fexit of @target; its fd or a negative errno. */
-static int probe_load(struct load *l, const char *target)
-{
-	static const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT);
-	int id = btf__find_by_name_kind(l->btf, target, BTF_KIND_FUNC);
-
-	if (id < 0)
-		return -ENOENT;
-	opts.attach_btf_id = id;
-	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "tamis_probe", "GPL", nothing, 2, &opts);
-}
-
-/* Attaches fexit once for real: that it loads does not mean that it attaches. */
-static void probe_fentry(struct load *l)
-{
-	_cleanup_close_ int prog = probe_load(l, "chmod_common");
-	int fd;
-
-	if (prog < 0) {
-		snprintf(l->why, sizeof(l->why), "fexit cannot be loaded: %s", strerror(-prog));
-		return;
-	}
-	fd = bpf_raw_tracepoint_open(NULL, prog);
-	if (fd < 0) {
-		snprintf(l->why, sizeof(l->why), "fexit cannot be attached: %s", strerror(-fd));
-		return;
-	}
-	close(fd);
-	l->fentry_works = true;
-	fd = bpf_raw_tracepoint_open(NULL, prog);
-	l->can_reattach = fd >= 0;
-	if (fd >= 0)
-		close(fd);
-}
-
-static bool target_exists(struct load *l, const struct hook_row *r)
-{
-	return r->rung == EV_RUNG_TRACEPOINT || btf__find_by_name_kind(l->btf, r->target, BTF_KIND_FUNC) >= 0;
-}
-
-/* Chooses for @event on @rung the row of @group, or -1. */
-static int pick(struct load *l, uint16_t event, uint8_t rung, uint8_t group, bool *ret_there, bool *ret_optional)
-{
-	*ret_there = false;
-	for (size_t i = 0; i < hook_nrows; i++) {
-		const struct hook_row *r = &hook_rows[i];
-
-		if (r->event != event || r->rung != rung || r->group != group)
-			continue;
-		*ret_there = true;
-		*ret_optional = r->optional;
-		if (target_exists(l, r))
-			return (int)i;
-	}
-	return -1;
-}
-
-/* Tries @rung for @event. True when it is complete; then its rows are marked as used. */
-static bool rung_try(struct load *l, uint16_t event, uint8_t rung)
-{
-	int rows[8], n = 0;
-
-	for (uint8_t group = 0; group < 8; group++) {
-		bool there, optional = false;
-		int i = pick(l, event, rung, group, &there, &optional);
-
-		if (i >= 0) {
-			rows[n++] = i;
-		} else if (there && !optional) {
-			snprintf(l->why_event[event], sizeof(l->why_event[event]), "%s: function not found",
-				 rung_names[rung]);
-			return false;
-		}
-	}
-	for (int i = 0; i < n; i++)
-		l->used[rows[i]] = true;
-	return n > 0;
-}
-
-static int choose_rungs(struct load *l, struct err *err)
-{
-	static const uint8_t ladder[] = { EV_RUNG_FENTRY, EV_RUNG_TRACEPOINT };
-
-	if (l->forced == EV_RUNG_FENTRY && !l->fentry_works)
-		return err_set(err, -ENOTSUP, "rung fentry: %s; leave --rung out to take the best that works", l->why);
-	if (l->forced == EV_RUNG_KPROBE)
-		return err_set(err, -ENOTSUP, "rung kprobe: no event has hooks on it; use fentry or tracepoint");
-
-	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++) {
-		/* exec, fork and exit know only one rung. */
-		bool process = ev == EV_EXEC || ev == EV_FORK || ev == EV_EXIT;
-
-		for (size_t i = 0; i < sizeof(ladder) && !l->rung[ev]; i++) {
-			if (l->forced && !process && ladder[i] != l->forced)
-				continue;
-			if (ladder[i] == EV_RUNG_FENTRY && !l->fentry_works) {
-				snprintf(l->why_event[ev], sizeof(l->why_event[ev]), "%s", process ? "" : l->why);
-				continue;
-			}
-			if (rung_try(l, ev, ladder[i]))
-				l->rung[ev] = ladder[i];
-		}
-		if (!l->rung[ev])
-			return err_set(err, -ENOTSUP, "no hook for event %u works on this kernel (%s)", ev,
-				       l->why_event[ev]);
+		if (!blamed.name[0])
+			sscanf(last_message, "libbpf: prog '%63[^']': %95[^\n]", blamed.name, blamed.why);
 	}
 	return 0;
 }
@@ -190,35 +78,77 @@ static struct bpf_program *program_of(struct load *l, size_t row)
 	return bpf_object__find_program_by_name(l->skel->obj, hook_rows[row].program);
 }
 
-static bool any_tracepoint(const struct load *l)
+static bool dispatched(size_t row)
+{
+	return hook_rows[row].kind == HOOK_SYS_BTF || hook_rows[row].kind == HOOK_SYS_TP;
+}
+
+/* What kind of dispatcher the chosen rungs use, or HOOK_KINDS for none. */
+static enum hook_kind dispatcher_kind(const struct load *l)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (l->ladder.used[i] && dispatched(i))
+			return hook_rows[i].kind;
+	return HOOK_KINDS;
+}
+
+static struct bpf_program *dispatcher(struct load *l)
+{
+	return dispatcher_kind(l) == HOOK_SYS_TP ? l->skel->progs.sys_exit_dispatch_c
+						 : l->skel->progs.sys_exit_dispatch;
+}
+
+/* A program may serve several rows: it is loaded if one of them is used. */
+static void autoload(struct load *l)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, l->skel->obj) bpf_program__set_autoload(prog, false);
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (l->ladder.used[i])
+			bpf_program__set_autoload(program_of(l, i), true);
+	if (dispatcher_kind(l) != HOOK_KINDS)
+		bpf_program__set_autoload(dispatcher(l), true);
+}
+
+static bool any_rung(const struct load *l, enum ev_rung rung)
 {
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
-		if (l->rung[ev] == EV_RUNG_TRACEPOINT && ev != EV_EXEC && ev != EV_FORK && ev != EV_EXIT)
+		if (l->ladder.rung[ev] == rung)
 			return true;
 	return false;
 }
 
-static void autoload(struct load *l)
+static int ring_size(const char *option, uint32_t asked, uint32_t usual, uint32_t *ret, struct err *err)
 {
-	for (size_t i = 0; i < hook_nrows; i++)
-		bpf_program__set_autoload(program_of(l, i), l->used[i]);
-	bpf_program__set_autoload(l->skel->progs.sys_exit_dispatch, any_tracepoint(l));
+	*ret = asked ? asked : usual;
+	if (*ret < 64 << 10 || (*ret & (*ret - 1)))
+		return err_set(err, -EINVAL, "--%s: a ring of %u bytes: give a power of two from 65536 on", option,
+			       *ret);
+	return 0;
 }
 
-static int configure(struct load *l, const struct load_options *o, struct err *err)
+static int configure(struct load *l, struct err *err)
 {
-	uint32_t ring = o->ring_bytes ? o->ring_bytes : LOAD_RING_BYTES;
+	const struct load_options *o = &l->options;
+	uint32_t ring = 0, lineage = 0;
 	uint64_t seed[2];
+	int r = ring_size("ring-bytes", o->ring_bytes, LOAD_RING_BYTES, &ring, err);
 
-	if (ring < 64 << 10 || (ring & (ring - 1)))
-		return err_set(err, -EINVAL, "ring of %u bytes: give a power of two from 65536 on", ring);
+	if (r == 0)
+		r = ring_size("lineage-bytes", o->lineage_bytes, LOAD_LINEAGE_BYTES, &lineage, err);
+	if (r < 0)
+		return r;
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return err_set(err, -EIO, "no random bytes from the kernel");
 	l->skel->rodata->ring_bytes = ring;
+	l->skel->rodata->lineage_bytes = lineage;
 	l->skel->rodata->want_envs = o->envs;
+	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE);
 	l->skel->rodata->have_task_regs =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
+	bpf_map__set_max_entries(l->skel->maps.lineage, lineage);
 	return bpf_map__set_max_entries(l->skel->maps.events, ring);
 }
 
@@ -238,7 +168,7 @@ static int fill_sys_events(struct load *l)
 		uint32_t event = hook_rows[i].event;
 		int fd;
 
-		if (!l->used[i] || strcmp(hook_rows[i].target, "sys_exit") != 0)
+		if (!l->ladder.used[i] || !dispatched(i))
 			continue;
 		fd = bpf_program__fd(program_of(l, i));
 		if (bpf_map_update_elem(map, &event, &fd, BPF_ANY))
@@ -247,55 +177,103 @@ static int fill_sys_events(struct load *l)
 	return 0;
 }
 
+static void unbuild(struct load *l)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		for (int k = 0; k < LADDER_SYMBOLS; k++)
+			perf_detach(&l->hook[i][k]);
+	perf_detach(&l->dispatch);
+	tamis__destroy(l->skel);
+	l->skel = NULL;
+}
+
+/* One try to load the programs of the chosen rungs. */
+static int build_once(struct load *l, struct err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = l->btf_path);
+	int r;
+
+	l->skel = tamis__open_opts(&opts);
+	if (!l->skel)
+		return err_set(err, -errno, "cannot open the BPF object: %s", last_message);
+	autoload(l);
+	r = configure(l, err);
+	if (r < 0)
+		return r;
+	memset(&blamed, 0, sizeof(blamed));
+	r = tamis__load(l->skel);
+	if (r < 0)
+		return load_failed(r, err);
+	memset(&blamed, 0, sizeof(blamed));
+	r = fill_sys_events(l);
+	return r < 0 ? err_set(err, r, "cannot fill the table of system call programs: %s", strerror(-r)) : 0;
+}
+
+/*
+ * Chooses rungs and loads. A program that this kernel does not take costs its event that rung, no more: the choice is
+ * made again without it.
+ */
+static int build(struct load *l, struct err *err)
+{
+	int r;
+
+	for (int i = 0;; i++) {
+		r = ladder_choose(&l->ladder, err);
+		if (r < 0)
+			return r;
+		r = build_once(l, err);
+		if (r == 0 || r == -EPERM || !blamed.name[0] || i == BUILDS_MAX)
+			return r;
+		ladder_break(&l->ladder, blamed.name, blamed.why);
+		unbuild(l);
+	}
+}
+
+/* The kernel's own type information, or a file that stands in for it. */
+static int find_types(struct load *l, struct btf **ret_kernel, struct err *err)
+{
+	struct btf *file = NULL;
+	int r = 0;
+
+	*ret_kernel = access(KERNEL_BTF, R_OK) == 0 ? btf__parse(KERNEL_BTF, NULL) : NULL;
+	if (l->options.btf)
+		l->btf_path = strdup(l->options.btf);
+	else if (!*ret_kernel)
+		r = kernel_btf_search(l->options.btf_dir, &l->btf_path, err);
+	if (r == 0 && l->btf_path)
+		r = kernel_btf_file(l->btf_path, &file, err);
+	btf__free(file);
+	return r;
+}
+
 int load_open(const struct load_options *o, struct load **ret, struct err *err)
 {
 	struct load *l = calloc(1, sizeof(*l));
+	struct btf *kernel = NULL;
 	int r;
 
 	if (!l)
 		return err_set(err, -ENOMEM, "out of memory");
 	l->sieve_fd = l->measure_fd = -1;
-	l->forced = o->rung;
+	l->options = *o;
+	l->ladder.forced = o->rung;
 	libbpf_set_print(keep_message);
 	l->ncpus = libbpf_num_possible_cpus();
-	l->btf = btf__load_vmlinux_btf();
-	if (!l->btf) {
-		r = err_set(err, -ENOTSUP,
-			    "this kernel has no type information (/sys/kernel/btf/vmlinux): "
-			    "use one built with CONFIG_DEBUG_INFO_BTF");
-		goto fail;
-	}
-	probe_fentry(l);
-	r = choose_rungs(l, err);
-	if (r < 0)
-		goto fail;
-	l->skel = tamis__open();
-	if (!l->skel) {
-		r = err_set(err, -errno, "cannot open the BPF object: %s", last_message);
-		goto fail;
-	}
-	autoload(l);
-	r = configure(l, o, err);
-	if (r < 0)
-		goto fail;
-	r = tamis__load(l->skel);
-	if (r < 0) {
-		r = load_failed(r, err);
-		goto fail;
-	}
-	r = fill_sys_events(l);
-	if (r < 0) {
-		err_set(err, r, "cannot fill the table of system call programs: %s", strerror(-r));
-		goto fail;
+	r = find_types(l, &kernel, err);
+	if (r == 0) {
+		perf_open();
+		ladder_probe(&l->ladder, kernel);
+		r = build(l, err);
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
-	btf__free(l->btf);
-	l->btf = NULL;
+	btf__free(kernel);
+	l->options.btf = l->options.btf_dir = NULL;
+	if (r < 0) {
+		load_free(l);
+		return r;
+	}
 	*ret = l;
 	return 0;
-fail:
-	load_free(l);
-	return r;
 }
 
 /* ---- policy ------------------------------------------------------------------------------------------------- */
@@ -304,7 +282,7 @@ static bool wants(const struct sieve *s, uint16_t event)
 {
 	const struct sv_mask *m = &s->event[event].clauses;
 
-	if (event == EV_EXEC || event == EV_FORK || event == EV_EXIT)
+	if (hook_lineage(event))
 		return true;
 	return m->w[0] | m->w[1] | m->w[2] | m->w[3];
 }
@@ -334,36 +312,84 @@ static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 	return TAKE_FD(fd);
 }
 
-static int attach(struct bpf_program *prog, struct bpf_link **ret, struct err *err)
+static int attach_tracing(struct bpf_program *prog, struct perf_hook *h, struct err *err)
 {
-	struct bpf_link *link = bpf_program__attach(prog);
-
-	if (!link)
-		return err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno),
-			       last_message);
-	*ret = link;
-	return 0;
+	h->link = bpf_program__attach(prog);
+	return h->link ? 0
+		       : err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno),
+				 last_message);
 }
 
-/* Attaches what @s needs and is not attached yet. */
-static int attach_wanted(struct load *l, const struct sieve *s, struct err *err)
+static int attach_row(struct load *l, size_t row, struct err *err)
+{
+	const struct hook_row *r = &hook_rows[row];
+	struct bpf_program *prog = program_of(l, row);
+	int ret = 0;
+
+	if (l->hook[row][0].link)
+		return 0;
+	if (r->kind == HOOK_TP)
+		return perf_tracepoint(prog, r->target, &l->hook[row][0], err);
+	if (r->kind != HOOK_KPROBE && r->kind != HOOK_KRETPROBE)
+		return attach_tracing(prog, &l->hook[row][0], err);
+	for (int i = 0; i < LADDER_SYMBOLS && l->ladder.symbol[row][i][0] && ret == 0; i++)
+		ret = perf_kprobe(prog, l->ladder.symbol[row][i], r->kind == HOOK_KRETPROBE, &l->hook[row][i], err);
+	return ret;
+}
+
+static int attach_dispatcher(struct load *l, struct err *err)
+{
+	if (l->dispatch.link)
+		return 0;
+	return dispatcher_kind(l) == HOOK_SYS_TP
+		       ? perf_tracepoint(dispatcher(l), "raw_syscalls/sys_exit", &l->dispatch, err)
+		       : attach_tracing(dispatcher(l), &l->dispatch, err);
+}
+
+/* Attaches what @s needs and is not attached yet. *ret_program: the one that could not be. */
+static int attach_wanted(struct load *l, const struct sieve *s, const char **ret_program, struct err *err)
 {
 	bool dispatch = false;
 
 	for (size_t i = 0; i < hook_nrows; i++) {
 		int r;
 
-		if (!l->used[i] || !wants(s, hook_rows[i].event))
+		if (!l->ladder.used[i] || !wants(s, hook_rows[i].event))
 			continue;
-		if (strcmp(hook_rows[i].target, "sys_exit") == 0) {
+		if (dispatched(i)) {
 			dispatch = true;
 			continue;
 		}
-		r = l->link[i] ? 0 : attach(program_of(l, i), &l->link[i], err);
+		*ret_program = hook_rows[i].program;
+		r = attach_row(l, i, err);
 		if (r < 0)
 			return r;
 	}
-	return dispatch && !l->dispatch ? attach(l->skel->progs.sys_exit_dispatch, &l->dispatch, err) : 0;
+	*ret_program = NULL;
+	return dispatch ? attach_dispatcher(l, err) : 0;
+}
+
+/*
+ * Before the first policy nobody has looked at anything of ours, so where a program turns out not to attach, all is
+ * built again without it.
+ */
+static int attach_first(struct load *l, const struct sieve *s, struct err *err)
+{
+	for (int i = 0;; i++) {
+		const char *program;
+		int r = attach_wanted(l, s, &program, err);
+
+		if (r == 0 || i == BUILDS_MAX)
+			return r;
+		if (program)
+			ladder_break(&l->ladder, program, err->msg);
+		else
+			l->ladder.works[dispatcher_kind(l)] = false;
+		unbuild(l);
+		r = build(l, err);
+		if (r < 0)
+			return r;
+	}
 }
 
 static void detach_unwanted(struct load *l, const struct sieve *s)
@@ -371,19 +397,17 @@ static void detach_unwanted(struct load *l, const struct sieve *s)
 	bool dispatch = false;
 
 	for (size_t i = 0; i < hook_nrows; i++) {
-		bool want = l->used[i] && wants(s, hook_rows[i].event);
+		bool want = l->ladder.used[i] && wants(s, hook_rows[i].event);
 
-		dispatch |= want && strcmp(hook_rows[i].target, "sys_exit") == 0;
+		dispatch |= want && dispatched(i);
 		/* A program that could not come back stays: without clauses it returns at once. */
-		if (want || !l->link[i] || (hook_rows[i].rung == EV_RUNG_FENTRY && !l->can_reattach))
+		if (want || (hook_rows[i].kind == HOOK_FENTRY && !l->ladder.can_reattach))
 			continue;
-		bpf_link__destroy(l->link[i]);
-		l->link[i] = NULL;
+		for (int k = 0; k < LADDER_SYMBOLS; k++)
+			perf_detach(&l->hook[i][k]);
 	}
-	if (!dispatch) {
-		bpf_link__destroy(l->dispatch);
-		l->dispatch = NULL;
-	}
+	if (!dispatch)
+		perf_detach(&l->dispatch);
 }
 
 /* Tells the dispatcher which system calls tell an event that @s wants (and, with @old, that the one before wanted). */
@@ -396,22 +420,23 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 	if (!d)
 		return -ENOMEM;
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
-		wanted[ev] = l->rung[ev] == EV_RUNG_TRACEPOINT && wants(s, ev);
+		wanted[ev] = l->ladder.rung[ev] == EV_RUNG_TRACEPOINT && wants(s, ev);
 	syscalls_fill(wanted, d);
 	return bpf_map_update_elem(bpf_map__fd(l->skel->maps.syscalls), &zero, d, BPF_ANY) ? -errno : 0;
 }
 
 int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err)
 {
-	_cleanup_close_ int fd = sieve_map(l, s, generation);
+	_cleanup_close_ int fd = -1;
+	const char *program;
 	uint32_t zero = 0;
-	int r;
+	int r = l->sieve_fd < 0 ? attach_first(l, s, err) : attach_wanted(l, s, &program, err);
 
-	if (fd < 0)
-		return err_set(err, fd, "cannot make the map of the sieve: %s", strerror(-fd));
-	r = attach_wanted(l, s, err);
 	if (r < 0)
 		return r;
+	fd = sieve_map(l, s, generation);
+	if (fd < 0)
+		return err_set(err, fd, "cannot make the map of the sieve: %s", strerror(-fd));
 	/* An event that only the new policy wants has no clause in the old one: its program returns at once until the
 	 * swap. */
 	r = set_syscalls(l, s);
@@ -426,6 +451,11 @@ int load_policy(struct load *l, const struct sieve *s, uint32_t generation, stru
 	return 0;
 }
 
+bool load_blind(const struct load *l, const struct sieve *s, uint16_t event)
+{
+	return !l->ladder.rung[event] && hook_event_name(event) && wants(s, event);
+}
+
 /* ---- looking at it --------------------------------------------------------------------------------------------- */
 
 int load_ring_fd(const struct load *l)
@@ -433,33 +463,76 @@ int load_ring_fd(const struct load *l)
 	return bpf_map__fd(l->skel->maps.events);
 }
 
+int load_lineage_fd(const struct load *l)
+{
+	return bpf_map__fd(l->skel->maps.lineage);
+}
+
+/* What the kernel says of the program that serves @row; those called by tail call are measured with the dispatcher. */
+static bool row_info(struct load *l, size_t row, struct bpf_prog_info *ret)
+{
+	uint32_t len = sizeof(*ret);
+
+	memset(ret, 0, sizeof(*ret));
+	return bpf_obj_get_info_by_fd(bpf_program__fd(dispatched(row) ? dispatcher(l) : program_of(l, row)), ret,
+				      &len) == 0;
+}
+
+/* Calls of the function that its probes missed. */
+static uint64_t row_missed(struct load *l, size_t row, bool *ret_known)
+{
+	uint64_t sum = 0, n;
+
+	*ret_known = true;
+	for (int i = 0; i < LADDER_SYMBOLS; i++)
+		if (l->hook[row][i].link && hook_rows[row].kind == HOOK_KRETPROBE) {
+			if (perf_missed(&l->hook[row][i], &n))
+				sum += n;
+			else
+				*ret_known = false;
+		}
+	return sum;
+}
+
 static void hook_fill(struct load *l, size_t row, struct load_hook *h)
 {
 	const struct hook_row *r = &hook_rows[row];
-	bool process = r->event == EV_EXEC || r->event == EV_FORK || r->event == EV_EXIT;
-	bool dispatched = strcmp(r->target, "sys_exit") == 0;
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
-	const char *const names[] = {
-#define E(EV, NR, NAME, LIST, PROC, DOC) [NR] = NAME,
-		CAT_EVENTS(E)
-#undef E
-	};
-	/* Programs that are called by tail call are measured with the dispatcher. */
-	int fd = bpf_program__fd(dispatched ? l->skel->progs.sys_exit_dispatch : program_of(l, row));
+	struct bpf_prog_info info;
 
 	*h = (struct load_hook){
-		.event = names[r->event], .program = r->program, .target = r->target, .rung = r->rung
+		.event = hook_event_name(r->event), .program = r->program, .target = r->target, .rung = r->rung
 	};
-	h->attached = dispatched ? l->dispatch != NULL : l->link[row] != NULL;
+	if (r->kind == HOOK_KPROBE || r->kind == HOOK_KRETPROBE)
+		h->target = l->ladder.symbol[row][0];
+	h->attached = dispatched(row) ? l->dispatch.link != NULL : l->hook[row][0].link != NULL;
 	h->misses = hook_misses(r->event, r->rung);
-	if (!process)
-		snprintf(h->why, sizeof(h->why), "%s", l->why_event[r->event]);
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0) {
+	snprintf(h->why, sizeof(h->why), "%s", l->ladder.why[r->event]);
+	h->missed = row_missed(l, row, &h->missed_known);
+	if (row_info(l, row, &info)) {
 		h->runs = info.run_cnt;
 		h->run_ns = info.run_time_ns;
-		h->missed = info.recursion_misses;
+		h->missed += info.recursion_misses;
 	}
+}
+
+/* An event that nothing serves. */
+static void blind_fill(struct load *l, uint16_t event, struct load_hook *h)
+{
+	*h = (struct load_hook){ .event = hook_event_name(event),
+				 .program = "",
+				 .target = "",
+				 .rung = EV_RUNG_NONE,
+				 .missed_known = true,
+				 .misses = "everything" };
+	snprintf(h->why, sizeof(h->why), "%s", l->ladder.why[event]);
+}
+
+static bool event_has_rows(uint16_t event)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (hook_rows[i].event == event)
+			return true;
+	return false;
 }
 
 int load_hooks(struct load *l, struct load_hook *rows, size_t max)
@@ -467,9 +540,29 @@ int load_hooks(struct load *l, struct load_hook *rows, size_t max)
 	size_t n = 0;
 
 	for (size_t i = 0; i < hook_nrows; i++)
-		if (l->used[i] && n++ < max)
+		if (l->ladder.used[i] && n++ < max)
 			hook_fill(l, i, &rows[n - 1]);
+	for (uint16_t event = EV_NONE + 1; event < EV_TYPES; event++)
+		if (!l->ladder.rung[event] && event_has_rows(event) && n++ < max)
+			blind_fill(l, event, &rows[n - 1]);
 	return (int)n;
+}
+
+uint64_t load_missed(struct load *l)
+{
+	struct bpf_prog_info info;
+	bool dispatch = false, known;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < hook_nrows; i++) {
+		if (!l->ladder.used[i] || (dispatched(i) && dispatch))
+			continue;
+		dispatch |= dispatched(i);
+		sum += row_missed(l, i, &known);
+		if (row_info(l, i, &info))
+			sum += info.recursion_misses;
+	}
+	return sum;
 }
 
 static void stats_add(struct ev_stats *sum, const struct ev_stats *s)
@@ -527,14 +620,13 @@ void load_free(struct load *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < hook_nrows; i++)
-		bpf_link__destroy(l->link[i]);
-	bpf_link__destroy(l->dispatch);
+	if (l->skel)
+		unbuild(l);
+	perf_close();
 	if (l->sieve_fd >= 0)
 		close(l->sieve_fd);
 	if (l->measure_fd >= 0)
 		close(l->measure_fd);
-	tamis__destroy(l->skel);
-	btf__free(l->btf);
+	free(l->btf_path);
 	free(l);
 }

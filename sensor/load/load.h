@@ -18,26 +18,35 @@
 struct load;
 
 struct load_options {
-	enum ev_rung rung;   /* EV_RUNG_NONE: the best that works; else this rung or an error */
-	uint32_t ring_bytes; /* a power of two, at least 64 KiB; 0: LOAD_RING_BYTES */
-	bool envs;	     /* hand over environments with exec records */
+	enum ev_rung rung;	/* EV_RUNG_NONE: the best that works; else this rung or an error */
+	uint32_t ring_bytes;	/* a power of two, at least 64 KiB; 0: LOAD_RING_BYTES */
+	uint32_t lineage_bytes; /* the like, of the ring for exec, fork and exit; 0: LOAD_LINEAGE_BYTES */
+	bool envs;		/* hand over environments with exec records */
+	const char *btf;	/* file of type information to use instead of the kernel's own, or NULL */
+	const char *btf_dir;	/* where to look for one if the kernel has none, beside the usual places; or NULL */
 };
 
-#define LOAD_RING_BYTES (8u << 20)
-#define LOAD_HOOKS_MAX	64
+#define LOAD_RING_BYTES	   (8u << 20)
+#define LOAD_LINEAGE_BYTES (4u << 20)
+#define LOAD_HOOKS_MAX	   96
 
 /* One program that serves events: a row of `tamisctl hooks`. */
 struct load_hook {
 	const char *event;   /* "open", or "process" for the hooks that keep the process table; static */
 	const char *program; /* name of the BPF program; static */
 	const char *target;  /* kernel function or tracepoint that it sits on; static */
-	enum ev_rung rung;
+	enum ev_rung rung;   /* EV_RUNG_NONE: nothing serves the event, and program is "" */
 	bool attached;
 	const char *misses; /* what this rung cannot see for this event, or ""; static */
-	char why[160];	    /* why a better rung was not taken, or "" */
+	char why[200];	    /* why a better rung was not taken, or "" */
 	uint64_t runs;	    /* since the start; counted by the kernel only while load_measure is on */
 	uint64_t run_ns;    /* the like, summed */
-	uint64_t missed;    /* runs that the kernel skipped because the program was already running on that CPU: lost */
+	/*
+	 * Lost: runs that the kernel skipped because the program was already running on that CPU, and calls whose return
+	 * found no instance of the probe. Of the latter not all kernels tell: then missed_known is false.
+	 */
+	uint64_t missed;
+	bool missed_known;
 };
 
 /* "fentry", "kprobe", "tracepoint", or NULL; and back (EV_RUNG_NONE if unknown). */
@@ -57,11 +66,18 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err);
  */
 int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err);
 
-/* The ring buffer's map fd; borrowed. */
+/* The ring buffers' map fds; borrowed. */
 int load_ring_fd(const struct load *l);
+int load_lineage_fd(const struct load *l);
+
+/* Whether @s has clauses on @event, and nothing here can see it. */
+bool load_blind(const struct load *l, const struct sieve *s, uint16_t event);
 
 /* Fills at most @max rows and returns how many there are. */
 int load_hooks(struct load *l, struct load_hook *rows, size_t max);
+
+/* What all hooks have missed, summed; each program counted once. */
+uint64_t load_missed(struct load *l);
 
 /* Sums over CPUs, one struct an event type. */
 int load_stats(struct load *l, struct ev_stats ret[EV_TYPES]);

@@ -26,14 +26,14 @@ struct engine_proc {
 	struct chan monitor, record; /* record.fd is -1 between one record process and the next */
 	struct engine_page *page;
 	struct engine_counts counts;
-	struct ring *ring; /* owned, as the following */
+	struct ring *ring; /* both rings; owned, as the following */
 	struct queue *queue;
 	struct decode *decode;
 	struct enrich *enrich;
 	struct policies *policies;
 	struct outbox out;
 	uint64_t tick_ns;
-	bool refuse_last; /* the first record may be the one that the engine before us had taken */
+	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
 	bool stop;
 	int status;
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
@@ -52,6 +52,12 @@ static bool is_event(const struct ev_head *h)
 	return h->type != EV_ARGS && !(h->flags & EV_F_CONTEXT);
 }
 
+/* Which ring it came by: see bpf/lib/emit.bpf.h. */
+static bool is_lineage(const struct ev_head *h)
+{
+	return h->type == EV_EXEC || h->type == EV_FORK || h->type == EV_EXIT || h->type == EV_ARGS;
+}
+
 /* Names a record well enough to know it again. */
 static uint64_t key_of(const struct ev_head *h)
 {
@@ -64,9 +70,9 @@ static int take_record(void *ctx, const void *rec, size_t size)
 	const struct ev_head *h = rec;
 	bool event = size >= sizeof(*h) && is_event(h);
 
-	if (event && p->refuse_last) {
+	if (event && p->refuse_last[is_lineage(h)]) {
 		/* killed between counting a record and releasing it, the engine before us left it there: it is accounted for */
-		p->refuse_last = false;
+		p->refuse_last[is_lineage(h)] = false;
 		if (p->counts.last_key == key_of(h))
 			return 0;
 	}
@@ -297,17 +303,18 @@ static void loop(struct engine_proc *p)
 
 /* ---- beginning and end --------------------------------------------------------------------------------------------- */
 
-/* As root: the ring's map, and /proc. */
+/* As root: the rings' maps, and /proc. */
 static int begin_privileged(struct engine_proc *p, const struct engine_args *a, struct err *e)
 {
 	const struct enrich_options eo = {
 		.hostname = a->hostname, .origin = "ebpf", .proc_path = "/proc", .etc_path = "/etc"
 	};
-	int r = ring_open(a->ring_fd, &p->ring);
+	int r = ring_open(a->ring_fd, a->lineage_fd, &p->ring);
 
 	if (r < 0)
-		return err_set(e, r, "cannot map the ring buffer: %s", strerror(-r));
+		return err_set(e, r, "cannot map the ring buffers: %s", strerror(-r));
 	close(a->ring_fd);
+	close(a->lineage_fd);
 	r = queue_new(a->queue_bytes ? a->queue_bytes : QUEUE_DEFAULT, &p->queue);
 	if (r < 0)
 		return err_set(e, r, "cannot make the queue of %u bytes: %s", a->queue_bytes, strerror(-r));
@@ -332,7 +339,7 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	p->record = a->record;
 	p->page = a->page;
 	engine_counts_get(p->page, &p->counts);
-	p->refuse_last = p->counts.received > 0;
+	p->refuse_last[0] = p->refuse_last[1] = p->counts.received > 0;
 	outbox_init(&p->out);
 	r = begin_privileged(p, a, e);
 	if (r < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine process: ring -> queue -> decode -> enrich -> evaluate -> alerts to record. It reads what the whole machine
+ * The engine process: rings -> queue -> decode -> enrich -> evaluate -> alerts to record. It reads what the whole machine
  * writes, so it is trusted with nothing: no capability, no user, no file to write, no signing key.
  *
  * It never waits while the ring fills: what cannot be evaluated yet goes to a bounded queue in memory; only when that is
@@ -18,7 +18,7 @@
 struct engine_args {
 	struct chan monitor, record; /* taken over */
 	struct engine_page *page;    /* the process is its one writer */
-	int ring_fd;		     /* the ring's map; taken over */
+	int ring_fd, lineage_fd;     /* the rings' maps; taken over */
 	int program_fd;		     /* sealed memfd of the policy in force; taken over */
 	uint32_t generation;	     /* of that policy */
 	uint32_t queue_bytes;	     /* 0: the default */

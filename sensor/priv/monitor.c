@@ -244,9 +244,17 @@ static int open_policy(struct monitor *m, struct err *e)
 
 static int open_kernel_side(struct monitor *m, struct err *e)
 {
+	_cleanup_free_ char *btf_dir = NULL;
 	/* Which values a later policy asks for is not known when the programs are loaded. */
-	struct load_options lo = { .ring_bytes = m->o->ring_bytes, .envs = true };
+	struct load_options lo = { .ring_bytes = m->o->ring_bytes,
+				   .lineage_bytes = m->o->lineage_bytes,
+				   .envs = true,
+				   .btf = m->o->btf };
 	int r;
+
+	if (asprintf(&btf_dir, "%s/btf", m->o->state) < 0)
+		return err_set(e, -ENOMEM, "no memory");
+	lo.btf_dir = btf_dir;
 
 	if (m->o->rung) {
 		lo.rung = load_rung_parse(m->o->rung);
@@ -258,6 +266,8 @@ static int open_kernel_side(struct monitor *m, struct err *e)
 		return r;
 	m->policy.generation = ++m->last_generation;
 	r = load_policy(m->load, m->policy.sieve, m->policy.generation, e);
+	if (r == 0)
+		notes_blind(m, &m->policy);
 	policy_file_forget_sieve(&m->policy);
 	return r;
 }

@@ -147,7 +147,7 @@ static inline void put_str(struct jsonw *w, const char *key, const char *v)
 	jsonw_cstr(w, v);
 }
 
-/* {"bundle":SHA-256,"generation":1,"name":"...","rules":17,"trusted":true} */
+/* {"blind":[],"bundle":SHA-256,"generation":1,"name":"...","rules":17,"trusted":true} */
 void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted);
 
 /* Appends a record to the log, now or as soon as there is a record process. */
@@ -157,6 +157,10 @@ void notes_send(struct monitor *m);
 void notes_free(struct monitor *m);
 void notes_gap(struct monitor *m, const char *process, const char *reason, uint64_t events, uint64_t alerts);
 void notes_policy(struct monitor *m, const struct policy_file *before, const struct policy_file *now);
+/* "blind":["bind"]: what notes_blind() found. */
+void notes_put_blind(struct jsonw *w, const struct policy_file *p);
+/* Says which events of @p nothing here can see, and keeps it for the status. */
+void notes_blind(struct monitor *m, struct policy_file *p);
 /* What was lost since the last call: in the ring, by hooks, by the engine, by record. */
 void notes_losses(struct monitor *m);
 /* The details of the log's `start` record. */

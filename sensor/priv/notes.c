@@ -75,9 +75,20 @@ void notes_gap(struct monitor *m, const char *process, const char *reason, uint6
 	buf_done(&b);
 }
 
+void notes_put_blind(struct jsonw *w, const struct policy_file *p)
+{
+	jsonw_key(w, "blind");
+	jsonw_arr_begin(w);
+	for (const int *type = notes_types_by_name(); *type; type++)
+		if (p->blind[*type])
+			jsonw_cstr(w, catalog_tamis()->events[*type].name);
+	jsonw_arr_end(w);
+}
+
 void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted)
 {
 	jsonw_obj_begin(w);
+	notes_put_blind(w, p);
 	put_str(w, "bundle", p->sha256);
 	put_u64(w, "generation", p->generation);
 	put_str(w, "name", p->name);
@@ -124,17 +135,6 @@ const int *notes_types_by_name(void)
 		n++;
 	}
 	return order; /* ends with 0, which is no event */
-}
-
-static uint64_t hooks_missed(struct monitor *m)
-{
-	struct load_hook rows[LOAD_HOOKS_MAX];
-	int n = load_hooks(m->load, rows, LOAD_HOOKS_MAX);
-	uint64_t sum = 0;
-
-	for (int i = 0; i < n && i < LOAD_HOOKS_MAX; i++)
-		sum += rows[i].missed;
-	return sum;
 }
 
 /* What the ring had no room for, by event type: {"context":1,"events":{"open":12},"total":12,"where":"ring"} */
@@ -197,9 +197,23 @@ void notes_losses(struct monitor *m)
 	record_counts_get(m->record_page, &rc);
 	if (load_stats(m->load, now) == 0)
 		tell_ring(m, now);
-	tell(m, "hook", hooks_missed(m), &m->told.hook);
+	tell(m, "hook", load_missed(m->load), &m->told.hook);
 	tell(m, "engine", ec.queue_refused + ec.malformed + ec.unrendered, &m->told.engine);
 	tell(m, "record", rc.refused, &m->told.record);
+}
+
+/* ---- blind spots --------------------------------------------------------------------------------------------------- */
+
+void notes_blind(struct monitor *m, struct policy_file *p)
+{
+	for (const int *type = notes_types_by_name(); *type; type++) {
+		p->blind[*type] = load_blind(m->load, p->sieve, (uint16_t)*type);
+		if (p->blind[*type])
+			log_warn(
+				"policy %s has rules on %s, which nothing on this kernel can see: they do not work here "
+				"(`tamisctl hooks` tells why)",
+				p->name, catalog_tamis()->events[*type].name);
+	}
 }
 
 /* ---- start --------------------------------------------------------------------------------------------------------- */

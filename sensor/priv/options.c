@@ -28,6 +28,8 @@ static const struct setting {
 	{ "alerts", TEXT, offsetof(struct options, alerts), true },
 	{ "rung", TEXT, offsetof(struct options, rung), true },
 	{ "ring-bytes", BYTES, offsetof(struct options, ring_bytes), true },
+	{ "lineage-bytes", BYTES, offsetof(struct options, lineage_bytes), true },
+	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
 	{ "allow-unsigned", FLAG, offsetof(struct options, allow_unsigned), true },
 	{ "foreground", FLAG, offsetof(struct options, foreground), false },
@@ -51,7 +53,9 @@ const char *options_help(void)
 	       "  --foreground         stay in the foreground; without it, return once the sensor is ready\n"
 	       "  --rung NAME          use only this kind of hook: fentry, kprobe or tracepoint\n"
 	       "  --ring-bytes N       size of the kernel's ring buffer, a power of two (8M)\n"
+	       "  --lineage-bytes N    the like, of the one for exec, fork and exit (4M)\n"
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
+	       "  --btf FILE           type information for a kernel that has none of its own\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine\n"
 	       "  --version, --help\n"

@@ -21,10 +21,12 @@ struct options {
 	char *alerts; /* "-", a file, or NULL: the log only */
 	char *replay; /* capture, or NULL */
 	char *rung;   /* name, or NULL: the best */
+	char *btf;    /* file of type information, or NULL */
 	bool allow_unsigned;
 	bool foreground;
 	bool help, version;
-	uint32_t ring_bytes;  /* 0: the default */
+	uint32_t ring_bytes; /* 0: the default */
+	uint32_t lineage_bytes;
 	uint32_t queue_bytes; /* 0: the default */
 };
 

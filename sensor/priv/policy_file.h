@@ -7,6 +7,7 @@
 #define TAMIS_PRIV_POLICY_FILE_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -21,9 +22,10 @@ struct policy_file {
 	char name[POLICY_NAME_MAX]; /* the file's */
 	char sha256[HASH_HEX_SIZE]; /* of the bundle */
 	uint32_t rules;
-	uint32_t generation; /* the caller's */
-	struct sieve *sieve; /* owned; policy_file_forget_sieve gives its memory back */
-	int program_fd;	     /* owned; sealed memfd with the program's bytes */
+	uint32_t generation;  /* the caller's */
+	struct sieve *sieve;  /* owned; policy_file_forget_sieve gives its memory back */
+	int program_fd;	      /* owned; sealed memfd with the program's bytes */
+	bool blind[EV_TYPES]; /* the caller's: events that it has rules on and that cannot be seen here */
 };
 
 /* @file names it in messages. @trust NULL: signed by anybody or nobody. On error *ret is as policy_file_done leaves it. */

@@ -109,6 +109,7 @@ static void put_events(struct monitor *m, const struct engine_counts *ec, struct
 	put_u64(w, "evaluated", ec->evaluated);
 	put_u64(w, "lost", sum.lost + m->gaps.events + ec->queue_refused + ec->malformed);
 	put_u64(w, "lost_context", sum.lost_context);
+	put_u64(w, "missed", load_missed(m->load));
 	put_u64(w, "seen", sum.seen);
 	put_u64(w, "sent", sum.sent);
 	jsonw_obj_end(w);
@@ -162,6 +163,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	record_counts_get(m->record_page, &rc);
 	jsonw_obj_begin(&w);
 	put_alerts(m, &ec, &rc, &w);
+	notes_put_blind(&w, &m->policy);
 	put_events(m, &ec, &w);
 	put_str(&w, "host", m->host);
 	put_log(&rc, &w);
@@ -194,6 +196,8 @@ static void put_hooks(struct monitor *m, struct jsonw *w)
 		jsonw_bool(w, rows[i].attached);
 		put_str(w, "event", rows[i].event);
 		put_u64(w, "missed", rows[i].missed);
+		jsonw_key(w, "missed_known");
+		jsonw_bool(w, rows[i].missed_known);
 		put_str(w, "misses", rows[i].misses);
 		put_str(w, "program", rows[i].program);
 		put_u64(w, "run_ns", rows[i].run_ns);
@@ -260,6 +264,7 @@ static void reload_commit(struct monitor *m)
 		return requests_reload_failed(m, r, e.msg);
 	m->policy = m->reload.policy;
 	m->reload.policy = (struct policy_file){ .program_fd = -1 };
+	notes_blind(m, &m->policy);
 	policy_file_forget_sieve(&m->policy);
 	reload_end(m);
 	notes_policy(m, &before, &m->policy);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kprobe rung: a function's arguments, kept by thread from the kprobe at its entry to the kretprobe that knows its
+ * result.
+ *
+ * Where the kernel has no instance left for a return (maxactive), the kprobe has kept arguments that nobody takes: the
+ * kernel counts that, and the thread's next call, or its end, clears them.
+ */
+#ifndef TAMIS_BPF_CALL_H
+#define TAMIS_BPF_CALL_H
+
+#include "lib/path.bpf.h"
+
+INLINE u64 call_key(const u32 type)
+{
+	return (u64)type << 32 | (u32)bpf_get_current_pid_tgid();
+}
+
+/* Keeps the arguments of the function that is entered; the event is lost, and counted, where there is no room. */
+INLINE int call_keep(const u32 type, struct pt_regs *ctx)
+{
+	struct call c = { { FN_ARG1(ctx), FN_ARG2(ctx), FN_ARG3(ctx) } };
+	u64 key = call_key(type);
+
+	if (bpf_map_update_elem(&calls, &key, &c, BPF_ANY)) {
+		stat_add(type, seen);
+		stat_add(type, lost);
+	}
+	return 0;
+}
+
+/* Takes them back. False where there are none: the call began before the hooks were there. */
+INLINE bool call_take(const u32 type, struct call *ret)
+{
+	u64 key = call_key(type);
+	struct call *c = bpf_map_lookup_elem(&calls, &key);
+
+	if (!c)
+		return false;
+	*ret = *c;
+	bpf_map_delete_elem(&calls, &key);
+	return true;
+}
+
+#endif
