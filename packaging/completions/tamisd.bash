@@ -9,9 +9,9 @@ _tamisd()
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--rung) mapfile -t COMPREPLY < <(compgen -W 'fentry kprobe tracepoint' -- "$cur") ;;
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-	--policy | --trust | --config | --alerts | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--policy | --trust | --btf | --config | --alerts | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W '--policy --trust --allow-unsigned --state --alerts --foreground --rung
-		--ring-bytes --queue-bytes --config --replay --version --help' -- "$cur") ;;
+		--ring-bytes --lineage-bytes --queue-bytes --btf --config --replay --version --help' -- "$cur") ;;
 	esac
 }
 complete -o filenames -F _tamisd tamisd

@@ -19,6 +19,7 @@
 #include "lib/jsonw.h"
 #include "sensor/ctl/commands.h"
 #include "sensor/ctl/show.h"
+#include "sensor/load/kernel.h"
 #include "sensor/load/load.h"
 #include "sensor/priv/confine.h"
 
@@ -43,12 +44,27 @@ static void check_root(struct finding *f, const char *state)
 	find(f, geteuid() == 0 ? GOOD : MISSING, geteuid() == 0 ? "runs as root" : "does not run as root");
 }
 
+static char *btf_dir(const char *state)
+{
+	char *dir;
+
+	return asprintf(&dir, "%s/btf", state) < 0 ? NULL : dir;
+}
+
 static void check_btf(struct finding *f, const char *state)
 {
-	bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+	_cleanup_free_ char *dir = btf_dir(state), *file = NULL;
 
-	find(f, there ? GOOD : MISSING,
-	     there ? "/sys/kernel/btf/vmlinux is there" : "/sys/kernel/btf/vmlinux is missing");
+	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0) {
+		find(f, GOOD, "/sys/kernel/btf/vmlinux is there");
+		return;
+	}
+	if (kernel_btf_search(dir, &file, NULL) < 0) {
+		find(f, MISSING, "/sys/kernel/btf/vmlinux is missing, and no file stands in for it");
+		return;
+	}
+	snprintf(f->text, sizeof(f->text), "/sys/kernel/btf/vmlinux is missing; %s stands in for it", file);
+	f->verdict = WORSE;
 }
 
 static void check_proc(struct finding *f, const char *state)
@@ -89,10 +105,11 @@ static void check_seccomp(struct finding *f, const char *state)
 static void check_hooks(struct finding *f, const char *state)
 {
 	struct load_hook rows[LOAD_HOOKS_MAX];
-	struct load_options o = { 0 };
+	_cleanup_free_ char *dir = btf_dir(state);
+	struct load_options o = { .btf_dir = dir };
 	struct err e = { "" };
 	struct load *l;
-	int n, best = 0;
+	int n, best = 0, kprobes = 0;
 
 	if (load_open(&o, &l, &e) < 0) {
 		find(f, MISSING, e.msg);
@@ -100,12 +117,13 @@ static void check_hooks(struct finding *f, const char *state)
 	}
 	n = load_hooks(l, rows, LOAD_HOOKS_MAX);
 	for (int i = 0; i < n && i < LOAD_HOOKS_MAX; i++)
-		best += rows[i].rung == EV_RUNG_FENTRY;
-	if (best)
-		snprintf(f->text, sizeof(f->text), "%d programs load, %d of them on the best rung", n, best);
+		best += rows[i].rung == EV_RUNG_FENTRY, kprobes += rows[i].rung == EV_RUNG_KPROBE;
+	if (best || kprobes)
+		snprintf(f->text, sizeof(f->text), "%d programs load, %d of them by fentry and %d by kprobe", n, best,
+			 kprobes);
 	else
 		snprintf(f->text, sizeof(f->text), "%d programs load, all on the tracepoint rung", n);
-	f->verdict = best ? GOOD : WORSE;
+	f->verdict = best || kprobes ? GOOD : WORSE;
 	load_free(l);
 }
 
@@ -154,7 +172,8 @@ static const struct check {
 } checks[] = {
 	{ "root", check_root, "start the sensor, and this, as root" },
 	{ "proc", check_proc, "mount -t proc proc /proc" },
-	{ "btf", check_btf, "use a kernel built with CONFIG_DEBUG_INFO_BTF" },
+	{ "btf", check_btf,
+	  "use a kernel built with CONFIG_DEBUG_INFO_BTF, or give a file of it, see TYPE INFORMATION in tamisd(8)" },
 	{ "ring", check_ring,
 	  "allow BPF: root with CAP_BPF, Linux 5.8 or later, and in a container the bpf system call" },
 	{ "hooks", check_hooks,

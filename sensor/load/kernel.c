@@ -141,7 +141,9 @@ bool kernel_preempts(char *ret_how, size_t size)
 		return true;
 	}
 	if (mode_now(mode, sizeof(mode)) == 0 && kernel_preempt_mode(mode, &preempts) == 0) {
-		snprintf(ret_how, size, "its scheduler's mode is %.60s", mode);
+		const char *word = strchr(mode, '(') + 1;
+
+		snprintf(ret_how, size, "its scheduler's mode is %.*s", (int)strcspn(word, ")"), word);
 		return preempts;
 	}
 	/* no word of now: what it began with, unless that was said at boot */

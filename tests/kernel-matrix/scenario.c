@@ -16,13 +16,22 @@
 #define ALERTS_WAIT_SECONDS 6
 
 static const char usage[] =
-	"usage: scenario list\n"
-	"       scenario act ROW|all DIR           do it, below DIR\n"
-	"       scenario check ROW|all DIR ALERTS  was it seen? prints ROW, yes|no|skip and why, between tabs\n";
+	"usage: scenario list [ROWS]\n"
+	"       scenario act ROWS DIR           do it, below DIR\n"
+	"       scenario check ROWS DIR ALERTS  was it seen? prints ROW, yes|no|skip and why, between tabs\n"
+	"       scenario storm DIR              many processes in each other's way, see storm()\n"
+	"ROWS: all, or names with commas between them\n";
 
 static int wanted(const struct row *row, const char *which)
 {
-	return !strcmp(which, "all") || !strcmp(which, row->name);
+	size_t n = strlen(row->name);
+
+	if (!strcmp(which, "all"))
+		return 1;
+	for (; which; which = strchr(which, ',') ? strchr(which, ',') + 1 : NULL)
+		if (!strncmp(which, row->name, n) && (!which[n] || which[n] == ','))
+			return 1;
+	return 0;
 }
 
 /* Notes of what was acted: beside DIR, because whatever is below DIR raises alerts. */
@@ -179,13 +188,52 @@ static int check(const char *which, const char *dir, const char *alerts)
 	return bad;
 }
 
-static int list(void)
+static int list(const char *which)
 {
 	const struct row *row;
 
 	for (row = rows; row->name; row++)
-		puts(row->name);
+		if (wanted(row, which))
+			puts(row->name);
 	return 0;
+}
+
+/* ---- storm -------------------------------------------------------------------------------------------------------- */
+
+#define STORM_PROCESSES 6
+#define STORM_CALLS	500
+
+static void storm_one(const char *file)
+{
+	for (int i = 0; i < STORM_CALLS; i++)
+		if (chmod(file, 0600 + (mode_t)(i & 7)) < 0)
+			_exit(1);
+	_exit(0);
+}
+
+/*
+ * More processes than CPUs that do nothing but come to one hook: where the kernel preempts a program in the middle,
+ * another task comes to it on the same CPU. Prints how many alerts are due.
+ */
+static int storm(const char *dir)
+{
+	char file[PATH_MAX + 8];
+	int status, bad = 0;
+	FILE *f;
+
+	mkdir(dir, 0755);
+	snprintf(file, sizeof(file), "%s/storm", dir);
+	f = fopen(file, "we");
+	if (!f)
+		return 1;
+	fclose(f);
+	for (int i = 0; i < STORM_PROCESSES; i++)
+		if (fork() == 0)
+			storm_one(file);
+	while (wait(&status) > 0)
+		bad |= status;
+	printf("%d\n", STORM_PROCESSES * STORM_CALLS);
+	return bad != 0;
 }
 
 int main(int argc, char **argv)
@@ -193,8 +241,10 @@ int main(int argc, char **argv)
 	/* what the exec rows run: a copy of this program */
 	if (argc >= 2 && !strcmp(argv[1], "noop"))
 		return 0;
-	if (argc == 2 && !strcmp(argv[1], "list"))
-		return list();
+	if ((argc == 2 || argc == 3) && !strcmp(argv[1], "list"))
+		return list(argc == 3 ? argv[2] : "all");
+	if (argc == 3 && !strcmp(argv[1], "storm"))
+		return storm(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "act"))
 		return act(argv[2], argv[3]);
 	if (argc == 5 && !strcmp(argv[1], "check"))

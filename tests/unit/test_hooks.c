@@ -4,19 +4,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "sensor/load/hooks.h"
+#include "sensor/load/kernel.h"
+#include "sensor/load/ladder.h"
 #include "sensor/load/load.h"
 #include "sensor/load/syscalls.h"
-
-static bool is_process(uint16_t ev)
-{
-	return ev == EV_EXEC || ev == EV_FORK || ev == EV_EXIT;
-}
 
 static bool has_rung(uint16_t ev, uint8_t rung)
 {
@@ -29,10 +28,198 @@ static bool has_rung(uint16_t ev, uint8_t rung)
 static void every_event_has_its_rungs(void **state)
 {
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++) {
-		assert_true(has_rung(ev, EV_RUNG_TRACEPOINT));
-		assert_int_equal(has_rung(ev, EV_RUNG_FENTRY), !is_process(ev));
+		if (!has_rung(ev, EV_RUNG_TRACEPOINT))
+			continue; /* an event that has no hooks yet */
+		assert_int_equal(has_rung(ev, EV_RUNG_FENTRY), !hook_lineage(ev));
+		assert_int_equal(has_rung(ev, EV_RUNG_KPROBE), !hook_lineage(ev));
 		assert_non_null(hook_misses(ev, EV_RUNG_TRACEPOINT));
+		assert_non_null(hook_event_name(ev));
 	}
+	for (const uint16_t *ev = hook_minimum; *ev; ev++)
+		assert_true(has_rung(*ev, EV_RUNG_TRACEPOINT));
+}
+
+static void clones_are_told_from_pieces(void **state)
+{
+	struct hook_row r = { .target = "do_rmdir", .clones = true };
+
+	assert_true(hook_symbol_is(&r, "do_rmdir"));
+	assert_true(hook_symbol_is(&r, "do_rmdir.isra.0"));
+	assert_true(hook_symbol_is(&r, "do_rmdir.constprop.0.isra.0"));
+	assert_false(hook_symbol_is(&r, "do_rmdir.cold"));
+	assert_false(hook_symbol_is(&r, "do_rmdir.isra.0.cold"));
+	assert_false(hook_symbol_is(&r, "do_rmdir.part.0"));
+	assert_false(hook_symbol_is(&r, "do_rmdirat"));
+	/* where arguments are read, a clone with others will not do */
+	r.clones = false;
+	assert_true(hook_symbol_is(&r, "do_rmdir"));
+	assert_false(hook_symbol_is(&r, "do_rmdir.isra.0"));
+}
+
+/* ---- the choice ---- */
+
+/* A kernel where everything works and every target is there. */
+static void best_kernel(struct ladder *l)
+{
+	memset(l, 0, sizeof(*l));
+	memset(l->works, true, sizeof(l->works));
+	for (size_t i = 0; i < hook_nrows; i++)
+		snprintf(l->symbol[i][0], sizeof(l->symbol[i][0]), "%s", hook_rows[i].target);
+}
+
+static void without_symbol(struct ladder *l, const char *name)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (strcmp(hook_rows[i].target, name) == 0)
+			l->symbol[i][0][0] = '\0';
+}
+
+/* The kind that serves @ev, which must be one row. */
+static int kind_of(const struct ladder *l, uint16_t ev)
+{
+	int kind = -1;
+
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (l->used[i] && hook_rows[i].event == ev) {
+			assert_int_equal(kind, -1);
+			kind = hook_rows[i].kind;
+		}
+	return kind;
+}
+
+static void the_best_is_taken(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	best_kernel(&l);
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_OPEN], EV_RUNG_FENTRY);
+	assert_string_equal(l.why[EV_OPEN], "");
+	assert_int_equal(kind_of(&l, EV_EXEC), HOOK_TP_BTF);
+
+	l.works[HOOK_FENTRY] = false;
+	strcpy(l.why_not[HOOK_FENTRY], "cannot be loaded: X");
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_OPEN], EV_RUNG_KPROBE);
+	assert_string_equal(l.why[EV_OPEN], "fentry: fexit cannot be loaded: X");
+
+	l.works[HOOK_KPROBE] = l.works[HOOK_KRETPROBE] = false;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_OPEN], EV_RUNG_TRACEPOINT);
+	assert_int_equal(kind_of(&l, EV_OPEN), HOOK_SYS_BTF);
+}
+
+/* Where the kernel skips runs, what it does not skip goes first, on every rung. */
+static void what_loses_nothing_goes_first(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	best_kernel(&l);
+	l.preempts = true;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	for (size_t i = 0; i < hook_nrows; i++)
+		assert_false(l.used[i] && hook_skippable(hook_rows[i].kind));
+	assert_int_equal(l.rung[EV_OPEN], EV_RUNG_KPROBE);
+	assert_non_null(strstr(l.why[EV_OPEN], "skipped"));
+
+	l.works[HOOK_KPROBE] = l.works[HOOK_KRETPROBE] = l.works[HOOK_FENTRY] = false;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(kind_of(&l, EV_OPEN), HOOK_SYS_TP);
+
+	/* better some than none */
+	l.works[HOOK_TP] = l.works[HOOK_SYS_TP] = false;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(kind_of(&l, EV_OPEN), HOOK_SYS_BTF);
+	assert_int_equal(kind_of(&l, EV_FORK), HOOK_TP_BTF);
+}
+
+static void one_missing_function_costs_one_rung_of_one_event(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	best_kernel(&l);
+	without_symbol(&l, "security_path_rename");
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_RENAME], EV_RUNG_TRACEPOINT);
+	assert_string_equal(l.why[EV_RENAME],
+			    "fentry: security_path_rename not found; kprobe: security_path_rename not found");
+	assert_int_equal(l.rung[EV_UNLINK], EV_RUNG_FENTRY);
+
+	/* one of two names is enough; an optional one is not needed */
+	best_kernel(&l);
+	without_symbol(&l, "do_unlinkat");
+	without_symbol(&l, "__sys_bind_socket");
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_UNLINK], EV_RUNG_FENTRY);
+	assert_int_equal(l.rung[EV_BIND], EV_RUNG_FENTRY);
+
+	/* the same for a program that did not load */
+	best_kernel(&l);
+	ladder_break(&l, "chmod_common_x", "BPF program load failed: X");
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_CHMOD], EV_RUNG_KPROBE);
+	assert_string_equal(l.why[EV_CHMOD], "fentry: chmod_common_x: BPF program load failed: X");
+	assert_int_equal(l.rung[EV_CHOWN], EV_RUNG_FENTRY);
+}
+
+static void below_the_minimum_it_does_not_start(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	/* mkdir may be missing */
+	best_kernel(&l);
+	without_symbol(&l, "security_path_mkdir");
+	ladder_break(&l, "sys_mkdir", "X");
+	ladder_break(&l, "sys_mkdir_c", "X");
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_MKDIR], EV_RUNG_NONE);
+	assert_non_null(strstr(l.why[EV_MKDIR], "tracepoint: sys_mkdir"));
+
+	/* exec and open may not */
+	ladder_break(&l, "process_exec", "X");
+	ladder_break(&l, "process_exec_c", "X");
+	assert_int_equal(ladder_choose(&l, &e), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "no hook for exec, "));
+	memset(l.works, false, sizeof(l.works));
+	assert_int_equal(ladder_choose(&l, &e), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "exec, fork, exit, open, rename, unlink, chmod, connect"));
+}
+
+static void a_rung_can_be_asked_for(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	best_kernel(&l);
+	l.forced = EV_RUNG_KPROBE;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_OPEN], EV_RUNG_KPROBE);
+	assert_int_equal(l.rung[EV_EXEC], EV_RUNG_TRACEPOINT); /* knows only one */
+
+	l.works[HOOK_KPROBE] = false;
+	strcpy(l.why_not[HOOK_KPROBE], "cannot be made: X");
+	assert_int_equal(ladder_choose(&l, &e), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "--rung kprobe does not do here"));
+	assert_non_null(strstr(e.msg, "cannot be made: X"));
+}
+
+static void preemption_modes(void **state)
+{
+	bool p;
+
+	assert_int_equal(kernel_preempt_mode("none (voluntary) full", &p), 0);
+	assert_false(p);
+	assert_int_equal(kernel_preempt_mode("(none) voluntary full lazy", &p), 0);
+	assert_false(p);
+	assert_int_equal(kernel_preempt_mode("none voluntary full (lazy)", &p), 0);
+	assert_true(p);
+	assert_int_equal(kernel_preempt_mode("(full) lazy", &p), 0);
+	assert_true(p);
+	assert_int_equal(kernel_preempt_mode("", &p), -EINVAL);
 }
 
 static void rungs_have_names(void **state)
@@ -72,7 +259,7 @@ static void every_event_has_a_call(void **state)
 		seen[d.native[i].event] = true;
 		assert_true(d.native[i].x <= NO_ARG && d.native[i].path <= NO_ARG && d.compat[i].dirfd <= NO_ARG);
 	}
-	for (uint16_t ev = EV_OPEN; ev < EV_TYPES; ev++)
+	for (uint16_t ev = EV_OPEN; ev <= EV_BIND; ev++)
 #ifndef __x86_64__
 		if (ev != EV_RMDIR) /* by unlinkat alone */
 #endif
@@ -83,6 +270,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_event_has_its_rungs),
+		cmocka_unit_test(clones_are_told_from_pieces),
+		cmocka_unit_test(the_best_is_taken),
+		cmocka_unit_test(what_loses_nothing_goes_first),
+		cmocka_unit_test(one_missing_function_costs_one_rung_of_one_event),
+		cmocka_unit_test(below_the_minimum_it_does_not_start),
+		cmocka_unit_test(a_rung_can_be_asked_for),
+		cmocka_unit_test(preemption_modes),
 		cmocka_unit_test(rungs_have_names),
 		cmocka_unit_test(only_wanted_calls_are_looked_at),
 		cmocka_unit_test(every_event_has_a_call),

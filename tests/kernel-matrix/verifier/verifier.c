@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many instructions the verifier of this kernel looks at, for each program of the BPF object:
+ *	verifier OBJECT		prints "VERIFIED", the program and the number, or "-" and why not, between tabs
+ * Every program is loaded whose target this kernel has, whatever rung the sensor would take. The number is the verifier's
+ * own ("processed N insns"), which every kernel prints.
+ */
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROGRAMS  256
+#define LOG_BYTES 4096
+#define LOG_STATS 4
+
+static struct {
+	bool skip;
+	char why[200];
+	char log[LOG_BYTES];
+} programs[PROGRAMS];
+
+static char blamed[64], complaint[200];
+
+static int keep_message(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (level == LIBBPF_WARN && !blamed[0])
+		sscanf(text, "libbpf: prog '%63[^']': %199[^\n]", blamed, complaint);
+	return 0;
+}
+
+/* Is the target of a program that needs the kernel's types not there? */
+static bool lacks_target(const struct btf *btf, const char *section)
+{
+	const char *target = strchr(section, '/');
+
+	if (strncmp(section, "fentry/", 7) != 0 && strncmp(section, "fexit/", 6) != 0)
+		return false;
+	return btf__find_by_name_kind(btf, target + 1, BTF_KIND_FUNC) < 0;
+}
+
+/* Programs of the two kinds of sys_exit share a table of programs, which takes one kind: they are loaded apart. */
+static bool of_pass(const struct bpf_program *prog, int pass)
+{
+	return (strcmp(bpf_program__section_name(prog), "tp/raw_syscalls/sys_exit") == 0) == pass;
+}
+
+/* One try with what is not to be skipped. */
+static int try_load(const char *path, const struct btf *btf, int pass)
+{
+	struct bpf_object *obj = bpf_object__open(path);
+	struct bpf_program *prog;
+	int i = 0, r;
+
+	if (!obj)
+		return -1;
+	blamed[0] = '\0';
+	bpf_object__for_each_program(prog, obj)
+	{
+		if (lacks_target(btf, bpf_program__section_name(prog)) && !programs[i].skip) {
+			programs[i].skip = true;
+			snprintf(programs[i].why, sizeof(programs[i].why), "no target");
+		}
+		bpf_program__set_autoload(prog, !programs[i].skip && of_pass(prog, pass));
+		bpf_program__set_log_level(prog, LOG_STATS);
+		bpf_program__set_log_buf(prog, programs[i].log, LOG_BYTES);
+		if (++i == PROGRAMS)
+			break;
+	}
+	r = bpf_object__load(obj);
+	bpf_object__close(obj);
+	return r;
+}
+
+/* Whoever failed is out, with why; false if that is not known. */
+static bool leave_out(const char *path)
+{
+	struct bpf_object *obj = bpf_object__open(path);
+	struct bpf_program *prog;
+	bool found = false;
+	int i = 0;
+
+	bpf_object__for_each_program(prog, obj)
+	{
+		if (strcmp(bpf_program__name(prog), blamed) == 0 && !programs[i].skip) {
+			programs[i].skip = found = true;
+			snprintf(programs[i].why, sizeof(programs[i].why), "%s", complaint);
+		}
+		i++;
+	}
+	bpf_object__close(obj);
+	return found;
+}
+
+static void print(const char *path)
+{
+	struct bpf_object *obj = bpf_object__open(path);
+	struct bpf_program *prog;
+	int i = 0;
+
+	bpf_object__for_each_program(prog, obj)
+	{
+		const char *at = strstr(programs[i].log, "processed ");
+		long n = 0;
+
+		if (at && !programs[i].skip && sscanf(at, "processed %ld insns", &n) == 1)
+			printf("VERIFIED\t%s\t%ld\t\n", bpf_program__name(prog), n);
+		else
+			printf("VERIFIED\t%s\t-\t%s\n", bpf_program__name(prog), programs[i].why);
+		i++;
+	}
+	bpf_object__close(obj);
+}
+
+int main(int argc, char **argv)
+{
+	struct btf *btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	int r;
+
+	if (argc != 2 || !btf)
+		return 2;
+	libbpf_set_print(keep_message);
+	for (int pass = 0; pass < 2; pass++)
+		while ((r = try_load(argv[1], btf, pass)) < 0)
+			if (!leave_out(argv[1]))
+				return 1;
+	print(argv[1]);
+	btf__free(btf);
+	return 0;
+}
