@@ -246,10 +246,9 @@ static int open_kernel_side(struct monitor *m, struct err *e)
 {
 	_cleanup_free_ char *btf_dir = NULL;
 	/* Which values a later policy asks for is not known when the programs are loaded. */
-	struct load_options lo = { .ring_bytes = m->o->ring_bytes,
-				   .lineage_bytes = m->o->lineage_bytes,
-				   .envs = true,
-				   .btf = m->o->btf };
+	struct load_options lo = {
+		.ring_bytes = m->o->ring_bytes, .lineage_bytes = m->o->lineage_bytes, .envs = true, .btf = m->o->btf
+	};
 	int r;
 
 	if (asprintf(&btf_dir, "%s/btf", m->o->state) < 0)
