@@ -257,6 +257,7 @@ static struct fact inner_fact(const struct look *l, const struct node *n, const 
 	case N_TEXT:
 	case N_CONCAT:
 	case N_MATCH: /* texts that are made when asked */
+	case N_MEET:
 		return fact_open;
 	default:
 		return pair_fact(n->op, a, b);

@@ -68,9 +68,20 @@ static void make_events(void)
 	}
 }
 
+static void look_at_matches(const struct engine *e, const struct program *p, size_t n)
+{
+	const struct engine_match *m = engine_matches(e);
+
+	for (size_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < m[i].nacts; k++)
+			if (m[i].acts[k].action >= p->nactions || (m[i].acts[k].message.len && !m[i].acts[k].message.s))
+				abort();
+}
+
 static void evaluate(struct engine *e, const struct program *p)
 {
 	const uint32_t *rules;
+	struct engine_var var;
 
 	for (uint16_t t = 0; t < EV_ALL_TYPES; t++) {
 		size_t n = engine_eval(e, &events[t], &rules);
@@ -78,7 +89,10 @@ static void evaluate(struct engine *e, const struct program *p)
 		for (size_t i = 0; i < n; i++)
 			if (rules[i] >= p->nrules || p->rules[rules[i]].event != t || (i && rules[i] <= rules[i - 1]))
 				abort();
+		look_at_matches(e, p, n);
 	}
+	for (uint32_t v = 0; v < p->nvars; v++)
+		engine_var_at(e, v, &events[EV_OPEN], &var);
 }
 
 /* What can be loaded is saved as the same bytes. */
@@ -97,6 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_(engine_free) struct engine *e = NULL;
 	_cleanup_free_ char *copy = malloc(size + 1);
 	uint32_t fingerprint = catalog_fingerprint(catalog_tamis());
+	/* little, so that the bounds are met */
+	const struct engine_options o = { .entries = 4, .values = 8, .text_bytes = 8192, .limits = 2 };
 	struct program p;
 	struct err err;
 
@@ -108,8 +124,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (program_load(catalog_tamis(), copy, size, &p, &err) < 0)
 		return 0;
 	save_again(&p, copy, size);
-	if (engine_new(&p, &e, &err) < 0)
+	if (engine_new_with(&p, &o, &e, &err) < 0)
 		return 0;
 	evaluate(e, &p);
+	evaluate(e, &p); /* with what was set the first time */
+	engine_forget_proc(e, (uint32_t)procs[0].v[SLOT_PROC_PID].num, 0);
 	return 0;
 }

@@ -142,13 +142,40 @@ struct policy_gen {
 	uint32_t paths[16], names[16], nums[64], addrs[4], strs[16]; /* nodes: fields of the event */
 	uint32_t known[64];					     /* of nums, those that the kernel has */
 	uint32_t npaths, nnames, nnums, naddrs, nstrs, nknown;
-	uint32_t pool[GEN_POOL];		   /* nodes; 0: not made yet */
+	uint32_t pool[GEN_POOL]; /* nodes; 0: not made yet */
+	uint32_t vars[4];	 /* nodes: a number, a truth value, a text, a list of texts; all defaults */
 	char patterns[GEN_PATTERNS][GEN_TEXT + 1]; /* what paths are to be near to */
 	uint32_t npatterns;
 };
 
 /* net/text to 17 bytes is done by hand where the engine's parser would do: lib/ipnet.h is the language's one reader. */
 int ipnet_parse(const char *s, size_t len, uint8_t ret[17]);
+
+/* Variables that no rule sets: what they hold is known, but not to the kernel. */
+static inline void gen_vars(struct policy_gen *p)
+{
+	static const uint8_t types[] = { NT_INT, NT_BOOL, NT_STR, NT_STRS };
+	static const char *const names[] = { "num", "flag", "text", "list" };
+
+	if (program_view(p->b.pb).nvars)
+		return;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct pvar v = { .name = build_string(&p->b, names[i]),
+				  .type = types[i],
+				  .default_count = i == 3 ? 2 : 1 };
+		uint32_t values[2];
+
+		v.size = i == 3 ? 5 : 0;
+		v.scope = (uint8_t)gen_below(p->g, VAR_SCOPES);
+		values[0] = i == 0 ? build_int(&p->b, (int64_t)gen_below(p->g, 4))
+				   : build_bool(&p->b, gen_chance(p->g, 50));
+		for (uint32_t k = 0; i >= 2 && k < 2; k++)
+			values[k] = build_str(&p->b, GEN_PICK(p->g, gen_words));
+		v.default_first = build_ok(program_refs_add(p->b.pb, values, v.default_count));
+		p->vars[i] = build1(&p->b, N_VAR, build_ok(program_var_add(p->b.pb, &v)));
+	}
+}
 
 static inline void gen_fields(struct policy_gen *p, uint16_t event)
 {
@@ -157,6 +184,7 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 	p->event = event;
 	p->npaths = p->nnames = p->nnums = p->naddrs = p->nstrs = p->nknown = 0;
 	memset(p->pool, 0, sizeof(p->pool));
+	gen_vars(p);
 	for (uint32_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
 		uint16_t index;
@@ -308,11 +336,39 @@ static inline uint32_t gen_addr_atom(struct policy_gen *p)
 	return build3(&p->b, N_IPIN, p->addrs[0], build_ok(program_ipset_add(p->b.pb, nets, n)), gen_chance(p->g, 25));
 }
 
+/* About what a variable holds, also in texts that are made of it; and of fields that the kernel knows. */
+static inline uint32_t gen_var_atom(struct policy_gen *p)
+{
+	uint32_t path = p->npaths ? p->paths[0] : p->vars[2], num = p->nums[gen_below(p->g, p->nnums)], text;
+
+	text = build1(&p->b, N_TEXT, p->vars[gen_below(p->g, 4)]);
+	text = build2(&p->b, N_CONCAT, build_str(&p->b, GEN_PICK(p->g, gen_words)), text);
+	switch (gen_below(p->g, 7)) {
+	case 0:
+		return build2(&p->b, gen_chance(p->g, 50) ? N_EQ : N_LE, num, p->vars[0]);
+	case 1:
+		return build2(&p->b, N_LT, p->vars[0], build_int(&p->b, 2));
+	case 2:
+		return p->vars[1];
+	case 3:
+		return build3(&p->b, N_STREQ, path, text, 0);
+	case 4:
+		return build3(&p->b, N_MATCH, path, build2(&p->b, N_CONCAT, build_str(&p->b, "*"), text), 0);
+	case 5:
+		return build2(&p->b, N_ANY, p->vars[3],
+			      build3(&p->b, N_STREQ, build1(&p->b, N_ELEM, NT_STR), p->names[0], 0));
+	default:
+		return build3(&p->b, N_MEET, build_field(&p->b, "process.argv"), p->vars[3], 0);
+	}
+}
+
 /* What no kernel side decides. */
 static inline uint32_t gen_user_atom(struct policy_gen *p)
 {
 	uint32_t elem, word;
 
+	if (gen_chance(p->g, 60) && p->nnames)
+		return gen_var_atom(p);
 	if (gen_chance(p->g, 50))
 		return build_field(&p->b, "event.async");
 	elem = build1(&p->b, N_ELEM, NT_STR);
@@ -324,7 +380,7 @@ static inline uint32_t gen_atom(struct policy_gen *p)
 {
 	uint32_t kind = gen_below(p->g, 100);
 
-	if (gen_chance(p->g, 4))
+	if (gen_chance(p->g, 8))
 		return gen_user_atom(p);
 	if (p->naddrs && kind < 45)
 		return gen_addr_atom(p);
@@ -544,6 +600,47 @@ struct ref {
 	struct val elem;
 };
 
+/* The @i-th of what a variable holds: its default. */
+static inline struct val ref_var(const struct ref *x, uint32_t var, uint32_t i)
+{
+	const struct node *n = &x->p->nodes[x->p->refs[x->p->vars[var].default_first + i]];
+	struct val v = { 0 };
+
+	if (n->op == N_STR)
+		v.s = program_str(x->p, n->a, &v.len);
+	else
+		v.num = n->imm;
+	return v;
+}
+
+/* Appends what the node is as text. */
+static inline void ref_text(const struct ref *x, uint32_t i, char *out)
+{
+	const struct node *n = &x->p->nodes[i];
+	struct val v = { 0 };
+
+	if (n->op == N_CONCAT) {
+		ref_text(x, n->a, out);
+		ref_text(x, n->b, out);
+	} else if (n->op == N_TEXT) {
+		ref_text(x, n->a, out);
+	} else if (n->op == N_STR) {
+		v.s = program_str(x->p, n->a, &v.len);
+		strncat(out, v.s, v.len);
+	} else {
+		for (uint32_t k = 0; k < x->p->vars[n->a].default_count; k++) {
+			v = ref_var(x, n->a, k);
+			strcat(out, k ? "," : "");
+			if (n->type == NT_INT)
+				sprintf(out + strlen(out), "%d", (int)v.num);
+			else if (n->type == NT_BOOL)
+				strcat(out, v.num ? "true" : "false");
+			else
+				strncat(out, v.s, v.len);
+		}
+	}
+}
+
 static inline struct val ref_value(const struct ref *x, uint32_t i)
 {
 	const struct node *n = &x->p->nodes[i];
@@ -553,6 +650,17 @@ static inline struct val ref_value(const struct ref *x, uint32_t i)
 		return catalog_get(&x->p->catalog->fields[n->a], x->ev);
 	if (n->op == N_ELEM)
 		return x->elem;
+	if (n->op == N_VAR)
+		return ref_var(x, n->a, 0);
+	if (n->op == N_CONCAT) {
+		static char text[2][2 * GEN_TEXT + 200];
+		static int which;
+
+		which = !which;
+		text[which][0] = '\0';
+		ref_text(x, i, text[which]);
+		return (struct val){ .s = text[which], .len = (uint32_t)strlen(text[which]) };
+	}
 	v.s = program_str(x->p, n->a, &v.len);
 	return v;
 }
@@ -563,6 +671,7 @@ static inline int64_t ref_int(const struct ref *x, uint32_t i)
 
 	switch (n->op) {
 	case N_FIELD:
+	case N_VAR:
 		return ref_value(x, i).num;
 	case N_BAND:
 		return ref_int(x, n->a) & ref_int(x, n->b);
@@ -659,9 +768,18 @@ static inline bool ref_holds(const struct ref *x, uint32_t i);
 
 static inline bool ref_any(const struct ref *x, const struct node *n)
 {
-	struct val v = ref_value(x, n->a);
+	const struct node *array = &x->p->nodes[n->a];
 	struct ref inner = *x;
+	struct val v;
 
+	for (uint32_t i = 0; array->op == N_VAR && i < x->p->vars[array->a].default_count; i++) {
+		inner.elem = ref_var(x, array->a, i);
+		if (ref_holds(&inner, n->b))
+			return true;
+	}
+	if (array->op == N_VAR)
+		return false;
+	v = ref_value(x, n->a);
 	for (uint32_t i = 0; i < v.len; i++) {
 		inner.elem = v.arr[i];
 		if (ref_holds(&inner, n->b))
@@ -673,10 +791,23 @@ static inline bool ref_any(const struct ref *x, const struct node *n)
 static inline bool ref_holds(const struct ref *x, uint32_t i)
 {
 	const struct node *n = &x->p->nodes[i];
+	struct val a, b;
 
 	switch (n->op) {
 	case N_FIELD:
+	case N_VAR:
 		return ref_value(x, i).num;
+	case N_MATCH:
+		a = ref_value(x, n->a);
+		b = ref_value(x, n->b);
+		return glob_ref_pattern(b.s, b.len, a.s, a.len, false);
+	case N_MEET:
+		a = ref_value(x, n->a);
+		for (uint32_t k = 0; k < a.len; k++)
+			for (uint32_t m = 0; m < 2; m++)
+				if (ref_same(a.arr[k], ref_var(x, x->p->nodes[n->b].a, m), false))
+					return true;
+		return false;
 	case N_ANY:
 		return ref_any(x, n);
 	case N_BOOL:

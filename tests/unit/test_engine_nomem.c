@@ -40,6 +40,38 @@ static void try_all(int (*step)(void))
 	}
 }
 
+/* A variable that the rule sets to a text that is made of one, and a limit. */
+static int build_action(struct program_builder *pb, uint32_t rule, uint32_t path)
+{
+	struct paction a = { .kind = ACT_SET,
+			     .filter = PROGRAM_NONE,
+			     .field = PROGRAM_NONE,
+			     .message = PROGRAM_NONE,
+			     .values_count = 1 };
+	struct prule limited = { .event = EV_OPEN, .every_ns = 5 };
+	struct pvar v = { .type = NT_STRS, .size = 3, .scope = VAR_PROCESS };
+	int64_t r = program_str_add(pb, "name", 4), n;
+	uint32_t node;
+
+	v.name = (uint32_t)r;
+	r = r < 0 ? r : program_var_add(pb, &v);
+	a.var = (uint32_t)r;
+	n = r < 0 ? r : program_node(pb, N_TEXT, path, 0, 0, 0);
+	n = n < 0 ? n : program_node(pb, N_CONCAT, (uint32_t)n, (uint32_t)n, 0, 0);
+	node = (uint32_t)n;
+	n = n < 0 ? n : program_refs_add(pb, &node, 1);
+	a.values_first = (uint32_t)n;
+	r = n < 0 ? n : program_actions_set(pb, rule, &a, 1);
+	n = r < 0 ? r : program_node(pb, N_BOOL, 0, 0, 0, 0);
+	limited.root = (uint32_t)n;
+	node = catalog_index(catalog_tamis(), catalog_field(catalog_tamis(), "process.uid", strlen("process.uid")));
+	n = n < 0 ? n : program_refs_add(pb, &node, 1);
+	limited.limit_first = (uint32_t)n;
+	limited.limit_count = 1;
+	n = n < 0 ? n : program_rule_add(pb, &limited, NULL, 0);
+	return n < 0 ? (int)n : 0;
+}
+
 /* A rule with a set of each kind of string, and one with numbers and ancestors. No cmocka in here: it allocates. */
 static int build(struct program_builder *pb)
 {
@@ -74,7 +106,7 @@ static int build(struct program_builder *pb)
 	r = r < 0 ? r : program_node(pb, N_ANY, (uint32_t)f[1], (uint32_t)r, 0, 0);
 	rule.root = (uint32_t)r;
 	r = r < 0 ? r : program_rule_add(pb, &rule, NULL, 0);
-	return r < 0 ? (int)r : 0;
+	return r < 0 ? (int)r : build_action(pb, (uint32_t)r, (uint32_t)f[0]);
 }
 
 static struct buf saved;

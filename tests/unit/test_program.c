@@ -161,6 +161,65 @@ static void test_limits(void **state)
 	assert_int_equal(n, -E2BIG);
 }
 
+static uint32_t build_var(struct build *b, struct pvar v, const char *name)
+{
+	v.name = build_string(b, name);
+	return build_ok(program_var_add(b->pb, &v));
+}
+
+static struct paction action(uint8_t kind)
+{
+	return (struct paction){ .kind = kind, .filter = PROGRAM_NONE, .field = PROGRAM_NONE, .message = PROGRAM_NONE };
+}
+
+/* Variables of every scope, and a rule with an action of every kind and a limit. */
+static void build_effects(struct build *b)
+{
+	uint32_t texts[] = { build_str(b, "x"), build_str(b, "y") },
+		 first = build_ok(program_refs_add(b->pb, texts, 2));
+	uint32_t num = build_var(b, (struct pvar){ .type = NT_INT, .ttl_ns = 5 }, "num");
+	uint32_t list = build_var(b,
+				  (struct pvar){ .scope = VAR_PROCESS,
+						 .type = NT_STRS,
+						 .flags = VAR_INHERITED | VAR_PRIVATE,
+						 .size = 9,
+						 .default_first = first,
+						 .default_count = 2 },
+				  "list");
+	uint32_t path = build_field(b, "open.file.path"), var = build1(b, N_VAR, num);
+	uint32_t text = build2(b, N_CONCAT, build_str(b, "/x"), build1(b, N_TEXT, build1(b, N_VAR, list)));
+	uint32_t fields[] = { build_field_index("process.uid"), build_field_index("open.file.path") };
+	struct prule rule = { .event = EV_OPEN,
+			      .flags = PRULE_SILENT,
+			      .every_ns = 7,
+			      .limit_first = build_ok(program_refs_add(b->pb, fields, 2)),
+			      .limit_count = 2,
+			      .group = build_string(b, "group"),
+			      .priority = -3 };
+	struct paction a[ACT_KINDS];
+
+	for (uint8_t k = 0; k < ACT_KINDS; k++)
+		a[k] = action(k);
+	build_var(b, (struct pvar){ .scope = VAR_CONTAINER, .type = NT_IPS, .size = 1 }, "list");
+	rule.root = build2(b, N_OR, build3(b, N_MATCH, path, text, MATCH_GLOB),
+			   build2(b, N_AND, build2(b, N_LT, build_int(b, 3), var),
+				  build2(b, N_MEET, build_field(b, "process.argv"), build1(b, N_VAR, list))));
+	a[ACT_SET].var = list;
+	a[ACT_SET].flags = ACT_APPEND;
+	a[ACT_SET].filter = build2(b, N_EQ, var, build_int(b, 1));
+	a[ACT_SET].field = build_field_index("process.ppid");
+	a[ACT_SET].values_first = build_ok(program_refs_add(b->pb, &text, 1));
+	a[ACT_SET].values_count = 1;
+	a[ACT_KILL].num = 9;
+	a[ACT_KILL].scope = VAR_CGROUP;
+	a[ACT_COREDUMP].flags = ACT_PROCESS;
+	a[ACT_HASH].field = fields[1];
+	a[ACT_LOG].message = build1(b, N_UUID, 0);
+	a[ACT_NETWORK_FILTER].str = build_string(b, "tcp");
+	assert_int_equal(program_actions_set(b->pb, build_ok(program_rule_add(b->pb, &rule, NULL, 0)), a, ACT_KINDS),
+			 0);
+}
+
 /* A program with something of everything. */
 static void build_all(struct build *b)
 {
@@ -193,6 +252,93 @@ static void build_all(struct build *b)
 	rule.root = build2(b, N_IPIN, build_field(b, "connect.addr.ip"), (uint32_t)program_ipset_add(b->pb, &ip, 1));
 	rule.event = EV_CONNECT;
 	assert_int_equal(program_rule_add(b->pb, &rule, NULL, 0), 1);
+	build_effects(b);
+}
+
+/* What variables, limits and actions may not be. */
+static void test_effects_refused(void **state)
+{
+	struct build *b = *state;
+	uint32_t path, values[2], fields[PROGRAM_LIMITS_MAX + 1] = { 0 }, list;
+	struct prule rule = { .event = EV_OPEN };
+	struct paction a = action(ACT_SET), c;
+	struct pvar v = { .name = 1, .type = NT_INT };
+
+	build_all(b);
+	path = build_field(b, "open.file.path");
+	values[0] = build_str(b, "x");
+	values[1] = build_field(b, "unlink.file.path");
+	list = build_ok(program_refs_add(b->pb, values, 2));
+#define REFUSED(CHANGE)                                                                                                \
+	do {                                                                                                           \
+		struct pvar w = v;                                                                                     \
+		CHANGE;                                                                                                \
+		assert_int_equal(program_var_add(b->pb, &w), -EINVAL);                                                 \
+	} while (0)
+	REFUSED(w.name = 0);
+	REFUSED(w.name = 100000);
+	REFUSED(w.scope = VAR_SCOPES);
+	REFUSED(w.type = NT_BOOLS; w.size = 1);
+	REFUSED(w.type = NT_INTS);
+	REFUSED(w.type = NT_INTS; w.size = VAR_SIZE_MAX + 1);
+	REFUSED(w.size = 1);
+	REFUSED(w.ttl_ns = -1);
+	REFUSED(w.flags = VAR_INHERITED);
+	REFUSED(w.flags = 8);
+	REFUSED(w.default_count = 1; w.default_first = list); /* a text */
+	REFUSED(w.default_count = 1; w.default_first = list + 2);
+	REFUSED(w.type = NT_STR; w.default_count = 1; w.default_first = list + 1); /* no constant */
+	v.name = build_string(b, "num");
+	assert_int_equal(program_var_add(b->pb, &v), -EEXIST);
+
+	rule.root = build2(b, N_STREQ, path, values[0]);
+	rule.limit_count = 1;
+	rule.limit_first = 100000;
+	assert_int_equal(program_rule_add(b->pb, &rule, NULL, 0), -EINVAL);
+	rule.limit_first = build_ok(program_refs_add(b->pb, fields, PROGRAM_LIMITS_MAX + 1));
+	rule.limit_count = PROGRAM_LIMITS_MAX + 1;
+	assert_int_equal(program_rule_add(b->pb, &rule, NULL, 0), -EINVAL);
+	rule.limit_count = 0;
+	rule.every_ns = -1;
+	assert_int_equal(program_rule_add(b->pb, &rule, NULL, 0), -EINVAL);
+#undef REFUSED
+#define REFUSED(CHANGE)                                                                                                \
+	do {                                                                                                           \
+		c = a;                                                                                                 \
+		CHANGE;                                                                                                \
+		assert_int_equal(program_actions_set(b->pb, 0, &c, 1), -EINVAL);                                       \
+	} while (0)
+	a.var = 1;
+	a.values_first = list;
+	a.values_count = 1;
+	assert_int_equal(program_actions_set(b->pb, 0, &a, 1), 0);
+	REFUSED(c.kind = ACT_KINDS);
+	REFUSED(c.var = 100);
+	REFUSED(c.var = 0);	     /* a number */
+	REFUSED(c.values_count = 2); /* the second is of another event */
+	REFUSED(c.values_count = 0);
+	REFUSED(c.values_first = UINT32_MAX);
+	REFUSED(c.filter = values[0]);
+	REFUSED(c.filter = 100000);
+	REFUSED(c.field = build_field_index("process.comm"));
+	REFUSED(c.field = build_field_index("unlink.flags"));
+	REFUSED(c.message = values[0]);
+	REFUSED(c.num = 1);
+	REFUSED(c.flags = ACT_PROCESS);
+	REFUSED(c = action(ACT_KILL));
+	REFUSED(c = action(ACT_HASH));
+	REFUSED(c = action(ACT_LOG); c.message = values[1]);
+	REFUSED(c = action(ACT_LOG); c.level = ACT_LEVELS);
+	REFUSED(c = action(ACT_NETWORK_FILTER); c.str = 100000);
+#undef REFUSED
+	assert_int_equal(program_actions_set(b->pb, 100, &a, 1), -EINVAL);
+	/* nodes */
+	assert_int_equal(program_node(b->pb, N_VAR, 100, 0, 0, 0), -EINVAL);
+	assert_int_equal(program_node(b->pb, N_MATCH, path, path, 4, 0), -EINVAL);
+	assert_int_equal(program_node(b->pb, N_CONCAT, path, build_int(b, 1), 0, 0), -EINVAL);
+	assert_int_equal(program_node(b->pb, N_MEET, build_field(b, "process.argv"),
+				      build_field(b, "process.ancestors.pid"), 0, 0),
+			 -EINVAL);
 }
 
 static void test_saved_and_loaded(void **state)
@@ -210,7 +356,10 @@ static void test_saved_and_loaded(void **state)
 	assert_int_equal(program_save(&p, &one), 0);
 	if (program_load(catalog_tamis(), one.data, one.len, &q, &err) < 0)
 		fail_msg("%s", err.msg);
-	assert_int_equal(q.nrules, 2);
+	assert_int_equal(q.nrules, 3);
+	assert_int_equal(q.nvars, 3);
+	assert_int_equal(q.nactions, ACT_KINDS);
+	assert_int_equal(q.rules[2].priority, -3);
 	assert_int_equal(q.rules[0].clause_count, 2);
 	assert_int_equal(q.clauses[q.rules[0].clause_first + 1].bit, 200);
 	assert_int_equal(q.rules[1].clause_count, 1);
@@ -264,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_saved_and_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_effects_refused, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
