@@ -12,6 +12,7 @@
 
 #include "lib/log.h"
 #include "sensor/priv/monitor.h"
+#include "sensor/priv/replay.h"
 
 #define EXIT_USAGE 2
 
@@ -111,8 +112,9 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	if (o.replay) {
-		log_err("--replay: captures cannot be replayed yet by this version");
-		return EXIT_USAGE;
+		status = replay_run(&o);
+		options_done(&o);
+		return status;
 	}
 	if (!o.foreground) {
 		make_absolute(&o.state);

@@ -57,23 +57,36 @@ static int take_reply(const struct msg *m, char **ret, struct err *e)
 	return 0;
 }
 
-static int await(const struct chan *c, char **ret, struct err *e)
+/* One message in @buf. */
+static int await_msg(const struct chan *c, void *buf, struct msg *ret, struct err *e)
 {
-	_cleanup_free_ void *buf = aligned_alloc(8, MSG_BYTES_MAX);
 	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-	struct msg m;
 	int r;
 
-	if (!buf)
-		return err_set(e, -ENOMEM, "no memory");
 	do {
 		r = poll(&p, 1, ANSWER_MS);
 	} while (r < 0 && errno == EINTR);
 	if (r == 0)
 		return err_set(e, -ETIMEDOUT, "the sensor does not answer; look at its messages");
-	r = chan_recv(c, buf, &m);
+	r = chan_recv(c, buf, ret);
 	if (r <= 0)
 		return err_set(e, r ? r : -EIO, "the sensor gave no answer (is it stopping, or of another version?)");
+	return 0;
+}
+
+static int await(const struct chan *c, char **ret, struct err *e)
+{
+	_cleanup_free_ void *buf = aligned_alloc(8, MSG_BYTES_MAX);
+	struct msg m;
+	int r;
+
+	if (!buf)
+		return err_set(e, -ENOMEM, "no memory");
+	r = await_msg(c, buf, &m, e);
+	if (r < 0)
+		return r;
+	if (m.fd >= 0)
+		close(m.fd);
 	return m.type == MSG_REPLY ? take_reply(&m, ret, e) : err_set(e, -EPROTO, "the sensor's answer makes no sense");
 }
 
@@ -86,6 +99,39 @@ int client_ask(const char *state_dir, const struct client_question *q, char **re
 		return r;
 	r = chan_send_wait(&c, q->type, q->body, q->len, NULL, 0, q->fd, 1000);
 	r = r < 0 ? err_set(e, r, "cannot ask the sensor: %s", strerror(-r)) : await(&c, ret, e);
+	chan_close(&c);
+	return r;
+}
+
+static int take_capture(const struct chan *c, struct chan *ret, struct err *e)
+{
+	_cleanup_free_ void *buf = aligned_alloc(8, MSG_BYTES_MAX);
+	_cleanup_free_ char *text = NULL;
+	struct msg m;
+	int r;
+
+	if (!buf)
+		return err_set(e, -ENOMEM, "no memory");
+	r = await_msg(c, buf, &m, e);
+	if (r < 0)
+		return r;
+	if (m.type == MSG_CAPTURE_FD) {
+		*ret = (struct chan){ .fd = m.fd, .self = ROLE_CTL, .peer = ROLE_ENGINE };
+		return 0;
+	}
+	r = m.type == MSG_REPLY ? take_reply(&m, &text, e) : 0;
+	return r < 0 ? r : err_set(e, -EPROTO, "the sensor's answer makes no sense");
+}
+
+int client_capture(const char *state_dir, const struct msg_capture *what, struct chan *ret, struct err *e)
+{
+	struct chan c = { .fd = -1 };
+	int r = client_connect(state_dir, &c, e);
+
+	if (r < 0)
+		return r;
+	r = chan_send_wait(&c, MSG_CAPTURE, what, sizeof(*what), NULL, 0, -1, 1000);
+	r = r < 0 ? err_set(e, r, "cannot ask the sensor: %s", strerror(-r)) : take_capture(&c, ret, e);
 	chan_close(&c);
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "sensor/priv/msg.h"
 
 struct client_question {
 	uint16_t type; /* enum msg_type */
@@ -21,5 +22,11 @@ struct client_question {
  * sensor runs there; -EACCES: not root; -ETIMEDOUT; or the sensor's own error, with its text in @e.
  */
 int client_ask(const char *state_dir, const struct client_question *q, char **ret, struct err *e);
+
+/*
+ * Asks for a capture: *ret is a socket to the sensor's engine process, the caller's to close, over which it comes.
+ * Errors as above.
+ */
+int client_capture(const char *state_dir, const struct msg_capture *what, struct chan *ret, struct err *e);
 
 #endif

@@ -5,17 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/capture.h"
 #include "lib/derive.h"
 #include "sensor/enrich/names.h"
 
 struct enrich {
 	char hostname[256], origin[16];
 	struct val host, os, source, from;
-	struct users *users;	 /* owned; NULL: no names */
+	struct users *users;	 /* owned */
 	struct proctable *table; /* owned */
 	struct names names[EV_TYPES];
 	uint64_t no_process;
+	enrich_fn watch; /* NULL: nobody */
+	void *watch_ctx;
+	struct buf names_text; /* owned: names that are loaded, until the last piece came */
 };
+
+#define NAMES_TEXT_MAX (16u << 20)
+#define NAMES_PIECE    (512u << 10)
 
 static struct val val_of(const char *s)
 {
@@ -51,15 +58,15 @@ int enrich_new(const struct enrich_options *o, struct enrich **ret)
 		.max_bytes = o->max_bytes,
 	};
 	struct enrich *e = calloc(1, sizeof(*e));
-	int r = 0;
+	int r;
 
 	if (!e)
 		return -ENOMEM;
 	enrich_constants(e, o);
 	for (uint16_t t = 0; t < EV_TYPES; t++)
 		names_plan(po.catalog, CAT_HOME_EVENT, t, &e->names[t]);
-	if (o->etc_path)
-		r = users_new(o->etc_path, &e->users);
+	buf_init(&e->names_text, NAMES_TEXT_MAX);
+	r = users_new(o->etc_path, &e->users);
 	po.users = e->users;
 	if (!r)
 		r = proctable_new(&po, &e->table);
@@ -76,7 +83,9 @@ void enrich_free(struct enrich *e)
 	if (!e)
 		return;
 	proctable_free(e->table);
-	users_free(e->users);
+	if (e->users)
+		users_free(e->users);
+	buf_done(&e->names_text);
 	free(e);
 }
 
@@ -99,10 +108,118 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	event_derive(&d->ev);
 }
 
+/* ---- captures and replays ------------------------------------------------------------------------------------------ */
+
+/* A piece of names: u32 what it is, then lines. */
+enum names_piece { NAMES_GROUPS = 1 << 0, NAMES_MORE = 1 << 1 };
+
+static void save_names_of(struct enrich *e, bool groups)
+{
+	struct buf all, piece;
+
+	buf_init(&all, NAMES_TEXT_MAX);
+	buf_init(&piece, NAMES_PIECE + 16);
+	users_save(e->users, groups, &all);
+	for (size_t at = 0, n; at < all.len || !at; at += n) {
+		n = all.len - at < NAMES_PIECE ? all.len - at : NAMES_PIECE;
+		buf_reset(&piece);
+		buf_put_u32(&piece, (groups ? NAMES_GROUPS : 0u) | (at + n < all.len ? NAMES_MORE : 0u));
+		buf_put(&piece, all.data + at, n);
+		if (!buf_error(&piece))
+			e->watch(e->watch_ctx, CAPTURE_USERS, piece.data, piece.len);
+		if (!n)
+			break;
+	}
+	buf_done(&all);
+	buf_done(&piece);
+}
+
+static void save_names(struct enrich *e)
+{
+	save_names_of(e, false);
+	save_names_of(e, true);
+}
+
+static int load_names(struct enrich *e, const void *bytes, size_t len)
+{
+	struct rd rd = rd_of(bytes, len);
+	uint32_t what;
+
+	if (rd_u32(&rd, &what) < 0 || what & ~(uint32_t)(NAMES_GROUPS | NAMES_MORE) ||
+	    buf_put(&e->names_text, rd.p, rd.left) < 0)
+		return -EBADMSG;
+	if (what & NAMES_MORE)
+		return 0;
+	users_load(e->users, what & NAMES_GROUPS, (char *)e->names_text.data, e->names_text.len);
+	buf_done(&e->names_text);
+	proctable_rename_users(e->table);
+	return 0;
+}
+
+static void save_process(void *ctx, const void *bytes, size_t len)
+{
+	struct enrich *e = ctx;
+
+	e->watch(e->watch_ctx, CAPTURE_PROCESS, bytes, len);
+}
+
+static void save_look(void *ctx, const void *bytes, size_t len)
+{
+	struct enrich *e = ctx;
+
+	e->watch(e->watch_ctx, CAPTURE_LOOK, bytes, len);
+}
+
+int enrich_watch(struct enrich *e, enrich_fn fn, void *ctx)
+{
+	int r;
+
+	e->watch = fn;
+	e->watch_ctx = ctx;
+	save_names(e);
+	r = proctable_save(e->table, save_process, e);
+	if (r < 0)
+		e->watch = NULL;
+	else
+		proctable_watch(e->table, save_look, e);
+	return r;
+}
+
+void enrich_unwatch(struct enrich *e)
+{
+	e->watch = NULL;
+	proctable_watch(e->table, NULL, NULL);
+}
+
+int enrich_load(struct enrich *e, uint16_t type, const void *bytes, size_t len)
+{
+	switch (type) {
+	case CAPTURE_USERS:
+		return load_names(e, bytes, len);
+	case CAPTURE_PROCESS:
+		return proctable_load(e->table, bytes, len);
+	case CAPTURE_LOOK:
+		proctable_loaded(e->table);
+		return proctable_tell(e->table, bytes, len);
+	default:
+		return -EINVAL;
+	}
+}
+
+void enrich_replay_tick(struct enrich *e, uint64_t boot_ns)
+{
+	proctable_replay_tick(e->table, boot_ns);
+}
+
+/* ---- upkeep -------------------------------------------------------------------------------------------------------- */
+
 void enrich_tick(struct enrich *e)
 {
-	if (e->users && users_refresh(e->users))
+	if (users_refresh(e->users)) {
+		if (e->watch)
+			save_names(e);
 		proctable_rename_users(e->table);
+	}
 	proctable_tick(e->table);
 }
 
@@ -115,6 +232,5 @@ void enrich_stats(const struct enrich *e, struct enrich_stats *ret)
 {
 	*ret = (struct enrich_stats){ .no_process = e->no_process };
 	proctable_stats(e->table, &ret->table);
-	if (e->users)
-		users_stats(e->users, &ret->users);
+	users_stats(e->users, &ret->users);
 }

@@ -23,7 +23,7 @@ struct enrich_options {
 	const char *hostname;	      /* copied */
 	const char *origin;	      /* event.origin: "ebpf" or "replay"; copied */
 	const char *proc_path;	      /* as in struct proctable_options */
-	const char *etc_path;	      /* normally "/etc"; NULL: no names of users and groups */
+	const char *etc_path;	      /* normally "/etc"; NULL: no names of users and groups but what is loaded */
 	size_t max_images, max_bytes; /* 0: the defaults of the process table */
 };
 
@@ -47,5 +47,22 @@ void enrich_tick(struct enrich *e);
 
 struct proctable *enrich_proctable(struct enrich *e);
 void enrich_stats(const struct enrich *e, struct enrich_stats *ret);
+
+/* ---- captures and replays: entries of lib/capture.h ---- */
+
+typedef void (*enrich_fn)(void *ctx, uint16_t type, const void *bytes, size_t len);
+
+/*
+ * @fn gets all that enrichment knows now, as entries CAPTURE_USERS and CAPTURE_PROCESS; and from then on, before each record's
+ * event is complete, what it learns from elsewhere: CAPTURE_LOOK, CAPTURE_USERS. Negative errno: out of memory, nothing is
+ * watched then.
+ */
+int enrich_watch(struct enrich *e, enrich_fn fn, void *ctx);
+void enrich_unwatch(struct enrich *e);
+
+/* Takes such an entry in an enrich that has neither /proc nor /etc. -EBADMSG and the like. */
+int enrich_load(struct enrich *e, uint16_t type, const void *bytes, size_t len);
+/* enrich_tick() at that boot time. */
+void enrich_replay_tick(struct enrich *e, uint64_t boot_ns);
 
 #endif

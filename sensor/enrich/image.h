@@ -28,6 +28,7 @@ struct image {
 	uint64_t version;
 	uint64_t known_ns; /* boot time at which /proc said this; 0 for what records said */
 	uint64_t dead_ns;  /* boot time of its end */
+	uint32_t number;   /* in the table that is being saved */
 
 	/* all links are borrowed; struct images owns */
 	struct image *parent;

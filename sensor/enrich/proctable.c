@@ -10,32 +10,25 @@
 #include "lib/derive.h"
 #include "sensor/enrich/cgroup.h"
 #include "sensor/enrich/image.h"
+#include "sensor/enrich/looks.h"
 #include "sensor/enrich/names.h"
-#include "sensor/enrich/procfs.h"
+#include "sensor/enrich/procio.h"
 
-#define LOOKS_BURST  1000 /* look-ups in /proc at once, and a second */
 #define VANISHED_MAX 64	  /* processes looked after in one tick */
 #define EXEC_CHAIN   16	  /* images of one process that exec on exec keeps */
 #define TRIM_AFTER   4096 /* freed images after which memory is given back */
 
-/* The strings of a process that come in records, in their order: EVS_PROC_*. */
-#define STR_SLOT_N(EV, SLOT)
-#define STR_SLOT_U(EV, SLOT)
-#define STR_SLOT_S(EV, SLOT)	      SLOT_##EV##_##SLOT,
-#define STR_SLOT(KIND, EV, SLOT, ...) STR_SLOT_##KIND(EV, SLOT)
-static const uint8_t str_slots[EVS_PROC_COUNT] = { CAT_PROC(STR_SLOT, "") };
-
 struct proctable {
 	struct images images;
-	struct procfs *proc; /* owned; NULL: no /proc */
+	struct looks looks;  /* in /proc */
 	struct users *users; /* borrowed */
 	struct names names;
 	int64_t clock;		      /* boot time to wall time */
-	uint64_t looks, looks_ns;     /* token bucket of look-ups */
 	uint64_t trimmed;	      /* images freed when memory was given back last */
-	bool seeding;		      /* still as root */
 	struct proctable_stats stats; /* but for what images counts */
 	struct decoded scratch;	      /* what /proc said */
+	struct image **loaded;	      /* owned: while a table is loaded, its images by their numbers */
+	uint32_t nloaded, loaded_size;
 };
 
 static struct image *image_make(struct proctable *t, uint32_t pid, uint64_t start_ns)
@@ -55,24 +48,22 @@ static void image_str_set(struct proctable *t, struct image *i, int n, struct va
 	t->stats.failures += v.len && !s;
 	strpool_unref(t->images.strings, i->str[n]);
 	i->str[n] = s;
-	i->p.v[str_slots[n]] = (struct val){ .s = s ? s->s : NULL, .len = s ? s->len : 0 };
+	i->p.v[procio_str_slots[n]] = (struct val){ .s = s ? s->s : NULL, .len = s ? s->len : 0 };
 }
 
 /* Where records cannot tell: hosts with cgroup v1 hierarchies, on which containers are not in the unified one. */
-static void image_cgroup_look(struct proctable *t, struct image *i);
-
 static void image_container(struct proctable *t, struct image *i)
 {
 	struct val *id = &i->p.v[SLOT_PROC_CONTAINER_ID];
 	struct val *cgroup = &i->p.v[SLOT_PROC_CGROUP_ID];
+	const char *path;
 	size_t len;
 
-	if (cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len) || !t->proc || !procfs_cgroup_v1(t->proc)) {
-		id->len = (uint32_t)len;
-		return;
+	if (!cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len) &&
+	    looks_cgroup(&t->looks, i->pid, &path, &len)) {
+		image_str_set(t, i, EVS_PROC_CGROUP_ID, (struct val){ .s = path, .len = (uint32_t)len });
+		cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len);
 	}
-	image_cgroup_look(t, i);
-	cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len);
 	id->len = (uint32_t)len;
 }
 
@@ -96,13 +87,13 @@ static void image_args_set(struct proctable *t, struct image *i, const struct de
 }
 
 /* The values of @d->pv, its strings and arguments: what an exec record or /proc says. */
-static void image_fill(struct proctable *t, struct image *i, const struct decoded *d)
+static void image_fill(struct proctable *t, struct image *i, const struct decoded *d, bool is_exec)
 {
 	memcpy(i->p.v, d->pv, sizeof(i->p.v));
 	for (int s = 0; s < EVS_PROC_COUNT; s++)
-		image_str_set(t, i, s, d->pv[str_slots[s]]);
+		image_str_set(t, i, s, d->pv[procio_str_slots[s]]);
 	image_args_set(t, i, &d->args);
-	i->p.v[SLOT_PROC_IS_EXEC].num = 1;
+	i->p.v[SLOT_PROC_IS_EXEC].num = is_exec;
 }
 
 /* Credentials of the acting thread. */
@@ -123,62 +114,24 @@ static void image_creds(struct proctable *t, struct image *i, const struct ev_he
 
 /* ---- /proc --------------------------------------------------------------------------------------------------------- */
 
-static uint64_t boot_now(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_BOOTTIME, &ts) < 0)
-		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* Whether one more look-up may be done: they cost tens of microseconds, and whoever floods us would like us to do many. */
-static bool table_may_look(struct proctable *t)
-{
-	uint64_t now, more;
-
-	if (!t->proc)
-		return false;
-	now = boot_now();
-	more = (now - t->looks_ns) / (1000000000u / LOOKS_BURST);
-	if (more) {
-		t->looks = t->looks + more < LOOKS_BURST ? t->looks + more : LOOKS_BURST;
-		t->looks_ns = now;
-	}
-	if (!t->looks) {
-		t->stats.over_budget++;
-		return false;
-	}
-	t->looks--;
-	return true;
-}
-
-static void image_cgroup_look(struct proctable *t, struct image *i)
-{
-	const char *path;
-	size_t len;
-
-	if (table_may_look(t) && procfs_cgroup(t->proc, i->pid, &path, &len))
-		image_str_set(t, i, EVS_PROC_CGROUP_ID, (struct val){ .s = path, .len = (uint32_t)len });
-}
-
 /* The image of a running process as /proc shows it; NULL where it does not, or shows another process of that pid. */
 static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t start_ns)
 {
 	struct decoded *d = &t->scratch;
 	struct image *i;
+	uint64_t known_ns, tick = t->images.tick_ns ? t->images.tick_ns : 1;
 	bool kthread;
 
-	if (procfs_read(t->proc, pid, t->seeding, t->clock, d, &kthread) < 0)
+	if (!looks_read(&t->looks, pid, t->clock, d, &kthread, &known_ns))
 		return NULL;
-	if (start_ns && start_ns / procfs_tick_ns(t->proc) != d->head.start_ns / procfs_tick_ns(t->proc))
+	if (start_ns && start_ns / tick != d->head.start_ns / tick)
 		return NULL;
 	i = image_make(t, pid, start_ns ? start_ns : d->head.start_ns);
 	if (!i)
 		return NULL;
 	i->coarse = !start_ns;
-	i->known_ns = boot_now();
-	image_fill(t, i, d);
+	i->known_ns = known_ns;
+	image_fill(t, i, d, true);
 	i->p.v[SLOT_PROC_IS_EXEC].num = !kthread;
 	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
 	image_container(t, i);
@@ -207,12 +160,12 @@ int proctable_seed(struct proctable *t, int64_t clock_offset_ns)
 {
 	int r;
 
-	if (!t->proc)
+	if (!t->looks.proc)
 		return 0;
 	t->clock = clock_offset_ns;
-	t->seeding = true;
-	r = procfs_each(t->proc, seed_one, t);
-	t->seeding = false;
+	t->looks.seeding = true;
+	r = procfs_each(t->looks.proc, seed_one, t);
+	t->looks.seeding = false;
 	for (struct image *i = t->images.live.first; i; i = i->next)
 		image_find_parent(t, i);
 	images_bound(&t->images, NULL);
@@ -245,7 +198,7 @@ static struct image *image_minimal(struct proctable *t, const struct ev_head *h)
 
 static struct image *table_unknown(struct proctable *t, const struct ev_head *h)
 {
-	struct image *i = table_may_look(t) ? image_from_proc(t, h->pid, h->start_ns) : NULL;
+	struct image *i = looks_may(&t->looks) ? image_from_proc(t, h->pid, h->start_ns) : NULL;
 
 	*(i ? &t->stats.late : &t->stats.minimal) += 1;
 	if (!i)
@@ -305,8 +258,8 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	c->args = argblock_ref(parent->args);
 	for (int s = 0; s < EVS_PROC_COUNT; s++) {
 		c->str[s] = strpool_ref(parent->str[s]);
-		if (d->pv[str_slots[s]].len)
-			image_str_set(t, c, s, d->pv[str_slots[s]]);
+		if (d->pv[procio_str_slots[s]].len)
+			image_str_set(t, c, s, d->pv[procio_str_slots[s]]);
 		other |= c->str[s] != parent->str[s];
 	}
 	fork_values(c, d);
@@ -366,7 +319,7 @@ static void exec_args(struct proctable *t, struct image *n, const struct decoded
 {
 	struct decode_args more = d->args;
 
-	if ((!d->args.argv_len || d->args.argv_cut) && table_may_look(t) && procfs_args(t->proc, n->pid, &more)) {
+	if ((!d->args.argv_len || d->args.argv_cut) && looks_may(&t->looks) && looks_args(&t->looks, n->pid, &more)) {
 		if (more.argv_len > d->args.argv_len) {
 			t->stats.late_args++;
 			image_args_set(t, n, &more);
@@ -389,7 +342,7 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	}
 	memcpy(scratch->pv, d->pv, sizeof(d->pv));
 	scratch->args = (struct decode_args){ 0 };
-	image_fill(t, n, scratch);
+	image_fill(t, n, scratch, true);
 	exec_args(t, n, d);
 	exec_lineage(t, n, old, &d->head);
 	images_put(&t->images, n);
@@ -432,6 +385,7 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
 		i = table_acting(t, &d->head);
 	}
 	images_bound(&t->images, i);
+	looks_forget(&t->looks);
 	return i ? &i->p : NULL;
 }
 
@@ -445,14 +399,13 @@ int proctable_new(const struct proctable_options *o, struct proctable **ret)
 	if (!t)
 		return -ENOMEM;
 	t->users = o->users;
-	t->looks = LOOKS_BURST;
 	names_plan(o->catalog, CAT_HOME_PROC, EV_NONE, &t->names);
 	r = images_init(&t->images, o->max_images ? o->max_images : PROCTABLE_IMAGES,
 			o->max_bytes ? o->max_bytes : PROCTABLE_BYTES);
-	if (!r && o->proc_path)
-		r = procfs_new(o->proc_path, &t->proc);
-	if (!r && t->proc)
-		t->images.tick_ns = procfs_tick_ns(t->proc);
+	if (!r)
+		r = looks_init(&t->looks, o->proc_path);
+	if (!r && t->looks.proc)
+		t->images.tick_ns = procfs_tick_ns(t->looks.proc);
 	if (r < 0) {
 		proctable_free(t);
 		return r;
@@ -466,7 +419,8 @@ void proctable_free(struct proctable *t)
 	if (!t)
 		return;
 	images_done(&t->images);
-	procfs_free(t->proc);
+	looks_done(&t->looks);
+	proctable_loaded(t);
 	free(t);
 }
 
@@ -477,38 +431,48 @@ const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint6
 	return i ? &i->p : NULL;
 }
 
+static void image_vanished(struct proctable *t, struct image *i)
+{
+	images_die(&t->images, i);
+	t->stats.vanished++;
+}
+
 /* Exits that were lost: looks whether the processes that were quiet for longest still run. */
 static void table_vanished(struct proctable *t)
 {
 	struct image *i = t->images.live.first;
 
-	if (!t->proc)
-		return;
 	for (int n = 0; n < VANISHED_MAX && i; n++) {
 		struct image *next = i->next;
 
 		images_use(&t->images, i);
-		if (!procfs_alive(t->proc, i->pid)) {
-			images_die(&t->images, i);
-			t->stats.vanished++;
-		}
+		if (looks_gone(&t->looks, i->pid))
+			image_vanished(t, i);
 		i = next;
 	}
 }
 
+static void table_trim(struct proctable *t)
+{
+	if (t->images.freed - t->trimmed <= TRIM_AFTER)
+		return;
+	t->trimmed = t->images.freed;
+	malloc_trim(0);
+}
+
+static void table_now(struct proctable *t, uint64_t now)
+{
+	t->images.now_ns = now > t->images.now_ns ? now : t->images.now_ns;
+	images_reap(&t->images);
+}
+
 void proctable_tick(struct proctable *t)
 {
-	if (t->proc) {
-		uint64_t now = boot_now();
-
-		t->images.now_ns = now > t->images.now_ns ? now : t->images.now_ns;
+	if (t->looks.proc) {
+		table_now(t, looks_boot_ns());
+		table_vanished(t);
 	}
-	images_reap(&t->images);
-	table_vanished(t);
-	if (t->images.freed - t->trimmed > TRIM_AFTER) {
-		t->trimmed = t->images.freed;
-		malloc_trim(0);
-	}
+	table_trim(t);
 }
 
 static void image_rename(void *ctx, struct image *i)
@@ -527,6 +491,7 @@ void proctable_rename_users(struct proctable *t)
 void proctable_stats(const struct proctable *t, struct proctable_stats *ret)
 {
 	*ret = t->stats;
+	ret->over_budget = t->looks.over_budget;
 	ret->images = t->images.count;
 	ret->live = t->images.count_live;
 	ret->evicted = t->images.evicted;
@@ -547,4 +512,178 @@ const struct proctable_cache *proctable_cache_get(const struct proc *p)
 void proctable_cache_set(struct proctable *t, const struct proc *p, const char *text, uint32_t len, uint64_t version)
 {
 	images_cache_set(&t->images, image_of(p), text, len, version);
+}
+
+/* ---- captures and replays ------------------------------------------------------------------------------------------ */
+
+void proctable_watch(struct proctable *t, proctable_fn fn, void *ctx)
+{
+	looks_watch(&t->looks, fn, ctx);
+}
+
+uint64_t proctable_now(const struct proctable *t)
+{
+	return t->images.now_ns;
+}
+
+uint64_t proctable_tick_ns(const struct proctable *t)
+{
+	return t->images.tick_ns;
+}
+
+struct save {
+	struct proctable *t; /* borrowed */
+	proctable_fn fn;
+	void *ctx;
+	uint32_t number; /* of the last image that was put */
+	struct buf out, args;
+};
+
+static int save_image(struct save *s, struct image *i)
+{
+	struct procio io = { .pid = i->pid, .start_ns = i->start_ns, .known_ns = i->known_ns, .dead_ns = i->dead_ns };
+	struct decode_args a = { 0 };
+
+	io.parent = i->parent ? i->parent->number : 0;
+	io.chain = i->chain;
+	io.flags = (uint8_t)((i->dead ? PROCIO_DEAD : 0) | (i->present ? PROCIO_PRESENT : 0) |
+			     (i->coarse ? PROCIO_COARSE : 0));
+	i->number = ++s->number;
+	buf_reset(&s->args);
+	buf_reset(&s->out);
+	if (i->args)
+		procio_args(i->args, &s->args, &a);
+	procio_put(&s->out, &io, i->p.v, &a);
+	if (buf_error(&s->args) || buf_error(&s->out))
+		return buf_error(&s->args) ? buf_error(&s->args) : buf_error(&s->out);
+	s->fn(s->ctx, s->out.data, s->out.len);
+	return 0;
+}
+
+/* The image that comes after @i where each comes before its children: without a stack, because chains can be long. */
+static struct image *next_down(const struct image *i, const struct image *root)
+{
+	if (i->children)
+		return i->children;
+	while (i != root && !i->sib_next)
+		i = i->parent;
+	return i != root ? i->sib_next : NULL;
+}
+
+/* The dead without children are left for later: their order is that of their end. */
+static bool is_last(const struct image *i)
+{
+	return i->dead && !i->held;
+}
+
+static int save_tree(struct save *s, struct image *root)
+{
+	int r = 0;
+
+	for (struct image *i = root; i && !r; i = next_down(i, root))
+		r = is_last(i) ? 0 : save_image(s, i);
+	return r;
+}
+
+int proctable_save(struct proctable *t, proctable_fn fn, void *ctx)
+{
+	struct save s = { .t = t, .fn = fn, .ctx = ctx };
+	struct image_list *lists[] = { &t->images.live, &t->images.held };
+	int r = 0;
+
+	buf_init(&s.out, 2u << 20);
+	buf_init(&s.args, 1u << 20);
+	for (int l = 0; l < 2; l++)
+		for (struct image *i = lists[l]->first; i && !r; i = i->next)
+			r = i->parent ? 0 : save_tree(&s, i);
+	for (struct image *i = t->images.dead.first; i && !r; i = i->next)
+		r = save_image(&s, i);
+	buf_done(&s.out);
+	buf_done(&s.args);
+	return r;
+}
+
+void proctable_replay(struct proctable *t, uint64_t now_ns, uint64_t tick_ns, int64_t clock)
+{
+	t->images.now_ns = now_ns;
+	t->images.tick_ns = tick_ns;
+	t->clock = clock;
+}
+
+/* By number; only while a table is loaded, in which nothing is freed. */
+static struct image *loaded(struct proctable *t, uint32_t number)
+{
+	return number && number <= t->nloaded ? t->loaded[number - 1] : NULL;
+}
+
+static int loaded_put(struct proctable *t, struct image *i)
+{
+	if (t->nloaded == t->loaded_size) {
+		uint32_t size = t->loaded_size ? 2 * t->loaded_size : 256;
+		struct image **more = realloc(t->loaded, size * sizeof(struct image *));
+
+		if (!more)
+			return -ENOMEM;
+		t->loaded = more;
+		t->loaded_size = size;
+	}
+	t->loaded[t->nloaded++] = i;
+	return 0;
+}
+
+int proctable_load(struct proctable *t, const void *bytes, size_t len)
+{
+	struct decoded *d = &t->scratch;
+	struct rd rd = rd_of(bytes, len);
+	struct procio io;
+	struct image *i;
+
+	if (procio_get(&rd, &io, d) < 0 || rd_end(&rd) < 0 || io.parent > t->nloaded)
+		return -EBADMSG;
+	if (t->images.count >= t->images.max || images_bytes(&t->images) > t->images.max_bytes)
+		return -EFBIG;
+	i = image_make(t, io.pid, io.start_ns);
+	if (!i)
+		return -ENOMEM;
+	image_fill(t, i, d, d->pv[SLOT_PROC_IS_EXEC].num);
+	images_adopt(&t->images, loaded(t, io.parent), i);
+	i->chain = io.chain;
+	i->coarse = io.flags & PROCIO_COARSE;
+	i->known_ns = io.known_ns;
+	if (io.flags & PROCIO_PRESENT)
+		images_put(&t->images, i);
+	if (io.flags & PROCIO_DEAD)
+		images_die(&t->images, i);
+	i->dead_ns = io.dead_ns;
+	image_container(t, i);
+	image_derive(t, i);
+	return loaded_put(t, i);
+}
+
+void proctable_loaded(struct proctable *t)
+{
+	free(t->loaded);
+	t->loaded = NULL;
+	t->nloaded = t->loaded_size = 0;
+}
+
+int proctable_tell(struct proctable *t, const void *bytes, size_t len)
+{
+	return looks_tell(&t->looks, bytes, len);
+}
+
+void proctable_replay_tick(struct proctable *t, uint64_t now_ns)
+{
+	struct image *i;
+	uint32_t pid;
+
+	proctable_loaded(t); /* from here on images go */
+	table_now(t, now_ns);
+	while (looks_told_gone(&t->looks, &pid)) {
+		i = images_find(&t->images, pid, 0);
+		if (i)
+			image_vanished(t, i);
+	}
+	looks_forget(&t->looks);
+	table_trim(t);
 }

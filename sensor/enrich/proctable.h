@@ -90,4 +90,27 @@ void proctable_rename_users(struct proctable *t);
 
 void proctable_stats(const struct proctable *t, struct proctable_stats *ret);
 
+/* ---- captures and replays ---- */
+
+typedef void (*proctable_fn)(void *ctx, const void *bytes, size_t len);
+
+/* From now on @fn gets what is read from /proc for a record, before the table's user gets its event; NULL: no more. */
+void proctable_watch(struct proctable *t, proctable_fn fn, void *ctx);
+/* Every image, parents first. Negative errno where memory ran out. */
+int proctable_save(struct proctable *t, proctable_fn fn, void *ctx);
+/* Boot time of the latest record; what starts in /proc are rounded to. */
+uint64_t proctable_now(const struct proctable *t);
+uint64_t proctable_tick_ns(const struct proctable *t);
+
+/*
+ * The other way round, in a table without /proc: proctable_replay; proctable_load for each image that was saved;
+ * proctable_loaded; then, before each record, proctable_tell for what /proc said. -EBADMSG, -EFBIG, -ENOMEM.
+ */
+void proctable_replay(struct proctable *t, uint64_t now_ns, uint64_t tick_ns, int64_t clock);
+int proctable_load(struct proctable *t, const void *bytes, size_t len);
+void proctable_loaded(struct proctable *t);
+int proctable_tell(struct proctable *t, const void *bytes, size_t len);
+/* proctable_tick() at that boot time. */
+void proctable_replay_tick(struct proctable *t, uint64_t now_ns);
+
 #endif

@@ -262,8 +262,8 @@ static bool source_refresh(struct users *u, struct source *s)
 
 int users_refresh(struct users *u)
 {
-	bool users = source_refresh(u, &u->user);
-	bool groups = source_refresh(u, &u->group);
+	bool users = u->etc >= 0 && source_refresh(u, &u->user);
+	bool groups = u->etc >= 0 && source_refresh(u, &u->group);
 
 	return users || groups;
 }
@@ -277,8 +277,8 @@ int users_new(const char *etc, struct users **ret)
 		return -ENOMEM;
 	u->user.file = "passwd";
 	u->group.file = "group";
-	u->etc = open(etc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (u->etc < 0) {
+	u->etc = etc ? open(etc, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (etc && u->etc < 0) {
 		r = -errno;
 		users_free(u);
 		return r;
@@ -321,6 +321,20 @@ const char *users_user(const struct users *u, int64_t uid, uint32_t *ret_len)
 const char *users_group(const struct users *u, int64_t gid, uint32_t *ret_len)
 {
 	return ids_name(&u->group.ids, gid, ret_len);
+}
+
+void users_save(const struct users *u, bool groups, struct buf *out)
+{
+	const struct ids *t = groups ? &u->group.ids : &u->user.ids;
+
+	for (size_t i = 0; i < t->size; i++)
+		if (t->entries[i].name)
+			buf_printf(out, "%s:x:%u:\n", t->entries[i].name, t->entries[i].id);
+}
+
+void users_load(struct users *u, bool groups, const char *text, size_t len)
+{
+	source_parse(u, groups ? &u->group : &u->user, text, len);
 }
 
 void users_stats(const struct users *u, struct users_stats *ret)

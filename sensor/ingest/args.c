@@ -137,6 +137,42 @@ bool args_take(struct args *a, uint32_t tid, uint64_t boot_ns, struct args_block
 	return true;
 }
 
+#define PIECE_BYTES (EV_REC_MAX - sizeof(struct ev_args))
+
+/* The next bytes of @g from @off on as a record at @rec, which has EV_REC_MAX bytes; how many they are. */
+static uint32_t gather_piece(const struct gather *g, uint32_t off, struct ev_args *rec)
+{
+	uint32_t len = g->have - off < PIECE_BYTES ? g->have - off : (uint32_t)PIECE_BYTES;
+
+	memset(rec, 0, EV_REC_MAX);
+	rec->head.size = (ev_u32)((sizeof(*rec) + len + 7) & ~(size_t)7);
+	rec->head.type = EV_ARGS;
+	rec->head.pid = rec->head.tid = g->tid;
+	rec->head.boot_ns = g->boot_ns;
+	rec->off = off;
+	rec->len = len;
+	rec->argv_total = g->argv_total;
+	rec->envp_total = g->envp_total;
+	memcpy(rec + 1, g->bytes + off, len);
+	return len;
+}
+
+int args_each(const struct args *a, void (*fn)(void *ctx, const void *rec, size_t size), void *ctx)
+{
+	struct ev_args *rec = malloc(EV_REC_MAX);
+
+	if (!rec)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARGS_GATHERED; i++) {
+		const struct gather *g = &a->gather[i];
+
+		for (uint32_t off = 0; g->used && g->bytes && off < g->have; fn(ctx, rec, rec->head.size))
+			off += gather_piece(g, off, rec);
+	}
+	free(rec);
+	return 0;
+}
+
 uint64_t args_evicted(const struct args *a)
 {
 	return a->evicted;

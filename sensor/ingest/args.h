@@ -32,6 +32,10 @@ void args_free(struct args *a);
 int args_put(struct args *a, const struct ev_args *piece);
 /* The block of the exec of that thread at that time; false when nothing of it came. */
 bool args_take(struct args *a, uint32_t tid, uint64_t boot_ns, struct args_block *ret);
+/*
+ * What waits, as pieces that would make it anew; each borrowed for the call, 8-byte aligned. 0, or -ENOMEM.
+ */
+int args_each(const struct args *a, void (*fn)(void *ctx, const void *rec, size_t size), void *ctx);
 /* Gathered blocks that were given up because others needed the room. */
 uint64_t args_evicted(const struct args *a);
 

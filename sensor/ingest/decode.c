@@ -400,6 +400,11 @@ int decode_record(struct decode *d, const void *rec, size_t size, struct decoded
 	return piece ? 0 : 1;
 }
 
+int decode_save(const struct decode *d, void (*fn)(void *ctx, const void *rec, size_t size), void *ctx)
+{
+	return args_each(d->args, fn, ctx);
+}
+
 void decode_stats(const struct decode *d, struct decode_stats *ret)
 {
 	*ret = d->stats;

@@ -62,6 +62,9 @@ int64_t decode_clock_now(void);
  */
 int decode_record(struct decode *d, const void *rec, size_t size, struct decoded *ret);
 
+/* What is held of arguments, as records that would bring a new decoder there. 0, or -ENOMEM. */
+int decode_save(const struct decode *d, void (*fn)(void *ctx, const void *rec, size_t size), void *ctx);
+
 void decode_stats(const struct decode *d, struct decode_stats *ret);
 
 /*

@@ -248,6 +248,8 @@ static void on_death(struct monitor *m, struct child *c, int status)
 	chan_close(&m->spare);
 	c->linked = false;
 	c->asked_ns = 0;
+	if (c == &m->engine)
+		captures_over(m, NULL);
 	if (asked_to && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		c->state = CHILD_DONE;
 		return;
@@ -519,10 +521,23 @@ static int engine_program_ok(void *ctx, struct msg *msg)
 	return 0;
 }
 
+static int engine_capture_over(void *ctx, struct msg *msg)
+{
+	struct monitor *m = ctx;
+	struct msg_capture_over over;
+
+	if (!m->capture.active)
+		return -EPROTO;
+	memcpy(&over, msg->body, sizeof(over));
+	captures_over(m, &over);
+	return 0;
+}
+
 static const msg_handler from_engine[MSG_TYPES] = {
 	[MSG_READY] = engine_ready,
 	[MSG_PEER_OK] = engine_peer_ok,
 	[MSG_PROGRAM_OK] = engine_program_ok,
+	[MSG_CAPTURE_OVER] = engine_capture_over,
 };
 
 static const msg_handler from_record[MSG_TYPES] = {

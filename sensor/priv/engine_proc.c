@@ -15,6 +15,7 @@
 #include "sensor/priv/clock.h"
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
+#include "sensor/priv/tap.h"
 
 #define RING_EACH     8192 /* records taken from the ring before evaluation gets its turn */
 #define EVENTS_EACH   256  /* events evaluated before the ring gets its turn */
@@ -32,6 +33,8 @@ struct engine_proc {
 	struct enrich *enrich;
 	struct policies *policies;
 	struct outbox out;
+	struct tap tap;
+	const char *hostname; /* borrowed */
 	uint64_t tick_ns;
 	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
 	bool stop;
@@ -156,6 +159,7 @@ static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 		if (event)
 			evaluate(p, &d);
 	}
+	tap_record(&p->tap, rec, size, event);
 	p->counts.evaluated += event;
 	commit(p);
 }
@@ -227,6 +231,45 @@ static int on_peer(void *ctx, struct msg *m)
 	return 0;
 }
 
+static int send_over(struct engine_proc *p)
+{
+	const struct msg_capture_over over = { p->tap.sums.events, p->tap.writer.written };
+
+	return chan_send_wait(&p->monitor, MSG_CAPTURE_OVER, &over, sizeof(over), NULL, 0, -1, 1000);
+}
+
+static int on_capture(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+	const struct tap_source s = {
+		.decode = p->decode,
+		.enrich = p->enrich,
+		.hostname = p->hostname,
+		.queue_refused = p->counts.queue_refused,
+	};
+	struct msg_capture_to to;
+	int r;
+
+	memcpy(&to, m->body, sizeof(to));
+	r = tap_begin(&p->tap, TAKE_FD(m->fd), &to, &s);
+	if (r == 0 || r == -EBUSY)
+		return r == 0 ? 0 : -EPROTO; /* the monitor knows that there is one */
+	log_warn("cannot make a capture: %s", strerror(-r));
+	return send_over(p);
+}
+
+static int on_capture_lost(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+	struct msg_capture_lost lost;
+
+	memcpy(&lost, m->body, sizeof(lost));
+	tap_lost(&p->tap, CAPTURE_LOST_RING, lost.ring);
+	tap_lost(&p->tap, CAPTURE_LOST_CONTEXT, lost.context);
+	tap_lost(&p->tap, CAPTURE_LOST_HOOK, lost.hook);
+	return 0;
+}
+
 static int on_stop(void *ctx, struct msg *m)
 {
 	struct engine_proc *p = ctx;
@@ -236,9 +279,8 @@ static int on_stop(void *ctx, struct msg *m)
 }
 
 static const msg_handler from_monitor[MSG_TYPES] = {
-	[MSG_PROGRAM] = on_program,
-	[MSG_PEER] = on_peer,
-	[MSG_STOP] = on_stop,
+	[MSG_PROGRAM] = on_program,	      [MSG_PEER] = on_peer, [MSG_STOP] = on_stop, [MSG_CAPTURE_TO] = on_capture,
+	[MSG_CAPTURE_LOST] = on_capture_lost,
 };
 
 /* record says nothing to the engine: whatever comes from there is its end. */
@@ -250,12 +292,15 @@ static void tick(struct engine_proc *p)
 {
 	uint64_t now = clock_mono_ns();
 	struct enrich_stats s;
+	int64_t clock;
 
 	if (now - p->tick_ns < TICK_NS)
 		return;
 	p->tick_ns = now;
-	decode_clock(p->decode, decode_clock_now());
+	clock = decode_clock_now();
+	decode_clock(p->decode, clock);
 	enrich_tick(p->enrich);
+	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused);
 	enrich_stats(p->enrich, &s);
 	p->counts.processes = s.table.images;
 	commit(p);
@@ -268,13 +313,16 @@ static int wait_for_work(struct engine_proc *p, bool more)
 		{ .fd = p->monitor.fd, .events = POLLIN },
 		{ .fd = p->record.fd, .events = (short)(POLLIN | (blocked ? POLLOUT : 0)) },
 		{ .fd = !more && queue_has_room(p->queue) ? ring_epoll_fd(p->ring) : -1, .events = POLLIN },
+		{ .fd = p->tap.reader.fd, .events = (short)(POLLIN | (tap_waits(&p->tap) ? POLLOUT : 0)) },
 	};
 	bool busy = more && outbox_waiting(&p->out) < OUTBOX_HIGH;
 
-	if (poll(fds, 3, busy ? 0 : POLL_MS) < 0)
+	if (poll(fds, 4, busy ? 0 : POLL_MS) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) && chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
 		end_record(p);
+	if (fds[3].revents & (POLLIN | POLLHUP | POLLERR))
+		tap_serve(&p->tap, p->buf, p->enrich);
 	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
 }
 
@@ -287,6 +335,8 @@ static void loop(struct engine_proc *p)
 		int r;
 
 		send_alerts(p);
+		if (tap_send(&p->tap, p->enrich))
+			send_over(p);
 		tick(p);
 		if (p->stop && taken <= 0 && !more &&
 		    (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
@@ -299,6 +349,15 @@ static void loop(struct engine_proc *p)
 			chan_close(&p->monitor);
 		}
 	}
+}
+
+/* A capture that is under way gets its end. */
+static void end_capture(struct engine_proc *p)
+{
+	tap_end(&p->tap, CAPTURE_STOPPED, p->enrich);
+	for (int ms = 0; ms < 2000 && p->tap.state != TAP_OFF; ms += 10)
+		if (!tap_send(&p->tap, p->enrich))
+			poll(NULL, 0, 10);
 }
 
 /* ---- beginning and end --------------------------------------------------------------------------------------------- */
@@ -341,6 +400,8 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	engine_counts_get(p->page, &p->counts);
 	p->refuse_last[0] = p->refuse_last[1] = p->counts.received > 0;
 	outbox_init(&p->out);
+	tap_init(&p->tap);
+	p->hostname = a->hostname;
 	r = begin_privileged(p, a, e);
 	if (r < 0)
 		return r;
@@ -377,5 +438,6 @@ int engine_main(struct engine_args *a)
 	commit(&p);
 	chan_send(&p.monitor, MSG_READY, &ready, sizeof(ready), -1);
 	loop(&p);
+	end_capture(&p);
 	return p.status;
 }

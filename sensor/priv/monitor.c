@@ -130,6 +130,7 @@ static void tick(struct monitor *m)
 	m->tick_ns = now;
 	notes_losses(m);
 	requests_tick(m);
+	captures_tick(m);
 }
 
 static int timeout_ms(const struct monitor *m, int step_ms)
@@ -219,29 +220,6 @@ static int open_alerts(struct monitor *m, struct err *e)
 	return m->alerts_fd < 0 ? err_sys(e, -errno, "cannot write alerts to", path) : 0;
 }
 
-static int open_policy(struct monitor *m, struct err *e)
-{
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	if (!m->o->trust && !m->o->allow_unsigned)
-		return err_set(e, -EKEYREJECTED,
-			       "whose policy is %s? name the key with --trust PUB.pem, or take any with "
-			       "--allow-unsigned",
-			       m->o->policy);
-	if (m->o->allow_unsigned)
-		log_warn("--allow-unsigned: %s is taken whoever made it", m->o->policy);
-	else {
-		r = sig_load_public(m->o->trust, &m->trust, e);
-		if (r < 0)
-			return r;
-	}
-	fd = open(m->o->policy, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, -errno, "cannot open the policy", m->o->policy);
-	return policy_file_open(fd, m->o->policy, m->trust, &m->policy, e);
-}
-
 static int open_kernel_side(struct monitor *m, struct err *e)
 {
 	_cleanup_free_ char *btf_dir = NULL;
@@ -294,7 +272,7 @@ static int begin(struct monitor *m, struct err *e)
 	if (r == 0)
 		r = open_alerts(m, e);
 	if (r == 0)
-		r = open_policy(m, e);
+		r = policy_file_find(m->o->policy, m->o->trust, m->o->allow_unsigned, &m->trust, &m->policy, e);
 	confine_user(ROLE_RECORD, &record_user);
 	if (r == 0)
 		r = state_open(m->o->state, &record_user, &m->state, e);

@@ -6,6 +6,7 @@
  *	children.c	engine and record: starting them, their death, what was lost with them
  *	notes.c		records about the sensor itself
  *	requests.c	what tamisctl asks
+ *	captures.c	a capture: who wants it, what was lost meanwhile
  */
 #ifndef TAMIS_PRIV_MONITOR_IMPL_H
 #define TAMIS_PRIV_MONITOR_IMPL_H
@@ -80,6 +81,12 @@ struct reload {
 	uint64_t since_ns;
 };
 
+/* At most one capture is made at a time. */
+struct capture_job {
+	bool active, all;
+	uint64_t ring, context, hook; /* losses of the kernel side that the engine knows of */
+};
+
 struct monitor {
 	const struct options *o;
 	enum phase phase;
@@ -95,6 +102,7 @@ struct monitor {
 	struct policy_file policy;
 	uint32_t last_generation;
 	struct reload reload;
+	struct capture_job capture;
 
 	struct child engine, record;
 	struct chan spare; /* the engine's end of a socket to a record process that is still starting; fd -1: none */
@@ -175,10 +183,21 @@ void requests_accept(struct monitor *m);
 void requests_serve(struct monitor *m, int client);
 /* Answers the one who asked for a reload. @error 0: @text is JSON. */
 void requests_reply(struct monitor *m, int client, int error, const char *text);
+/* Hands over a message with a descriptor, and is done with that client. */
+void requests_give(struct monitor *m, int client, uint16_t type, int fd);
 /* Clients that take too long. */
 void requests_tick(struct monitor *m);
 /* The engine's word on the policy of a reload. */
 void requests_program_ok(struct monitor *m, const struct msg_program_ok *answer);
 void requests_reload_failed(struct monitor *m, int error, const char *why);
+
+/* ---- captures.c ---- */
+
+/* Begins one: an end of a socket to the engine goes to the client. */
+int captures_begin(struct monitor *m, int client, const struct msg_capture *what, struct err *e);
+/* Tells the engine what the kernel side has lost since it was told last; each second. */
+void captures_tick(struct monitor *m);
+/* The engine says that it is over, or is gone (@over NULL). */
+void captures_over(struct monitor *m, const struct msg_capture_over *over);
 
 #endif

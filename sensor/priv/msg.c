@@ -35,11 +35,21 @@ static const struct msg_rule {
 	{ MSG_STATS, ROLE_CTL, ROLE_MONITOR, 0, 0, 0 },
 	{ MSG_RELOAD, ROLE_CTL, ROLE_MONITOR, 1, 1, 4096 },
 	{ MSG_REPLY, ROLE_MONITOR, ROLE_CTL, 0, sizeof(struct msg_reply), MSG_BODY_MAX },
+	{ MSG_CAPTURE, ROLE_CTL, ROLE_MONITOR, 0, sizeof(struct msg_capture), sizeof(struct msg_capture) },
+	{ MSG_CAPTURE_FD, ROLE_MONITOR, ROLE_CTL, 1, 0, 0 },
+	{ MSG_CAPTURE_TO, ROLE_MONITOR, ROLE_ENGINE, 1, sizeof(struct msg_capture_to), sizeof(struct msg_capture_to) },
+	{ MSG_CAPTURE_LOST, ROLE_MONITOR, ROLE_ENGINE, 0, sizeof(struct msg_capture_lost),
+	  sizeof(struct msg_capture_lost) },
+	{ MSG_CAPTURE_OVER, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_capture_over),
+	  sizeof(struct msg_capture_over) },
+	{ MSG_CAPTURE_DATA, ROLE_ENGINE, ROLE_CTL, 0, 1, MSG_BODY_MAX },
+	{ MSG_CAPTURE_STOP, ROLE_CTL, ROLE_ENGINE, 0, 0, 0 },
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",	  "ready", "program", "program-ok", "peer",  "peer-ok", "note",
-	"alerts", "piece", "stop",    "status",	    "stats", "reload",	"reply",
+	"none",	   "ready",	 "program",    "program-ok",   "peer",	       "peer-ok",      "note",
+	"alerts",  "piece",	 "stop",       "status",       "stats",	       "reload",       "reply",
+	"capture", "capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data", "capture-stop",
 };
 
 const char *msg_name(uint16_t type)

@@ -32,8 +32,15 @@ enum msg_type {
 	MSG_STOP,	/* monitor -> engine, record: finish what is there, then end */
 	MSG_STATUS,	/* ctl -> monitor: requests without arguments, each answered by MSG_REPLY */
 	MSG_STATS,
-	MSG_RELOAD, /* ctl -> monitor: a bundle to put in force, as an open file */
-	MSG_REPLY,  /* monitor -> ctl */
+	MSG_RELOAD,	  /* ctl -> monitor: a bundle to put in force, as an open file */
+	MSG_REPLY,	  /* monitor -> ctl */
+	MSG_CAPTURE,	  /* ctl -> monitor: a capture is wanted */
+	MSG_CAPTURE_FD,	  /* monitor -> ctl: the end of a socket to the engine that it comes from */
+	MSG_CAPTURE_TO,	  /* monitor -> engine: the other end, and what is wanted */
+	MSG_CAPTURE_LOST, /* monitor -> engine: while a capture is made, what the kernel side lost */
+	MSG_CAPTURE_OVER, /* engine -> monitor: it has ended */
+	MSG_CAPTURE_DATA, /* engine -> ctl: bytes of the file */
+	MSG_CAPTURE_STOP, /* ctl -> engine: enough; what is there still comes, then the socket is closed */
 	MSG_TYPES
 };
 
@@ -74,6 +81,26 @@ struct msg_piece {
 /* MSG_REPLY's body: this, then text: JSON when error is 0, else the reason. */
 struct msg_reply {
 	int32_t error; /* 0 or a negative errno */
+};
+
+/* MSG_CAPTURE, and the beginning of MSG_CAPTURE_TO. */
+struct msg_capture {
+	uint64_t events, bytes; /* after so many, end; 0: no bound */
+	uint32_t all;		/* 1: every event, not only what the policy asks for */
+	uint32_t pad;
+};
+
+struct msg_capture_to {
+	struct msg_capture what;
+	char policy[128], sha256[72]; /* in force; terminated */
+};
+
+struct msg_capture_lost {
+	uint64_t ring, context, hook; /* since the message before */
+};
+
+struct msg_capture_over {
+	uint64_t events, bytes;
 };
 
 /* A received message. */

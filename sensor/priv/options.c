@@ -57,7 +57,7 @@ const char *options_help(void)
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --btf FILE           type information for a kernel that has none of its own\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
-	       "  --replay CAPTURE     evaluate a capture instead of this machine\n"
+	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
 	       "  --version, --help\n"
 	       "\n"
 	       "Says `ready` on stderr once every hook is attached. `tamisctl doctor` tells what a host lacks.\n";

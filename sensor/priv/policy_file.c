@@ -11,10 +11,13 @@
 
 #include "lib/bundle.h"
 #include "lib/cleanup.h"
+#include "lib/log.h"
 #include "lib/program.h"
+#include "lib/sig.h"
 #include "lib/sieve_io.h"
 
 DEFINE_CLEANUP(struct bundle *, bundle_done);
+DEFINE_CLEANUP(struct sig_key *, sig_key_free);
 
 static void *read_all(int fd, const char *file, size_t *ret_size, struct err *e)
 {
@@ -137,6 +140,32 @@ int policy_file_open(int fd, const char *file, struct sig_key *trust, struct pol
 	}
 	*ret = p;
 	return 0;
+}
+
+int policy_file_find(const char *path, const char *trust, bool allow_unsigned, struct sig_key **ret_key,
+		     struct policy_file *ret, struct err *e)
+{
+	_cleanup_(sig_key_free) struct sig_key *key = NULL;
+	_cleanup_close_ int fd = -1;
+	int r = 0;
+
+	if (!trust && !allow_unsigned)
+		return err_set(e, -EKEYREJECTED,
+			       "whose policy is %s? name the key with --trust PUB.pem, or take any with "
+			       "--allow-unsigned",
+			       path);
+	if (allow_unsigned)
+		log_warn("--allow-unsigned: %s is taken whoever made it", path);
+	else
+		r = sig_load_public(trust, &key, e);
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot open the policy", path);
+	r = policy_file_open(fd, path, key, ret, e);
+	*ret_key = r < 0 ? NULL : TAKE_PTR(key);
+	return r;
 }
 
 void policy_file_forget_sieve(struct policy_file *p)

@@ -30,6 +30,12 @@ struct policy_file {
 
 /* @file names it in messages. @trust NULL: signed by anybody or nobody. On error *ret is as policy_file_done leaves it. */
 int policy_file_open(int fd, const char *file, struct sig_key *trust, struct policy_file *ret, struct err *e);
+/*
+ * The bundle @path, signed by the key in @trust or (@allow_unsigned, with a warning) by anybody. -EKEYREJECTED where neither
+ * was asked for. *ret_key: the key, the caller's to free; NULL: any.
+ */
+int policy_file_find(const char *path, const char *trust, bool allow_unsigned, struct sig_key **ret_key,
+		     struct policy_file *ret, struct err *e);
 void policy_file_forget_sieve(struct policy_file *p);
 void policy_file_done(struct policy_file *p);
 

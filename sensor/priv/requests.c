@@ -383,6 +383,12 @@ void requests_reply(struct monitor *m, int client, int error, const char *text)
 	client_close(m, client);
 }
 
+void requests_give(struct monitor *m, int client, uint16_t type, int fd)
+{
+	chan_send_wait(&m->client[client], type, NULL, 0, NULL, 0, fd, REPLY_MS);
+	client_close(m, client);
+}
+
 static void reply_with(struct monitor *m, int client, int (*put)(struct monitor *m, struct buf *b))
 {
 	struct buf b;
@@ -432,10 +438,25 @@ static int reload_request(void *ctx, struct msg *msg)
 	return 0;
 }
 
+static int capture_request(void *ctx, struct msg *msg)
+{
+	struct request *q = ctx;
+	struct msg_capture what;
+	struct err e = { "" };
+	int r;
+
+	memcpy(&what, msg->body, sizeof(what));
+	r = captures_begin(q->m, q->client, &what, &e);
+	if (r < 0)
+		requests_reply(q->m, q->client, r, e.msg);
+	return 0;
+}
+
 static const msg_handler from_ctl[MSG_TYPES] = {
 	[MSG_STATUS] = status_request,
 	[MSG_STATS] = stats_request,
 	[MSG_RELOAD] = reload_request,
+	[MSG_CAPTURE] = capture_request,
 };
 
 void requests_serve(struct monitor *m, int client)

@@ -21,12 +21,13 @@
 #include "lib/err.h"
 #include "sensor/record/recio.h"
 
-#define AUDITLOG_START	"start"	 /* the first record of a run */
-#define AUDITLOG_STOP	"stop"	 /* the last record of a run that ended well */
-#define AUDITLOG_LOSS	"loss"	 /* events or alerts that are not in the log */
-#define AUDITLOG_GAP	"gap"	 /* a time that the log knows nothing of */
-#define AUDITLOG_POLICY "policy" /* another policy is in force */
-#define AUDITLOG_CANARY "canary" /* a known event did not arrive */
+#define AUDITLOG_START	 "start"   /* the first record of a run */
+#define AUDITLOG_STOP	 "stop"	   /* the last record of a run that ended well */
+#define AUDITLOG_LOSS	 "loss"	   /* events or alerts that are not in the log */
+#define AUDITLOG_GAP	 "gap"	   /* a time that the log knows nothing of */
+#define AUDITLOG_POLICY	 "policy"  /* another policy is in force */
+#define AUDITLOG_CAPTURE "capture" /* events are, or were, handed out: arguments of processes among them */
+#define AUDITLOG_CANARY	 "canary"  /* a known event did not arrive */
 /* "alert" comes by auditlog_append; "segment" and "recovery" are the log's own */
 
 struct auditlog;

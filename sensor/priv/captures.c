@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The monitor's part of a capture: it makes a socket, gives one end to tamisctl and one to the engine, and keeps neither.
+ * So no file is opened here, no byte of an event passes, and a reader that stalls cannot hold the monitor up. That a capture was
+ * made is a record of the log.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "lib/log.h"
+#include "sensor/priv/monitor_impl.h"
+#include "sensor/record/auditlog.h"
+
+/* The log's record: {"action":"begin"} or {"action":"end","bytes":1,"events":1} */
+static void note(struct monitor *m, const char *action, const struct msg_capture_over *over)
+{
+	struct buf b;
+	struct jsonw w = jsonw_to(&b);
+
+	buf_init(&b, 1024);
+	jsonw_obj_begin(&w);
+	put_str(&w, "action", action);
+	if (over) {
+		put_u64(&w, "bytes", over->bytes);
+		put_u64(&w, "events", over->events);
+	}
+	jsonw_obj_end(&w);
+	notes_put(m, AUDITLOG_CAPTURE, &b);
+	buf_done(&b);
+}
+
+static void kernel_losses(struct monitor *m, uint64_t *ring, uint64_t *context)
+{
+	struct ev_stats s[EV_TYPES];
+
+	*ring = *context = 0;
+	if (load_stats(m->load, s) < 0)
+		return;
+	for (int i = 0; i < EV_TYPES; i++) {
+		*ring += s[i].lost;
+		*context += s[i].lost_context;
+	}
+}
+
+static int hand_out(struct monitor *m, int client, const struct msg_capture_to *to, struct err *e)
+{
+	struct chan pair[2];
+	int r = chan_pair(ROLE_ENGINE, ROLE_CTL, pair);
+
+	if (r < 0)
+		return err_set(e, r, "cannot make a socket: %s", strerror(-r));
+	r = chan_send_wait(&m->engine.chan, MSG_CAPTURE_TO, to, sizeof(*to), NULL, 0, pair[0].fd, 1000);
+	if (r < 0)
+		err_set(e, r, "the engine process does not take the request: %s", strerror(-r));
+	else
+		requests_give(m, client, MSG_CAPTURE_FD, pair[1].fd);
+	chan_close(&pair[0]);
+	chan_close(&pair[1]);
+	return r;
+}
+
+int captures_begin(struct monitor *m, int client, const struct msg_capture *what, struct err *e)
+{
+	struct msg_capture_to to = { .what = *what };
+	int r;
+
+	if (m->capture.active)
+		return err_set(e, -EBUSY, "another capture is being made: try again when it has ended");
+	if (m->phase != PHASE_RUNNING || m->engine.state != CHILD_UP)
+		return err_set(e, -EAGAIN, "the engine process is not up: try again");
+	if (what->all)
+		return err_set(e, -ENOTSUP, "this sensor cannot open its sieve: load a policy that asks for more");
+	snprintf(to.policy, sizeof(to.policy), "%s", m->policy.name);
+	snprintf(to.sha256, sizeof(to.sha256), "%s", m->policy.sha256);
+	m->capture = (struct capture_job){ .active = true, .all = what->all, .hook = notes_hooks_missed(m) };
+	kernel_losses(m, &m->capture.ring, &m->capture.context);
+	r = hand_out(m, client, &to, e);
+	if (r < 0) {
+		m->capture.active = false;
+		return r;
+	}
+	log_info("a capture begins");
+	note(m, "begin", NULL);
+	return 0;
+}
+
+void captures_tick(struct monitor *m)
+{
+	struct capture_job *c = &m->capture, now = { .active = true, .all = c->all };
+	struct msg_capture_lost lost;
+
+	if (!c->active || m->engine.state != CHILD_UP)
+		return;
+	kernel_losses(m, &now.ring, &now.context);
+	now.hook = notes_hooks_missed(m);
+	lost = (struct msg_capture_lost){ now.ring - c->ring, now.context - c->context, now.hook - c->hook };
+	if (!lost.ring && !lost.context && !lost.hook)
+		return;
+	/* what finds no room now is told the next time */
+	if (chan_send(&m->engine.chan, MSG_CAPTURE_LOST, &lost, sizeof(lost), -1) == 0)
+		*c = now;
+}
+
+void captures_over(struct monitor *m, const struct msg_capture_over *over)
+{
+	const struct msg_capture_over none = { 0 };
+
+	if (!m->capture.active)
+		return;
+	m->capture.active = false;
+	log_info("the capture has ended");
+	note(m, "end", over ? over : &none);
+}
