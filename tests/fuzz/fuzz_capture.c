@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a capture: through the reader, and played back up to the JSON of each event. Checksums would stop almost all of
+ * them at the door, so the bytes are also taken as the entries of one block, which is given the head and checksum that it needs:
+ *
+ *	first byte even: a file; odd: entries, as u16 type, u16 length, bytes
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/event_json.h"
+#include "sensor/enrich/playback.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct event_json *json(void)
+{
+	static struct event_json *j;
+
+	if (!j && event_json_new(catalog_tamis(), &j) < 0)
+		abort();
+	return j;
+}
+
+static void play(const void *p, size_t size)
+{
+	void *copy = malloc(size ? size : 1); /* of its own size, so that a read behind its end is seen */
+	struct playback *b;
+	struct err e = { "" };
+	struct decoded d;
+	struct buf out;
+	int r;
+
+	if (!copy)
+		abort();
+	memcpy(copy, p, size);
+	buf_init(&out, 4u << 20);
+	r = playback_open_mem(copy, size, &b, &e);
+	if (r == 0) {
+		while ((r = playback_next(b, &d, &e)) == 1) {
+			buf_reset(&out);
+			event_json_write(json(), &d.ev, &out);
+		}
+		playback_free(b);
+	}
+	if (r < 0 && !e.msg[0])
+		abort();
+	buf_done(&out);
+	free(copy);
+}
+
+static void put_entries(struct capture_writer *w, const uint8_t *p, size_t left)
+{
+	while (left >= 4) {
+		uint16_t type = (uint16_t)(p[0] | p[1] << 8);
+		size_t len = (size_t)(p[2] | p[3] << 8);
+
+		p += 4;
+		left -= 4;
+		len = len < left ? len : left;
+		capture_put(w, type % CAPTURE_TYPES, p, len, NULL, 0);
+		p += len;
+		left -= len;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct capture_meta meta = { .host = "fuzz", .tick_ns = 10000000 };
+	struct capture_writer w;
+	const void *p;
+	size_t n;
+
+	if (!size)
+		return 0;
+	if (!(data[0] & 1)) {
+		play(data + 1, size - 1);
+		return 0;
+	}
+	if (capture_writer_init(&w, 8u << 20, catalog_fingerprint(catalog_tamis())) < 0 ||
+	    capture_put_meta(&w, &meta) < 0)
+		abort();
+	put_entries(&w, data + 1, size - 1);
+	capture_close(&w);
+	n = capture_ready(&w, &p);
+	play(p, n);
+	capture_writer_done(&w);
+	return 0;
+}
