@@ -5,7 +5,7 @@
 _tamisctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} i=1
-	local words='status hooks stats top reload log doctor --state --help --version'
+	local words='status hooks stats top reload capture log doctor --state --help --version'
 
 	[ "${COMP_WORDS[1]:-}" != --state ] || i=3
 	if [ "$COMP_CWORD" -gt "$i" ]; then
@@ -20,6 +20,7 @@ _tamisctl()
 			checkpoint) words='--segment -o --help' ;;
 			esac ;;
 		reload:*) words='' ;;
+		capture:*) words='-o --seconds --events --max-bytes --all --info --json --export-json' ;;
 		*) words='--json --help' ;;
 		esac
 	fi

@@ -425,11 +425,26 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 	return bpf_map_update_elem(bpf_map__fd(l->skel->maps.syscalls), &zero, d, BPF_ANY) ? -errno : 0;
 }
 
+/* The map @fd, which holds @s, takes the place of the one before. What it needs is attached. */
+static int swap_in(struct load *l, const struct sieve *s, int fd, struct err *err)
+{
+	uint32_t zero = 0;
+	/* An event that only the new policy wants has no clause in the old one: its program returns at once until the
+	 * swap. */
+	int r = set_syscalls(l, s);
+
+	if (r < 0)
+		return err_set(err, r, "cannot set the system calls to look at: %s", strerror(-r));
+	if (bpf_map_update_elem(bpf_map__fd(l->skel->maps.sieve_now), &zero, &fd, BPF_ANY))
+		return err_set(err, -errno, "cannot swap the sieve: %s", strerror(errno));
+	detach_unwanted(l, s);
+	return 0;
+}
+
 int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
 	const char *program;
-	uint32_t zero = 0;
 	int r = l->sieve_fd < 0 ? attach_first(l, s, err) : attach_wanted(l, s, &program, err);
 
 	if (r < 0)
@@ -437,18 +452,51 @@ int load_policy(struct load *l, const struct sieve *s, uint32_t generation, stru
 	fd = sieve_map(l, s, generation);
 	if (fd < 0)
 		return err_set(err, fd, "cannot make the map of the sieve: %s", strerror(-fd));
-	/* An event that only the new policy wants has no clause in the old one: its program returns at once until the
-	 * swap. */
-	r = set_syscalls(l, s);
+	r = swap_in(l, s, fd, err);
 	if (r < 0)
-		return err_set(err, r, "cannot set the system calls to look at: %s", strerror(-r));
-	if (bpf_map_update_elem(bpf_map__fd(l->skel->maps.sieve_now), &zero, &fd, BPF_ANY))
-		return err_set(err, -errno, "cannot swap the sieve: %s", strerror(errno));
+		return r;
 	if (l->sieve_fd >= 0)
 		close(l->sieve_fd);
 	l->sieve_fd = TAKE_FD(fd);
-	detach_unwanted(l, s);
 	return 0;
+}
+
+int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
+{
+	_cleanup_free_ struct sieve *all = calloc(1, sizeof(*all));
+	_cleanup_close_ int fd = -1;
+	const char *program;
+	int r;
+
+	if (!all)
+		return err_set(err, -ENOMEM, "no memory for a sieve");
+	all->abi = SV_ABI;
+	all->nmasks = 2;
+	memset(&all->masks[1], 0xff, sizeof(all->masks[1]));
+	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
+		memset(&all->event[ev].clauses, 0xff, sizeof(all->event[ev].clauses));
+	r = attach_wanted(l, all, &program, err);
+	if (r < 0)
+		return r;
+	fd = sieve_map(l, all, generation);
+	if (fd < 0)
+		return err_set(err, fd, "cannot make the map of the sieve: %s", strerror(-fd));
+	return swap_in(l, all, fd, err);
+}
+
+int load_close_sieve(struct load *l, struct err *err)
+{
+	_cleanup_free_ struct sieve *s = malloc(sizeof(*s));
+	const char *program;
+	uint32_t zero = 0;
+	int r;
+
+	if (!s)
+		return err_set(err, -ENOMEM, "no memory for a sieve");
+	if (bpf_map_lookup_elem(l->sieve_fd, &zero, s))
+		return err_set(err, -errno, "cannot read the sieve: %s", strerror(errno));
+	r = attach_wanted(l, s, &program, err);
+	return r < 0 ? r : swap_in(l, s, l->sieve_fd, err);
 }
 
 bool load_blind(const struct load *l, const struct sieve *s, uint16_t event)

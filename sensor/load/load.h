@@ -66,6 +66,13 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err);
  */
 int load_policy(struct load *l, const struct sieve *s, uint32_t generation, struct err *err);
 
+/*
+ * Lets every event through, as generation @generation, until load_close_sieve: the sieve in force waits and comes back as it
+ * is. load_policy ends it, too. On error it stays in force.
+ */
+int load_open_sieve(struct load *l, uint32_t generation, struct err *err);
+int load_close_sieve(struct load *l, struct err *err);
+
 /* The ring buffers' map fds; borrowed. */
 int load_ring_fd(const struct load *l);
 int load_lineage_fd(const struct load *l);

@@ -59,6 +59,22 @@ static int hand_out(struct monitor *m, int client, const struct msg_capture_to *
 	return r;
 }
 
+static void close_sieve(struct monitor *m)
+{
+	struct err e = { "" };
+
+	/* open, it lets too much through: nothing is lost by that */
+	if (m->phase == PHASE_RUNNING && load_close_sieve(m->load, &e) < 0)
+		log_err("the sieve stays open until the next reload: %s", e.msg);
+}
+
+static void end_job(struct monitor *m)
+{
+	m->capture.active = false;
+	if (m->capture.all)
+		close_sieve(m);
+}
+
 int captures_begin(struct monitor *m, int client, const struct msg_capture *what, struct err *e)
 {
 	struct msg_capture_to to = { .what = *what };
@@ -68,18 +84,25 @@ int captures_begin(struct monitor *m, int client, const struct msg_capture *what
 		return err_set(e, -EBUSY, "another capture is being made: try again when it has ended");
 	if (m->phase != PHASE_RUNNING || m->engine.state != CHILD_UP)
 		return err_set(e, -EAGAIN, "the engine process is not up: try again");
-	if (what->all)
-		return err_set(e, -ENOTSUP, "this sensor cannot open its sieve: load a policy that asks for more");
+	if (what->all && m->reload.active)
+		return err_set(e, -EBUSY, "a reload is under way: try again");
 	snprintf(to.policy, sizeof(to.policy), "%s", m->policy.name);
 	snprintf(to.sha256, sizeof(to.sha256), "%s", m->policy.sha256);
-	m->capture = (struct capture_job){ .active = true, .all = what->all, .hook = notes_hooks_missed(m) };
+	/*
+	 * The engine knows no such generation and so asks every rule of the policy in force about these events: its alerts
+	 * stay as they are.
+	 */
+	r = what->all ? load_open_sieve(m->load, ++m->last_generation, e) : 0;
+	if (r < 0)
+		return r;
+	m->capture = (struct capture_job){ .active = true, .all = what->all, .hook = load_missed(m->load) };
 	kernel_losses(m, &m->capture.ring, &m->capture.context);
 	r = hand_out(m, client, &to, e);
 	if (r < 0) {
-		m->capture.active = false;
+		end_job(m);
 		return r;
 	}
-	log_info("a capture begins");
+	log_info("a capture begins%s", what->all ? "; the sieve is open" : "");
 	note(m, "begin", NULL);
 	return 0;
 }
@@ -92,7 +115,7 @@ void captures_tick(struct monitor *m)
 	if (!c->active || m->engine.state != CHILD_UP)
 		return;
 	kernel_losses(m, &now.ring, &now.context);
-	now.hook = notes_hooks_missed(m);
+	now.hook = load_missed(m->load);
 	lost = (struct msg_capture_lost){ now.ring - c->ring, now.context - c->context, now.hook - c->hook };
 	if (!lost.ring && !lost.context && !lost.hook)
 		return;
@@ -107,7 +130,7 @@ void captures_over(struct monitor *m, const struct msg_capture_over *over)
 
 	if (!m->capture.active)
 		return;
-	m->capture.active = false;
+	end_job(m);
 	log_info("the capture has ended");
 	note(m, "end", over ? over : &none);
 }

@@ -299,6 +299,8 @@ static int reload_begin(struct monitor *m, int client, struct msg *msg, struct e
 		return err_set(e, -ENOMEM, "no memory");
 	if (m->reload.active)
 		return err_set(e, -EBUSY, "another reload is under way: try again");
+	if (m->capture.active && m->capture.all)
+		return err_set(e, -EBUSY, "a capture of all events is being made: try again when it has ended");
 	if (m->phase != PHASE_RUNNING || m->engine.state != CHILD_UP)
 		return err_set(e, -EAGAIN, "the engine process is not up: try again");
 	r = policy_file_open(msg->fd, name, m->trust, &m->reload.policy, e);

@@ -127,6 +127,7 @@ static int put_meta(struct tap *t, const struct msg_capture_to *to, const struct
 		.all = to->what.all,
 	};
 	struct utsname u;
+	int r;
 
 	if (uname(&u) == 0) {
 		snprintf(m.release, sizeof(m.release), "%s", u.release);
@@ -143,7 +144,9 @@ static int put_meta(struct tap *t, const struct msg_capture_to *to, const struct
 	printable(m.policy_sha256);
 	/* the decoder's clock is a second old at most: from here on both go by this one */
 	decode_clock(s->decode, m.clock);
-	return capture_put_meta(&t->writer, &m);
+	r = capture_put_meta(&t->writer, &m);
+	capture_close(&t->writer); /* a block of its own: the least that a capture can hold */
+	return r;
 }
 
 static void on_args(void *ctx, const void *rec, size_t size)

@@ -47,7 +47,7 @@ refused "a wrong option" 2 "--polcy" --polcy "$WORK/good.tpb"
 refused "a rung that does not exist" 1 "fentry, kprobe and tracepoint" "${TRUST[@]}" --policy "$WORK/good.tpb" --rung magic
 refused "a ring that is no power of two" 1 "power of two" "${TRUST[@]}" --policy "$WORK/good.tpb" --ring-bytes 100000
 refused "a state directory that cannot be made" 1 "--state DIR" "${TRUST[@]}" --policy "$WORK/good.tpb" --state /proc/tamis
-refused "--replay" 2 "yet" --policy "$WORK/good.tpb" --replay "$WORK/target"
+refused "--replay of what is no capture" 1 "no capture" --policy "$WORK/good.tpb" --replay "$WORK/target"
 chmod 755 "$WORK"
 status=0
 setpriv --reuid 65534 --regid 65534 --clear-groups "$BIN/tamisd" --foreground --state "$STATE" --policy "$WORK/good.tpb" \
