@@ -10,11 +10,11 @@
 #define STR_SLOT(KIND, EV, SLOT, ...) STR_SLOT_##KIND(EV, SLOT)
 const uint8_t procio_str_slots[EVS_PROC_COUNT] = { CAT_PROC(STR_SLOT, "") };
 
-/* Whether a field is a plain number of a process: never one that holds a pointer. */
+/* Whether a field is a plain number of a process: never one that holds a pointer, nor one that has no place there. */
 static bool is_number(const struct cat_field *f)
 {
 	return f->home == CAT_HOME_PROC && f->event == EV_NONE && (f->type == VAL_INT || f->type == VAL_BOOL) &&
-	       !(f->flags & CF_ARRAY);
+	       !(f->flags & CF_ARRAY) && f->slot < SLOT_PROC_SEEN;
 }
 
 void procio_put_str(struct buf *b, const char *s, size_t len)

@@ -246,8 +246,9 @@ static void before(void)
 	do_exec(11, "/bin/cat", "cat\0\0", 5, 0); /* an empty argument */
 	do_fork(11, 12);
 	do_fork(12, 13);
-	do_exec(13, "/bin/x", "x\0cut", 20, 0); /* the kernel side had no more */
-	do_exit(12);				/* dead, with a child */
+	put_args(13, "x\0cut", 20, 0, 0, 5); /* the kernel side had no more */
+	exec_record(13, "/bin/x");
+	do_exit(12); /* dead, with a child */
 	do_fork(10, 14);
 	do_exit(14); /* dead, without */
 	now += 1000;
