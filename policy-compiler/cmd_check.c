@@ -2,6 +2,7 @@
 #include <getopt.h>
 
 #include "policy-compiler/cli.h"
+#include "policy-compiler/lint.h"
 
 #define JSON_MAX (64u << 20)
 
@@ -68,12 +69,29 @@ static int put_json(struct diags *d)
 	return r;
 }
 
-static int check_policies(char **paths, int n, bool json, bool strict)
+/* Lints that --no-lint switches off; ends with a NULL. */
+struct lints_off {
+	const char *name[64];
+	size_t n;
+};
+
+static int add_off(struct lints_off *off, const char *name)
+{
+	if (!lint_find(name))
+		return cli_usage("check", "there is no lint %s; tamisc(1) lists them", name);
+	if (off->n + 1 < sizeof(off->name) / sizeof(off->name[0]))
+		off->name[off->n++] = name;
+	return CLI_OK;
+}
+
+static int check_policies(char **paths, int n, bool json, bool strict, const struct lints_off *off)
 {
 	struct diags d = diags_new();
 	_cleanup_(compile_free) struct compile *c = NULL;
 	int r = cli_compile(paths, n, &d, &c) < 0 ? CLI_FAILED : CLI_OK;
 
+	if (c && (lint_run(c) < 0 || lint_filter(c, off->name) < 0))
+		r = cli_fail("out of memory");
 	if (json)
 		r = put_json(&d) == CLI_OK ? r : CLI_FAILED;
 	else
@@ -93,10 +111,12 @@ int cmd_check(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "strict", no_argument, NULL, 's' },
+						 { "no-lint", required_argument, NULL, 'n' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
+	struct lints_off off = { 0 };
 	bool json = false, strict = false;
-	int o;
+	int o, r;
 
 	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (o) {
@@ -106,13 +126,18 @@ int cmd_check(int argc, char **argv)
 		case 's':
 			strict = true;
 			break;
+		case 'n':
+			r = add_off(&off, optarg);
+			if (r != CLI_OK)
+				return r;
+			break;
 		case 'h':
 			return cli_help("check");
 		default:
-			return cli_usage("check", "not an option of it");
+			return cli_usage("check", "not an option of it, or without its argument");
 		}
 	}
 	if (optind == argc)
 		return cli_usage("check", "name a policy file or a directory of policies");
-	return check_policies(argv + optind, argc - optind, json, strict);
+	return check_policies(argv + optind, argc - optind, json, strict, &off);
 }

@@ -2,9 +2,10 @@
 #include "policy-compiler/cli.h"
 
 const struct cli_command cli_commands[] = {
-	{ "check", "[--json] [--strict] POLICY...", "Parses and type-checks policies", cmd_check,
+	{ "check", "[--json] [--strict] [--no-lint=NAME] POLICY...", "Parses and type-checks policies", cmd_check,
 	  "  --json     diagnostics as a JSON array on stdout\n"
-	  "  --strict   warnings count as errors\n" },
+	  "  --strict   warnings count as errors\n"
+	  "  --no-lint NAME  without the warnings called [NAME]; more than once for several\n" },
 	{ "build", "-o OUT.tpb [--sign KEY.pem] [--keep-going] POLICY...", "Compiles policies to a bundle", cmd_build,
 	  "  -o, --output FILE  the bundle\n"
 	  "  --sign KEY.pem     sign it; without, tamisd loads it with --allow-unsigned only\n"

@@ -90,6 +90,18 @@ void diag_help(struct diags *d, const char *fmt, ...)
 	va_end(ap);
 }
 
+void diag_lint(struct diags *d, const char *name)
+{
+	if (d->n && d->n < DIAG_MAX)
+		d->v[d->n - 1].lint = name;
+}
+
+void diag_fix(struct diags *d, const char *text)
+{
+	if (d->n && d->n < DIAG_MAX)
+		d->v[d->n - 1].fix = arena_strdup(&d->arena, text, strlen(text));
+}
+
 /* ---- from a text to its source ----------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
@@ -280,8 +292,8 @@ void diag_print(FILE *f, const struct diag *d, bool colour)
 		span_place(d->at, &line, &col, &off, &len);
 		fprintf(f, "%s:%u:%u: ", d->at.src->path, line, col);
 	}
-	fprintf(f, "%s%s:%s %s\n", colour ? colours[d->level] : "", diag_level_name(d->level), colour ? "\033[0m" : "",
-		d->msg);
+	fprintf(f, "%s%s:%s %s%s%s%s\n", colour ? colours[d->level] : "", diag_level_name(d->level),
+		colour ? "\033[0m" : "", d->msg, d->lint ? " [" : "", d->lint ? d->lint : "", d->lint ? "]" : "");
 	if (d->at.src && len)
 		print_line(f, d->at, line, off, len);
 	if (d->help)

@@ -61,6 +61,8 @@ struct diag {
 	struct span at;
 	const char *msg;  /* one line */
 	const char *help; /* the remedy, or NULL */
+	const char *lint; /* the lint's name, where it is one (static); see lint.h */
+	const char *fix;  /* what the place's bytes may be replaced by, or NULL */
 };
 
 struct diags {
@@ -74,6 +76,10 @@ struct diags diags_new(void);
 void diags_done(struct diags *d);
 /* The diagnostic just added gets a remedy (unless it has one or was not kept). */
 void diag_help(struct diags *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The diagnostic just added is one of a lint, and so can be switched off. */
+void diag_lint(struct diags *d, const char *name);
+/* What to write instead of the bytes at the place of the diagnostic just added, with nothing else to be changed. */
+void diag_fix(struct diags *d, const char *text);
 /* Add a diagnostic; diag_error always returns -EINVAL, so that it can end a function. */
 int diag_error(struct diags *d, struct span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_warn(struct diags *d, struct span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -15,6 +15,7 @@ struct macro {
 	struct span at;		/* of the id */
 	const struct ast *body; /* NULL: it has an error that was reported */
 	bool values;		/* written as "values:", so that others may add to it */
+	bool used;		/* by a rule, maybe through other macros; see lint.h */
 	bool busy;		/* being put in place: met again, it uses itself */
 };
 

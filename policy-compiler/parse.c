@@ -428,6 +428,7 @@ static void warn_mixed(struct parser *p, const struct ast *chain)
 			continue;
 		diag_warn(p->lex.diags, text_span(chain->text, x->off, x->len),
 			  "&& and || are mixed without parentheses");
+		diag_lint(p->lex.diags, "mixed-operators");
 		diag_help(p->lex.diags,
 			  "they have one precedence and group from the right: a && b || c is a && (b || c); "
 			  "write the parentheses that you mean");

@@ -96,6 +96,7 @@ static int read_macro(struct reader *r, const struct ynode *map, struct policy_m
 		return err;
 	m.id = id->text.s;
 	m.at = id->at;
+	m.begin = map->at.off;
 	m.expression = expression_of(map, "expression");
 	m.agent_version = ynode_get(map, "agent_version");
 	m.filters = ynode_get(map, "filters");
@@ -235,6 +236,7 @@ static int read_rule(struct reader *r, const struct ynode *map, struct policy_ru
 		return err;
 	rule.id = id->text.s;
 	rule.at = id->at;
+	rule.begin = map->at.off;
 	err = read_rule_parts(r, map, &rule);
 	if (err < 0)
 		return err;

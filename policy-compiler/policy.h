@@ -33,6 +33,7 @@ enum policy_combine { POLICY_COMBINE_NONE, POLICY_COMBINE_MERGE, POLICY_COMBINE_
 struct policy_rule {
 	const char *id;
 	struct span at;			   /* of the id */
+	uint32_t begin;			   /* offset of its first key */
 	const char *version, *description; /* or NULL */
 	const struct text *expression;	   /* or NULL */
 	struct policy_tag *tags;
@@ -53,6 +54,7 @@ struct policy_rule {
 struct policy_macro {
 	const char *id;
 	struct span at;
+	uint32_t begin;		       /* offset of its first key */
 	const struct text *expression; /* or NULL: then values */
 	const struct text **values;
 	size_t nvalues;

@@ -6,13 +6,16 @@ _tamisc()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local -A options=(
-		[check]='--json --strict --help' [build]='-o --sign --keep-going --help' [keygen]='-o --help'
+		[check]='--json --strict --no-lint --help' [build]='-o --sign --keep-going --help' [keygen]='-o --help'
 		[explain]='--json --rule --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
 		[fields]='--json --markdown --help' [schema]='--help' [fmt]='--check -w --help'
 	)
 
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "${!options[*]} --help --version" -- "$cur")
+	elif [ "$prev" = --no-lint ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'never-true duplicate-rule shadowed-rule passes-all bare-wildcard literal-star
+			plain-regex unused-macro mixed-operators' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "${options[${COMP_WORDS[1]}]:-}" -- "$cur")
 	elif [ "${COMP_WORDS[1]}" = fields ] && [ "$prev" = fields ]; then

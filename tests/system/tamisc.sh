@@ -93,13 +93,13 @@ check "check: a missing file" check_missing
 check_empty_dir() { run 1 check empty && says "no policy files in this directory"; }
 check "check: a directory without policies" check_empty_dir
 check_strict() {
-	echo 'rules: [{id: a, expression: exec.pid == 1, every: 1m}]' >warn.yaml
+	echo 'rules: [{id: a, expression: open.flags == 1 && open.flags == 2}]' >warn.yaml
 	run 0 check warn.yaml && says "warning:" && run 1 check --strict warn.yaml
 }
 check "check: --strict makes warnings errors" check_strict
 check_json() {
 	run 1 check --json bad.yaml && cat >want <<-'E' && cmp out want
-		[{"column":29,"file":"bad.yaml","help":"did you mean \"exec.pid\"?","level":"error","line":1,"text":"unknown name \"exec.pidd\": no field, constant or macro"}]
+		[{"column":29,"end":37,"file":"bad.yaml","help":"did you mean \"exec.pid\"?","level":"error","line":1,"start":28,"text":"unknown name \"exec.pidd\": no field, constant or macro"}]
 	E
 }
 check "check: --json" check_json
@@ -121,7 +121,7 @@ check "broken: a string without its end" broken "${RULE}'exec.comm == \"x'\n" '3
 check "broken: a bad pattern" broken "${RULE}open.file.path =~ \"/a/**b\"\n" '3:35: error: bad path pattern'
 check "broken: a bad regular expression" broken "${RULE}exec.comm =~ r\"(\"\n" '3:30: error: bad regular expression'
 check "broken: an empty list" broken "${RULE}exec.comm in []\n" '3:31: error: a value of the list expected'
-check "broken: a variable" broken "${RULE}exec.pid == \${x}\n" '3:29: error: the variable ${x}'
+check "broken: a variable" broken "${RULE}exec.pid == \${x}\n" '3:29: error: no variable ${x}'
 check "broken: YAML" broken 'rules:\n  - id: [a\n' '2:9: error: not YAML'
 check "broken: an unknown key" broken 'rules:\n  - {id: a, expr: exec.pid == 1}\n' '2:13: error: unknown key "expr"'
 check "broken: a value of another shape" broken 'rules:\n  - {id: a, tags: x}\n' '2:19: error: "tags" is a map, not text'
@@ -278,6 +278,31 @@ test_update() {
 check "test: --update" test_update
 test_none() { run 1 test empty && says "no tests found"; }
 check "test: a directory without tests" test_none
+
+# ---- lints
+lints_listed() {
+	local name
+	for name in $(sed -n 's/^\t{ "\([a-z-]*\)",.*/\1/p' "$ROOT/policy-compiler/lint.c"); do
+		grep -q "^\.It Li $name$" "$ROOT/docs/man/tamisc.1" && grep -q -- "$name" "$ROOT/packaging/completions/tamisc.bash" ||
+			{ echo "$name is not in the manual and the completion" >>err; return 1; }
+	done
+}
+check "lints: the manual and the completion have them all" lints_listed
+printf 'rules:\n  - id: a\n    expression: exec.comm =~ r"^abc"\n' >lint.yaml
+lint() { run 0 check lint.yaml && says "[plain-regex]" && run 1 check --strict lint.yaml && run 0 check --strict --no-lint=plain-regex lint.yaml; }
+check "lints: a name, --strict, --no-lint" lint
+lint_bad() { run 2 check --no-lint=plane-regex lint.yaml && says "no lint plane-regex"; }
+check "lints: a name that is not there" lint_bad
+lint_fix() {
+	run 0 check --json lint.yaml && python3 - <<-'P'
+	import json
+	d = json.load(open("out"))[0]
+	text = open("lint.yaml", "rb").read()
+	open("fixed.yaml", "wb").write(text[:d["start"]] + d["fix"].encode() + text[d["end"]:])
+	P
+	run 0 check --strict fixed.yaml && grep -q 'exec.comm =~ ~"abc\*"' fixed.yaml
+}
+check "lints: --json has a fix that can be put in" lint_fix
 
 # ---- fmt
 cat >ugly.yaml <<-'E'
