@@ -2,17 +2,13 @@
 #include "policy-compiler/test_variables.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include "lib/buf.h"
 #include "lib/ipnet.h"
 #include "lib/near.h"
+#include "policy-compiler/why.h"
 
 #define SHOWN_MAX (64u << 10)
-
-static const char *const scope_names[VAR_SCOPES] = {
-	[VAR_GLOBAL] = "", [VAR_PROCESS] = "process.", [VAR_CONTAINER] = "container.", [VAR_CGROUP] = "cgroup."
-};
 
 static int no_variable(const struct program *p, const struct ynode *name, struct test_error *err)
 {
@@ -21,11 +17,9 @@ static int no_variable(const struct program *p, const struct ynode *name, struct
 	int r = test_error_set(err, name->at, "no rule sets the variable \"%.128s\"", name->text.s);
 
 	for (uint32_t i = 0; i < p->nvars; i++) {
-		uint32_t len;
-		const char *s = program_str(p, p->vars[i].name, &len);
 		const char *before = near.best;
 
-		snprintf(text, sizeof(text), "%s%.*s", scope_names[p->vars[i].scope], (int)len, s);
+		why_variable_name(p, i, text, sizeof(text));
 		near_try(&near, text);
 		if (near.best != before)
 			memcpy(best, text, sizeof(best));
@@ -93,41 +87,6 @@ static bool list_is(uint8_t type, const struct val *v, const struct ynode *n)
 	return true;
 }
 
-static void put_scalar(uint8_t type, const struct val *v, struct buf *out)
-{
-	char ip[IPNET_TEXT_MAX];
-
-	switch (program_scalar(type)) {
-	case NT_INT:
-		buf_printf(out, "%" PRId64, v->num);
-		break;
-	case NT_BOOL:
-		buf_puts(out, v->num ? "true" : "false");
-		break;
-	case NT_IP:
-		buf_puts(out, v->len == VAL_IP_BYTES && ipnet_text((const uint8_t *)v->s, ip) ? ip : "no address");
-		break;
-	default:
-		buf_putc(out, '"');
-		buf_put(out, v->len ? v->s : "", v->len);
-		buf_putc(out, '"');
-	}
-}
-
-static void put_value(const struct engine_var *var, struct buf *out)
-{
-	if (!program_is_array(var->type)) {
-		put_scalar(var->type, &var->v, out);
-		return;
-	}
-	buf_putc(out, '[');
-	for (uint32_t i = 0; i < var->v.len; i++) {
-		buf_puts(out, i ? ", " : "");
-		put_scalar(var->type, &var->v.arr[i], out);
-	}
-	buf_putc(out, ']');
-}
-
 static int differs(const struct engine_var *var, const struct ynode *name, const struct ynode *value,
 		   struct test_error *err)
 {
@@ -135,7 +94,7 @@ static int differs(const struct engine_var *var, const struct ynode *name, const
 	int r;
 
 	buf_init(&text, SHOWN_MAX);
-	put_value(var, &text);
+	why_put_variable(var, &text);
 	if (var->set)
 		r = test_error_set(err, value->at, "the variable %.128s is %.300s", name->text.s,
 				   buf_error(&text) ? "too long to show" : buf_cstr(&text));

@@ -166,19 +166,74 @@ static void put_value(const struct why *y, const struct cat_field *f, struct buf
 	buf_done(&text);
 }
 
-/* The fields below a node, each once, in the order in which they are written. */
+/* ---- variables --------------------------------------------------------------------------------------------------- */
+
+void why_variable_name(const struct program *p, uint32_t var, char *ret, size_t size)
+{
+	static const char *const scopes[VAR_SCOPES] = {
+		[VAR_GLOBAL] = "", [VAR_PROCESS] = "process.", [VAR_CONTAINER] = "container.", [VAR_CGROUP] = "cgroup."
+	};
+	uint32_t len;
+	const char *s = program_str(p, p->vars[var].name, &len);
+
+	snprintf(ret, size, "%s%.*s", scopes[p->vars[var].scope], (int)len, s);
+}
+
+/* A variable's type in the terms of a field. */
+static struct cat_field like_field(uint8_t node_type)
+{
+	static const uint8_t types[] = {
+		[NT_INT] = VAL_INT, [NT_BOOL] = VAL_BOOL, [NT_STR] = VAL_STR, [NT_IP] = VAL_IP
+	};
+
+	return (struct cat_field){ .type = types[program_scalar(node_type)], .constants = CG_NONE };
+}
+
+void why_put_variable(const struct engine_var *v, struct buf *out)
+{
+	struct cat_field f = like_field(v->type);
+
+	if (program_is_array(v->type))
+		put_array(NULL, &f, &v->v, out);
+	else
+		put_scalar(NULL, &f, &v->v, out);
+}
+
+static void put_var(const struct why *y, uint32_t var, struct buf *out)
+{
+	char name[VAR_NAME_MAX + 16];
+	struct engine_var v;
+	struct buf text;
+
+	why_variable_name(y->p, var, name, sizeof(name));
+	engine_var_at(y->engine, var, y->ev, &v);
+	buf_init(&text, TEXT_MAX);
+	why_put_variable(&v, &text);
+	buf_printf(out, "${%s} is ", name);
+	buf_puts(out, v.set ? "" : v.has_default ? "not set; its default is " : "not set");
+	if (v.set || v.has_default)
+		put_cut(out, &text);
+	buf_done(&text);
+}
+
+/* The fields and variables below a node, each once, in the order in which they are written. */
 struct fields {
-	uint32_t v[FIELDS_MAX];
+	struct {
+		bool is_var;
+		uint32_t index;
+	} v[FIELDS_MAX];
 	size_t n, walked;
 };
 
-static void add_field(struct fields *f, uint32_t field)
+static void add_field(struct fields *f, bool is_var, uint32_t index)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i] == field)
+		if (f->v[i].is_var == is_var && f->v[i].index == index)
 			return;
-	if (f->n < FIELDS_MAX)
-		f->v[f->n++] = field;
+	if (f->n == FIELDS_MAX)
+		return;
+	f->v[f->n].is_var = is_var;
+	f->v[f->n++].index = index;
 }
 
 static void find_fields(const struct program *p, uint32_t i, struct fields *f)
@@ -188,8 +243,8 @@ static void find_fields(const struct program *p, uint32_t i, struct fields *f)
 
 	if (f->walked++ >= WALK_MAX)
 		return;
-	if (n->op == N_FIELD || n->op == N_CURRENT)
-		add_field(f, n->a);
+	if (n->op == N_FIELD || n->op == N_CURRENT || n->op == N_VAR)
+		add_field(f, n->op == N_VAR, n->a);
 	if (operands & 1)
 		find_fields(p, n->a, f);
 	if (operands & 2)
@@ -203,7 +258,10 @@ void why_put_values(const struct why *y, uint32_t node, const char *between, str
 	find_fields(y->p, node, &f);
 	for (size_t i = 0; i < f.n; i++) {
 		buf_puts(out, i ? between : "");
-		put_value(y, &y->p->catalog->fields[f.v[i]], out);
+		if (f.v[i].is_var)
+			put_var(y, f.v[i].index, out);
+		else
+			put_value(y, &y->p->catalog->fields[f.v[i].index], out);
 	}
 }
 

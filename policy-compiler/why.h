@@ -26,8 +26,12 @@ size_t why_count_false(const struct why *y, const struct dnf_clause *c);
 void why_put_false(const struct why *y, const struct dnf_clause *c, struct buf *out);
 /* The text of a clause, cut. */
 void why_put_clause(const struct program *p, const struct dnf_clause *c, struct buf *out);
-/* "FIELD is VALUE" for each field below the node, separated by @between. */
+/* "FIELD is VALUE" for each field and variable below the node, separated by @between. */
 void why_put_values(const struct why *y, uint32_t node, const char *between, struct buf *out);
+/* The name as in ${}: with its scope. */
+void why_variable_name(const struct program *p, uint32_t var, char *ret, size_t size);
+/* What it holds, or its default. */
+void why_put_variable(const struct engine_var *v, struct buf *out);
 /* The condition as a tree: "true  PREDICATE   # FIELD is VALUE" a line. */
 void why_put_tree(const struct why *y, uint32_t root, struct buf *out);
 

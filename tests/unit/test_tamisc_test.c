@@ -331,6 +331,136 @@ static void test_fire_only(void **state)
 	assert_string_equal(one(f, text), "tmp did not fire");
 }
 
+/* ---- what rules remember ------------------------------------------------------------------------------------------- */
+
+static const char stateful_policy[] =
+	"rules:\n"
+	"  - id: reads\n"
+	"    expression: 'open.file.path =~ \"/s/*\"'\n"
+	"    actions:\n"
+	"      - set: {name: files, field: open.file.path, append: true, scope: process, inherited: true, ttl: 10s}\n"
+	"      - set: {name: n, value: 7}\n"
+	"      - set: {name: own, value: true, scope: process}\n"
+	"  - id: runs\n"
+	"    expression: 'exec.file.path in ${process.files} && ${n} == 7'\n"
+	"  - id: parent\n"
+	"    expression: 'open.file.path == \"/p\"'\n"
+	"    actions: [{set: {name: told, value: yes, scope: process, scope_field: process.ppid}}]\n"
+	"  - id: limited\n"
+	"    expression: 'open.file.path == \"/l\"'\n"
+	"    every: 10s\n"
+	"  - id: silent\n"
+	"    expression: 'open.file.path == \"/q\"'\n"
+	"    silent: true\n"
+	"  - id: once\n"
+	"    expression: 'open.file.path == \"/o\" && ${done} == 0'\n"
+	"    actions: [{set: {name: done, value: 1}}]\n";
+
+static const char *stateful(struct fixture *f, const char *text)
+{
+	char test[4096];
+
+	put_file(f, "p.yaml", stateful_policy);
+	snprintf(test, sizeof(test), "    processes: {a: , b: {parent: a}, c: {parent: b}}\n    steps:\n%s", text);
+	return one(f, test);
+}
+
+#define OPENS(P, FILE) "      - event: {process: " P ", open: {file: {path: " FILE "}}}\n"
+
+static void test_remembered(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(
+		stateful(
+			f,
+			OPENS("a",
+			      "/s/x") "        fire_only: [reads]\n"
+				      "        variables: {process.files: [/s/x], n: 7, process.own: true}\n" OPENS("b", "/s/y") "        variables: {process.files: [/s/y, /s/x]}\n" OPENS(
+					      "c",
+					      "/z") "        variables: {process.files: [/s/x, /s/y], process.own: null}\n"
+						    "      - event: {process: c, exec: {file: {path: /s/y}}}\n        fire_only: [runs]\n"
+						    "      - event: {process: a, exec: {file: {path: /s/y}}}\n        fire_only: []\n"
+						    "        variables: {process.own: true}\n"
+						    "      - after: 11s\n        event: {process: c, exec: {file: {path: /s/y}}}\n"
+						    "        fire_only: []\n        variables: {process.files: null, n: 7}\n"),
+		"");
+	/* each test begins with nothing */
+	assert_string_equal(stateful(f, OPENS("a", "/z") "        variables: {n: null, process.files: null}\n"), "");
+	/* a pid names a process of the test */
+	assert_string_equal(
+		stateful(
+			f,
+			OPENS("b", "/p") "        variables: {process.told: null}\n" OPENS(
+				"a",
+				"/z") "        variables: {process.told: \"yes\"}\n" OPENS("c",
+											   "/z") "        variables: {process.told: null}\n"),
+		"");
+	/* what was forked has what is inherited, and no more */
+	assert_string_equal(
+		stateful(
+			f,
+			OPENS("a",
+			      "/s/x") "        fire: [reads]\n"
+				      "      - events: [{process: a, fork: d}, {process: d, open: {file: {path: /z}}}]\n"
+				      "        variables: {process.files: [/s/x], process.own: null}\n"),
+		"");
+}
+
+static void test_remembered_otherwise(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(stateful(f, OPENS("a", "/s/x") "        variables: {n: 8}\n"),
+			    "step 1: the variable n is 7");
+	assert_string_equal(stateful(f, OPENS("a", "/s/x") "        variables: {process.files: [/s/y]}\n"),
+			    "step 1: the variable process.files is [\"/s/x\"]");
+	assert_string_equal(stateful(f, OPENS("a", "/s/x") "        variables: {process.files: null}\n"),
+			    "step 1: the variable process.files is [\"/s/x\"]");
+	assert_string_equal(stateful(f, OPENS("a", "/z") "        variables: {process.files: [/s/x]}\n"),
+			    "step 1: the variable process.files is not set");
+	assert_string_equal(stateful(f, OPENS("a", "/z") "        variables: {process.file: null}\n"),
+			    "step 1: no rule sets the variable \"process.file\"");
+	assert_string_equal(detail(f), "did you mean \"process.files\"?");
+	stateful(f, "      - event: {process: a, exec: {file: {path: /s/x}}}\n        fire: [runs]\n");
+	assert_non_null(strstr(detail(f), "${process.files} is not set"));
+}
+
+/* Clauses are asked before the event changes what they ask. */
+static void test_own_variable(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(
+		stateful(f, OPENS("a", "/o") "        fire_only: [once]\n" OPENS("a", "/o") "        fire_only: []\n"),
+		"");
+	assert_string_equal(stateful(f, OPENS("a", "/o") "        not: [once]\n"), "step 1: once fired");
+	assert_non_null(strstr(detail(f), "true: "));
+	for (size_t i = 0; i < f->run.ncovers; i++)
+		if (strcmp(f->run.covers[i]->id, "once") == 0)
+			assert_true(f->run.covers[i]->clauses[0]->held);
+}
+
+static void test_suppressed(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(
+		stateful(f, OPENS("a", "/l") "        fire_only: [limited]\n" OPENS(
+				    "a", "/l") "        suppressed: [limited]\n        fire_only: []\n"
+					       "      - after: 10s\n        event: {open: {file: {path: /l}}}\n"
+					       "        fire_only: [limited]\n" OPENS(
+						       "a", "/q") "        fire_only: [silent]\n"),
+		"");
+	assert_string_equal(stateful(f, OPENS("a", "/l") "        suppressed: [limited]\n"),
+			    "step 1: limited fired and was not suppressed");
+	assert_string_equal(stateful(f, OPENS("a", "/z") "        suppressed: [limited]\n"),
+			    "step 1: limited did not fire");
+	assert_string_equal(stateful(f, OPENS("a", "/l") OPENS("a", "/l") "        fire: [limited]\n"),
+			    "step 2: limited did not fire");
+	assert_string_equal(detail(f), "it held, but its last alert was less than its \"every\" ago");
+}
+
 /* ---- coverage ------------------------------------------------------------------------------------------------------ */
 
 static void test_clauses(void **state)
@@ -542,6 +672,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_step_mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nearest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fire_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remembered_otherwise, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_variable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suppressed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clauses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clauses_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clauses_once, setup, teardown),
