@@ -21,11 +21,12 @@ struct fact {
 struct unseen {
 	struct program p;   /* arrays borrowed */
 	struct fact *facts; /* owned; of each node, where N_ELEM is open */
+	bool no_memory;	    /* for a pattern, which was taken as open */
 };
 
 /* One look at nodes: with @empty for N_ELEM, which stands for an element of an array of empty values, or without. */
 struct look {
-	const struct unseen *u;
+	struct unseen *u;
 	bool empty;
 };
 
@@ -40,36 +41,40 @@ static struct fact fact_num(int64_t num)
 
 /* ---- strings and addresses ----------------------------------------------------------------------------------------- */
 
-static struct fact regex_fact(const char *pattern, uint32_t plen, bool icase, const struct fact *f)
+static struct fact regex_fact(struct unseen *u, const char *pattern, uint32_t plen, bool icase, const struct fact *f)
 {
 	struct regex *re;
 	struct fact ret;
 	struct err err;
 
-	if (regex_new(pattern, plen, icase, &re, &err) < 0)
+	if (regex_new(pattern, plen, icase, &re, &err) < 0) {
+		u->no_memory = true; /* it was compiled before */
 		return fact_open;
+	}
 	ret = fact_num(regex_match(re, f->s, f->len));
 	regex_free(re);
 	return ret;
 }
 
-static struct fact glob_fact(const char *pattern, uint32_t plen, bool icase, const struct fact *f)
+static struct fact glob_fact(struct unseen *u, const char *pattern, uint32_t plen, bool icase, const struct fact *f)
 {
 	struct glob *g;
 	struct fact ret;
 	struct err err;
 
-	if (glob_new(pattern, plen, icase, &g, &err) < 0)
+	if (glob_new(pattern, plen, icase, &g, &err) < 0) {
+		u->no_memory = true;
 		return fact_open;
+	}
 	ret = fact_num(glob_match(g, f->s, f->len));
 	glob_free(g);
 	return ret;
 }
 
-static struct fact strm_fact(const struct program *p, const struct strm *m, const struct fact *f)
+static struct fact strm_fact(struct unseen *u, const struct strm *m, const struct fact *f)
 {
 	uint32_t len;
-	const char *s = program_str(p, m->str, &len);
+	const char *s = program_str(&u->p, m->str, &len);
 
 	switch (m->kind) {
 	case STRM_EXACT:
@@ -78,18 +83,18 @@ static struct fact strm_fact(const struct program *p, const struct strm *m, cons
 	case STRM_PATTERN:
 		return fact_num(pattern_match(s, len, f->s, f->len, m->icase));
 	case STRM_GLOB:
-		return glob_fact(s, len, m->icase, f);
+		return glob_fact(u, s, len, m->icase, f);
 	default:
-		return regex_fact(s, len, m->icase, f);
+		return regex_fact(u, s, len, m->icase, f);
 	}
 }
 
-static struct fact strin_fact(const struct program *p, const struct strset *set, const struct fact *f)
+static struct fact strin_fact(struct unseen *u, const struct strset *set, const struct fact *f)
 {
 	bool open = !f->known;
 
 	for (uint32_t i = 0; f->known && i < set->count; i++) {
-		struct fact one = strm_fact(p, &p->strms[set->first + i], f);
+		struct fact one = strm_fact(u, &u->p.strms[set->first + i], f);
 
 		if (one.known && one.num)
 			return one;
@@ -176,7 +181,7 @@ static const struct cat_field *field_of_ancestors(const struct program *p, uint3
 /* For some element of no element, nothing holds; of all ancestors, each has the empty value. */
 static struct fact any_fact(const struct look *l, const struct node *n, const struct fact *array)
 {
-	const struct unseen *u = l->u;
+	struct unseen *u = l->u;
 	const struct cat_field *f = field_of_ancestors(&u->p, n->a);
 	struct look inner = { .u = u };
 	struct fact body;
@@ -237,7 +242,7 @@ static struct fact inner_fact(const struct look *l, const struct node *n, const 
 	case N_STREQ:
 		return streq_fact(a, b, n->c);
 	case N_STRIN:
-		return strin_fact(p, &p->strsets[n->b], a);
+		return strin_fact(l->u, &p->strsets[n->b], a);
 	case N_INTIN:
 		return a->known ? fact_num(program_intset_has(p, n->b, a->num)) : fact_open;
 	case N_IPIN:
@@ -301,6 +306,8 @@ int unseen_new(const struct program *p, struct unseen **ret)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		u->facts[i] = node_fact(&l, i);
+	if (u->no_memory)
+		return -ENOMEM;
 	*ret = TAKE_PTR(u);
 	return 0;
 }

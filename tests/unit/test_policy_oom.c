@@ -24,7 +24,8 @@ static const char yaml[] =
 	"  - {id: one, expression: B || exec.file.path =~ \"/tmp/**\", tags: {severity: low}, product_tags: [a, b]}\n"
 	"  - {id: two, expression: 'process.ancestors[A].file.name == r\"a+\" && open.flags & O_CREAT > 0'}\n"
 	"  - {id: three, expression: 'connect.addr.ip in [10.0.0.0/8, ::1] && connect.addr.port in [1, 2]'}\n"
-	"  - {id: four, expression: 'open.file.pathh == 1', filters: [os == \"linux\"]}\n";
+	"  - {id: four, expression: 'open.file.pathh == 1', filters: [os == \"linux\"]}\n"
+	"  - {id: five, expression: 'open.flags == 1 || open.file.hashes == r\"a+\" || process.interpreter.file.path =~ \"/x/*\"'}\n";
 
 #ifndef OWN_ALLOCATOR
 
@@ -88,7 +89,7 @@ static void test_every_allocation(void **state)
 		countdown = n;
 		r = run(&d, &rules);
 		countdown = -1;
-		if (r == 0 && (rules != 3 || (d.errors != 1 && !failed)))
+		if (r == 0 && (rules != 4 || (d.errors != 1 && !failed)))
 			fail_msg("allocation %ld: %u rules, %zu errors", n, rules, d.errors);
 		assert_true(r == 0 || r == -ENOMEM);
 		refused += r < 0;
