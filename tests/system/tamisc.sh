@@ -76,16 +76,16 @@ check "check: a directory, without its test files" check_dir
 check_unseen() {
 	cat >unseen.yaml <<-'E'
 	rules:
-	  - {id: never, expression: ptrace.request == PTRACE_ATTACH}
-	  - {id: part, expression: 'open.file.path == "/a" || open.file.hashes == "x"'}
+	  - {id: never, expression: ondemand.name == "x"}
+	  - {id: part, expression: 'open.file.path == "/a" || process.user_session.k8s_uid == "x"'}
 	  - {id: other, expression: open.flags == 1, filters: ['os == "windows"']}
 	E
 	run 0 check unseen.yaml && silent && says 'unseen.yaml:2:29: warning: the rule never can never fire with this sensor' &&
 		says 'is never true' && says 'rule never' &&
 		says 'unseen.yaml: 3 rules, 1 can fire with this sensor, 1 never (unseen fields), 1 for other systems' &&
 		run 1 check --strict unseen.yaml && run 0 explain unseen.yaml &&
-		prints 'can never fire with this sensor: it cannot observe ptrace events' && run 0 explain --json unseen.yaml &&
-		prints '"never":"it cannot observe ptrace events' && run 0 build -o unseen.tpb unseen.yaml
+		prints 'can never fire with this sensor: it cannot observe ondemand events' && run 0 explain --json unseen.yaml &&
+		prints '"never":"it cannot observe ondemand events' && run 0 build -o unseen.tpb unseen.yaml
 }
 check "check: rules that can never fire, and parts of rules, are told of" check_unseen
 check_missing() { run 1 check none.yaml && says "cannot read none.yaml: No such file or directory" && says "help:"; }

@@ -51,6 +51,17 @@ static inline void rec_bytes(struct rec *r, int row, const void *p, size_t len)
 	r->str[row].len = len;
 }
 
+/* All addresses of the event, 16 bytes each. */
+static inline void rec_addresses(struct rec *r, const void *address)
+{
+	const struct catalog *c = catalog_tamis();
+
+	for (size_t i = 0; i < c->nfields; i++)
+		if (c->fields[i].kind == 'S' && c->fields[i].type == VAL_IP && c->fields[i].event != EV_NONE &&
+		    catalog_covers(c, c->fields[i].event, r->head.type))
+			rec_bytes(r, c->fields[i].index, address, 16);
+}
+
 static inline void rec_str(struct rec *r, int row, const char *s)
 {
 	rec_bytes(r, row, s, strlen(s));

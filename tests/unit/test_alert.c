@@ -249,6 +249,7 @@ static void every_event_type(void **state)
 		head(t, 30);
 		for (int i = 0; i < rec.head.nstr; i++)
 			rec_str(&rec, i, "/a/\xff\"b.c");
+		rec_addresses(&rec, "0123456789abcdef");
 		if (t == EV_CONNECT)
 			rec_bytes(&rec, EVS_CONNECT_IP, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\x01", 16);
 		if (t == EV_BIND)
