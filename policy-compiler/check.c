@@ -49,7 +49,12 @@ int check_one_value(struct check *c, const struct expr *e, uint8_t type, const c
 	diag_error(c->diags, ast_span(e->at), "%s wants %s; this is %s", what, check_type_name(&wanted),
 		   check_type_name(e));
 	if (type == VAL_BOOL && e->type != VAL_BOOL)
-		diag_help(c->diags, "compare it with something, as in \"... > 0\" or \"... != \\\"\\\"\"");
+		diag_help(c->diags,
+			  strcmp(what, "!") == 0
+				  ? "! binds tighter than a comparison: write !( ... ), or compare by != or not in"
+				  : "compare it with something, as in \"... > 0\" or \"... != \\\"\\\"\"");
+	else if (strcmp(what, "&") == 0 || strcmp(what, "|") == 0)
+		diag_help(c->diags, "& and | join the bits of numbers; conditions are joined by && and ||");
 	else if (e->array)
 		diag_help(c->diags, "compare it by == or in: true if one of the values is as wanted");
 	return -EINVAL;

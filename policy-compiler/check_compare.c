@@ -181,6 +181,8 @@ static int type_mismatch(struct check *c, const struct expr *a, const struct exp
 	diag_error(c->diags, ast_span(b->at), "%s cannot be compared with %s", check_type_name(a), check_type_name(b));
 	if (a->type == VAL_STR && !expr_is_field(b))
 		diag_help(c->diags, "write it in quotes");
+	else if (b->kind == EX_STR && catalog_constant(c->catalog, b->s, b->slen))
+		diag_help(c->diags, "constants have no quotes: %.*s", (int)b->slen, b->s);
 	else if (b->kind == EX_STR && a->type == VAL_INT)
 		diag_help(c->diags, "write the number without quotes");
 	else if (b->kind == EX_STR && a->type == VAL_IP)

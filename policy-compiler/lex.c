@@ -2,6 +2,7 @@
 #include "policy-compiler/lex.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "lib/ipnet.h"
 
@@ -200,6 +201,9 @@ static int lex_int(struct lexer *l, struct lex_token *t)
 		return lex_overflow(l, sign + n, "the number");
 	if (is_name(peek(l, sign + n))) {
 		diag_error(l->diags, lex_span(l, sign + n + 1), "a number goes over into a name");
+		if (v == 0 && (peek(l, sign + n) | 32) == 'x' && is_hex(peek(l, sign + n + 1)))
+			diag_help(l->diags, "numbers are decimal: write %llu",
+				  strtoull(l->text->s + l->pos + sign, NULL, 16));
 		diag_help(l->diags, "numbers are decimal; units of time are ms, s, m and h; text needs quotes");
 		return -EINVAL;
 	}
@@ -297,8 +301,16 @@ static int lex_nothing(struct lexer *l)
 			   (unsigned char)c);
 	if (c == '\'')
 		diag_help(l->diags, "strings have double quotes");
+	else if (c == '=' && l->pos && l->text->s[l->pos - 1] == '~')
+		diag_help(l->diags, "a pattern is matched by =~");
 	else if (c == '=')
 		diag_help(l->diags, "equality is ==");
+	else if (c == '~' && peek(l, 1) == '=')
+		diag_help(l->diags, "a pattern is matched by =~");
+	else if (c == '\\')
+		diag_help(l->diags, "a line goes on without a \\");
+	else if (c == ';')
+		diag_help(l->diags, "a rule is one expression: join conditions by && or ||");
 	else
 		diag_help(l->diags, "text needs double quotes");
 	return -EINVAL;

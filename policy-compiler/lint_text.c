@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "policy-compiler/lint.h"
 #include "policy-compiler/parse.h"
@@ -9,7 +10,14 @@
 /* One expression while it is looked at. */
 struct walk {
 	struct compile *c;
-	bool quiet; /* only the macros that it uses are wanted */
+	bool quiet;		   /* only the macros that it uses are wanted */
+	struct iterated *iterated; /* or NULL */
+};
+
+/* The uses of a rule's iterator: process.ancestors[A].x */
+struct iterated {
+	size_t n;
+	const struct ast *negative; /* one that is compared by !=, !~ or not in */
 };
 
 static bool is_text(const struct ast *a, const char *text)
@@ -114,13 +122,51 @@ static bool matches_everything(const struct ast *a)
 	return is_text(a, "*") || is_text(a, "**") || is_text(a, "/**");
 }
 
-/* A * of a path stays within its component: there a pattern is another thing. */
-static bool is_path(const struct ast *field)
+/* The name of a field, or of a part of one. */
+static bool name_ends(const struct ast *field, const char *end)
 {
-	static const char end[] = ".path";
+	size_t len = strlen(end);
 
-	return field && field->kind == AST_IDENT && field->slen >= strlen(end) &&
-	       memcmp(field->s + field->slen - strlen(end), end, strlen(end)) == 0;
+	return field && field->kind == AST_IDENT && field->slen >= len &&
+	       memcmp(field->s + field->slen - len, end, len) == 0;
+}
+
+/* args_flags has "x" for -x, args_options "name=value" for --name=value. */
+static void look_at_dash(const struct walk *w, const struct ast *field, const struct ast *a)
+{
+	uint32_t dashes = 0;
+	char text[300];
+
+	if (a->kind == AST_REGEX || !(name_ends(field, ".args_flags") || name_ends(field, ".args_options")))
+		return;
+	while (dashes < a->slen && a->s[dashes] == '-')
+		dashes++;
+	if (!dashes || a->slen > 200)
+		return;
+	snprintf(text, sizeof(text), "%s\"%.*s\"", a->kind == AST_PATTERN ? "~" : "", (int)(a->slen - dashes),
+		 a->s + dashes);
+	warn(w, a, "dashed-flag", "flags and options have no dashes here: this is never found");
+	diag_help(w->c->diags, "write %s", text);
+	if (a->text->style != TEXT_DOUBLE)
+		diag_fix(w->c->diags, text);
+}
+
+static void look_at_number(const struct walk *w, const struct ast *a)
+{
+	const char *s = a->text->s + a->off;
+	char text[32];
+
+	if (a->len < 2 || a->len > 20 || s[0] != '0')
+		return;
+	warn(w, a, "leading-zero", "numbers are decimal, also with a leading zero");
+	if (strspn(s, "01234567") < a->len) {
+		diag_help(w->c->diags, "leave the zero out");
+		return;
+	}
+	snprintf(text, sizeof(text), "%lld", strtoll(s, NULL, 8));
+	diag_help(w->c->diags, "for the octal number write %s, or the constants of its bits, as in S_ISUID | S_IRUSR",
+		  text);
+	diag_fix(w->c->diags, text);
 }
 
 /* @pattern: a string here is a pattern. @negated: it stands for what must not be. */
@@ -131,6 +177,11 @@ static void look_at_value(const struct walk *w, const struct ast *field, const s
 
 	if (a->kind != AST_STR && a->kind != AST_PATTERN && a->kind != AST_REGEX)
 		return;
+	look_at_dash(w, field, a);
+	if (a->kind != AST_REGEX && memchr(a->s, '\\', a->slen)) {
+		warn(w, a, "literal-backslash", "strings have no escapes: the \\ is a part of the text");
+		diag_help(w->c->diags, "r\"...\" is a regular expression, where \\ means something");
+	}
 	if (literal && is_text(a, "*")) {
 		warn(w, a, "bare-wildcard", "this is the one character *, which nothing is called");
 		diag_help(w->c->diags, "leave the condition out if any text is meant; patterns are written ~\"...\"");
@@ -148,7 +199,7 @@ static void look_at_value(const struct walk *w, const struct ast *field, const s
 		     negated ? "everything matches this, so the condition is never true"
 			     : "everything matches this, so the condition asks for nothing");
 		diag_help(w->c->diags, "leave the condition out, or name what is meant");
-	} else if (a->kind == AST_REGEX && !is_path(field)) {
+	} else if (a->kind == AST_REGEX && !name_ends(field, ".path")) {
 		look_at_regex(w, a);
 	}
 }
@@ -165,6 +216,8 @@ static void look_at_right(const struct walk *w, const struct ast *a)
 
 	if (w->quiet)
 		return;
+	if (negated && a->a->kind == AST_IDENT && memchr(a->a->s, '[', a->a->slen) && w->iterated)
+		w->iterated->negative = a;
 	if (a->kind == AST_COMPARE)
 		look_at_value(w, a->a, b, match, negated);
 	for (uint32_t i = 0; a->kind == AST_IN && b->kind == AST_LIST && i < b->n; i++)
@@ -199,13 +252,19 @@ static void look_at(const struct walk *w, const struct ast *a)
 	case AST_UNARY:
 		look_at(w, a->a);
 		break;
+	case AST_INT:
+		if (!w->quiet)
+			look_at_number(w, a);
+		break;
 	case AST_IDENT:
+		if (w->iterated)
+			w->iterated->n += memchr(a->s, '[', a->slen) != NULL;
 		m = macro_find(&w->c->macros, a->s, a->slen);
 		if (!m || m->used)
 			break;
 		m->used = true;
 		if (m->body)
-			look_at(&(struct walk){ w->c, true }, m->body);
+			look_at(&(struct walk){ .c = w->c, .quiet = true, .iterated = w->iterated }, m->body);
 		break;
 	default:
 		break;
@@ -217,13 +276,19 @@ static int look_at_rule(struct compile *c, const struct policy_rule *rule, bool 
 {
 	struct arena arena = arena_of(RULE_MEMORY_MAX);
 	struct diags mine = diags_new();
+	struct iterated it = { 0 };
 	struct ast *ast;
 	int r = 0;
 
 	if (rule->expression)
 		r = parse_rule(&arena, rule->expression, &mine, &ast);
 	if (r == 0 && rule->expression)
-		look_at(&(struct walk){ c, quiet }, ast);
+		look_at(&(struct walk){ .c = c, .quiet = quiet, .iterated = &it }, ast);
+	if (r == 0 && it.n == 1 && it.negative) {
+		warn(&(struct walk){ .c = c }, it.negative, "some-ancestor",
+		     "this holds as soon as some ancestor is another, which is nearly always so");
+		diag_help(c->diags, "without [A] it says that no ancestor is");
+	}
 	diags_done(&mine);
 	arena_done(&arena);
 	return r == -ENOMEM ? r : 0;
@@ -265,9 +330,9 @@ int lint_text(struct compile *c)
 
 		if (!m->values && m->body && m->body->kind == AST_LIST)
 			for (uint32_t k = 0; k < m->body->n; k++)
-				look_at_value(&(struct walk){ c, false }, NULL, m->body->items[k], false, false);
+				look_at_value(&(struct walk){ .c = c }, NULL, m->body->items[k], false, false);
 		else if (!m->values && m->body)
-			look_at(&(struct walk){ c, false }, m->body);
+			look_at(&(struct walk){ .c = c }, m->body);
 	}
 	return 0;
 }

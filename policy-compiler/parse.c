@@ -86,6 +86,38 @@ static int unexpected(struct parser *p, const char *wanted, const char *help)
 	return -EINVAL;
 }
 
+/* Words of other languages where this one has an operator, or what to write for them. */
+static const struct {
+	const char *word, *help;
+} foreign[] = {
+	{ "AND", "operators are lower case: and, or &&" },
+	{ "OR", "operators are lower case: or, or ||" },
+	{ "IN", "operators are lower case: in" },
+	{ "NOT", "operators are lower case: not in, or !( ... )" },
+	{ "is", "equality is ==" },
+	{ "eq", "equality is ==" },
+	{ "like", "a pattern is matched by =~, with * for any text" },
+	{ "matches", "a pattern is matched by =~ \"x*\", a regular expression by =~ r\"x.*\"" },
+	{ "contains", "write =~ \"*text*\", or for a field with several values: \"text\" in field" },
+	{ "startswith", "write =~ \"text*\", for all below a directory =~ \"/dir/**\"" },
+	{ "endswith", "write =~ \"*text\"" },
+};
+
+/* What to do where an operator should be. */
+static const char *operator_help(const struct parser *p, const char *otherwise)
+{
+	const struct lex_token *t = &p->tok;
+
+	if (t->kind == T_INT)
+		return "a sign belongs to the number behind it: write a space between, as in 5 - 3";
+	if (t->kind == T_NOT && !t->word)
+		return "the opposite of in is not in, that of a condition !( ... )";
+	for (size_t i = 0; t->kind == T_IDENT && i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (t->slen == strlen(foreign[i].word) && memcmp(t->s, foreign[i].word, t->slen) == 0)
+			return foreign[i].help;
+	return otherwise;
+}
+
 /* ---- primaries --------------------------------------------------------------------------------------------------- */
 
 /* A token that is a node by itself, or NULL kind. */
@@ -151,7 +183,7 @@ static int parse_parens(struct parser *p, struct ast **ret)
 		return r;
 	p->depth--;
 	if (p->tok.kind != T_RPAREN)
-		return unexpected(p, "an operator or \")\"", "a \"(\" before this is still open");
+		return unexpected(p, "an operator or \")\"", operator_help(p, "a \"(\" before this is still open"));
 	n->parens = true;
 	n->len = p->tok.off + 1 - off;
 	n->off = off;
@@ -165,6 +197,10 @@ static int parse_primary(struct parser *p, struct ast **ret)
 		return parse_parens(p, ret);
 	if (p->tok.kind == T_LBRACKET)
 		return unexpected(p, "a value", "a list stands behind in, not in and allin only");
+	if (p->tok.kind == T_GT && p->tok.off && p->lex.text->s[p->tok.off - 1] == '<')
+		return unexpected(p, "a value", "what is not equal is !=");
+	if (p->tok.kind == T_AND || p->tok.kind == T_OR)
+		return unexpected(p, "a condition", "an operator stands between two conditions");
 	if (literal_kind(p->tok.kind) < 0)
 		return unexpected(p, "a value", "a value is a field, a constant, a macro, a number or a \"string\"");
 	return parse_literal(p, ret);
@@ -315,6 +351,13 @@ static int parse_array(struct parser *p, struct ast **ret)
 	case T_FIELDREF:
 	case T_IDENT:
 		return parse_literal(p, ret);
+	case T_IP:
+		return unexpected(p, "a list",
+				  "write the one address as a network, 10.0.0.1/32, or in brackets: [10.0.0.1]");
+	case T_STRING:
+	case T_PATTERN:
+	case T_REGEX:
+		return unexpected(p, "a list", "one value is compared by == or =~; a list has brackets");
 	default:
 		return unexpected(p, "a list",
 				  "write [ ... ], a network, or the name of a macro or field that is a list");
@@ -496,12 +539,11 @@ static int finish(struct parser *p)
 	case T_END:
 		return 0;
 	case T_INT:
-		return unexpected(p, "an operator",
-				  "a sign belongs to the number behind it: write a space between, as in 5 - 3");
+		return unexpected(p, "an operator", operator_help(p, NULL));
 	case T_RPAREN:
 		return unexpected(p, "an operator or the end", "no \"(\" is open here");
 	default:
-		return unexpected(p, "an operator or the end", "join two conditions by && or ||");
+		return unexpected(p, "an operator or the end", operator_help(p, "join two conditions by && or ||"));
 	}
 }
 

@@ -15,7 +15,7 @@ _tamisc()
 		mapfile -t COMPREPLY < <(compgen -W "${!options[*]} --help --version" -- "$cur")
 	elif [ "$prev" = --no-lint ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'never-true duplicate-rule shadowed-rule passes-all bare-wildcard literal-star
-			plain-regex unused-macro mixed-operators' -- "$cur")
+			literal-backslash leading-zero dashed-flag some-ancestor plain-regex unused-macro mixed-operators' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "${options[${COMP_WORDS[1]}]:-}" -- "$cur")
 	elif [ "${COMP_WORDS[1]}" = fields ] && [ "$prev" = fields ]; then
