@@ -320,8 +320,6 @@ static int export_json(const char *file)
 		buf_reset(&b);
 		event_json_write(json, &d.ev, &b);
 		r = buf_cstr(&b) && puts((char *)b.data) >= 0 ? 0 : err_set(&e, -EIO, "cannot write the events");
-		if (r == 0)
-			continue;
 	}
 	if (r == 0 && !playback_end(f.playback))
 		log_warn("the capture was cut off: this is what was in it up to there");
