@@ -2,6 +2,7 @@
 #include <getopt.h>
 
 #include "policy-compiler/cli.h"
+#include "policy-compiler/judge.h"
 #include "policy-compiler/lint.h"
 
 #define JSON_MAX (64u << 20)
@@ -28,13 +29,16 @@ static struct tally tally_of(const struct compile *c, const struct policy *p)
 {
 	struct tally t = { 0 };
 
-	for (size_t i = 0; i < c->nrules; i++) {
+	for (size_t i = 0, n; i < c->nrules; i += n) {
 		const struct compile_rule *r = c->rules[i];
+		enum sight sight;
+		bool ok;
 
+		n = judge_group(c, i, &ok, &sight);
 		if (r->def->policy != p)
 			continue;
-		if (r->ok)
-			(*(r->sight == SIGHT_FIRES ? &t.fires : r->sight == SIGHT_UNSEEN ? &t.unseen : &t.never))++;
+		if (ok)
+			(*(sight == SIGHT_FIRES ? &t.fires : sight == SIGHT_UNSEEN ? &t.unseen : &t.never))++;
 		else
 			(*(r->disabled ? &t.disabled : &t.errors))++;
 	}

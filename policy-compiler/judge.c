@@ -32,10 +32,25 @@ static void put_part(const struct program *p, uint32_t node, char *ret, size_t s
 	buf_done(&b);
 }
 
-static void warn_never(struct compile *c, const struct compile_rule *rule, const struct unseen_use *use)
+/* As it was written. */
+static const char *name_of(const struct compile_rule *rule)
 {
-	diag_warn(c->diags, use->at, "the rule %s can never fire with this sensor: %s", rule->id, rule->why_never);
+	return rule->origin ? rule->origin : rule->id;
+}
+
+static void warn_never(struct compile *c, const struct compile_rule *rule)
+{
+	diag_warn(c->diags, rule->unseen[0].at, "the rule %s can never fire with this sensor: %s", name_of(rule),
+		  rule->why_never);
 	diag_help(c->diags, "it is kept, and can be tested on events in JSON");
+}
+
+/* A part of a rule about fim.write.file.*, others of which can fire. */
+static void warn_without(struct compile *c, const struct compile_rule *rule)
+{
+	diag_warn(c->diags, rule->unseen[0].at, "the rule %s goes without one kind of change with this sensor: %s",
+		  name_of(rule), rule->why_never);
+	diag_help(c->diags, "it fires on the other kinds");
 }
 
 static void warn_part(struct compile *c, const struct program *p, const struct unseen *u,
@@ -47,13 +62,13 @@ static void warn_part(struct compile *c, const struct program *p, const struct u
 
 	if (!unseen_part(u, p->rules[rule->number].root, use->field, &node)) {
 		diag_warn(c->diags, use->at, "this sensor cannot observe %s (%s): in the rule %s it is always %s",
-			  use->field->name, why, rule->id, empty_word(c->catalog, use->field));
+			  use->field->name, why, name_of(rule), empty_word(c->catalog, use->field));
 		return;
 	}
 	put_part(p, node, part, sizeof(part));
 	diag_warn(c->diags, use->at,
 		  "this sensor cannot observe %s (%s): it is always %s, so in the rule %s the part %s is %s true",
-		  use->field->name, why, empty_word(c->catalog, use->field), rule->id, part,
+		  use->field->name, why, empty_word(c->catalog, use->field), name_of(rule), part,
 		  unseen_truth(u, node) == TRUTH_TRUE ? "always" : "never");
 	diag_help(c->diags, "the rule can fire by what else it asks for");
 }
@@ -78,17 +93,55 @@ static int judge_rule(struct compile *c, const struct program *p, const struct u
 
 	if (p->nodes[r->root].op == N_BOOL && !p->nodes[r->root].imm)
 		rule->sight = SIGHT_NEVER; /* which was said already */
-	else if (never)
+	else if (never && rule->nunseen)
 		rule->sight = SIGHT_UNSEEN;
-	if (rule->sight == SIGHT_UNSEEN && rule->nunseen) {
-		rule->why_never = why_never(c, r->event, rule->unseen[0].field);
-		if (!rule->why_never)
-			return -ENOMEM;
-		warn_never(c, rule, &rule->unseen[0]);
+	if (rule->sight != SIGHT_UNSEEN)
+		return 0;
+	rule->why_never = why_never(c, r->event, rule->unseen[0].field);
+	return rule->why_never ? 0 : -ENOMEM;
+}
+
+size_t judge_group(const struct compile *c, size_t i, bool *ret_ok, enum sight *ret_sight)
+{
+	const struct compile_rule *first = c->rules[i];
+	size_t n = 0;
+
+	*ret_ok = false;
+	*ret_sight = SIGHT_NEVER;
+	for (; i + n < c->nrules; n++) {
+		const struct compile_rule *rule = c->rules[i + n];
+
+		if (n && (!rule->origin || rule->origin != first->origin))
+			break;
+		*ret_ok |= rule->ok;
+		if (rule->ok && rule->sight < *ret_sight)
+			*ret_sight = rule->sight;
 	}
-	for (size_t i = 0; i < rule->nunseen && rule->sight == SIGHT_FIRES; i++)
-		warn_part(c, p, u, rule, &rule->unseen[i]);
-	return 0;
+	return n;
+}
+
+/* Of rules that were written as one: the first that can fire says what goes for all. */
+static void tell_group(struct compile *c, const struct program *p, const struct unseen *u, size_t i, size_t n,
+		       enum sight sight)
+{
+	bool told = false;
+
+	for (size_t end = i + n; i < end; i++) {
+		const struct compile_rule *rule = c->rules[i];
+
+		if (!rule->ok)
+			continue;
+		if (rule->sight == SIGHT_UNSEEN && sight == SIGHT_FIRES) {
+			warn_without(c, rule);
+		} else if (rule->sight == SIGHT_UNSEEN && !told) {
+			warn_never(c, rule);
+			told = true;
+		} else if (rule->sight == SIGHT_FIRES && !told) {
+			for (size_t k = 0; k < rule->nunseen; k++)
+				warn_part(c, p, u, rule, &rule->unseen[k]);
+			told = true;
+		}
+	}
 }
 
 int judge_rules(struct compile *c)
@@ -96,9 +149,16 @@ int judge_rules(struct compile *c)
 	struct program p = program_view(c->builder);
 	_cleanup_(unseen_free) struct unseen *u = NULL;
 	int r = unseen_new(&p, &u);
+	enum sight sight;
+	size_t n;
+	bool ok;
 
 	for (size_t i = 0; i < c->nrules && r == 0; i++)
 		if (c->rules[i]->ok)
 			r = judge_rule(c, &p, u, c->rules[i]);
+	for (size_t i = 0; i < c->nrules && r == 0; i += n) {
+		n = judge_group(c, i, &ok, &sight);
+		tell_group(c, &p, u, i, n, sight);
+	}
 	return r;
 }

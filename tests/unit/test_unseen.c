@@ -224,6 +224,7 @@ static void says(const char *expression, enum sight sight, const char *want)
 	assert_int_equal(compile_finish(b.compile), 0);
 	assert_int_equal(b.diags.errors, 0);
 	assert_int_equal(b.compile->rules[0]->sight, sight);
+	assert_true(b.diags.n <= 1);
 	got = bench_diag(&b, 0);
 	if (!strstr(got, want) || !*want != !*got)
 		fail_msg("%s: \"%s\" is not said in \"%s\"", expression, want, got);
@@ -268,6 +269,16 @@ static void can_it_fire(void **state)
 	says("open.flags > 0 && open.flags < 0 && false", SIGHT_NEVER, "the rule can never fire");
 }
 
+/* A rule that stands for several fires where one of them does, and says once what goes for all. */
+static void rewritten_rules(void **state)
+{
+	says("fim.write.file.path == \"/a\"", SIGHT_FIRES, "");
+	says("fim.write.file.hashes == \"/a\"", SIGHT_UNSEEN,
+	     "the rule r can never fire with this sensor: it cannot observe open.file.hashes");
+	says("fim.write.file.path == \"/a\" && process.user_session.k8s_uid != \"x\"", SIGHT_FIRES,
+	     "in the rule r the part");
+}
+
 static void families(void **state)
 {
 	struct policy_bench b;
@@ -297,6 +308,7 @@ int main(void)
 		cmocka_unit_test(rules_on_the_target),
 		cmocka_unit_test(can_it_fire),
 		cmocka_unit_test(families),
+		cmocka_unit_test(rewritten_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
