@@ -134,13 +134,25 @@ static bool set_value(struct run *x, const struct paction *a, const struct state
 	return ok;
 }
 
+/* What is added to an inherited value is added to a copy of it, which is the process's own from then on. */
+static void take_inherited(struct run *x, uint32_t var, const struct state_key *key)
+{
+	struct state_pos pos;
+
+	if (!state_first(x->e->state, var, key, x->ev->now_ns, &pos) && inherited(x, var, &pos))
+		state_add_all(x->e->state, var, key, x->ev->now_ns, pos);
+}
+
 static bool set(struct run *x, const struct paction *a)
 {
+	const struct pvar *v = &x->e->p.vars[a->var];
 	struct state_key key;
 	bool ok = true;
 
-	if (!key_of(x, x->e->p.vars[a->var].scope, &key))
+	if (!key_of(x, v->scope, &key))
 		return false;
+	if ((a->flags & ACT_APPEND) && (v->flags & VAR_INHERITED))
+		take_inherited(x, a->var, &key);
 	for (uint32_t i = 0; i < a->values_count; i++)
 		ok = set_value(x, a, &key, x->e->p.refs[a->values_first + i]) && ok;
 	return ok;

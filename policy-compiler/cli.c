@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy-compiler/cli.h"
+#include "policy-compiler/filter.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -121,11 +122,28 @@ const char *cli_count_diags(const struct diags *d, char *buf, size_t size)
 
 /* ---- work -------------------------------------------------------------------------------------------------------- */
 
+static const char *compat_version = FILTER_AGENT_VERSION;
+
+int cli_set_compat(const char *command, const char *version)
+{
+	if (!filter_is_version(version))
+		return cli_usage(command, "--compat-version: \"%s\" is no version such as 7.68", version);
+	compat_version = version;
+	return CLI_OK;
+}
+
+const char *cli_compat(void)
+{
+	return compat_version;
+}
+
 int cli_compile(char **paths, int n, struct diags *d, struct compile **ret)
 {
 	_cleanup_(compile_free) struct compile *c = NULL;
 	int r = compile_new(catalog_tamis(), d, &c);
 
+	if (r == 0)
+		c->version = compat_version;
 	for (int i = 0; i < n && r == 0; i++)
 		r = compile_add(c, paths[i]);
 	if (r == 0)

@@ -50,6 +50,11 @@ int cli_diags_json(struct diags *d, struct buf *out);
 /* "3 errors, 1 warning" */
 const char *cli_count_diags(const struct diags *d, char *buf, size_t size);
 
+/* --compat-version: for all that is compiled from here on. CLI_OK, or CLI_USAGE after a message. */
+int cli_set_compat(const char *command, const char *version);
+/* What it was set to, or the default. */
+const char *cli_compat(void);
+
 /* All policies named on the command line, compiled. Diagnostics are in @d; -ENOMEM and the like are reported here. */
 int cli_compile(char **paths, int n, struct diags *d, struct compile **ret);
 

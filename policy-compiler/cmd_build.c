@@ -152,11 +152,11 @@ static int build_policies(struct build *b, char **paths, int n)
 
 int cmd_build(int argc, char **argv)
 {
-	static const struct option options[] = { { "output", required_argument, NULL, 'o' },
-						 { "sign", required_argument, NULL, 's' },
-						 { "keep-going", no_argument, NULL, 'k' },
-						 { "help", no_argument, NULL, 'h' },
-						 { 0 } };
+	static const struct option options[] = {
+		{ "output", required_argument, NULL, 'o' }, { "sign", required_argument, NULL, 's' },
+		{ "keep-going", no_argument, NULL, 'k' },   { "compat-version", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },	    { 0 }
+	};
 	struct build b = { 0 };
 	int o, r;
 
@@ -170,6 +170,10 @@ int cmd_build(int argc, char **argv)
 			break;
 		case 'k':
 			b.keep_going = true;
+			break;
+		case 'c':
+			if (cli_set_compat("build", optarg) != CLI_OK)
+				return CLI_USAGE;
 			break;
 		case 'h':
 			return cli_help("build");

@@ -113,11 +113,11 @@ static int check_policies(char **paths, int n, bool json, bool strict, const str
 
 int cmd_check(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-						 { "strict", no_argument, NULL, 's' },
-						 { "no-lint", required_argument, NULL, 'n' },
-						 { "help", no_argument, NULL, 'h' },
-						 { 0 } };
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },	     { "strict", no_argument, NULL, 's' },
+		{ "no-lint", required_argument, NULL, 'n' }, { "compat-version", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },	     { 0 }
+	};
 	struct lints_off off = { 0 };
 	bool json = false, strict = false;
 	int o, r;
@@ -134,6 +134,10 @@ int cmd_check(int argc, char **argv)
 			r = add_off(&off, optarg);
 			if (r != CLI_OK)
 				return r;
+			break;
+		case 'c':
+			if (cli_set_compat("check", optarg) != CLI_OK)
+				return CLI_USAGE;
 			break;
 		case 'h':
 			return cli_help("check");

@@ -67,6 +67,7 @@ int cmd_explain(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "rule", required_argument, NULL, 'r' },
+						 { "compat-version", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
 	const char *rule = NULL;
@@ -80,6 +81,10 @@ int cmd_explain(int argc, char **argv)
 			break;
 		case 'r':
 			rule = optarg;
+			break;
+		case 'c':
+			if (cli_set_compat("explain", optarg) != CLI_OK)
+				return CLI_USAGE;
 			break;
 		case 'h':
 			return cli_help("explain");

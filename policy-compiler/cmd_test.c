@@ -127,6 +127,7 @@ int cmd_test(int argc, char **argv)
 						 { "list", no_argument, NULL, 'l' },
 						 { "update", no_argument, NULL, 'u' },
 						 { "strict-coverage", no_argument, NULL, 's' },
+						 { "compat-version", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
 	struct options o = { .tap = false };
@@ -154,6 +155,11 @@ int cmd_test(int argc, char **argv)
 			break;
 		case 's':
 			o.strict = true;
+			break;
+		case 'c':
+			if (cli_set_compat("test", optarg) != CLI_OK)
+				return CLI_USAGE;
+			o.test.version = cli_compat();
 			break;
 		case 'h':
 			return cli_help("test");

@@ -26,6 +26,7 @@ int compile_new(const struct catalog *catalog, struct diags *diags, struct compi
 	c->arena = arena_of(COMPILE_MEMORY_MAX);
 	c->catalog = catalog;
 	c->diags = diags;
+	c->version = FILTER_AGENT_VERSION;
 	r = program_builder_new(catalog, &c->builder);
 	if (r == 0)
 		*ret = TAKE_PTR(c);
@@ -97,6 +98,32 @@ int compile_add_text(struct compile *c, const char *path, const char *bytes, siz
 	return src ? add_source(c, src) : -ENOMEM;
 }
 
+/* "replace_policy_id": the policy of that name is as if it were not there. */
+static void replace_policies(struct compile *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->npolicies; i++) {
+		const struct ynode *name = c->policies[i]->replaces;
+		bool found = false;
+
+		for (size_t k = 0; name && k < c->npolicies; k++) {
+			bool same = k != i && ynode_is(name, c->policies[k]->name);
+
+			c->policies[k]->replaced |= same;
+			found |= same;
+		}
+		if (!name || found)
+			continue;
+		diag_warn(c->diags, name->at, "no policy is named \"%s\": none is replaced", name->text.s);
+		diag_help(c->diags, "policies are named like their files, without the extension");
+	}
+	for (size_t i = 0; i < c->npolicies; i++)
+		if (!c->policies[i]->replaced)
+			c->policies[n++] = c->policies[i];
+	c->npolicies = n;
+}
+
 /* Of policies named "default" the first counts, and goes first. */
 static void order_policies(struct compile *c)
 {
@@ -106,7 +133,7 @@ static void order_policies(struct compile *c)
 	for (size_t i = 0; i < c->npolicies; i++) {
 		struct policy *p = c->policies[i];
 
-		if (strcmp(p->name, "default") != 0) {
+		if (!policy_is_default(p)) {
 			c->policies[n++] = p;
 		} else if (!def) {
 			def = p;
@@ -156,7 +183,7 @@ static int set_macro(struct compile *c, struct macro *m, const struct policy_mac
 static int add_macro(struct compile *c, const struct policy_macro *def)
 {
 	struct macro *m = macro_find(&c->macros, def->id, strlen(def->id));
-	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
+	int r = filter_check(&c->arena, c->version, def->agent_version, def->filters, c->diags);
 
 	if (r != FILTER_YES)
 		return r == -ENOMEM ? r : 0;
@@ -172,8 +199,8 @@ static int add_macro(struct compile *c, const struct policy_macro *def)
 		warn_ignored(c, "macro", def->id, def->at, m->at);
 		return 0;
 	}
-	if (def->combine == POLICY_COMBINE_MERGE && m->body && !m->values && m->body->kind != AST_LIST) {
-		diag_error(c->diags, def->at, "the macro %s is an expression: values cannot be added to it", def->id);
+	if (def->combine == POLICY_COMBINE_MERGE && m->body && !m->values) {
+		diag_error(c->diags, def->at, "the macro %s has an expression: values cannot be added to it", def->id);
 		diag_help(c->diags, "use \"combine: override\"");
 		return 0;
 	}
@@ -232,19 +259,33 @@ static void override_rule(struct compile_rule *rule, const struct policy_rule *d
 		rule->actions = def->actions;
 	if (parts & POLICY_PART_EVERY)
 		rule->every = def->every;
-	rule->disabled = def->disabled;
+}
+
+/*
+ * A later copy switches a rule on. Off it switches rules of the default policy alone, which nobody edits; a rule of one's own
+ * is switched off where it stands.
+ */
+static void switch_rule(struct compile *c, struct compile_rule *rule, const struct policy_rule *def)
+{
+	if (rule->disabled || (policy_is_default(rule->def->policy) && !policy_is_default(def->policy))) {
+		rule->disabled = def->disabled;
+		return;
+	}
+	if (!def->disabled)
+		return;
+	diag_warn(c->diags, def->at,
+		  "the rule %s is not switched off by this copy: only rules of the default policy are", def->id);
+	diag_help(c->diags, "write \"disabled: true\" where the rule is defined");
 }
 
 /* Another rule of the same id. Without "combine: override" all that it can do is switch the first on or off. */
 static void add_copy(struct compile *c, struct compile_rule *rule, const struct policy_rule *def)
 {
-	if (def->combine == POLICY_COMBINE_OVERRIDE) {
+	if (def->combine == POLICY_COMBINE_OVERRIDE && !def->disabled)
 		override_rule(rule, def);
-		return;
-	}
-	if (rule->disabled == def->disabled)
+	else if (def->combine == POLICY_COMBINE_NONE && rule->disabled == def->disabled)
 		warn_ignored(c, "rule", def->id, def->at, rule->def->at);
-	rule->disabled = def->disabled;
+	switch_rule(c, rule, def);
 	if (!rule->expression && def->expression) {
 		rule->expression = def->expression;
 		rule->def = def;
@@ -254,7 +295,7 @@ static void add_copy(struct compile *c, struct compile_rule *rule, const struct 
 static int add_rule(struct compile *c, struct policy *policy, const struct policy_rule *def)
 {
 	struct compile_rule *rule;
-	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
+	int r = filter_check(&c->arena, c->version, def->agent_version, def->filters, c->diags);
 
 	if (r != FILTER_YES) {
 		c->nskipped += r == FILTER_NO;
@@ -573,7 +614,7 @@ static int expand_rules(struct compile *c)
 
 static int add_watch(struct compile *c, struct policy_watch *def)
 {
-	int r = filter_check(&c->arena, def->agent_version, def->filters, c->diags);
+	int r = filter_check(&c->arena, c->version, def->agent_version, def->filters, c->diags);
 
 	if (r != FILTER_YES)
 		return r == -ENOMEM ? r : 0;
@@ -608,7 +649,7 @@ static bool is_execution_context(const struct compile_rule *rule)
 
 static bool is_default(const struct compile_rule *rule)
 {
-	return strcmp(rule->def->policy->name, "default") == 0;
+	return policy_is_default(rule->def->policy);
 }
 
 /*
@@ -649,6 +690,7 @@ int compile_finish(struct compile *c)
 {
 	int r = 0;
 
+	replace_policies(c);
 	order_policies(c);
 	for (size_t i = 0; i < c->npolicies; i++)
 		for (size_t k = 0; k < c->policies[i]->nmacros && r == 0; k++)

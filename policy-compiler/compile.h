@@ -58,6 +58,7 @@ struct compile {
 	struct arena arena;
 	struct diags *diags;	       /* borrowed */
 	const struct catalog *catalog; /* borrowed */
+	const char *version; /* borrowed: what agent_version is compared with; may be set before files are added */
 	struct policy **policies;
 	size_t npolicies;
 	struct macros macros;

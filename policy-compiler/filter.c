@@ -288,9 +288,17 @@ int filter_expression(struct arena *a, const struct text *text, struct diags *d)
 	return r < 0 ? r : filter_node(d, ast);
 }
 
-static int check_version(const struct ynode *n, struct diags *d)
+bool filter_is_version(const char *version)
 {
-	int r = filter_version(n->text.s, FILTER_AGENT_VERSION);
+	struct version v;
+	const char *end = read_version(version, &v);
+
+	return end && !*end && v.n > 0;
+}
+
+static int check_version(const struct ynode *n, const char *version, struct diags *d)
+{
+	int r = filter_version(n->text.s, version);
 
 	if (r >= 0)
 		return r ? FILTER_YES : FILTER_NO;
@@ -299,10 +307,11 @@ static int check_version(const struct ynode *n, struct diags *d)
 	return -EINVAL;
 }
 
-int filter_check(struct arena *a, const struct ynode *agent_version, const struct ynode *filters, struct diags *d)
+int filter_check(struct arena *a, const char *version, const struct ynode *agent_version, const struct ynode *filters,
+		 struct diags *d)
 {
 	const struct ynode *unknown = NULL;
-	int r = agent_version ? check_version(agent_version, d) : FILTER_YES;
+	int r = agent_version ? check_version(agent_version, version, d) : FILTER_YES;
 
 	if (r != FILTER_YES)
 		return r;

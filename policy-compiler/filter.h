@@ -24,7 +24,13 @@ int filter_version(const char *range, const char *version);
 /* One filter expression. Trees live in the arena. -EINVAL with a diagnostic, -ENOMEM, or enum filter_result. */
 int filter_expression(struct arena *a, const struct text *text, struct diags *d);
 
-/* Both, either of which may be NULL. FILTER_YES or FILTER_NO; unknown is FILTER_YES after a warning. */
-int filter_check(struct arena *a, const struct ynode *agent_version, const struct ynode *filters, struct diags *d);
+/*
+ * Both, either of which may be NULL, for a sensor of that version. FILTER_YES or FILTER_NO; unknown is FILTER_YES after a
+ * warning.
+ */
+int filter_check(struct arena *a, const char *version, const struct ynode *agent_version, const struct ynode *filters,
+		 struct diags *d);
+/* Whether it is a version at all. */
+bool filter_is_version(const char *version);
 
 #endif

@@ -338,6 +338,7 @@ static int read_root(struct reader *r, const struct ynode *root)
 	}
 	keys_check(root, policy_keys, "a policy", r->diags);
 	r->policy->version = text_of(root, "version");
+	r->policy->replaces = ynode_get(root, "replace_policy_id");
 	r->policy->tests = ynode_get(root, "tests");
 	macros = ynode_get(root, "macros");
 	rules = ynode_get(root, "rules");

@@ -64,8 +64,10 @@ struct policy_macro {
 
 struct policy {
 	const struct source *src;
-	const char *name;    /* of the file, without directories and extension */
-	const char *version; /* or NULL */
+	const char *name;	      /* of the file, without directories and extension */
+	const char *version;	      /* or NULL */
+	const struct ynode *replaces; /* the name of another policy, or NULL */
+	bool replaced;		      /* by another one */
 	struct policy_macro *macros;
 	size_t nmacros;
 	struct policy_rule *rules;
@@ -75,6 +77,12 @@ struct policy {
 	size_t nskipped;	   /* rules that are not for this sensor; set by the build */
 	const struct ynode *tests; /* the list under "tests:", or NULL */
 };
+
+/* The policy that comes with the sensor: it goes first, and others may switch its rules off. */
+static inline bool policy_is_default(const struct policy *p)
+{
+	return strcmp(p->name, "default") == 0;
+}
 
 /*
  * Reads the tree of @src. A bad macro, rule or watch is reported and left out; the others are there. -ENOMEM; -EINVAL where

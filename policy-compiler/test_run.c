@@ -126,6 +126,8 @@ static int new_compile(struct test_suite *s)
 
 	if (r < 0)
 		return r;
+	if (s->run->options.version)
+		s->compile->version = s->run->options.version;
 	slot = ARENA_PUSH(&s->run->arena, s->run->compiles, s->run->ncompiles);
 	if (slot) {
 		*slot = s->compile;

@@ -62,9 +62,10 @@ struct test_edit {
 };
 
 struct test_options {
-	const char *filter; /* only tests whose name holds this; NULL: all */
-	bool list;	    /* do not run them */
-	bool update;	    /* take what happens for the snapshot */
+	const char *filter;  /* only tests whose name holds this; NULL: all */
+	bool list;	     /* do not run them */
+	bool update;	     /* take what happens for the snapshot */
+	const char *version; /* what agent_version is compared with; NULL: the default */
 };
 
 struct test_run {

@@ -6,8 +6,9 @@ _tamisc()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local -A options=(
-		[check]='--json --strict --no-lint --help' [build]='-o --sign --keep-going --help' [keygen]='-o --help'
-		[explain]='--json --rule --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
+		[check]='--json --strict --no-lint --compat-version --help'
+		[build]='-o --sign --keep-going --compat-version --help' [keygen]='-o --help'
+		[explain]='--json --rule --compat-version --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
 		[fields]='--json --markdown --help' [schema]='--help' [fmt]='--check -w --help'
 	)
 

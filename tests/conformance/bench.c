@@ -23,7 +23,7 @@ void bench_begin(struct bench *b, const struct model *m)
 {
 	*b = (struct bench){ .model = m, .diags = diags_new() };
 	event_mem_init(&b->mem, EVENT_MEM_MAX);
-	must(compile_new(&m->catalog, &b->diags, &b->compile));
+	must(compile_new(m->catalog, &b->diags, &b->compile));
 }
 
 void bench_end(struct bench *b)
@@ -137,7 +137,7 @@ int bench_eval(struct bench *b, uint32_t root, const json_t *c)
 	struct err err = { "" };
 	struct event ev;
 	bool result = false;
-	int r = event_json_read(&b->model->catalog, text, strlen(text), &b->mem, &ev, &err);
+	int r = event_json_read(b->model->catalog, text, strlen(text), &b->mem, &ev, &err);
 
 	if (r == 0)
 		r = engine_new(&program, &engine, &err);

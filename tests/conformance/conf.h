@@ -59,7 +59,8 @@ enum which_model {
 };
 
 struct model {
-	struct catalog catalog;
+	const struct catalog *catalog; /* &own, or the sensor's, which is known by its address */
+	struct catalog own;
 	struct cat_field fields[MODEL_MAX];
 	struct cat_event events[2];
 	struct cat_constant constants[MODEL_MAX];
@@ -122,5 +123,8 @@ void run_rule_event_type(struct bench *b, const json_t *c, struct outcome *o);
 void run_policy_load(struct bench *b, const json_t *c, struct outcome *o);
 void run_fim_expand(struct bench *b, const json_t *c, struct outcome *o);
 void run_agent_version(struct bench *b, const json_t *c, struct outcome *o);
+
+/* kinds_scenario.c */
+void run_policy_scenario(struct bench *b, const json_t *c, struct outcome *o);
 
 #endif

@@ -63,7 +63,7 @@ void run_rule_event_type(struct bench *b, const json_t *c, struct outcome *o)
 	const char *got = "an error";
 
 	if (bench_compile(b, c) == 0 && b->event != EV_NONE)
-		got = b->model->catalog.events[b->event].name;
+		got = b->model->catalog->events[b->event].name;
 	outcome_texts(o, json_is_string(want) ? json_string_value(want) : "an error", got);
 }
 
@@ -132,7 +132,7 @@ static int64_t relax(const struct partial *x, uint32_t node, bool helpful)
 void run_partial_eval(struct bench *b, const json_t *c, struct outcome *o)
 {
 	const char *name = case_text(c, "field");
-	const struct catalog *cat = &b->model->catalog;
+	const struct catalog *cat = b->model->catalog;
 	const struct cat_field *f = catalog_field(cat, name, strlen(name));
 	bool want = case_flag(c, "is_discarder");
 	struct partial x = { .pb = b->compile->builder };

@@ -95,6 +95,7 @@ static const struct kind {
 	{ "bare_wildcard_check", run_bare_wildcard, MODEL_TAMIS },
 	{ "policy_load", run_policy_load, MODEL_TAMIS },
 	{ "fim_expand", run_fim_expand, MODEL_TAMIS },
+	{ "policy_scenario", run_policy_scenario, MODEL_TAMIS },
 	{ "agent_version_filter", run_agent_version, MODEL_TAMIS },
 };
 

@@ -45,9 +45,9 @@ static int field_of(const char *name, const char *type, unsigned int flags, stru
 
 static int add_field(struct model *m, const char *name, const char *type, unsigned int flags)
 {
-	if (!type || m->catalog.nfields == MODEL_MAX)
+	if (!type || m->own.nfields == MODEL_MAX)
 		return -EINVAL;
-	return field_of(name, type, flags, &m->fields[m->catalog.nfields++]);
+	return field_of(name, type, flags, &m->fields[m->own.nfields++]);
 }
 
 static int field_cmp(const void *a, const void *b)
@@ -57,15 +57,16 @@ static int field_cmp(const void *a, const void *b)
 
 static void model_finish(struct model *m)
 {
-	qsort(m->fields, m->catalog.nfields, sizeof(m->fields[0]), field_cmp);
-	for (size_t i = 0; i < m->catalog.nfields; i++)
+	qsort(m->fields, m->own.nfields, sizeof(m->fields[0]), field_cmp);
+	for (size_t i = 0; i < m->own.nfields; i++)
 		m->fields[i].slot = (uint16_t)i;
 	m->events[1] = (struct cat_event){ .name = "any", .type = 1, .doc = "" };
-	m->catalog.fields = m->fields;
-	m->catalog.events = m->events;
-	m->catalog.nevents = 2;
-	m->catalog.constants = m->constants;
-	m->catalog.aliases = m->aliases;
+	m->catalog = &m->own;
+	m->own.fields = m->fields;
+	m->own.events = m->events;
+	m->own.nevents = 2;
+	m->own.constants = m->constants;
+	m->own.aliases = m->aliases;
 }
 
 static int add_constants(struct model *m, json_t *constants)
@@ -79,9 +80,9 @@ static int add_constants(struct model *m, json_t *constants)
 			json_object_set(m->texts, name, v);
 		if (!json_is_integer(v))
 			continue;
-		if (m->catalog.nconstants == MODEL_MAX)
+		if (m->own.nconstants == MODEL_MAX)
 			return -EINVAL;
-		m->constants[m->catalog.nconstants++] =
+		m->constants[m->own.nconstants++] =
 			(struct cat_constant){ .name = name, .value = json_integer_value(v) };
 	}
 	return 0;
@@ -98,9 +99,9 @@ static int test_model(struct model *m, const json_t *meta)
 				   0) return -EINVAL;
 	json_object_foreach(json_object_get(env, "legacy_fields"), name, v)
 	{
-		if (!json_is_string(v) || m->catalog.naliases == MODEL_MAX)
+		if (!json_is_string(v) || m->own.naliases == MODEL_MAX)
 			return -EINVAL;
-		m->aliases[m->catalog.naliases++] = (struct cat_alias){ name, json_string_value(v) };
+		m->aliases[m->own.naliases++] = (struct cat_alias){ name, json_string_value(v) };
 	}
 	return add_constants(m, json_object_get(env, "constants"));
 }
@@ -122,7 +123,7 @@ int models_init(struct model models[MODELS], const json_t *meta)
 	}
 	for (int i = 0; i < MODEL_TAMIS; i++)
 		model_finish(&models[i]);
-	models[MODEL_TAMIS].catalog = *catalog_tamis();
+	models[MODEL_TAMIS].catalog = catalog_tamis();
 	return r;
 }
 

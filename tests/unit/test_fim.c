@@ -61,8 +61,7 @@ static void test_switched_off(void **state)
 	struct policy_bench b;
 
 	bench_policy(&b, "rules:\n"
-			 "  - {id: w, expression: fim.write.file.path == \"/a\"}\n"
-			 "  - {id: w, disabled: true}\n");
+			 "  - {id: w, expression: fim.write.file.path == \"/a\", disabled: true}\n");
 	assert_int_equal(b.diags.errors, 0);
 	assert_int_equal(program_view(b.compile->builder).nrules, 0);
 	assert_int_equal(b.compile->ndisabled, 1);

@@ -193,7 +193,9 @@ static void test_macros(void **state)
 	first_diag("macros:\n  - {id: L, values: [x]}\n  - {id: L, values: [y]}\n",
 		   "3:10: warning: the macro L is defined again");
 	first_diag("macros:\n  - {id: L, expression: exec.pid == 1}\n  - {id: L, values: [y], combine: merge}\n",
-		   "3:10: error: the macro L is an expression");
+		   "3:10: error: the macro L has an expression");
+	first_diag("macros:\n  - {id: L, expression: '[\"x\"]'}\n  - {id: L, values: [y], combine: merge}\n",
+		   "3:10: error: the macro L has an expression");
 	first_diag("macros:\n  - {id: O_CREAT, values: [x]}\n",
 		   "2:10: warning: the macro O_CREAT has the name of a constant");
 	first_diag("macros:\n  - {id: L, expression: '[1'}\nrules:\n  - {id: a, expression: exec.pid in L}\n",
@@ -244,7 +246,10 @@ static void test_same_id(void **state)
 	    "2:10: warning: the rule a is defined again: this copy is ignored (the first is at first.yaml:2",
 	    "exec.pid == 1 && exec.uid == 1");
 	two(one, RULE("a", "expression: exec.pid == 2, combine: override"), "", "exec.pid == 2");
-	two(one, RULE("a", "disabled: true"), "", NULL);
+	two(one, RULE("a", "disabled: true"), "2:10: warning: the rule a is not switched off by this copy",
+	    "exec.pid == 1 && exec.uid == 1");
+	two(one, RULE("a", "expression: exec.pid == 2, combine: override, disabled: true"),
+	    "2:10: warning: the rule a is not switched off by this copy", "exec.pid == 1 && exec.uid == 1");
 	two(RULE("a", "disabled: true"), other, "", "exec.pid == 2");
 	two(RULE("a", "expression: exec.pid == 2, disabled: true"), RULE("a", "expression: exec.pid == 3"), "",
 	    "exec.pid == 2");
@@ -277,6 +282,65 @@ static void test_constant_rules(void **state)
 	first_diag(RULE("a", "expression: exec.pid == 1 && 1 == 2"), "2:25: warning: the rule can never fire");
 	first_diag(RULE("a", "expression: exec.pid == 1 || 1 == 1"),
 		   "2:25: warning: the rule fires on every event of its type");
+}
+
+/* A policy of one's own switches a rule of the default one off, or takes the place of all of it. */
+static void test_default_changed(void **state)
+{
+	const char *def = RULE("a", "expression: exec.pid == 1"), *off = RULE("a", "disabled: true"),
+		   *instead = "replace_policy_id: default\nrules:\n  - {id: b, expression: exec.pid == 2}\n",
+		   *nobody = "replace_policy_id: other\nrules: []\n";
+	struct policy_bench b;
+
+	bench_begin(&b);
+	compile_add_text(b.compile, "own.yaml", off, strlen(off));
+	compile_add_text(b.compile, "default.yaml", def, strlen(def));
+	assert_int_equal(compile_finish(b.compile), 0);
+	assert_int_equal(b.diags.n, 0);
+	assert_int_equal(program_view(b.compile->builder).nrules, 0);
+	bench_end(&b);
+
+	bench_begin(&b);
+	compile_add_text(b.compile, "default.yaml", def, strlen(def));
+	compile_add_text(b.compile, "own.yaml", instead, strlen(instead));
+	assert_int_equal(compile_finish(b.compile), 0);
+	assert_int_equal(b.diags.n, 0);
+	assert_int_equal(program_view(b.compile->builder).nrules, 1);
+	rule_root(&b, "b");
+	bench_end(&b);
+	first_diag(nobody, "1:20: warning: no policy is named \"other\": none is replaced");
+}
+
+static void compat(const char *version, const char *want)
+{
+	const char *yaml = "macros:\n  - {id: M, expression: '1', agent_version: < 7.60}\n"
+			   "  - {id: M, expression: '2', agent_version: '>= 7.60'}\n"
+			   "rules:\n  - {id: a, expression: exec.pid == M, agent_version: < 7.70}\n"
+			   "  - {id: a, expression: exec.pid > M, agent_version: '>= 7.70'}\n";
+	struct policy_bench b, only;
+	uint32_t root;
+
+	bench_begin(&b);
+	b.compile->version = version;
+	compile_add_text(b.compile, "p.yaml", yaml, strlen(yaml));
+	assert_int_equal(compile_finish(b.compile), 0);
+	assert_int_equal(b.diags.n, 0);
+	assert_int_equal(bench_expression(&only, want, &root), 0);
+	assert_int_equal(rule_root(&b, "a"), root);
+	bench_end(&only);
+	bench_end(&b);
+}
+
+static void test_compat_version(void **state)
+{
+	compat("7.59", "exec.pid == 1");
+	compat("7.60.0-rc.3", "exec.pid == 2");
+	compat("7.70.1+git.1", "exec.pid > 2");
+	assert_true(filter_is_version("7.68"));
+	assert_true(filter_is_version("7.68.1-rc.2"));
+	assert_false(filter_is_version("7.68,"));
+	assert_false(filter_is_version("new"));
+	assert_false(filter_is_version(""));
 }
 
 static void test_default_first(void **state)
@@ -485,14 +549,15 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_yaml),	      cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_not_yet),	      cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_places),	      cmocka_unit_test(test_print),
-		cmocka_unit_test(test_macros),	      cmocka_unit_test(test_same_id),
-		cmocka_unit_test(test_bad_rules),     cmocka_unit_test(test_constant_rules),
-		cmocka_unit_test(test_default_first), cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_versions),      cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_bounds),	      cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_yaml),	       cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_not_yet),	       cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_places),	       cmocka_unit_test(test_print),
+		cmocka_unit_test(test_macros),	       cmocka_unit_test(test_same_id),
+		cmocka_unit_test(test_bad_rules),      cmocka_unit_test(test_constant_rules),
+		cmocka_unit_test(test_default_first),  cmocka_unit_test(test_default_changed),
+		cmocka_unit_test(test_compat_version), cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_versions),       cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_bounds),	       cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_memory),
 	};
 

@@ -376,9 +376,9 @@ static void test_remembered(void **state)
 			f,
 			OPENS("a",
 			      "/s/x") "        fire_only: [reads]\n"
-				      "        variables: {process.files: [/s/x], n: 7, process.own: true}\n" OPENS("b", "/s/y") "        variables: {process.files: [/s/y]}\n" OPENS(
+				      "        variables: {process.files: [/s/x], n: 7, process.own: true}\n" OPENS("b", "/s/y") "        variables: {process.files: [/s/x, /s/y]}\n" OPENS(
 					      "c",
-					      "/z") "        variables: {process.files: [/s/y], process.own: null}\n"
+					      "/z") "        variables: {process.files: [/s/x, /s/y], process.own: null}\n"
 						    "      - event: {process: c, exec: {file: {path: /s/y}}}\n        fire_only: [runs]\n"
 						    "      - event: {process: a, exec: {file: {path: /s/y}}}\n        fire_only: []\n"
 						    "        variables: {process.own: true}\n"
