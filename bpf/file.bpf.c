@@ -74,6 +74,10 @@ INLINE bool hook_begin(struct hook *h, const u32 type)
 
 INLINE void hook_end(struct hook *h, const u32 type, bool alive)
 {
+	if (is_canary()) {
+		canary_send(type);
+		alive = false;
+	}
 	if (alive)
 		rec_send(h->s, type, true);
 	else
@@ -325,7 +329,12 @@ INLINE void half_keep(struct hook *h, const u32 type, bool ok)
 	struct rec *r = &h->s->rec;
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 
-	if (!ok) {
+	if (is_canary()) {
+		r->type = type;
+		r->used = 0; /* no record, only the mark */
+		bpf_map_update_elem(&pending, &tid, r, BPF_ANY);
+		stat_add(type, dropped);
+	} else if (!ok) {
 		stat_add(type, dropped);
 	} else {
 		struct ev_head *head = rec_head(r);
@@ -349,6 +358,12 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 
 	if (!p)
 		return 0;
+	if (!p->used) {
+		if (p->type == type)
+			canary_send(type);
+		bpf_map_delete_elem(&pending, &tid);
+		return 0;
+	}
 	head = (void *)p->raw;
 	if (p->type != type || !report) {
 		stat_add(type, dropped);

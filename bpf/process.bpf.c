@@ -103,6 +103,8 @@ INLINE int exec_done(struct task_struct *task, struct file *file, const void *fi
 	rec_head(r)->policy = h.sv->generation;
 	alive = alive && rec_sieve(h.s, h.sv, h.e, &h.alive);
 	rec_send(h.s, EV_EXEC, alive);
+	if (is_canary_child(task))
+		canary_send(EV_EXEC);
 	slot_release(h.s);
 	return 0;
 }
@@ -137,6 +139,8 @@ INLINE int fork_done(struct task_struct *parent, struct task_struct *child)
 	rec_head(&h.s->rec)->policy = h.sv->generation;
 	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
 	rec_send(h.s, EV_FORK, alive);
+	if (is_canary())
+		canary_send(EV_FORK);
 	slot_release(h.s);
 	return 0;
 }
@@ -237,6 +241,8 @@ INLINE int exit_done(struct task_struct *task)
 	rec_head(&h.s->rec)->policy = h.sv->generation;
 	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
 	rec_send(h.s, EV_EXIT, alive);
+	if (is_canary_child(task))
+		canary_send(EV_EXIT);
 	slot_release(h.s);
 	return 0;
 }

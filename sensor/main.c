@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "sensor/priv/canary.h"
 #include "sensor/priv/monitor.h"
 #include "sensor/priv/replay.h"
 
@@ -101,6 +102,8 @@ int main(int argc, char **argv)
 	struct err e = { "" };
 	int parent = -1, status;
 
+	if (canary_is_exec(argc, argv))
+		return EXIT_SUCCESS;
 	fill_standard_fds();
 	log_open("tamisd", LOG_LEVEL_INFO);
 	if (options_parse(argc, argv, &o, &e) < 0) {

@@ -217,6 +217,31 @@ INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags
 	return bpf_ringbuf_output(&events, raw, size, ring_flags(&events, ring_bytes)) == 0;
 }
 
+/* ---- the canary -----------------------------------------------------------------------------------------------------
+ */
+
+INLINE bool is_canary(void)
+{
+	return canary_pid && (u32)(bpf_get_current_pid_tgid() >> 32) == canary_pid;
+}
+
+/* A child of it, for what a process does to itself: exec and exit. */
+INLINE bool is_canary_child(struct task_struct *task)
+{
+	return canary_pid && (u32)READ(task, real_parent, tgid) == canary_pid;
+}
+
+/* The mark of an act: that the hook ran to its end is all there is to say. */
+INLINE void canary_send(const u32 type)
+{
+	struct ev_head h = { .type = type };
+
+	h.boot_ns = bpf_ktime_get_boot_ns();
+	h.tid = (u32)bpf_get_current_pid_tgid();
+	if (!raw_send((u8 *)&h, type, sizeof(h), sizeof(h), EV_F_CONTEXT | EV_F_CANARY))
+		stat_add(type, lost_context);
+}
+
 /* Sends the record of @s, and counts it. @alive false: it goes out only to keep the process table. */
 INLINE void rec_send(struct slot *s, const u32 type, bool alive)
 {

@@ -151,6 +151,9 @@ struct {
 	__type(value, u32);
 } sys_events SEC(".maps");
 
+/* The process whose acts are marked instead of sieved, as the kernel numbers it; 0: none. Written while we run. */
+volatile __u32 canary_pid;
+
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
 const volatile __u32 lineage_bytes = 4 << 20;

@@ -78,13 +78,14 @@ enum { CAT_PROC(EV_ROW_S, "") EVS_PROC_COUNT };
 #define EV_ARGS_MAX (256 << 10) /* bytes of arguments and environment that the kernel side hands over */
 
 enum ev_flags {
-	EV_F_ASYNC = 1 << 0,	     /* done through io_uring */
-	EV_F_TRUNCATED = 1 << 1,     /* a string did not fit, or a path was deeper than the walk */
-	EV_F_USER_PATH = 1 << 2,     /* a path was read from user memory: not resolved */
-	EV_F_UNREADABLE = 1 << 3,    /* something could not be read: the sieve was open for it */
-	EV_F_CONTEXT = 1 << 4,	     /* no clause is alive: sent only to keep the process table */
-	EV_F_COMPAT = 1 << 5,	     /* 32-bit system call */
-	EV_F_ARGS_TRUNCATED = 1 << 6 /* exec: arguments or environment beyond EV_ARGS_MAX */
+	EV_F_ASYNC = 1 << 0,	      /* done through io_uring */
+	EV_F_TRUNCATED = 1 << 1,      /* a string did not fit, or a path was deeper than the walk */
+	EV_F_USER_PATH = 1 << 2,      /* a path was read from user memory: not resolved */
+	EV_F_UNREADABLE = 1 << 3,     /* something could not be read: the sieve was open for it */
+	EV_F_CONTEXT = 1 << 4,	      /* no clause is alive: sent only to keep the process table */
+	EV_F_COMPAT = 1 << 5,	      /* 32-bit system call */
+	EV_F_ARGS_TRUNCATED = 1 << 6, /* exec: arguments or environment beyond EV_ARGS_MAX */
+	EV_F_CANARY = 1 << 7	      /* a mark: the canary's act of this type was seen; a head and nothing else */
 };
 
 enum ev_rung { EV_RUNG_NONE, EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNGS };

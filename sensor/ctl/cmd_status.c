@@ -44,6 +44,26 @@ static void print_blind(const json_t *blind)
 	printf(": rules on these do not work here, see tamisctl hooks\n");
 }
 
+static void print_canary(const json_t *c)
+{
+	const char *state = show_str(c, "state");
+	const json_t *blind = json_object_get(c, "blind");
+	char ago[SHOW_MAX];
+	size_t i;
+	json_t *name;
+
+	printf("canary     ");
+	if (strcmp(state, "up") != 0)
+		printf("%s\n", strcmp(state, "dead") == 0 ? "DEAD: nothing tells whether the hooks see" : state);
+	else if (!json_array_size(blind))
+		printf("every kind of act was seen, %s ago\n", show_seconds(show_u64(c, "since"), ago));
+	else {
+		printf("BLIND: ");
+		json_array_foreach(blind, i, name) printf("%s%s", i ? " " : "", json_string_value(name));
+		printf(": acts did not arrive, %s ago\n", show_seconds(show_u64(c, "since"), ago));
+	}
+}
+
 static void print_alerts(const json_t *a)
 {
 	char made[SHOW_MAX], durable[SHOW_MAX], lost[SHOW_MAX], skipped[SHOW_MAX];
@@ -145,6 +165,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
 		print_processes(json_object_get(s, "processes"));
 		print_rungs(json_object_get(s, "rungs"));
+		print_canary(json_object_get(s, "canary"));
 		print_blind(json_object_get(s, "blind"));
 	}
 	json_decref(s);

@@ -46,16 +46,24 @@ static int mount_privately(const char *type)
 int kernel_tracefs(void)
 {
 	static const char *const places[] = { "/sys/kernel/tracing", DEBUGFS "/tracing" };
+	int own, read_only = -1;
 
 	for (size_t i = 0; i < COUNT(places); i++) {
 		int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-		if (fd >= 0 && faccessat(fd, "events", F_OK, 0) == 0)
+		if (fd >= 0 && faccessat(fd, "kprobe_events", W_OK, 0) == 0)
 			return fd;
-		if (fd >= 0)
+		if (fd >= 0 && read_only < 0 && faccessat(fd, "events", F_OK, 0) == 0)
+			read_only = fd;
+		else if (fd >= 0)
 			close(fd);
 	}
-	return mount_privately("tracefs");
+	own = mount_privately("tracefs");
+	if (own < 0)
+		return read_only >= 0 ? read_only : own;
+	if (read_only >= 0)
+		close(read_only);
+	return own;
 }
 
 /* ---- preemption ------------------------------------------------------------------------------------------------ */

@@ -31,6 +31,8 @@ struct load {
 	char *btf_path; /* owned; type information that is not the kernel's own, or NULL */
 	struct perf_hook hook[HOOK_ROWS_MAX][LADDER_SYMBOLS]; /* owned */
 	struct perf_hook dispatch;			      /* owned */
+	bool syscalls_of[EV_TYPES];			      /* events that the dispatcher looks for */
+	uint32_t canary;				      /* see load_canary() */
 	int sieve_fd;	/* owned; the inner map in force, -1 before the first policy */
 	int measure_fd; /* owned; -1: off */
 	int ncpus;
@@ -421,6 +423,7 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 		return -ENOMEM;
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
 		wanted[ev] = l->ladder.rung[ev] == EV_RUNG_TRACEPOINT && wants(s, ev);
+	memcpy(l->syscalls_of, wanted, sizeof(wanted));
 	syscalls_fill(wanted, d);
 	return bpf_map_update_elem(bpf_map__fd(l->skel->maps.syscalls), &zero, d, BPF_ANY) ? -errno : 0;
 }
@@ -594,6 +597,21 @@ int load_hooks(struct load *l, struct load_hook *rows, size_t max)
 		if (!l->ladder.rung[event] && event_has_rows(event) && n++ < max)
 			blind_fill(l, event, &rows[n - 1]);
 	return (int)n;
+}
+
+enum ev_rung load_attached(const struct load *l, uint16_t event)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (l->ladder.used[i] && hook_rows[i].event == event &&
+		    (dispatched(i) ? l->syscalls_of[event] && l->dispatch.link : l->hook[i][0].link != NULL))
+			return hook_rows[i].rung;
+	return EV_RUNG_NONE;
+}
+
+void load_canary(struct load *l, uint32_t pid)
+{
+	l->canary = pid;
+	l->skel->bss->canary_pid = pid;
 }
 
 uint64_t load_missed(struct load *l)

@@ -83,6 +83,12 @@ bool load_blind(const struct load *l, const struct sieve *s, uint16_t event);
 /* Fills at most @max rows and returns how many there are. */
 int load_hooks(struct load *l, struct load_hook *rows, size_t max);
 
+/* The rung that hooks for @event are attached on, as far as we know; EV_RUNG_NONE. */
+enum ev_rung load_attached(const struct load *l, uint16_t event);
+
+/* Whose acts are marked instead of sieved: see sensor/priv/canary.h. 0: nobody's. */
+void load_canary(struct load *l, uint32_t pid);
+
 /* What all hooks have missed, summed; each program counted once. */
 uint64_t load_missed(struct load *l);
 

@@ -64,7 +64,7 @@ static void close_between(unsigned int first, unsigned int last)
 }
 
 /* Closes everything from 3 on but @keep; entries of -1 are passed over. */
-static void close_all_but(int *keep, size_t n)
+void children_close_all_but(int *keep, size_t n)
 {
 	unsigned int next = 3;
 
@@ -92,7 +92,7 @@ static void become_child(const struct monitor *m, const char *name, int *keep, s
 	sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
 	dup2(m->null_fd, 0);
 	dup2(m->null_fd, 1);
-	close_all_but(keep, n);
+	children_close_all_but(keep, n);
 	snprintf(prog, sizeof(prog), "tamisd-%s", name);
 	prctl(PR_SET_NAME, prog);
 	snprintf(prog, sizeof(prog), "tamisd[%s]", name);

@@ -5,6 +5,7 @@
  *
  *	monitor	root with the few capabilities that BPF, seeding and restarting the others need
  *	engine	user tamis, no capability, opens files for reading only
+ *	canary	a user of its own, no capability; its acts are few and fixed, and it reads nothing
  *	record	user tamis-record (owner of the log and the key), no capability
  *
  * Where a user does not exist, its number below is taken: from the range that no distribution and no container manager
@@ -22,6 +23,7 @@
 #define CONFINE_RECORD_USER "tamis-record"
 #define CONFINE_ENGINE_ID   1879050001u
 #define CONFINE_RECORD_ID   1879050002u
+#define CONFINE_CANARY_ID   1879050003u /* has no name */
 
 /* What happens to a system call outside the list. LOG is for finding out what is missing: see CONFINE_ENV. */
 enum confine_mode { CONFINE_KILL, CONFINE_LOG, CONFINE_OFF };

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "tamis/event.h"
+
 /*
  * The way of an event, as sums since the sensor's start, over restarts of the engine:
  *	received -> evaluated -> (alerts) made -> handed | taken -> durable
@@ -26,6 +28,7 @@ struct engine_counts {
 	uint64_t queue_records; /* waiting now */
 	uint64_t queue_bytes;
 	uint64_t queue_peak;
+	uint64_t canary[EV_TYPES];   /* marks of the canary's acts */
 	uint64_t queue_refused;	     /* records that found no memory: lost */
 	uint64_t processes;	     /* images in the process table now */
 	uint64_t last_key;	     /* names the last event counted in received: see take_record() */

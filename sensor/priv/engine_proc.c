@@ -73,6 +73,13 @@ static int take_record(void *ctx, const void *rec, size_t size)
 	const struct ev_head *h = rec;
 	bool event = size >= sizeof(*h) && is_event(h);
 
+	if (size >= sizeof(*h) && h->flags & EV_F_CANARY) {
+		if (h->type < EV_TYPES)
+			p->counts.canary[h->type]++;
+		commit(p);
+		return 0;
+	}
+
 	if (event && p->refuse_last[is_lineage(h)]) {
 		/* killed between counting a record and releasing it, the engine before us left it there: it is accounted for */
 		p->refuse_last[is_lineage(h)] = false;

@@ -131,6 +131,7 @@ static void tick(struct monitor *m)
 	notes_losses(m);
 	requests_tick(m);
 	captures_tick(m);
+	canary_tick(m);
 }
 
 static int timeout_ms(const struct monitor *m, int step_ms)
@@ -243,8 +244,10 @@ static int open_kernel_side(struct monitor *m, struct err *e)
 		return r;
 	m->policy.generation = ++m->last_generation;
 	r = load_policy(m->load, m->policy.sieve, m->policy.generation, e);
-	if (r == 0)
+	if (r == 0) {
 		notes_blind(m, &m->policy);
+		load_canary(m->load, (uint32_t)m->canary.pid);
+	}
 	policy_file_forget_sieve(&m->policy);
 	return r;
 }
@@ -277,6 +280,8 @@ static int begin(struct monitor *m, struct err *e)
 	if (r == 0)
 		r = state_open(m->o->state, &record_user, &m->state, e);
 	if (r == 0)
+		r = canary_begin(&m->canary, m->state.canary_fd, m->o->canary, e);
+	if (r == 0)
 		r = open_kernel_side(m, e);
 	if (r == 0)
 		r = requests_listen(m, e);
@@ -290,6 +295,7 @@ static void end(struct monitor *m)
 {
 	chan_close(&m->engine.chan);
 	chan_close(&m->record.chan);
+	canary_end(&m->canary);
 	if (m->state.dir_fd >= 0)
 		unlinkat(m->state.dir_fd, STATE_SOCKET, 0);
 	notes_free(m);
@@ -312,7 +318,8 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->start_ns = m->tick_ns = clock_mono_ns();
 	m->on_ready = on_ready;
 	m->on_ready_ctx = ctx;
-	m->state = (struct state){ -1, -1, -1, -1 };
+	m->state = (struct state){ -1, -1, -1, -1, -1 };
+	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;
 	m->reload.client = -1;
 	m->engine.chan.fd = m->record.chan.fd = m->spare.fd = -1;

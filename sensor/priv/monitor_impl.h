@@ -5,6 +5,7 @@
  *	monitor.c	the start, the loop, the end
  *	children.c	engine and record: starting them, their death, what was lost with them
  *	notes.c		records about the sensor itself
+ *	canary.c	known acts, and whether the hooks see them
  *	requests.c	what tamisctl asks
  *	captures.c	a capture: who wants it, what was lost meanwhile
  */
@@ -18,6 +19,7 @@
 #include "lib/buf.h"
 #include "lib/jsonw.h"
 #include "sensor/load/load.h"
+#include "sensor/priv/canary.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/confine.h"
 #include "sensor/priv/counts.h"
@@ -105,6 +107,7 @@ struct monitor {
 	struct capture_job capture;
 
 	struct child engine, record;
+	struct canary canary;
 	struct chan spare; /* the engine's end of a socket to a record process that is still starting; fd -1: none */
 	struct engine_page *engine_page;
 	struct record_page *record_page;
@@ -139,6 +142,8 @@ void children_serve(struct monitor *m, struct child *c);
 /* Goes on with restarting where that is possible; when to call again, in ms, or -1. */
 int children_step(struct monitor *m);
 void children_kill(struct child *c);
+/* Closes every descriptor from 3 on but those of @keep, which it sorts. */
+void children_close_all_but(int *keep, size_t n);
 const char *child_state_name(const struct child *c);
 
 /* ---- notes.c ---- */

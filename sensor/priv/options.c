@@ -13,7 +13,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum kind { TEXT, FLAG, BYTES };
+enum kind { TEXT, FLAG, BYTES, SECONDS };
 
 /* One row serves the command line (--name VALUE) and the configuration file (name = value). */
 static const struct setting {
@@ -29,6 +29,7 @@ static const struct setting {
 	{ "rung", TEXT, offsetof(struct options, rung), true },
 	{ "ring-bytes", BYTES, offsetof(struct options, ring_bytes), true },
 	{ "lineage-bytes", BYTES, offsetof(struct options, lineage_bytes), true },
+	{ "canary", SECONDS, offsetof(struct options, canary), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
 	{ "allow-unsigned", FLAG, offsetof(struct options, allow_unsigned), true },
@@ -55,6 +56,7 @@ const char *options_help(void)
 	       "  --ring-bytes N       size of the kernel's ring buffer, a power of two (8M)\n"
 	       "  --lineage-bytes N    the like, of the one for exec, fork and exit (4M)\n"
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
+	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
 	       "  --btf FILE           type information for a kernel that has none of its own\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
@@ -107,6 +109,10 @@ static int set(struct options *o, const struct setting *s, const char *value, st
 	case BYTES:
 		if (parse_bytes(value, at) < 0)
 			return err_set(e, -EINVAL, "%s wants a number of bytes such as 8M, not '%s'", s->name, value);
+		return 0;
+	case SECONDS:
+		if (parse_bytes(value, at) < 0 || !isdigit((unsigned char)value[strlen(value) - 1]))
+			return err_set(e, -EINVAL, "%s wants a number of seconds, not '%s'", s->name, value);
 		return 0;
 	case FLAG:
 		if (parse_flag(value, at) < 0)
@@ -209,7 +215,7 @@ static int read_args(int argc, char **argv, struct options *o, bool *given, char
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
-	struct options o = { 0 };
+	struct options o = { .canary = OPTIONS_CANARY };
 	bool given[COUNT(settings)] = { 0 };
 	char *config = NULL;
 	int r = read_args(argc, argv, &o, given, &config, e);

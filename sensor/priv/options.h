@@ -13,6 +13,7 @@
 
 #define OPTIONS_CONFIG "/etc/tamis/tamisd.conf"
 #define OPTIONS_STATE  "/var/lib/tamis"
+#define OPTIONS_CANARY 300
 
 struct options {
 	char *policy; /* bundle; required */
@@ -27,6 +28,7 @@ struct options {
 	bool help, version;
 	uint32_t ring_bytes; /* 0: the default */
 	uint32_t lineage_bytes;
+	uint32_t canary;      /* seconds between two rounds; 0: off */
 	uint32_t queue_bytes; /* 0: the default */
 };
 

@@ -153,6 +153,24 @@ static void put_rungs(struct monitor *m, struct jsonw *w)
 	jsonw_obj_end(w);
 }
 
+static void put_canary(const struct monitor *m, struct jsonw *w)
+{
+	const struct canary *c = &m->canary;
+
+	jsonw_key(w, "canary");
+	jsonw_obj_begin(w);
+	jsonw_key(w, "blind");
+	jsonw_arr_begin(w);
+	for (const int *type = notes_types_by_name(); *type; type++)
+		if (c->blind[*type])
+			jsonw_cstr(w, catalog_tamis()->events[*type].name);
+	jsonw_arr_end(w);
+	put_u64(w, "period", c->seconds);
+	put_u64(w, "since", c->looked ? (clock_mono_ns() - c->seen_ns) / 1000000000ull : 0);
+	put_str(w, "state", !c->seconds ? "off" : c->dead ? "dead" : c->looked ? "up" : "starting");
+	jsonw_obj_end(w);
+}
+
 static int on_status(struct monitor *m, struct buf *b)
 {
 	struct jsonw w = jsonw_to(b);
@@ -164,6 +182,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	jsonw_obj_begin(&w);
 	put_alerts(m, &ec, &rc, &w);
 	notes_put_blind(&w, &m->policy);
+	put_canary(m, &w);
 	put_events(m, &ec, &w);
 	put_str(&w, "host", m->host);
 	put_log(&rc, &w);

@@ -112,7 +112,8 @@ static int check_dir(const struct state *s, const char *path, struct err *e)
 
 int state_open(const char *path, const struct confine_user *owner, struct state *ret, struct err *e)
 {
-	struct state s = { -1, -1, -1, -1 };
+	const struct confine_user canary = { CONFINE_CANARY_ID, CONFINE_CANARY_ID };
+	struct state s = { -1, -1, -1, -1, -1 };
 	int r = make_dirs(path, e);
 
 	if (r < 0)
@@ -125,6 +126,8 @@ int state_open(const char *path, const struct confine_user *owner, struct state 
 		r = open_private(&s, path, "log", owner, &s.log_fd, e);
 	if (r == 0)
 		r = open_private(&s, path, "keys", owner, &s.keys_fd, e);
+	if (r == 0)
+		r = open_private(&s, path, "canary", &canary, &s.canary_fd, e);
 	if (r < 0) {
 		state_close(&s);
 		return r;
@@ -135,7 +138,7 @@ int state_open(const char *path, const struct confine_user *owner, struct state 
 
 void state_close(struct state *s)
 {
-	int *fds[] = { &s->dir_fd, &s->lock_fd, &s->log_fd, &s->keys_fd };
+	int *fds[] = { &s->dir_fd, &s->lock_fd, &s->log_fd, &s->keys_fd, &s->canary_fd };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (*fds[i] >= 0)

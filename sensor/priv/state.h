@@ -5,6 +5,7 @@
  *	STATE/		0711 root
  *	  lock		held while a sensor runs: one sensor a directory
  *	  ctl.sock	0600, tamisctl's way in
+ *	  canary/	0700, the canary's (canary.h), empty but while it acts
  *	  log/ keys/	0700, owned by record's user, which alone writes there
  */
 #ifndef TAMIS_PRIV_STATE_H
@@ -16,7 +17,7 @@
 #define STATE_SOCKET "ctl.sock"
 
 struct state {
-	int dir_fd, lock_fd, log_fd, keys_fd; /* owned; -1 when not open */
+	int dir_fd, lock_fd, log_fd, keys_fd, canary_fd; /* owned; -1 when not open */
 };
 
 /*

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The canary: a process of the sensor that does one harmless known act for each kind of event, every so often. The hooks
+ * know it by its process id, pass its acts by the sieve, and send a mark for each. The engine counts the marks; the
+ * monitor looks whether each act has brought one. A hook that was detached, or that the kernel no longer calls, is
+ * noticed that way within a period.
+ *
+ * The process has no capability, a user of its own and one directory. It reads one byte at a time, which says "now".
+ * Its acts are not judged by the policy.
+ */
+#ifndef TAMIS_PRIV_CANARY_H
+#define TAMIS_PRIV_CANARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/err.h"
+#include "tamis/event.h"
+
+#define CANARY_NAME "tamisd-canary"
+
+/* What the process answers: how many acts of each kind it has done. */
+struct canary_done {
+	uint8_t acts[EV_TYPES];
+};
+
+/* The monitor's side. All zero but fd: off. */
+struct canary {
+	pid_t pid;
+	int fd;		  /* owned; its socket, or -1 */
+	uint32_t seconds; /* period; 0: off */
+	bool asked, answered, again;
+	bool dead;			       /* the process is gone or does not answer: nothing is watched */
+	bool looked;			       /* at least one round is over */
+	uint64_t due_ns, deadline_ns, seen_ns; /* next round, end of this one, when the last one ended */
+	uint32_t generation;		       /* of the policy when the round began */
+	struct canary_done done;
+	uint64_t before[EV_TYPES]; /* marks, when the round began */
+	bool blind[EV_TYPES];	   /* whose act did not arrive in the last round */
+};
+
+/*
+ * Starts the process, with @dir (borrowed) as its directory. To be called as root and before BPF objects are opened: it
+ * inherits nothing but its socket.
+ */
+int canary_begin(struct canary *c, int dir, uint32_t seconds, struct err *e);
+void canary_end(struct canary *c);
+
+/* What the process execs, as the last act of its child: does nothing. True if that is what we are. */
+bool canary_is_exec(int argc, char **argv);
+
+struct monitor;
+
+/* Goes on with the present round, or begins one that is due. Called about every second. */
+void canary_tick(struct monitor *m);
+
+#endif
