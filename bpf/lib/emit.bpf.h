@@ -187,12 +187,6 @@ INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const 
 	r->used = at + n - 1;
 }
 
-/* What goes by the ring of its own: nothing that files do can push it out. */
-INLINE bool is_lineage(u32 type)
-{
-	return type == EV_EXEC || type == EV_FORK || type == EV_EXIT || type == EV_ARGS;
-}
-
 /*
  * The reader polls, so a wake-up is only worth its price when a ring fills up.
  */
@@ -212,7 +206,7 @@ INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags
 		return false;
 	h->size = size;
 	h->flags |= flags;
-	if (is_lineage(type))
+	if (EV_IS_LINEAGE(type))
 		return bpf_ringbuf_output(&lineage, raw, size, ring_flags(&lineage, lineage_bytes)) == 0;
 	return bpf_ringbuf_output(&events, raw, size, ring_flags(&events, ring_bytes)) == 0;
 }

@@ -88,6 +88,9 @@ enum ev_flags {
 	EV_F_CANARY = 1 << 7	      /* a mark: the canary's act of this type was seen; a head and nothing else */
 };
 
+/* Goes by the ring of its own: nothing that files do can push it out. */
+#define EV_IS_LINEAGE(TYPE) ((TYPE) == EV_EXEC || (TYPE) == EV_FORK || (TYPE) == EV_EXIT || (TYPE) == EV_ARGS)
+
 enum ev_rung { EV_RUNG_NONE, EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNGS };
 
 struct ev_str {

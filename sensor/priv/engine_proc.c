@@ -55,12 +55,6 @@ static bool is_event(const struct ev_head *h)
 	return h->type != EV_ARGS && !(h->flags & EV_F_CONTEXT);
 }
 
-/* Which ring it came by: see bpf/lib/emit.bpf.h. */
-static bool is_lineage(const struct ev_head *h)
-{
-	return h->type == EV_EXEC || h->type == EV_FORK || h->type == EV_EXIT || h->type == EV_ARGS;
-}
-
 /* Names a record well enough to know it again. */
 static uint64_t key_of(const struct ev_head *h)
 {
@@ -80,9 +74,9 @@ static int take_record(void *ctx, const void *rec, size_t size)
 		return 0;
 	}
 
-	if (event && p->refuse_last[is_lineage(h)]) {
+	if (event && p->refuse_last[EV_IS_LINEAGE(h->type)]) {
 		/* killed between counting a record and releasing it, the engine before us left it there: it is accounted for */
-		p->refuse_last[is_lineage(h)] = false;
+		p->refuse_last[EV_IS_LINEAGE(h->type)] = false;
 		if (p->counts.last_key == key_of(h))
 			return 0;
 	}
