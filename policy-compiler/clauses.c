@@ -442,6 +442,8 @@ static enum clause_why why_field(const struct program *p, uint16_t event, uint32
 	struct number v;
 	struct string s;
 
+	if (n->op == N_VAR)
+		return WHY_VARIABLE;
 	if (n->op != N_FIELD)
 		return n->op == N_CURRENT || n->op == N_ELEM ? WHY_OTHERS : WHY_SHAPE;
 	f = &p->catalog->fields[n->a];
@@ -449,7 +451,7 @@ static enum clause_why why_field(const struct program *p, uint16_t event, uint32
 		return WHY_OTHERS;
 	if (number_of_field(p, event, n, &v) || string_of_node(p, event, i, f->type == VAL_IP, &s))
 		return WHY_KERNEL;
-	return WHY_FIELD;
+	return f->home == CAT_HOME_PROC ? WHY_PROCESS : WHY_FIELD;
 }
 
 static enum clause_why why_number(const struct program *p, uint16_t event, uint32_t i)
@@ -479,6 +481,8 @@ static enum clause_why why_pair(const struct program *p, uint16_t event, const s
 	bool const_a = a->op == N_INT || a->op == N_STR || a->op == N_IP;
 	bool const_b = b->op == N_INT || b->op == N_STR || b->op == N_IP;
 
+	if (a->op == N_VAR || b->op == N_VAR)
+		return WHY_VARIABLE;
 	if (const_a == const_b)
 		return WHY_SHAPE;
 	return number ? why_number(p, event, const_b ? n->a : n->b) : why_field(p, event, const_b ? n->a : n->b);
@@ -520,4 +524,18 @@ enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t no
 	default:
 		return WHY_SHAPE;
 	}
+}
+
+/* Recursion is as deep as a predicate is, at most PROGRAM_DEPTH_MAX. */
+const struct cat_field *clauses_field(const struct program *p, uint32_t node)
+{
+	const struct node *n = &p->nodes[node];
+	unsigned operands = program_operands(n->op);
+	const struct cat_field *f = NULL;
+
+	if (n->op == N_FIELD || n->op == N_CURRENT)
+		return &p->catalog->fields[n->a];
+	if (operands & 1)
+		f = clauses_field(p, n->a);
+	return !f && (operands & 2) ? clauses_field(p, n->b) : f;
 }

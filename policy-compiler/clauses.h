@@ -22,7 +22,9 @@ enum clause_why {
 	WHY_KERNEL, /* it is not */
 	WHY_PARTLY, /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
 	WHY_FIELD,  /* the kernel does not know the field when it decides */
-	WHY_OTHERS, /* a field of the parent or of the ancestors */
+	WHY_PROCESS, /* a field of the process: constant until its next exec, but the kernel has no masks of processes yet */
+	WHY_VARIABLE, /* what a variable holds */
+	WHY_OTHERS,   /* a field of the parent or of the ancestors */
 	WHY_REGEX,
 	WHY_SHAPE /* arithmetic, lengths, times, or a comparison of two fields */
 };
@@ -105,6 +107,8 @@ int clauses_of(struct clauses *c, uint32_t root, const struct clause_term **ret_
 
 /* Who decides a predicate (a BOOL node that is no AND, OR, NOT). */
 enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t node);
+/* The first field that the predicate looks at, or NULL. */
+const struct cat_field *clauses_field(const struct program *p, uint32_t node);
 
 static inline const struct formula *formula_at(const struct clauses *c, uint32_t i)
 {

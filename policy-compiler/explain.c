@@ -15,11 +15,21 @@ static const struct {
 	[WHY_KERNEL] = { "kernel", "in the kernel" },
 	[WHY_PARTLY] = { "partly",
 			 "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
-	[WHY_FIELD] = { "field", "the kernel does not know this field when it decides" },
-	[WHY_OTHERS] = { "others", "it looks at the parent, at ancestors or at a list" },
+	[WHY_FIELD] = { "field", "the kernel does not know %s when it decides" },
+	[WHY_PROCESS] = { "process", "%s is of the process: in user space until the kernel has masks of processes" },
+	[WHY_VARIABLE] = { "variable", "what a variable holds is known in user space only" },
+	[WHY_OTHERS] = { "others", "%s is of the parent, of an ancestor, or has several values" },
 	[WHY_REGEX] = { "regex", "a regular expression" },
 	[WHY_SHAPE] = { "shape", "the kernel compares a field with a constant only" },
 };
+
+static const char *const automaton_names[SV_AUTOMATA] = { "path", "second path", "address" };
+
+/* In the tables: a row of two bytes a class for each state, two masks a state, the classes. */
+static uint32_t automaton_bytes(const struct report_automaton *a)
+{
+	return a->states ? a->states * (a->classes * 2 + 4) + 256 : 0;
+}
 
 static const char *event_name(uint16_t event)
 {
@@ -30,12 +40,10 @@ static const char *event_name(uint16_t event)
 
 static void put_automaton(struct buf *b, const struct report_automaton *a, unsigned k)
 {
-	static const char *const names[SV_AUTOMATA] = { "path", "second path", "address" };
-
 	if (!a->states)
 		return;
-	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes\n", names[k], a->patterns, a->states,
-		   a->classes);
+	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes, %u bytes\n", automaton_names[k], a->patterns,
+		   a->states, a->classes, automaton_bytes(a));
 	if (!a->weakened)
 		return;
 	buf_printf(b, "    too large: %u patterns match more than they should; the engine sorts that out", a->weakened);
@@ -55,16 +63,41 @@ static void put_event(struct buf *b, const struct report_event *e)
 		buf_printf(b, "  every event passes: %u rules have a clause that asks nothing of the kernel\n",
 			   e->open);
 	if (e->bits < e->clauses)
-		buf_printf(b, "  %u clauses share bits\n", e->clauses);
+		buf_printf(b, "  %u clauses share %u bits\n", e->clauses, e->bits);
 	if (e->preds_left)
 		buf_printf(b, "  no room for %u numbers: no clause asks for them\n", e->preds_left);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
 		put_automaton(b, &e->automata[k], k);
 }
 
+static uint32_t kernel_preds(const struct report_rule *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->npreds; i++)
+		n += r->preds[i].why == WHY_KERNEL;
+	return n;
+}
+
+static void put_why(struct buf *b, const struct report_pred *p)
+{
+	const char *text = whys[p->why].text, *at = strstr(text, "%s");
+
+	if (!at)
+		buf_puts(b, text);
+	else
+		buf_printf(b, "%.*s%s%s", (int)(at - text), text, p->field ? p->field : "this", at + 2);
+}
+
+static bool clause_is_open(const struct report_clause *c)
+{
+	return !*c->text;
+}
+
 static void put_rule(struct buf *b, const struct report_rule *r)
 {
-	buf_printf(b, "rule %s (%s)\n", r->id, event_name(r->event));
+	buf_printf(b, "rule %s (%s): the kernel decides %u of %u predicates\n", r->id, event_name(r->event),
+		   kernel_preds(r), r->npreds);
 	if (r->weak)
 		buf_printf(b, "  more than %d clauses: some were joined and ask for less\n", CLAUSES_A_RULE);
 	if (r->why_never)
@@ -74,7 +107,8 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 	for (uint32_t i = 0; i < r->nclauses; i++) {
 		const struct report_clause *c = &r->clauses[i];
 
-		buf_printf(b, "  clause %-3u  %s", c->bit, *c->text ? c->text : "(anything)");
+		buf_printf(b, "  clause %-3u  %s", c->bit,
+			   clause_is_open(c) ? "(anything): every event of the type passes" : c->text);
 		if (c->shared)
 			buf_printf(b, "   [bit shared with %u]", c->shared);
 		buf_putc(b, '\n');
@@ -83,8 +117,10 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 		const struct report_pred *p = &r->preds[i];
 
 		buf_printf(b, "  %-10s  %s", p->why <= WHY_PARTLY ? "kernel" : "user space", p->text);
-		if (p->why != WHY_KERNEL)
-			buf_printf(b, "   -- %s", whys[p->why].text);
+		if (p->why != WHY_KERNEL) {
+			buf_puts(b, "   -- ");
+			put_why(b, p);
+		}
 		if (p->weakened)
 			buf_puts(b, "   -- its beginning only: the automaton was too large");
 		buf_putc(b, '\n');
@@ -119,11 +155,18 @@ static void json_str(struct jsonw *w, const char *key, const char *s)
 	jsonw_cstr(w, s);
 }
 
-static void json_automaton(struct jsonw *w, const struct report_automaton *a)
+/* stars: absent where all are kept */
+static void json_automaton(struct jsonw *w, const struct report_automaton *a, unsigned k)
 {
 	jsonw_obj_begin(w);
+	json_u64(w, "bytes", automaton_bytes(a));
 	json_u64(w, "classes", a->classes);
+	jsonw_key(w, "cut");
+	jsonw_bool(w, a->cut);
+	json_str(w, "of", automaton_names[k]);
 	json_u64(w, "patterns", a->patterns);
+	if (a->stars >= 0)
+		json_u64(w, "stars", (uint64_t)a->stars);
 	json_u64(w, "states", a->states);
 	json_u64(w, "weakened", a->weakened);
 	jsonw_obj_end(w);
@@ -135,7 +178,7 @@ static void json_event(struct jsonw *w, const struct report_event *e)
 	jsonw_key(w, "automata");
 	jsonw_arr_begin(w);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
-		json_automaton(w, &e->automata[k]);
+		json_automaton(w, &e->automata[k], k);
 	jsonw_arr_end(w);
 	json_u64(w, "bits", e->bits);
 	json_u64(w, "clauses", e->clauses);
@@ -151,6 +194,8 @@ static void json_clause(struct jsonw *w, const struct report_clause *c)
 {
 	jsonw_obj_begin(w);
 	json_u64(w, "bit", c->bit);
+	jsonw_key(w, "open");
+	jsonw_bool(w, clause_is_open(c));
 	json_u64(w, "shared", c->shared);
 	json_str(w, "text", c->text);
 	jsonw_obj_end(w);
@@ -160,6 +205,8 @@ static void json_pred(struct jsonw *w, const struct report_pred *p)
 {
 	jsonw_obj_begin(w);
 	json_str(w, "decided", p->why == WHY_KERNEL ? "kernel" : p->why == WHY_PARTLY ? "partly" : "user");
+	if (p->field)
+		json_str(w, "field", p->field);
 	json_str(w, "text", p->text);
 	jsonw_key(w, "weakened");
 	jsonw_bool(w, p->weakened);
@@ -179,6 +226,7 @@ static void json_rule(struct jsonw *w, const struct report_rule *r)
 	json_str(w, "id", r->id);
 	jsonw_key(w, "joined");
 	jsonw_bool(w, r->weak);
+	json_u64(w, "kernel_predicates", kernel_preds(r));
 	if (r->why_never)
 		json_str(w, "never", r->why_never);
 	jsonw_key(w, "predicates");

@@ -37,9 +37,10 @@ struct report_clause {
 };
 
 struct report_pred {
-	char *text;    /* owned */
-	uint8_t why;   /* enum clause_why */
-	bool weakened; /* the kernel has less than the whole pattern */
+	char *text;	   /* owned */
+	uint8_t why;	   /* enum clause_why */
+	const char *field; /* the first one that it looks at (of the catalog), or NULL */
+	bool weakened;	   /* the kernel has less than the whole pattern */
 };
 
 struct report_rule {

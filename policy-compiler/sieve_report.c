@@ -153,6 +153,7 @@ static int fill_clauses(const struct rows *x, const struct rule_build *rb, struc
 
 static int add_pred(const struct rows *x, uint32_t node, bool negated, struct report_rule *ret, uint32_t *cap)
 {
+	const struct cat_field *f;
 	struct report_pred *rp;
 	int r = array_room(&ret->preds, cap, ret->npreds + 1, sizeof(*ret->preds));
 
@@ -161,6 +162,8 @@ static int add_pred(const struct rows *x, uint32_t node, bool negated, struct re
 	rp = &ret->preds[ret->npreds++];
 	*rp = (struct report_pred){ .why = (uint8_t)clauses_why(x->p, x->eb->c.event, node),
 				    .weakened = x->weakened[node] };
+	f = clauses_field(x->p, node);
+	rp->field = f ? f->name : NULL;
 	rp->text = pred_text(x->p, node, negated);
 	return rp->text ? 0 : -ENOMEM;
 }

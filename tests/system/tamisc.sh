@@ -164,6 +164,13 @@ explain_rule() { run 0 explain --rule local good.yaml && prints "local" && ! gre
 check "explain: one rule" explain_rule
 explain_json() { run 0 explain --json good.yaml && [ "$(head -c 1 out)" = "{" ] && prints '"secret"'; }
 check "explain: --json" explain_json
+explain_why() {
+	printf 'rules:\n  - {id: a, expression: open.file.path == "/x" && process.uid != 7 && process.comm == "y"}\n' >why.yaml
+	run 0 explain why.yaml && prints "rule a (open): the kernel decides 2 of 3 predicates" && prints "process.comm is of the process" &&
+		grep -Eq '^  path: 1 patterns, [0-9]+ states, [0-9]+ classes of bytes, [0-9]+ bytes$' out &&
+		run 0 explain --json why.yaml && prints '"why":"process"' && prints '"field":"process.comm"' && prints '"of":"path"'
+}
+check "explain: who decides each predicate, and why" explain_why
 explain_none() { run 1 explain --rule secrets good.yaml && says "did you mean secret?"; }
 check "explain: a rule that is not there" explain_none
 

@@ -275,13 +275,13 @@ static void test_why(void **state)
 	view = program_view(f->b.pb);
 	assert_int_equal(clauses_why(&view, EV_OPEN, own), WHY_KERNEL);
 	assert_int_equal(clauses_why(&view, EV_OPEN, uid), WHY_KERNEL);
-	assert_int_equal(clauses_why(&view, EV_FORK, uid), WHY_FIELD);
-	assert_int_equal(clauses_why(&view, EV_OPEN, name_of), WHY_FIELD);
+	assert_int_equal(clauses_why(&view, EV_FORK, uid), WHY_PROCESS);
+	assert_int_equal(clauses_why(&view, EV_OPEN, name_of), WHY_PROCESS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, parent), WHY_OTHERS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, fields), WHY_SHAPE);
 	assert_int_equal(clauses_why(&view, EV_OPEN, length), WHY_SHAPE);
 	assert_int_equal(clauses_why(&view, EV_OPEN, regex), WHY_REGEX);
-	assert_int_equal(clauses_why(&view, EV_OPEN, exe), WHY_FIELD);
+	assert_int_equal(clauses_why(&view, EV_OPEN, exe), WHY_PROCESS);
 	assert_int_equal(clauses_why(&view, EV_EXEC, exe), WHY_KERNEL);
 }
 
