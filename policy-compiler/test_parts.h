@@ -34,6 +34,8 @@ struct test_suite {
 	struct engine *engine;	 /* owned */
 	bool remembers;		 /* rules have variables or limits: each test has an engine of its own */
 	struct test_rule *rules; /* of each rule of the program */
+	uint8_t (*digests)[16];	 /* of each node, and whether it is there: test_cover.c */
+	bool *digested;
 };
 
 /* test_cover.c: the entry of a rule, made with the first use; its clauses. */

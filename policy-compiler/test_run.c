@@ -85,7 +85,9 @@ static int prepare(struct test_suite *s)
 
 	s->program = program_view(c->builder);
 	s->rules = arena_array(&s->arena, s->program.nrules + 1u, sizeof(s->rules[0]));
-	if (!s->rules)
+	s->digests = arena_array(&s->arena, s->program.nnodes + 1u, sizeof(s->digests[0]));
+	s->digested = arena_array(&s->arena, s->program.nnodes + 1u, sizeof(s->digested[0]));
+	if (!s->rules || !s->digests || !s->digested)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->nrules && r == 0; i++) {
 		struct test_rule *rule = &s->rules[c->rules[i]->number];

@@ -513,18 +513,38 @@ static void test_clauses_once(void **state)
 {
 	struct fixture *f = *state;
 
-	put_file(f, "p.yaml", "rules:\n  - {id: a, expression: 'open.flags == 1 && process.uid == 2'}\n");
-	put_file(f, "q.yaml", "rules:\n  - {id: b, expression: 'process.uid == 2 && open.flags == 9'}\n");
+	put_file(f, "p.yaml", "rules:\n  - {id: a, expression: 'open.flags == 1 && process.comm in [\"x\", \"y\"]'}\n");
+	put_file(f, "q.yaml", "rules:\n  - {id: b, expression: 'process.comm in [\"y\", \"x\"] && open.flags == 9'}\n");
 	put_file(f, "x.test.yaml",
 		 "policies: [q.yaml, p.yaml]\n"
-		 "tests: [{name: x, event: {open: {flags: 1}, process: {uid: 2}}, fire: [a]}]\n");
+		 "tests: [{name: x, event: {open: {flags: 1}, process: {comm: y}}, fire: [a]}]\n");
 	put_file(f, "y.test.yaml",
 		 "policies: [p.yaml, q.yaml]\n"
-		 "tests: [{name: y, event: {open: {flags: 9}, process: {uid: 2}}, fire: [b]}]\n");
+		 "tests: [{name: y, event: {open: {flags: 9}, process: {comm: x}}, fire: [b]}]\n");
 	run(f, "");
 	assert_int_equal(f->run.nfailed, 0);
 	assert_int_equal(test_coverage(&f->run).clauses, 2);
 	assert_int_equal(test_coverage(&f->run).held, 2);
+}
+
+/* A rule is one rule, whichever way a test takes to its file. */
+static void test_cover_paths(void **state)
+{
+	struct fixture *f = *state;
+	char path[256], want[256];
+
+	snprintf(path, sizeof(path), "%s/sub", f->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	put_file(f, "p.yaml", "rules:\n  - {id: a, expression: 'open.flags == 1'}\n");
+	put_file(f, "y.test.yaml", "policies: [.]\ntests: [{name: y, event: {open: {flags: 2}}, fire_only: []}]\n");
+	put_file(f, "sub/x.test.yaml",
+		 "policies: [./../sub/..//p.yaml]\n"
+		 "tests: [{name: x, event: {open: {flags: 1}}, fire: [a]}]\n");
+	run(f, "");
+	assert_int_equal(f->run.nfailed, 0);
+	assert_int_equal(f->run.ncovers, 1);
+	snprintf(want, sizeof(want), "%s/p.yaml", f->dir);
+	assert_string_equal(f->run.covers[0]->file, want);
 }
 
 /* ---- snapshots ----------------------------------------------------------------------------------------------------- */
@@ -679,6 +699,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clauses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clauses_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clauses_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cover_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_update, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_update_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_names, setup, teardown),
