@@ -241,17 +241,13 @@ static int check_never_negative(struct check *c, const struct expr *e)
 	return 0;
 }
 
+/* Several values and several values: whether there is one that both have. They have no order. */
 static int check_one_array(struct check *c, const struct expr *e)
 {
-	if (!e->a->array || !e->b->array)
+	if (!e->a->array || !e->b->array || e->op == AST_OP_EQ || e->op == AST_OP_NE)
 		return 0;
-	if (e->a->kind == EX_VAR || e->b->kind == EX_VAR) {
-		if (e->op == AST_OP_EQ || e->op == AST_OP_NE)
-			return 0;
-		return diag_error(c->diags, ast_span(e->at), "the operator %s does not go with two lists",
-				  ast_op_name(e->op));
-	}
-	diag_error(c->diags, ast_span(e->at), "both sides have several values");
+	diag_error(c->diags, ast_span(e->at), "the operator %s does not go with several values on both sides",
+		   ast_op_name(e->op));
 	diag_help(c->diags, "compare several values with one, or use an iterator such as process.ancestors[A]");
 	return -EINVAL;
 }
@@ -397,6 +393,11 @@ static int in_field(struct check *c, struct expr *e)
 
 	if (!field->array && field->kind != EX_CURRENT)
 		return not_a_list(c, e);
+	if (e->op == AST_OP_ALLIN && e->a->array && e->a->type == VAL_IP) {
+		diag_error(c->diags, ast_span(e->at), "allin does not go with several addresses on both sides");
+		diag_help(c->diags, "write the networks as a list");
+		return -EINVAL;
+	}
 	e->b = e->a;
 	e->a = field;
 	e->kind = EX_COMPARE;

@@ -241,6 +241,8 @@ static int64_t lower_bools(struct lower *l, int64_t x, const struct expr *list)
 static int64_t lower_member(struct lower *l, const struct expr *e, int64_t x)
 {
 	const struct expr *list = e->b;
+	/* of one address it is enough to be in one of the networks */
+	bool all = e->op == AST_OP_ALLIN && e->a->array;
 
 	if (x < 0)
 		return x;
@@ -253,9 +255,8 @@ static int64_t lower_member(struct lower *l, const struct expr *e, int64_t x)
 		return lower_bools(l, x, list);
 	default:
 		if (list->kind == EX_IP)
-			return node3(l, N_IPIN, x, lower_ipset(l, (struct expr *const *)&e->b, 1),
-				     e->op == AST_OP_ALLIN);
-		return node3(l, N_IPIN, x, lower_ipset(l, list->items, list->n), e->op == AST_OP_ALLIN);
+			return node3(l, N_IPIN, x, lower_ipset(l, (struct expr *const *)&e->b, 1), all);
+		return node3(l, N_IPIN, x, lower_ipset(l, list->items, list->n), all);
 	}
 }
 

@@ -79,7 +79,9 @@ static void test_types(void **state)
 	refuses("process.argv + 1 == 1", "1:1: error: + wants a number; this is several texts");
 	refuses("process.file.path =~ process.file.name", "1:22: error: behind =~ there has to be");
 	refuses("process.uid =~ \"1\"", "1:1: error: =~ goes with text");
-	refuses("process.argv == process.envp", "1:1: error: both sides have several values");
+	refuses("process.ancestors.pid < process.ancestors.ppid",
+		"1:1: error: the operator < does not go with several values on both sides");
+	accepts("process.argv == process.envp && process.argv in process.envp && process.argv allin process.envp");
 	refuses("~\"a*\" == ~\"b*\"", "1:1: error: the pattern \"a*\": is compared with another one");
 	refuses("process.uid == -100", "1:16: error: process.uid is never negative");
 	accepts("chown.file.destination.uid == -1");
