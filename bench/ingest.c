@@ -169,7 +169,7 @@ static void run_alert(void)
 
 	for (int i = 0; i < N; i++) {
 		buf_reset(&out);
-		must(alert_render(alert, &dec.ev, 0, &out, &gap));
+		must(alert_render(alert, &dec.ev, 0, NULL, &out, &gap));
 	}
 }
 

@@ -40,7 +40,8 @@ struct state {
 	struct elem *elems;    /* owned */
 	uint32_t *buckets;     /* owned */
 	uint32_t nentries, nelems, mask;
-	uint32_t free_entry, free_elem;
+	uint32_t free_entry, free_elem;	  /* what was given back */
+	uint32_t fresh_entry, fresh_elem; /* from here on nothing was ever used, and no page was touched */
 	uint32_t oldest, newest;
 	uint32_t used_entries, used_elems;
 	struct textpool text;
@@ -220,11 +221,14 @@ static uint32_t take_elem(struct state *s)
 {
 	uint32_t i;
 
-	while (s->free_elem == NONE)
+	while (s->free_elem == NONE && s->fresh_elem == s->nelems)
 		if (!evict(s))
 			return NONE;
 	i = s->free_elem;
-	s->free_elem = s->elems[i].next;
+	if (i != NONE)
+		s->free_elem = s->elems[i].next;
+	else
+		i = s->fresh_elem++;
 	s->elems[i] = (struct elem){ .text = NONE, .next = NONE };
 	s->used_elems++;
 	return i;
@@ -235,14 +239,17 @@ static uint32_t entry_make(struct state *s, uint32_t var, const struct state_key
 	uint32_t i, id, len = id_len_of(k);
 	struct entry *e;
 
-	while (s->free_entry == NONE)
+	while (s->free_entry == NONE && s->fresh_entry == s->nentries)
 		if (!evict(s))
 			return NONE;
 	if (!take_text(s, k->id, len, &id))
 		return NONE;
 	i = s->free_entry;
+	if (i != NONE)
+		s->free_entry = s->entries[i].next;
+	else
+		i = s->fresh_entry++;
 	e = &s->entries[i];
-	s->free_entry = e->next;
 	s->used_entries++;
 	*e = (struct entry){ .var = var,
 			     .pid = k->pid,
@@ -501,7 +508,7 @@ void state_carry(struct state *s, const struct state *from)
 {
 	if (!s->nentries)
 		return;
-	for (uint32_t i = 0; i < from->nentries; i++)
+	for (uint32_t i = 0; i < from->fresh_entry; i++)
 		if (from->entries[i].used && !may_give_way(from, &from->entries[i]))
 			carry_entry(s, from, &from->entries[i]);
 	for (uint32_t i = from->oldest; i != NONE; i = from->entries[i].next)
@@ -532,10 +539,6 @@ static void plan(struct state *s, const struct state_options *o, uint32_t *ret_t
 static void make_lists(struct state *s)
 {
 	s->oldest = s->newest = s->free_entry = s->free_elem = NONE;
-	for (uint32_t i = s->nentries; i-- > 0; s->free_entry = i)
-		s->entries[i].next = s->free_entry;
-	for (uint32_t i = s->nelems; i-- > 0; s->free_elem = i)
-		s->elems[i].next = s->free_elem;
 	for (uint32_t i = 0; i <= s->mask; i++)
 		s->buckets[i] = NONE;
 }
@@ -619,7 +622,7 @@ bool state_sane(const struct state *s)
 {
 	uint32_t elems = 0, entries = 0, aged = 0, may = 0, free_elems, free_entries;
 
-	for (uint32_t i = 0; i < s->nentries; i++) {
+	for (uint32_t i = 0; i < s->fresh_entry; i++) {
 		if (!s->entries[i].used)
 			continue;
 		if (!entry_sane(s, i, &elems))
@@ -631,5 +634,6 @@ bool state_sane(const struct state *s)
 		aged++;
 	free_entries = count_free(s, &free_elems);
 	return entries == s->used_entries && elems == s->used_elems && aged == may &&
-	       entries + free_entries == s->nentries && elems + free_elems == s->nelems && textpool_sane(&s->text);
+	       entries + free_entries == s->fresh_entry && elems + free_elems == s->fresh_elem &&
+	       textpool_sane(&s->text);
 }

@@ -55,8 +55,6 @@ int textpool_init(struct textpool *t, uint32_t size)
 	t->heads = calloc(t->size / TEXTPOOL_MIN + 1, 1);
 	if (!t->bytes || !t->heads)
 		return -ENOMEM;
-	for (uint32_t at = t->size; at; at -= TEXTPOOL_MAX)
-		put_free(t, at - TEXTPOOL_MAX, TEXTPOOL_ORDERS - 1);
 	return 0;
 }
 
@@ -76,8 +74,12 @@ uint32_t textpool_take(struct textpool *t, uint32_t len)
 		order++;
 	for (from = order; from < TEXTPOOL_ORDERS && t->free[from] == TEXTPOOL_NONE;)
 		from++;
-	if (from == TEXTPOOL_ORDERS)
-		return TEXTPOOL_NONE;
+	if (from == TEXTPOOL_ORDERS) {
+		if (t->fresh == t->size)
+			return TEXTPOOL_NONE;
+		put_free(t, t->fresh, --from);
+		t->fresh += TEXTPOOL_MAX;
+	}
 	at = t->free[from];
 	take_free(t, at, from);
 	while (from > order) {
@@ -110,7 +112,7 @@ bool textpool_sane(const struct textpool *t)
 {
 	uint32_t at = 0, used = 0, nfree = 0, listed = 0;
 
-	while (at < t->size) {
+	while (at < t->fresh) {
 		unsigned head = t->heads[at / TEXTPOOL_MIN], order = (head & ~HEAD_FREE) - 1u;
 
 		if (order >= TEXTPOOL_ORDERS || at % block_size(order))
@@ -125,5 +127,5 @@ bool textpool_sane(const struct textpool *t)
 	for (unsigned o = 0; o < TEXTPOOL_ORDERS; o++)
 		for (uint32_t i = t->free[o]; i != TEXTPOOL_NONE && listed <= nfree; i = links_at(t, i)->next)
 			listed += t->heads[i / TEXTPOOL_MIN] == ((o + 1) | HEAD_FREE);
-	return at == t->size && used == t->used && listed == nfree;
+	return at == t->fresh && used == t->used && listed == nfree;
 }

@@ -21,7 +21,8 @@ struct textpool {
 	char *bytes;	/* owned; whole blocks of TEXTPOOL_MAX */
 	uint8_t *heads; /* owned; of each 32 bytes: what begins there (order + 1, and whether it is free), or 0 */
 	uint32_t size;
-	uint32_t used; /* bytes in blocks that are taken */
+	uint32_t fresh; /* from here on nothing was ever taken, and no page was touched */
+	uint32_t used;	/* bytes in blocks that are taken */
 	uint32_t free[TEXTPOOL_ORDERS];
 };
 

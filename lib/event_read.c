@@ -430,9 +430,10 @@ static const struct special {
 	const char *name;
 	int (*read)(struct reader *r, const json_t *j);
 } specials[] = {
-	{ "event.type", read_type }, { "event.rung", read_rung }, { "event.flags", read_flags },
-	{ "time", read_time },	     { "host", read_host },	  { "kind", read_nothing },
-	{ "v", read_nothing },	     { "seq", read_nothing },	  { "rule", read_nothing },
+	{ "event.type", read_type }, { "event.rung", read_rung },    { "event.flags", read_flags },
+	{ "time", read_time },	     { "host", read_host },	     { "kind", read_nothing },
+	{ "v", read_nothing },	     { "seq", read_nothing },	     { "rule", read_nothing },
+	{ "log", read_nothing },     { "suppressed", read_nothing }, { "variables", read_nothing },
 };
 
 /* ---- walking over the JSON ----------------------------------------------------------------------------------------- */

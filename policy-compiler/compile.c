@@ -366,6 +366,23 @@ static struct action_ctx action_ctx_of(struct compile *c)
 	};
 }
 
+/* A message stands in the rule's alert: there is none. */
+static void warn_silent(struct compile *c, const struct compile_rule *rule, const struct paction *actions)
+{
+	for (size_t i = 0; rule->actions && i < rule->actions->n; i++) {
+		if (actions[i].kind != ACT_LOG)
+			continue;
+		diag_warn(c->diags, rule->actions->items[i]->at, "\"log\" in a silent rule is shown nowhere");
+		diag_help(c->diags, "its message would be in the alert; remove \"silent\" or \"log\"");
+		return;
+	}
+	if (!rule->actions) {
+		diag_warn(c->diags, rule->def->at, "the rule %s is silent and has no actions: it does nothing",
+			  rule->id);
+		diag_help(c->diags, "remove \"silent\", or switch the rule off by \"disabled: true\"");
+	}
+}
+
 static int32_t clamp_priority(int64_t v)
 {
 	return (int32_t)(v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v);
@@ -437,6 +454,8 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 	}
 	if (number < 0)
 		return (int)number;
+	if (def->silent)
+		warn_silent(c, rule, actions);
 	rule->number = (uint32_t)number;
 	rule->ok = true;
 	return 0;

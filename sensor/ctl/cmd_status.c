@@ -67,9 +67,13 @@ static void print_canary(const json_t *c)
 static void print_alerts(const json_t *a)
 {
 	char made[SHOW_MAX], durable[SHOW_MAX], lost[SHOW_MAX], skipped[SHOW_MAX];
+	char suppressed[SHOW_MAX], silent[SHOW_MAX];
 
 	printf("alerts     %s made, %s in the log, %s lost", show_count(show_u64(a, "made"), made),
 	       show_count(show_u64(a, "durable"), durable), show_count(show_u64(a, "lost"), lost));
+	if (show_u64(a, "suppressed") || show_u64(a, "silent"))
+		printf("; %s held back by their rules' limits, %s of silent rules",
+		       show_count(show_u64(a, "suppressed"), suppressed), show_count(show_u64(a, "silent"), silent));
 	if (show_u64(a, "skipped"))
 		printf("; %s not printed, because nobody read them", show_count(show_u64(a, "skipped"), skipped));
 	putchar('\n');
@@ -90,6 +94,18 @@ static void print_queue(const json_t *q, uint64_t processes)
 	printf("engine     %s records wait (%s, at most %s), %s processes known\n",
 	       show_count(show_u64(q, "records"), n), show_bytes(show_u64(q, "bytes"), bytes),
 	       show_bytes(show_u64(q, "peak"), peak), show_count(processes, p));
+}
+
+static void print_variables(const json_t *v)
+{
+	char held[SHOW_MAX], lost[SHOW_MAX];
+
+	if (!show_u64(v, "held") && !show_u64(v, "lost"))
+		return;
+	printf("variables  %s held", show_count(show_u64(v, "held"), held));
+	if (show_u64(v, "lost"))
+		printf("; %s gave way to others", show_count(show_u64(v, "lost"), lost));
+	putchar('\n');
 }
 
 static void print_processes(const json_t *all)
@@ -163,6 +179,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_alerts(json_object_get(s, "alerts"));
 		print_log(json_object_get(s, "log"));
 		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
+		print_variables(json_object_get(s, "variables"));
 		print_processes(json_object_get(s, "processes"));
 		print_rungs(json_object_get(s, "rungs"));
 		print_canary(json_object_get(s, "canary"));

@@ -8,13 +8,28 @@
 #include <time.h>
 
 #include "lib/event_json.h"
+#include "lib/ipnet.h"
 #include "lib/jsonw.h"
 
 #define TEXT_KEPT (64u << 10) /* what the buffer keeps from one alert to the next */
 
 /* The fixed members of an alert in their order; the event's own object stands where its name sorts. */
-static const char *const members[] = { "event", "host", "kind", "process", "rule", "seq", "time", "v" };
-#define MEMBERS (sizeof(members) / sizeof(members[0]))
+enum member {
+	M_EVENT,
+	M_HOST,
+	M_KIND,
+	M_LOG,
+	M_PROCESS,
+	M_RULE,
+	M_SEQ,
+	M_SUPPRESSED,
+	M_TIME,
+	M_V,
+	M_VARIABLES,
+	MEMBERS
+};
+static const char *const members[MEMBERS] = { "event", "host",	     "kind", "log", "process",	"rule",
+					      "seq",   "suppressed", "time", "v",   "variables" };
 
 /* How much of arguments and environment is shown, and of how many ancestors. */
 struct limits {
@@ -256,6 +271,7 @@ static int make_rule(struct alert *a, uint32_t rule)
 	jsonw_key(&w, "rule");
 	jsonw_obj_begin(&w);
 	put_rule_str(a, &w, "description", r->description);
+	put_rule_str(a, &w, "group_id", r->group);
 	put_rule_str(a, &w, "id", r->id);
 	put_policy(a, &w, r);
 	if (r->severity && r->severity < sizeof(severities) / sizeof(severities[0])) {
@@ -303,6 +319,154 @@ static void put_time(struct alert *a, int64_t ns)
 	buf_puts(&a->out, "\",");
 }
 
+/* ---- what followed from it ----------------------------------------------------------------------------------------- */
+
+#define SHOWN_MAX 64 /* variables of one alert */
+
+static const struct paction *action_of(const struct alert *a, const struct engine_act *act)
+{
+	return &a->program->actions[act->action];
+}
+
+/* "log":[...], without a message where the rule has none: then that it was raised is all there is to say. */
+static void put_log(struct alert *a, const struct alert_effects *e)
+{
+	static const char *const names[ACT_LEVELS] = { "debug", "info", "warning", "error" };
+	struct jsonw w = jsonw_to(&a->out);
+	bool any = false;
+
+	for (uint32_t i = 0; e && i < e->match->nacts; i++) {
+		const struct engine_act *act = &e->match->acts[i];
+
+		if (action_of(a, act)->kind != ACT_LOG)
+			continue;
+		if (!any) {
+			jsonw_key(&w, "log");
+			jsonw_arr_begin(&w);
+		}
+		any = true;
+		jsonw_obj_begin(&w);
+		jsonw_key(&w, "level");
+		jsonw_cstr(&w, names[action_of(a, act)->level]);
+		jsonw_key(&w, "message");
+		jsonw_str(&w, act->message.s, act->message.len);
+		jsonw_obj_end(&w);
+	}
+	if (!any)
+		return;
+	jsonw_arr_end(&w);
+	buf_putc(&a->out, ',');
+}
+
+static void put_suppressed(struct alert *a, const struct alert_effects *e)
+{
+	struct jsonw w = jsonw_to(&a->out);
+
+	if (!e || !e->match->held_back)
+		return;
+	jsonw_key(&w, "suppressed");
+	jsonw_u64(&w, e->match->held_back);
+	buf_putc(&a->out, ',');
+}
+
+static const char *const scope_names[VAR_SCOPES] = {
+	[VAR_GLOBAL] = "", [VAR_PROCESS] = "process.", [VAR_CONTAINER] = "container.", [VAR_CGROUP] = "cgroup."
+};
+
+/* As rules write it, cut where it does not fit. */
+static void var_name(const struct program *p, uint32_t var, char *ret, size_t size)
+{
+	uint32_t len;
+	const char *name = program_str(p, p->vars[var].name, &len);
+
+	snprintf(ret, size, "%s%.*s", scope_names[p->vars[var].scope], (int)len, name);
+}
+
+/* The variables that the rule has set, each once, ascending by name. Returns how many. */
+static uint32_t shown_vars(const struct alert *a, const struct alert_effects *e, uint32_t vars[SHOWN_MAX])
+{
+	char name[VAR_NAME_MAX + 16], other[VAR_NAME_MAX + 16];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->match->nacts && n < SHOWN_MAX; i++) {
+		const struct engine_act *act = &e->match->acts[i];
+		uint32_t var = action_of(a, act)->var, at = n;
+
+		if (action_of(a, act)->kind != ACT_SET || !act->done || (a->program->vars[var].flags & VAR_PRIVATE))
+			continue;
+		var_name(a->program, var, name, sizeof(name));
+		for (; at > 0; at--) {
+			var_name(a->program, vars[at - 1], other, sizeof(other));
+			if (strcmp(other, name) <= 0)
+				break;
+		}
+		if (at > 0 && vars[at - 1] == var)
+			continue;
+		memmove(vars + at + 1, vars + at, (n - at) * sizeof(*vars));
+		vars[at] = var;
+		n++;
+	}
+	return n;
+}
+
+static void put_var_value(struct jsonw *w, uint8_t type, const struct val *v)
+{
+	char ip[IPNET_TEXT_MAX];
+
+	switch (type) {
+	case NT_INT:
+		jsonw_int(w, v->num);
+		break;
+	case NT_BOOL:
+		jsonw_bool(w, v->num);
+		break;
+	case NT_STR:
+		jsonw_str(w, v->s, v->len);
+		break;
+	default:
+		if (v->len == VAL_IP_BYTES)
+			jsonw_str(w, ip, ipnet_text((const uint8_t *)v->s, ip));
+		else
+			jsonw_null(w);
+	}
+}
+
+static void put_var(struct jsonw *w, const struct engine_var *v)
+{
+	uint8_t type = program_scalar(v->type);
+
+	if (!program_is_array(v->type)) {
+		put_var_value(w, type, &v->v);
+		return;
+	}
+	jsonw_arr_begin(w);
+	for (uint32_t i = 0; i < v->v.len; i++)
+		put_var_value(w, type, &v->v.arr[i]);
+	jsonw_arr_end(w);
+}
+
+/* ,"variables":{...} at the very end: what they hold after the event. */
+static void put_variables(struct alert *a, const struct event *ev, const struct alert_effects *e)
+{
+	struct jsonw w = jsonw_to(&a->out);
+	char name[VAR_NAME_MAX + 16];
+	uint32_t vars[SHOWN_MAX + 1], n = e ? shown_vars(a, e, vars) : 0;
+	struct engine_var v;
+
+	if (!n)
+		return;
+	buf_putc(&a->out, ',');
+	jsonw_key(&w, "variables");
+	jsonw_obj_begin(&w);
+	for (uint32_t i = 0; i < n; i++) {
+		var_name(a->program, vars[i], name, sizeof(name));
+		engine_var_at(e->engine, vars[i], ev, &v);
+		jsonw_key(&w, name);
+		put_var(&w, &v);
+	}
+	jsonw_obj_end(&w);
+}
+
 /* ---- alerts -------------------------------------------------------------------------------------------------------- */
 
 /* What the event has of its own, or of its family; its target within limits, as the process is. */
@@ -342,7 +506,8 @@ static void put_head(struct alert *a, const struct event *ev)
 	buf_putc(&a->out, ',');
 }
 
-static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, size_t level, size_t *ret_gap)
+static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, const struct alert_effects *e,
+		     size_t level, size_t *ret_gap)
 {
 	uint16_t family = a->program->catalog->events[ev->type].family;
 	struct buf *b = &a->out;
@@ -357,38 +522,49 @@ static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, siz
 			r = put_own(a, ev, family, level);
 		if (r)
 			break;
-		switch (members[i][0]) {
-		case 'e':
+		switch ((enum member)i) {
+		case M_EVENT:
 			put_head(a, ev);
 			break;
-		case 'h':
+		case M_HOST:
 			buf_put(b, a->host.s, a->host.len);
 			break;
-		case 'k':
+		case M_KIND:
 			buf_puts(b, "\"kind\":\"alert\",");
 			break;
-		case 'p':
+		case M_LOG:
+			put_log(a, e);
+			break;
+		case M_PROCESS:
 			r = put_process(a, ev->proc, level);
 			break;
-		case 'r':
+		case M_RULE:
 			r = put_rule(a, rule);
 			break;
-		case 's':
+		case M_SEQ:
 			buf_puts(b, "\"seq\":");
 			*ret_gap = b->len;
 			buf_putc(b, ',');
 			break;
-		case 't':
+		case M_SUPPRESSED:
+			put_suppressed(a, e);
+			break;
+		case M_TIME:
 			put_time(a, ev->now_ns);
 			break;
+		case M_V:
+			buf_puts(b, "\"v\":1");
+			break;
 		default:
-			buf_puts(b, "\"v\":1}");
+			put_variables(a, ev, e);
+			buf_putc(b, '}');
 		}
 	}
 	return r ? r : buf_error(b);
 }
 
-int alert_render(struct alert *a, const struct event *ev, uint32_t rule, struct buf *out, size_t *ret_gap)
+int alert_render(struct alert *a, const struct event *ev, uint32_t rule, const struct alert_effects *effects,
+		 struct buf *out, size_t *ret_gap)
 {
 	size_t start = out->len, gap = 0;
 	int r = -EFBIG;
@@ -399,7 +575,7 @@ int alert_render(struct alert *a, const struct event *ev, uint32_t rule, struct 
 	if (buf_error(out))
 		return buf_error(out);
 	for (size_t level = 0; level < LEVELS && r == -EFBIG; level++)
-		r = put_alert(a, ev, rule, level, &gap);
+		r = put_alert(a, ev, rule, effects, level, &gap);
 	if (!r && buf_grow(out, a->out.len) < 0) {
 		r = buf_error(out);
 		out->error = 0;

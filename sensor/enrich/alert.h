@@ -8,12 +8,16 @@
  *
  *	{"event":{...},"host":"...","kind":"alert","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
  *
+ * Where the rule's actions leave something to show there are also "log":[{"level":"info","message":"..."}], "suppressed":3
+ * (matches since the last alert that its limit kept back) and "variables":{"process.name":...}, what it has set.
+ *
  * lib/event_json.h says what is left out and what is shown in brief. Beyond that, arguments of the parent and of ancestors are
  * cut to ALERT_ARGS_CUT and ALERT_ARGS_BRIEF bytes; args_truncated then says so.
  */
 
 #include <stddef.h>
 
+#include "engine/engine.h"
 #include "lib/buf.h"
 #include "lib/program.h"
 #include "lib/value.h"
@@ -25,6 +29,12 @@
 
 struct alert;
 
+/* What followed from the match, in the engine that has just evaluated the event. */
+struct alert_effects {
+	struct engine *engine;		  /* borrowed */
+	const struct engine_match *match; /* borrowed */
+};
+
 struct alert_options {
 	const char *hostname;	 /* copied */
 	struct proctable *table; /* borrowed: keeps the text of processes; NULL renders them anew each time */
@@ -35,10 +45,11 @@ int alert_new(const struct alert_options *o, const struct program *p, struct ale
 void alert_free(struct alert *a);
 
 /*
- * Appends the alert of rule number @rule (an index into the program's rules) on @ev to @out. The sequence number goes
+ * Appends the alert of rule number @rule (an index into the program's rules) on @ev to @out; @effects may be NULL. The sequence number goes
  * between the bytes [start, *ret_gap) and [*ret_gap, end), where start was out->len and *ret_gap is an offset into out->data.
  * Negative errno of the buffer (then out is as it was), -EINVAL for no such rule.
  */
-int alert_render(struct alert *a, const struct event *ev, uint32_t rule, struct buf *out, size_t *ret_gap);
+int alert_render(struct alert *a, const struct event *ev, uint32_t rule, const struct alert_effects *effects,
+		 struct buf *out, size_t *ret_gap);
 
 #endif

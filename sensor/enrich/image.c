@@ -171,6 +171,8 @@ void images_retire(struct images *s, uint32_t pid, const struct image *but)
 static void image_free(struct images *s, struct image *i)
 {
 	struct image *parent = i->parent;
+	uint64_t start = i->p.start;
+	uint32_t pid = i->pid;
 
 	while (i->children) {
 		struct image *child = i->children;
@@ -189,6 +191,19 @@ static void image_free(struct images *s, struct image *i)
 	s->count--;
 	s->freed++;
 	free(i);
+	if (s->gone)
+		s->gone(s->gone_ctx, pid, start);
+}
+
+bool images_any(const struct images *s, uint32_t pid, uint64_t start)
+{
+	const struct image_list *lists[] = { &s->live, &s->dead, &s->held };
+
+	for (int l = 0; l < 3; l++)
+		for (const struct image *i = lists[l]->first; i; i = i->next)
+			if (i->pid == pid && i->p.start == start)
+				return true;
+	return false;
 }
 
 void images_replaced(struct images *s, struct image *i)
@@ -206,7 +221,7 @@ struct image *images_new(struct images *s, uint32_t pid, uint64_t start_ns)
 	if (!i)
 		return NULL;
 	i->pid = pid;
-	i->start_ns = start_ns;
+	i->start_ns = i->p.start = start_ns;
 	i->version = ++s->version;
 	list_put(&s->live, i);
 	s->count++;

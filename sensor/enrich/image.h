@@ -57,6 +57,8 @@ struct images {
 	uint64_t version; /* the last one that was given */
 	uint64_t now_ns;  /* the latest boot time seen */
 	uint64_t count, count_live, freed, evicted, evicted_live;
+	void (*gone)(void *ctx, uint32_t pid, uint64_t start); /* or NULL: an image with that proc.start is no more */
+	void *gone_ctx;
 };
 
 int images_init(struct images *s, size_t max, size_t max_bytes);
@@ -64,6 +66,8 @@ void images_done(struct images *s);
 
 /* A live image that cannot be found yet and has no parent; NULL without memory. */
 struct image *images_new(struct images *s, uint32_t pid, uint64_t start_ns);
+/* Whether there is any image of the process with that proc.start, also one that was replaced. */
+bool images_any(const struct images *s, uint32_t pid, uint64_t start);
 /* Lets it be found, or no more. */
 void images_put(struct images *s, struct image *i);
 void images_take(struct images *s, struct image *i);

@@ -255,6 +255,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	bool other = false;
 
 	c->p = parent->p;
+	c->p.start = c->start_ns;
 	c->args = argblock_ref(parent->args);
 	for (int s = 0; s < EVS_PROC_COUNT; s++) {
 		c->str[s] = strpool_ref(parent->str[s]);
@@ -340,6 +341,8 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 			images_replaced(&t->images, old);
 		return NULL;
 	}
+	if (old) /* another image of the same process, whatever is known of its start by now */
+		n->p.start = old->p.start;
 	memcpy(scratch->pv, d->pv, sizeof(d->pv));
 	scratch->args = (struct decode_args){ 0 };
 	image_fill(t, n, scratch, true);
@@ -387,6 +390,17 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
 	images_bound(&t->images, i);
 	looks_forget(&t->looks);
 	return i ? &i->p : NULL;
+}
+
+void proctable_on_gone(struct proctable *t, void (*gone)(void *ctx, uint32_t pid, uint64_t start), void *ctx)
+{
+	t->images.gone = gone;
+	t->images.gone_ctx = ctx;
+}
+
+bool proctable_any(const struct proctable *t, uint32_t pid, uint64_t start)
+{
+	return images_any(&t->images, pid, start);
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------------- */

@@ -63,6 +63,13 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
 /* The present image of a process, or NULL; @start_ns 0 takes the running one of that pid. Does not change anything. */
 const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint64_t start_ns);
 
+/*
+ * Calls @gone for each image that is given up, by its pid and proc.start. Others of the same process may still be there, such as
+ * the parent of what it forked before an exec: proctable_any() tells, by looking at all of them.
+ */
+void proctable_on_gone(struct proctable *t, void (*gone)(void *ctx, uint32_t pid, uint64_t start), void *ctx);
+bool proctable_any(const struct proctable *t, uint32_t pid, uint64_t start);
+
 /* Upkeep, about once a second: forgets processes whose end was missed, gives memory back. */
 void proctable_tick(struct proctable *t);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "sensor/enrich/enrich.h"
@@ -36,6 +37,7 @@ struct engine_proc {
 	struct tap tap;
 	const char *hostname; /* borrowed */
 	uint64_t tick_ns;
+	uint64_t variables_lost; /* as the policies said last; it may fall when one of them goes */
 	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
 	bool stop;
 	int status;
@@ -107,11 +109,11 @@ static int drain_ring(struct engine_proc *p)
 
 /* ---- queue to outbox ----------------------------------------------------------------------------------------------- */
 
-static void render(struct engine_proc *p, struct policy_slot *s, const struct event *ev, uint32_t rule)
+static void render(struct engine_proc *p, struct policy_slot *s, const struct event *ev, const struct engine_match *m)
 {
 	struct buf *to = outbox_begin(&p->out);
 	size_t start = to->len, head_end, tail_start;
-	int r = policies_render(s, ev, rule, to, &head_end, &tail_start);
+	int r = policies_render(s, ev, m, to, &head_end, &tail_start);
 
 	if (r == 0)
 		r = outbox_end(&p->out, head_end, tail_start);
@@ -131,7 +133,7 @@ static bool any_alive(const struct event *ev)
 static void evaluate(struct engine_proc *p, struct decoded *d)
 {
 	struct policy_slot *s = policies_for(p->policies, d->ev.policy);
-	const uint32_t *rules;
+	const struct engine_match *m;
 	size_t n;
 
 	if (s->generation != d->ev.policy) {
@@ -141,9 +143,13 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	}
 	if (!any_alive(&d->ev))
 		return;
-	n = policies_eval(s, &d->ev, &rules);
-	for (size_t i = 0; i < n; i++)
-		render(p, s, &d->ev, rules[i]);
+	n = policies_eval(s, &d->ev, &m);
+	for (size_t i = 0; i < n; i++) {
+		p->counts.suppressed += m[i].suppressed;
+		p->counts.silent += m[i].silent;
+		if (!m[i].suppressed && !m[i].silent)
+			render(p, s, &d->ev, &m[i]);
+	}
 }
 
 static void handle_record(struct engine_proc *p, const void *rec, size_t size)
@@ -294,6 +300,7 @@ static void tick(struct engine_proc *p)
 	uint64_t now = clock_mono_ns();
 	struct enrich_stats s;
 	int64_t clock;
+	uint64_t lost;
 
 	if (now - p->tick_ns < TICK_NS)
 		return;
@@ -304,6 +311,10 @@ static void tick(struct engine_proc *p)
 	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused);
 	enrich_stats(p->enrich, &s);
 	p->counts.processes = s.table.images;
+	policies_variables(p->policies, &p->counts.variables, &lost);
+	if (lost > p->variables_lost)
+		p->counts.variables_lost += lost - p->variables_lost;
+	p->variables_lost = lost;
 	commit(p);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "engine/engine.h"
@@ -33,7 +34,28 @@ struct policies {
 	struct slot
 		*slots[SLOTS]; /* owned; the engine and the renderer of each borrow its program, so it stays in place */
 	int newest;
+	bool repeatable;
 };
+
+/* What rules remembered of the process goes with the last of its images. */
+static void process_gone(void *ctx, uint32_t pid, uint64_t start)
+{
+	const struct policies *p = ctx;
+	bool known = false;
+
+	for (int i = 0; i < SLOTS; i++)
+		known |= p->slots[i] && engine_knows_proc(p->slots[i]->engine, pid, start);
+	if (!known || proctable_any(p->table, pid, start))
+		return;
+	for (int i = 0; i < SLOTS; i++)
+		if (p->slots[i])
+			engine_forget_proc(p->slots[i]->engine, pid, start);
+}
+
+static const struct proc *find_process(void *ctx, uint32_t pid)
+{
+	return proctable_find(ctx, pid, 0);
+}
 
 int policies_new(const struct catalog *c, struct proctable *table, const char *hostname, struct policies **ret)
 {
@@ -44,8 +66,14 @@ int policies_new(const struct catalog *c, struct proctable *table, const char *h
 	p->catalog = c;
 	p->table = table;
 	snprintf(p->hostname, sizeof(p->hostname), "%s", hostname);
+	proctable_on_gone(table, process_gone, p);
 	*ret = p;
 	return 0;
+}
+
+void policies_repeatable(struct policies *p)
+{
+	p->repeatable = true;
 }
 
 static void slot_free(struct slot *s)
@@ -63,6 +91,7 @@ void policies_free(struct policies *p)
 {
 	if (!p)
 		return;
+	proctable_on_gone(p->table, NULL, NULL);
 	for (int i = 0; i < SLOTS; i++)
 		slot_free(p->slots[i]);
 	free(p);
@@ -71,6 +100,7 @@ void policies_free(struct policies *p)
 static int slot_load(const struct policies *p, struct slot *s, uint32_t generation, int fd, struct err *e)
 {
 	const struct alert_options o = { .hostname = p->hostname, .table = p->table };
+	struct engine_options eo = { .find_proc = find_process, .ctx = p->table };
 	struct stat st;
 	int r;
 
@@ -83,8 +113,10 @@ static int slot_load(const struct policies *p, struct slot *s, uint32_t generati
 		return err_set(e, -errno, "cannot map the program: %s", strerror(errno));
 	}
 	r = program_load(p->catalog, s->map, s->size, &s->program, e);
+	if (r == 0 && !p->repeatable && getrandom(eo.seed, sizeof(eo.seed), 0) != (ssize_t)sizeof(eo.seed))
+		r = err_set(e, -errno, "no random numbers: %s", strerror(errno));
 	if (r == 0)
-		r = engine_new(&s->program, &s->engine, e);
+		r = engine_new_with(&s->program, &eo, &s->engine, e);
 	if (r < 0)
 		return r;
 	r = alert_new(&o, &s->program, &s->alert);
@@ -120,6 +152,8 @@ int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e)
 		slot_free(s);
 		return r;
 	}
+	if (p->slots[p->newest])
+		engine_carry(s->engine, p->slots[p->newest]->engine);
 	v = victim(p);
 	slot_free(p->slots[v]);
 	p->slots[v] = s;
@@ -135,17 +169,36 @@ struct policy_slot *policies_for(struct policies *p, uint32_t generation)
 	return &p->slots[p->newest]->public;
 }
 
-size_t policies_eval(struct policy_slot *s, const struct event *ev, const uint32_t **ret_rules)
+size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct engine_match **ret_matches)
 {
-	return engine_eval(((struct slot *)s)->engine, ev, ret_rules);
+	struct engine *e = ((struct slot *)s)->engine;
+
+	*ret_matches = engine_matches(e);
+	return engine_eval(e, ev, NULL);
 }
 
-int policies_render(struct policy_slot *s, const struct event *ev, uint32_t rule, struct buf *out, size_t *ret_head_end,
-		    size_t *ret_tail_start)
+void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *ret_lost)
 {
+	*ret_held = *ret_lost = 0;
+	for (int i = 0; i < SLOTS; i++) {
+		struct engine_stats st;
+
+		if (!p->slots[i])
+			continue;
+		engine_stats(p->slots[i]->engine, &st);
+		if (i == p->newest)
+			*ret_held = st.entries;
+		*ret_lost += st.evicted + st.dropped;
+	}
+}
+
+int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m, struct buf *out,
+		    size_t *ret_head_end, size_t *ret_tail_start)
+{
+	const struct alert_effects effects = { .engine = ((struct slot *)s)->engine, .match = m };
 	const size_t member = sizeof(seq_member) - 1;
 	size_t gap, start = out->len;
-	int r = alert_render(((struct slot *)s)->alert, ev, rule, out, &gap);
+	int r = alert_render(((struct slot *)s)->alert, ev, m->rule, &effects, out, &gap);
 
 	if (r < 0)
 		return r;

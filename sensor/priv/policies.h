@@ -13,6 +13,7 @@
 #include "lib/catalog.h"
 #include "lib/err.h"
 
+struct engine_match;
 struct proctable;
 struct policies;
 struct policy_slot {
@@ -20,9 +21,12 @@ struct policy_slot {
 	/* the rest is in policies.c */
 };
 
-/* @c and @table are borrowed, @hostname is copied. */
+/* @c and @table are borrowed, @hostname is copied. Has itself told by @table which processes are gone. */
 int policies_new(const struct catalog *c, struct proctable *table, const char *hostname, struct policies **ret);
 void policies_free(struct policies *p);
+
+/* From now on ${builtins.uuid4} is the same in every run: for replays. */
+void policies_repeatable(struct policies *p);
 
 /*
  * Loads the program in @fd (a sealed memfd, borrowed) as @generation; the oldest policy goes when there are too many.
@@ -33,11 +37,17 @@ int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e)
 /* The policy of that generation, or the newest where it is gone. Borrowed until the next policies_add. */
 struct policy_slot *policies_for(struct policies *p, uint32_t generation);
 
-/* Evaluates; how many rules fire, and which: borrowed until the next evaluation. */
-size_t policies_eval(struct policy_slot *s, const struct event *ev, const uint32_t **ret_rules);
+/* Evaluates; how many rules hold, and what follows from each: borrowed until the next evaluation. */
+size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct engine_match **ret_matches);
 
-/* Appends the alert's JSON without its "seq" member, which goes between the offsets *ret_head_end and *ret_tail_start. */
-int policies_render(struct policy_slot *s, const struct event *ev, uint32_t rule, struct buf *out, size_t *ret_head_end,
-		    size_t *ret_tail_start);
+/*
+ * Appends the alert's JSON without its "seq" member, which goes between the offsets *ret_head_end and *ret_tail_start. @m is
+ * of the last evaluation of @ev.
+ */
+int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m, struct buf *out,
+		    size_t *ret_head_end, size_t *ret_tail_start);
+
+/* What rules remember, of all policies together: variables that are held now, and those that gave way or found no room. */
+void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *ret_lost);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "lib/sig.h"
@@ -29,12 +30,13 @@ struct replay {
 };
 
 /* The same lines that the live sensor prints; numbers count from 1 anew. */
-static int print_alert(struct replay *p, struct policy_slot *s, const struct event *ev, uint32_t rule, struct err *e)
+static int print_alert(struct replay *p, struct policy_slot *s, const struct event *ev, const struct engine_match *m,
+		       struct err *e)
 {
 	size_t head_end, tail_start;
 
 	buf_reset(&p->alert);
-	if (policies_render(s, ev, rule, &p->alert, &head_end, &tail_start) < 0) {
+	if (policies_render(s, ev, m, &p->alert, &head_end, &tail_start) < 0) {
 		p->unrendered++;
 		return 0;
 	}
@@ -49,15 +51,16 @@ static int print_alert(struct replay *p, struct policy_slot *s, const struct eve
 static int evaluate(struct replay *p, struct decoded *d, struct err *e)
 {
 	struct policy_slot *s = policies_for(p->policies, GENERATION);
-	const uint32_t *rules;
+	const struct engine_match *m;
 	size_t n;
 	int r = 0;
 
 	memset(d->ev.alive, 0xff, sizeof(d->ev.alive));
 	d->ev.policy = GENERATION;
-	n = policies_eval(s, &d->ev, &rules);
+	n = policies_eval(s, &d->ev, &m);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = print_alert(p, s, &d->ev, rules[i], e);
+		if (!m[i].suppressed && !m[i].silent)
+			r = print_alert(p, s, &d->ev, &m[i], e);
 	return r;
 }
 
@@ -119,6 +122,8 @@ static int open_policy(struct replay *p, const struct options *o, struct err *e)
 	if (r < 0)
 		err_set(e, r, "cannot set up the policy: %s", strerror(-r));
 	else
+		policies_repeatable(p->policies);
+	if (r == 0)
 		r = policies_add(p->policies, GENERATION, file.program_fd, e);
 	policy_file_done(&file);
 	return r;

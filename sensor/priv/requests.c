@@ -93,7 +93,9 @@ static void put_alerts(const struct monitor *m, const struct engine_counts *ec, 
 	put_u64(w, "lost", m->gaps.made + m->gaps.handed + rc->refused + ec->unrendered);
 	put_u64(w, "made", ec->made);
 	put_u64(w, "printed", rc->printed);
+	put_u64(w, "silent", ec->silent);
 	put_u64(w, "skipped", rc->skipped);
+	put_u64(w, "suppressed", ec->suppressed);
 	jsonw_obj_end(w);
 }
 
@@ -193,6 +195,11 @@ static int on_status(struct monitor *m, struct buf *b)
 	put_queue(&ec, &w);
 	put_rungs(m, &w);
 	put_u64(&w, "uptime", (clock_mono_ns() - m->start_ns) / 1000000000ull);
+	jsonw_key(&w, "variables");
+	jsonw_obj_begin(&w);
+	put_u64(&w, "held", ec.variables);
+	put_u64(&w, "lost", ec.variables_lost);
+	jsonw_obj_end(&w);
 	put_str(&w, "version", TAMIS_VERSION);
 	jsonw_obj_end(&w);
 	return 0;

@@ -78,7 +78,7 @@ static void chain_record(struct chain *c, const void *rec, size_t size)
 		return;
 	enrich_event(c->enrich, &d);
 	buf_reset(&c->out);
-	if (alert_render(c->alert, &d.ev, (uint32_t)d.ev.type - 1, &c->out, &gap) < 0)
+	if (alert_render(c->alert, &d.ev, (uint32_t)d.ev.type - 1, NULL, &c->out, &gap) < 0)
 		abort();
 	if (c->out.len < 2 || c->out.data[0] != '{' || c->out.data[c->out.len - 1] != '}' || gap >= c->out.len)
 		abort();

@@ -150,7 +150,7 @@ static const char *render(struct alert *a, uint32_t rule)
 	buf_init(&out, 4 << 20);
 	buf_puts(&out, "before");
 	start = out.len;
-	assert_int_equal(alert_render(a, &dec.ev, rule, &out, &gap), 0);
+	assert_int_equal(alert_render(a, &dec.ev, rule, NULL, &out, &gap), 0);
 	assert_true(out.len - start <= ALERT_MAX);
 	assert_memory_equal(out.data, "before", 6);
 	assert_true(gap > start + 6 && gap < out.len);
@@ -435,12 +435,12 @@ static void errors(void **state)
 	open_of(11, "/etc/shadow");
 	buf_init(&small, 100);
 	buf_puts(&small, "keep");
-	assert_int_equal(alert_render(alert, &dec.ev, 2, &small, &gap), -EINVAL);
-	assert_int_equal(alert_render(alert, &dec.ev, 0, &small, &gap), -EFBIG);
+	assert_int_equal(alert_render(alert, &dec.ev, 2, NULL, &small, &gap), -EINVAL);
+	assert_int_equal(alert_render(alert, &dec.ev, 0, NULL, &small, &gap), -EFBIG);
 	assert_int_equal(small.len, 4);
 	assert_int_equal(buf_error(&small), 0);
 	dec.ev.type = EV_TYPES;
-	assert_int_equal(alert_render(alert, &dec.ev, 0, &small, &gap), -EINVAL);
+	assert_int_equal(alert_render(alert, &dec.ev, 0, NULL, &small, &gap), -EINVAL);
 	buf_done(&small);
 
 	/* without a process, before 1970 */
@@ -457,13 +457,96 @@ static void errors(void **state)
 	buf_done(&out);
 }
 
+/* ---- what followed from the match ------------------------------------------------------------------------------------ */
+
+/* A rule that sets variables of some types, one of them private, logs twice, and was held back twice before. */
+static void test_effects(void **state)
+{
+	struct program_builder *pb;
+	struct alert_options ao = { .hostname = "here" };
+	const struct pvar vars[] = { { .type = NT_STR, .scope = VAR_PROCESS },
+				     { .type = NT_INTS, .size = 4 },
+				     { .type = NT_INT, .flags = VAR_PRIVATE },
+				     { .type = NT_BOOL, .scope = VAR_CONTAINER },
+				     { .type = NT_BOOL } };
+	static const char *const names[] = { "name", "numbers", "secret", "nowhere", "flag" };
+	struct prule rule = { .event = EV_OPEN, .every_ns = 1000000000 };
+	struct paction actions[7];
+	struct alert_effects effects;
+	struct alert *a;
+	struct program p;
+	struct err err;
+	uint32_t values[5];
+	size_t gap;
+
+	(void)state;
+	assert_int_equal(program_builder_new(catalog_tamis(), &pb), 0);
+	rule.root = (uint32_t)program_node(pb, N_BOOL, 0, 0, 0, 1);
+	rule.group = (uint32_t)program_str_add(pb, "family", 6);
+	values[0] = (uint32_t)program_node(pb, N_STR, (uint32_t)program_str_add(pb, "a \"b\"", 5), 0, 0, 0);
+	values[1] = values[2] = (uint32_t)program_node(pb, N_INT, 0, 0, 0, 7);
+	values[3] = values[4] = rule.root;
+	for (uint32_t i = 0; i < 5; i++) {
+		struct pvar v = vars[i];
+
+		v.name = (uint32_t)program_str_add(pb, names[i], strlen(names[i]));
+		actions[i] = (struct paction){ .var = (uint32_t)program_var_add(pb, &v),
+					       .filter = PROGRAM_NONE,
+					       .field = PROGRAM_NONE,
+					       .message = PROGRAM_NONE,
+					       .values_first = (uint32_t)program_refs_add(pb, &values[i], 1),
+					       .values_count = 1 };
+	}
+	for (uint32_t i = 5; i < 7; i++)
+		actions[i] = (struct paction){ .kind = ACT_LOG,
+					       .level = ACT_ERROR,
+					       .filter = PROGRAM_NONE,
+					       .field = PROGRAM_NONE,
+					       .message = i == 5 ? values[0] : PROGRAM_NONE };
+	assert_int_equal(program_rule_add(pb, &rule, NULL, 0), 0);
+	assert_int_equal(program_actions_set(pb, 0, actions, 7), 0);
+	p = program_view(pb);
+	assert_int_equal(engine_new(&p, &effects.engine, &err), 0);
+	assert_int_equal(alert_new(&ao, &p, &a), 0);
+
+	exec_of(70, 1, "/bin/sh", NULL, 0);
+	open_of(70, "/etc/shadow");
+	for (int i = 0; i < 3; i++) /* one alert, two that are held back */
+		assert_int_equal(engine_eval(effects.engine, &dec.ev, NULL), 1);
+	dec.ev.now_ns += 1000000000;
+	assert_int_equal(engine_eval(effects.engine, &dec.ev, NULL), 1);
+	effects.match = engine_matches(effects.engine);
+	buf_done(&out);
+	buf_init(&out, 4 << 20);
+	assert_int_equal(alert_render(a, &dec.ev, 0, &effects, &out, &gap), 0);
+	free(text);
+	text = malloc(out.len + 8);
+	snprintf(text, out.len + 8, "%.*s17%.*s", (int)gap, (char *)out.data, (int)(out.len - gap),
+		 (char *)out.data + gap);
+	assert_canonical(text);
+	assert_non_null(strstr(text, "\"log\":[{\"level\":\"error\",\"message\":\"a \\\"b\\\"\"},"
+				     "{\"level\":\"error\",\"message\":\"\"}],"));
+	assert_non_null(strstr(text, "\"suppressed\":2,"));
+	assert_non_null(strstr(text, "\"group_id\":\"family\""));
+	assert_non_null(
+		strstr(text, "\"variables\":{\"flag\":true,\"numbers\":[7],\"process.name\":\"a \\\"b\\\"\"}}"));
+	alert_free(a);
+	engine_free(effects.engine);
+	program_builder_free(pb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_whole_text),	cmocka_unit_test(the_cache_is_no_lie),
-		cmocka_unit_test(every_event_type),	cmocka_unit_test(read_back),
-		cmocka_unit_test(long_arguments),	cmocka_unit_test(the_longest),
-		cmocka_unit_test(many_ancestors),	cmocka_unit_test(errors),
+		cmocka_unit_test(test_effects),
+		cmocka_unit_test(the_whole_text),
+		cmocka_unit_test(the_cache_is_no_lie),
+		cmocka_unit_test(every_event_type),
+		cmocka_unit_test(read_back),
+		cmocka_unit_test(long_arguments),
+		cmocka_unit_test(the_longest),
+		cmocka_unit_test(many_ancestors),
+		cmocka_unit_test(errors),
 		cmocka_unit_test(targets_and_families),
 	};
 

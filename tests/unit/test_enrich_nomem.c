@@ -83,7 +83,7 @@ static void send(enum ev_type type, uint32_t pid, uint32_t of, const char *path,
 		return;
 	enrich_event(enrich, &dec);
 	buf_reset(&out);
-	rendered += alert_render(alert, &dec.ev, 0, &out, &gap) == 0;
+	rendered += alert_render(alert, &dec.ev, 0, NULL, &out, &gap) == 0;
 }
 
 static void send_args(uint32_t pid, uint64_t ns)

@@ -605,9 +605,60 @@ static void random_lives(void **state)
 	end();
 }
 
+/* ---- what others keep of a process ----------------------------------------------------------------------------------- */
+
+static struct {
+	uint32_t pid;
+	bool still; /* there are other images of it */
+} gone[16];
+static int ngone;
+
+static void note_gone(void *ctx, uint32_t pid, uint64_t start)
+{
+	assert_int_equal(start, pid * 1000ull);
+	assert_true(ngone < 16);
+	gone[ngone].pid = pid;
+	gone[ngone++].still = proctable_any(ctx, pid, start);
+}
+
+/* A process is the same before and after its exec; it is gone when the last of its images is. */
+static void what_is_gone(void **state)
+{
+	struct proctable *t;
+
+	(void)state;
+	begin(0, 0, NULL);
+	t = enrich_proctable(enrich);
+	proctable_on_gone(t, note_gone, t);
+	ngone = 0;
+	exec_of(10, 1, "/bin/sh");
+	assert_int_equal(fork_of(10, 20)->start, 20000);
+	assert_int_equal(fork_of(20, 30)->start, 30000);
+	assert_int_equal(exec_of(20, 10, "/bin/true")->start, 20000);
+	assert_int_equal(exec_of(20, 10, "/bin/false")->start, 20000);
+	exit_of(20);
+	now += 5 * SECOND;
+	open_of(10);
+	assert_true(ngone > 0); /* images of 20, but not what forked 30 */
+	for (int i = 0; i < ngone; i++)
+		assert_true(gone[i].pid == 20 && gone[i].still);
+	ngone = 0;
+	exit_of(30);
+	now += 5 * SECOND;
+	open_of(10);
+	open_of(10);
+	assert_int_equal(ngone, 2);
+	assert_int_equal(gone[0].pid, 30);
+	assert_int_equal(gone[1].pid, 20);
+	assert_false(gone[0].still || gone[1].still);
+	proctable_on_gone(t, NULL, NULL);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_gone),
 		cmocka_unit_test(fork_and_exec),
 		cmocka_unit_test(exec_on_exec),
 		cmocka_unit_test(a_parent_that_execs_later),
