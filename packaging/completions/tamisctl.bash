@@ -5,7 +5,7 @@
 _tamisctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} i=1
-	local words='status hooks stats top reload capture log doctor --state --help --version'
+	local words='status hooks stats top reload capture log fim doctor --state --help --version'
 
 	[ "${COMP_WORDS[1]:-}" != --state ] || i=3
 	if [ "$COMP_CWORD" -gt "$i" ]; then
@@ -18,6 +18,16 @@ _tamisctl()
 			tail) words='-n -f --help' ;;
 			export) words='--format --from --to --help' ;;
 			checkpoint) words='--segment -o --help' ;;
+			esac ;;
+		fim:1) words='init check diff accept list verify-packages report' ;;
+		fim:*)
+			case ${COMP_WORDS[i + 1]} in
+			init) words='--policy --trust --allow-unsigned --force --fresh --idle --rate --workers --root --json --quiet' ;;
+			check) words='--policy --trust --allow-unsigned --quick --no-packages --fresh --idle --rate --workers --root
+				--json --quiet' ;;
+			accept) words='--all --root --json --quiet' ;;
+			report) words='--html --quiet' ;;
+			*) words='--root --json --quiet' ;;
 			esac ;;
 		reload:*) words='' ;;
 		capture:*) words='-o --seconds --events --max-bytes --all --info --json --export-json' ;;

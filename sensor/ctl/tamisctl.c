@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "sensor/ctl/cmd_fim.h"
 #include "sensor/ctl/cmd_log.h"
 #include "sensor/ctl/commands.h"
 #include "sensor/priv/options.h"
@@ -21,6 +22,7 @@ static const struct command {
 	{ "reload", cmd_reload, "BUNDLE.tpb", "put another policy in force, with nothing lost" },
 	{ "capture", cmd_capture, "-o FILE|--info FILE|...", "record events, for tamisd --replay" },
 	{ "log", cmd_log, "verify|prove|tail|export ...", "the signed log; needs no running sensor" },
+	{ "fim", cmd_fim, "init|check|diff|accept ...", "file integrity by a baseline; needs no running sensor" },
 	{ "doctor", cmd_doctor, "[--json]", "what this host lacks, and the remedy" },
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
