@@ -140,10 +140,34 @@ static bool any_match(const struct watchset_globs *g, const char *path, size_t l
 	return false;
 }
 
-static bool any_contains(const struct watchset_globs *g, const char *dir, size_t len)
+static bool name_matches(const struct glob_comp *c, const char *name, size_t len)
+{
+	if (c->kind == GLOB_LITERAL)
+		return c->len == len && memcmp(c->s, name, len) == 0;
+	return c->kind != GLOB_STARS || pattern_match(c->s, c->len, name, len, false);
+}
+
+/* Whether the glob can match something below a directory: its first names match, and it has more of them. */
+static bool leads_below(const struct glob *g, const char *dir, size_t len)
+{
+	uint32_t i = 1; /* before the first '/' both have nothing */
+
+	for (size_t at = 1, n; at <= len; at += n + 1, i++) {
+		const char *slash = memchr(dir + at, '/', len - at);
+
+		n = (slash ? (size_t)(slash - dir) : len) - at;
+		if (i < g->ncomps && g->comps[i].kind == GLOB_DEEP)
+			return true;
+		if (i >= g->ncomps || !name_matches(&g->comps[i], dir + at, n))
+			return false;
+	}
+	return i < g->ncomps;
+}
+
+static bool any_leads_below(const struct watchset_globs *g, const char *dir, size_t len)
 {
 	for (uint32_t i = 0; i < g->n; i++)
-		if (glob_contains(g->v[i], dir, len))
+		if (leads_below(g->v[i], dir, len))
 			return true;
 	return false;
 }
@@ -192,7 +216,7 @@ size_t watchset_enter(const struct watchset *s, const struct watchset_live *pare
 		if (it->watch->one_filesystem && live.has_device && live.device != device)
 			continue;
 		live.covered = live.covered || (it->watch->recursive && any_match(&it->paths, path, len));
-		if (!live.covered && !any_contains(&it->paths, path, len))
+		if (!live.covered && !any_leads_below(&it->paths, path, len))
 			continue;
 		if (!live.has_device && (live.covered || len >= it->literal)) {
 			live.has_device = true;
