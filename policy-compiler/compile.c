@@ -541,6 +541,7 @@ int compile_expression(struct compile *c, const struct text *text, uint16_t *ret
 
 static int compile_rule(struct compile *c, struct compile_rule *rule)
 {
+	size_t ndiags = c->diags->n;
 	struct compile_rule *whole;
 	uint16_t event;
 	uint32_t root;
@@ -565,6 +566,8 @@ static int compile_rule(struct compile *c, struct compile_rule *rule)
 	r = compile_one(c, rule->expression, rule, &event, &root);
 	if (r == 0)
 		r = add_to_program(c, rule, event, root);
+	if (rule->origin)
+		diags_drop_doubles(c->diags, ndiags);
 	whole->failed = r == -EINVAL;
 	return r == -EINVAL ? 0 : r;
 }

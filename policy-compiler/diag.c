@@ -79,6 +79,29 @@ void diag_note(struct diags *d, struct span at, const char *fmt, ...)
 	va_end(ap);
 }
 
+static bool same_diag(const struct diag *a, const struct diag *b)
+{
+	return a->level == b->level && a->at.src == b->at.src && a->at.off == b->at.off && a->at.len == b->at.len &&
+	       strcmp(a->msg, b->msg) == 0;
+}
+
+void diags_drop_doubles(struct diags *d, size_t from)
+{
+	size_t n = from;
+
+	for (size_t i = from; i < d->n; i++) {
+		size_t k = 0;
+
+		while (k < from && !same_diag(&d->v[i], &d->v[k]))
+			k++;
+		if (k < from && d->v[i].level == DIAG_WARNING)
+			d->warnings--;
+		else
+			d->v[n++] = d->v[i];
+	}
+	d->n = n;
+}
+
 void diag_help(struct diags *d, const char *fmt, ...)
 {
 	va_list ap;

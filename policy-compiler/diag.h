@@ -91,6 +91,8 @@ void span_place(struct span at, uint32_t *ret_line, uint32_t *ret_col, uint32_t 
 const char *diag_level_name(enum diag_level level);
 /* "file:line:col: error: text", the line with a caret below, the remedy. */
 void diag_print(FILE *f, const struct diag *d, bool colour);
+/* Warnings from number @from on that say of a place what an earlier one says of it are gone. */
+void diags_drop_doubles(struct diags *d, size_t from);
 /* Every diagnostic in order of files and lines, errors and warnings of one rule so together. */
 void diags_sort(struct diags *d);
 

@@ -99,6 +99,20 @@ static void test_places(void **state)
 		   "2:25: error: fim.write.file.path stands for the fields of several events: only a rule");
 }
 
+static void test_warned_once(void **state)
+{
+	struct policy_bench b;
+	size_t n = 0;
+
+	bench_policy(&b, "rules:\n  - {id: w, expression: fim.write.file.name != \"*\"}\n");
+	assert_int_equal(b.diags.errors, 0);
+	for (size_t i = 0; i < b.diags.n; i++)
+		n += strncmp(b.diags.v[i].msg, "a bare wildcard", 15) == 0;
+	assert_int_equal(n, 1);
+	assert_int_equal(b.diags.n, b.diags.warnings);
+	bench_end(&b);
+}
+
 static void test_text(void **state)
 {
 	struct arena a = arena_of(1 << 20);
@@ -131,10 +145,8 @@ static void test_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_switched_off),
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_rules),	    cmocka_unit_test(test_switched_off), cmocka_unit_test(test_places),
+		cmocka_unit_test(test_warned_once), cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
