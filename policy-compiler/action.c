@@ -774,7 +774,7 @@ static int make_set(struct making *m, const struct ynode *set, struct paction *p
 	if (!v)
 		return -EINVAL;
 	p->var = v->number;
-	p->flags = flag_of(set, "append") && v->type != VAL_IP ? ACT_APPEND : 0;
+	p->flags = flag_of(set, "append") ? ACT_APPEND : 0;
 	r = make_scope_field(m, ynode_get(set, "scope_field"), &p->field);
 	return r < 0 ? r : make_set_value(m, set, v, p);
 }

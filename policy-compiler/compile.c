@@ -650,8 +650,13 @@ static int define_variables(struct compile *c)
 	int r;
 
 	for (size_t i = 0; i < c->nrules; i++) {
-		struct compile_rule *rule = c->rules[i];
+		struct compile_rule *rule = c->rules[i], *before = i ? c->rules[i - 1] : NULL;
 
+		/* rules that one rule stands for have the same actions */
+		if (before && rule->actions && before->actions == rule->actions) {
+			rule->bad = before->bad;
+			continue;
+		}
 		r = rule->actions ? action_define(&x, rule->id, rule->actions) : 0;
 		if (r == -ENOMEM)
 			return r;
