@@ -597,7 +597,7 @@ static void put_entry(struct fmt *f, const struct entry *e)
 	if (!is_inline && !e->key && e->value->kind == YNODE_MAP)
 		buf_putc(f->out, ' ');
 	if (buf_error(&name) || buf_error(&value))
-		f->err = f->err ? f->err : -EFBIG;
+		f->err = f->err ? f->err : buf_error(&name) ? buf_error(&name) : buf_error(&value);
 	if (!is_inline)
 		put_block(f, e);
 	else if (lines)

@@ -15,7 +15,7 @@
 
 #define LINT_MEMORY_MAX (512u << 20)
 #define PART_TEXT_MAX	160
-#define COMPARISONS_MAX (4u << 20) /* of two clauses: beyond, rules are not told to be shadowed */
+#define COMPARISONS_MAX (1u << 20) /* of two clauses: beyond, rules are not told to be shadowed */
 #define SET_VALUES_MAX	256	   /* of a set that is looked at value by value */
 
 /* One rule of the program with what it asks for. */
@@ -24,6 +24,8 @@ struct asked {
 	const struct prule *p;
 	struct dnf dnf;
 	uint64_t *fields; /* of each clause: its operands as bits */
+	uint64_t common;  /* the bits that all clauses have */
+	uint64_t any;	  /* the bits that some clause has */
 	bool told;	  /* it was said to be never true, or the same as another */
 };
 
@@ -490,6 +492,32 @@ static void compare(struct lint_run *x, struct asked *a, struct asked *b)
 		warn_idle(x, a, b, false);
 }
 
+/* One of them asks of nothing that the other one does not ask of. */
+static bool may_imply(const struct asked *a, const struct asked *b)
+{
+	return !(a->common & ~b->any) || !(b->common & ~a->any);
+}
+
+static int by_event(const void *x, const void *y)
+{
+	const struct asked *a = x, *b = y;
+
+	if (a->p->event != b->p->event)
+		return a->p->event < b->p->event ? -1 : 1;
+	return a->rule->number < b->rule->number ? -1 : a->rule->number > b->rule->number;
+}
+
+/* Each two rules of an event type; most are told apart by the fields that they ask of. */
+static void compare_all(struct lint_run *x)
+{
+	if (x->n)
+		qsort(x->v, x->n, sizeof(*x->v), by_event);
+	for (size_t i = 0; i < x->n; i++)
+		for (size_t k = i + 1; k < x->n && x->v[k].p->event == x->v[i].p->event; k++)
+			if (may_imply(&x->v[i], &x->v[k]))
+				compare(x, &x->v[i], &x->v[k]);
+}
+
 /* ---- rules that the kernel cannot narrow ------------------------------------------------------------------------- */
 
 static bool term_is_open(const struct clause_term *t)
@@ -570,6 +598,11 @@ static int collect(struct lint_run *x)
 			return -ENOMEM;
 		for (size_t k = 0; k < a->dnf.n; k++)
 			a->fields[k] = fields_of(&x->p, &a->dnf.v[k]);
+		a->common = UINT64_MAX;
+		for (size_t k = 0; k < a->dnf.n; k++) {
+			a->common &= a->fields[k];
+			a->any |= a->fields[k];
+		}
 		x->n++;
 	}
 	return 0;
@@ -585,9 +618,8 @@ int lint_rules(struct compile *c)
 
 	for (size_t i = 0; i < x.n && r == 0; i++)
 		look_for_false(&x, &x.v[i]);
-	for (size_t i = 0; i < x.n && r == 0; i++)
-		for (size_t k = i + 1; k < x.n; k++)
-			compare(&x, &x.v[i], &x.v[k]);
+	if (r == 0)
+		compare_all(&x);
 	for (size_t i = 0; i < x.n && r == 0; i++) {
 		uint16_t event = x.v[i].p->event;
 
