@@ -33,7 +33,25 @@ fires backdoor_port_connect_local bash -c 'exec 3<>/dev/tcp/127.0.0.1/4444'
 cp /bin/true "$WORK/nmap" && fires network_scan "$WORK/nmap"
 cp /bin/bash "$WORK/nginx" && fires web_server_recon "$WORK/nginx" -c 'id; :'
 
-# an alert is an event: "tamisc test" reads it as JSON, which is YAML
+# what rules remember: of a process, of all below it, of what is above it
+mkdir "$WORK/bin" /run/secrets 2>/dev/null
+cp /bin/cp "$WORK/bin/curl" && cp "$WORK/tool" "$WORK/bin/wget"
+echo x >/run/secrets/tamis-rules-live
+fires download_executed bash -c "$WORK/bin/curl /bin/true /tmp/tamis-rules-live; /tmp/tamis-rules-live; :"
+fires connected_shell setsid "$WORK/tool" connect /bin/sh
+fires listener_shell setsid "$WORK/tool" bind /bin/sh
+fires credential_sent bash -c "cat /run/secrets/tamis-rules-live; $WORK/bin/wget connect /bin/true; :"
+rm -f /tmp/tamis-rules-live /run/secrets/tamis-rules-live
+rmdir /run/secrets 2>/dev/null
+silent() { ! grep -aE '"id":"(download_written|port_opened|connection_made)"' "$OUT" >"$WORK/act"; }
+verdict "rules that only remember raise no alert" silent
+for _ in 1 2 3 4 5; do /bin/cp /bin/true "/tmp/tamis-rules-live"; /tmp/tamis-rules-live; done
+rm -f /tmp/tamis-rules-live
+sleep 1
+once() { [ "$(grep -a '"id":"exec_from_temp_dir"' "$OUT" | grep -c '"path":"/tmp/tamis-rules-live"')" = 1 ]; }
+verdict "a loop is one alert a minute" once
+
+# an alert is an event: "tamisc test" reads it as JSON, which is YAML; what came before it is not in it
 again() {
 	local name
 	{
@@ -41,6 +59,7 @@ again() {
 		echo "tests:"
 		for name in "$WORK"/*_*.json; do
 			name=$(basename "$name" .json)
+			case $name in download_executed | connected_shell | listener_shell | credential_sent) continue ;; esac
 			printf '  - name: %s\n    event: %s\n    fire: [%s]\n' "$name" "$(cat "$WORK/$name.json")" "$name"
 		done
 	} >"$WORK/again.test.yaml"

@@ -4,10 +4,15 @@
  *	sensor_tool opens N FILE	opens and closes FILE, N times, as fast as it goes
  *	sensor_tool notified SOCKET	prints what the first datagram to that socket says, within 10 s
  *	sensor_tool memfd PROGRAM	executes a copy of the program that is in memory only
+ *	sensor_tool bind|connect PROGRAM
+ *					takes a port, or begins a connection to a host that is not there; then becomes the program
  *	sensor_tool talk SOCKET		sends garbage to a control socket and waits until it is hung up on
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +92,22 @@ static int in_memory(const char *program)
 	return 1;
 }
 
+/* 192.0.2.0/24 is for documentation: nobody answers. */
+static int with_socket(bool binds, char *program)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(binds ? 47119 : 443) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	char *const argv[] = { program, NULL };
+
+	inet_pton(AF_INET, binds ? "127.0.0.1" : "192.0.2.1", &a.sin_addr);
+	if (fd < 0 || (binds && bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0))
+		return 1;
+	if (!binds)
+		(void)!connect(fd, (const struct sockaddr *)&a, sizeof(a));
+	execv(program, argv);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "opens") == 0)
@@ -95,6 +116,8 @@ int main(int argc, char **argv)
 		return notified(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "memfd") == 0)
 		return in_memory(argv[2]);
+	if (argc == 3 && (strcmp(argv[1], "bind") == 0 || strcmp(argv[1], "connect") == 0))
+		return with_socket(argv[1][0] == 'b', argv[2]);
 	if (argc == 3 && strcmp(argv[1], "talk") == 0)
 		return talk(argv[2]);
 	return 2;
