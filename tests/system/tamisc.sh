@@ -349,12 +349,15 @@ guide() {
 	run 0 check --strict guide.yaml && says "1 rule,"
 }
 check "docs/policies.md: the first example is a policy" guide
-# example N PAGE: its Nth block of YAML
-example() { awk -v want="$1" '/^```yaml/ { on = ++n == want; next } /^```/ { on = 0 } on' "$2"; }
+# example N SECTION: its Nth block of YAML in docs/policies.md; without a section, of the whole page
+example() {
+	awk -v want="$1" -v section="${2:-}" '/^## / { in_it = $0 == "## " section; n = section ? 0 : n }
+		/^```yaml/ { on = (in_it || !section) && ++n == want; next } /^```/ { on = 0 } on' "$ROOT/docs/policies.md"
+}
 guide_tests() {
-	mkdir -p doc && example 1 "$ROOT/docs/policies.md" >doc/secret.yaml &&
-		example 2 "$ROOT/docs/policies.md" | sed 's|^policies:.*|policies: [secret.yaml]|; /not: \[other_rule\]/d' >doc/one.test.yaml &&
-		{ echo 'policies: [secret.yaml]' && example 3 "$ROOT/docs/policies.md"; } >doc/steps.test.yaml &&
+	mkdir -p doc && example 1 >doc/secret.yaml &&
+		example 1 Tests | sed 's|^policies:.*|policies: [secret.yaml]|; /not: \[other_rule\]/d' >doc/one.test.yaml &&
+		{ echo 'policies: [secret.yaml]' && example 2 Tests; } >doc/steps.test.yaml &&
 		run 0 test --strict-coverage doc && says "2 tests, 0 failed"
 }
 check "docs/policies.md: the tests that it shows pass" guide_tests
