@@ -20,8 +20,12 @@ INLINE u64 call_key(const u32 type)
 INLINE int call_keep(const u32 type, struct pt_regs *ctx)
 {
 	struct call c = { { FN_ARG1(ctx), FN_ARG2(ctx), FN_ARG3(ctx) } };
+	const struct sieve *sv = sieve_get();
 	u64 key = call_key(type);
 
+	/* Hooks may be there that the policy has no use for: see now_or_never() in sensor/load/load.c. */
+	if (!sv || sv_mask_zero(&sv->event[type].clauses))
+		return 0;
 	if (bpf_map_update_elem(&calls, &key, &c, BPF_ANY)) {
 		stat_add(type, seen);
 		stat_add(type, lost);

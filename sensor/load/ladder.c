@@ -165,6 +165,7 @@ void ladder_probe(struct ladder *l, const struct btf *kernel_btf)
 	try_kprobes(l);
 	try_tp_btf(l, kernel_btf);
 	try_tracepoints(l);
+	l->perf_later = perf_later();
 	l->preempts = kernel_preempts(l->preempts_how, sizeof(l->preempts_how));
 }
 
@@ -180,13 +181,22 @@ static const char *const kind_names[HOOK_KINDS] = {
 	[HOOK_SYS_TP] = "classic tracepoint",
 };
 
+static bool any_broken(const struct ladder *l, uint8_t kind)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (hook_rows[i].kind == kind && l->broken[i])
+			return true;
+	return false;
+}
+
 /*
  * System calls have one dispatcher, so all of their programs are of one kind: the one that loses nothing where that
- * matters, else the cheaper one.
+ * matters, else the cheaper one, if all of it works.
  */
 static bool right_dispatcher(const struct ladder *l, uint8_t kind)
 {
-	bool classic = l->works[HOOK_SYS_TP] && (l->preempts || !l->works[HOOK_SYS_BTF]);
+	bool cheaper = l->works[HOOK_SYS_BTF] && !any_broken(l, HOOK_SYS_BTF);
+	bool classic = l->works[HOOK_SYS_TP] && (l->preempts || !cheaper);
 
 	return (kind != HOOK_SYS_BTF || !classic) && (kind != HOOK_SYS_TP || classic);
 }

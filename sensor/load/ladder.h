@@ -29,6 +29,7 @@ struct ladder {
 	char symbol[HOOK_ROWS_MAX][LADDER_SYMBOLS][64]; /* what a row sits on; "" where the kernel has no such target */
 	bool broken[HOOK_ROWS_MAX];			/* its program did not load or attach */
 	char broken_why[HOOK_ROWS_MAX][LADDER_WHY / 2];
+	bool perf_later;   /* perf events can be opened after the start, too */
 	bool can_reattach; /* a tracing program can be attached again after it was detached (5.13: f3a95075549e) */
 
 	/* what was chosen */

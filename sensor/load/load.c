@@ -31,7 +31,7 @@ struct load {
 	char *btf_path; /* owned; type information that is not the kernel's own, or NULL */
 	struct perf_hook hook[HOOK_ROWS_MAX][LADDER_SYMBOLS]; /* owned */
 	struct perf_hook dispatch;			      /* owned */
-	bool syscalls_of[EV_TYPES];			      /* events that the dispatcher looks for */
+	bool wanted[EV_TYPES];				      /* by the policy in force */
 	uint32_t canary;				      /* see load_canary() */
 	int sieve_fd;	/* owned; the inner map in force, -1 before the first policy */
 	int measure_fd; /* owned; -1: off */
@@ -322,6 +322,14 @@ static int attach_tracing(struct bpf_program *prog, struct perf_hook *h, struct 
 				 last_message);
 }
 
+/* How many calls a return has room for: opens of a FIFO and connections wait for others, and so can be piled up. */
+static unsigned int returns_of(const struct hook_row *r)
+{
+	if (r->kind != HOOK_KRETPROBE)
+		return 0;
+	return r->event == EV_OPEN || r->event == EV_CONNECT ? PERF_RETURNS_MAX : PERF_RETURNS;
+}
+
 static int attach_row(struct load *l, size_t row, struct err *err)
 {
 	const struct hook_row *r = &hook_rows[row];
@@ -335,7 +343,7 @@ static int attach_row(struct load *l, size_t row, struct err *err)
 	if (r->kind != HOOK_KPROBE && r->kind != HOOK_KRETPROBE)
 		return attach_tracing(prog, &l->hook[row][0], err);
 	for (int i = 0; i < LADDER_SYMBOLS && l->ladder.symbol[row][i][0] && ret == 0; i++)
-		ret = perf_kprobe(prog, l->ladder.symbol[row][i], r->kind == HOOK_KRETPROBE, &l->hook[row][i], err);
+		ret = perf_kprobe(prog, l->ladder.symbol[row][i], returns_of(r), &l->hook[row][i], err);
 	return ret;
 }
 
@@ -348,7 +356,18 @@ static int attach_dispatcher(struct load *l, struct err *err)
 		       : attach_tracing(dispatcher(l), &l->dispatch, err);
 }
 
-/* Attaches what @s needs and is not attached yet. *ret_program: the one that could not be. */
+/* Is this hung on a perf event, and those can be had at the start only? */
+static bool now_or_never(const struct load *l, size_t row)
+{
+	const uint8_t kind = hook_rows[row].kind;
+
+	return !l->ladder.perf_later &&
+	       (kind == HOOK_KPROBE || kind == HOOK_KRETPROBE || kind == HOOK_TP || kind == HOOK_SYS_TP);
+}
+
+/*
+ * Attaches what @s needs and is not attached yet, and what could not be attached later: without clauses it returns at
+ * once. *ret_program: the one that could not be. */
 static int attach_wanted(struct load *l, const struct sieve *s, const char **ret_program, struct err *err)
 {
 	bool dispatch = false;
@@ -356,7 +375,7 @@ static int attach_wanted(struct load *l, const struct sieve *s, const char **ret
 	for (size_t i = 0; i < hook_nrows; i++) {
 		int r;
 
-		if (!l->ladder.used[i] || !wants(s, hook_rows[i].event))
+		if (!l->ladder.used[i] || (!wants(s, hook_rows[i].event) && !now_or_never(l, i)))
 			continue;
 		if (dispatched(i)) {
 			dispatch = true;
@@ -399,7 +418,7 @@ static void detach_unwanted(struct load *l, const struct sieve *s)
 	bool dispatch = false;
 
 	for (size_t i = 0; i < hook_nrows; i++) {
-		bool want = l->ladder.used[i] && wants(s, hook_rows[i].event);
+		bool want = l->ladder.used[i] && (wants(s, hook_rows[i].event) || now_or_never(l, i));
 
 		dispatch |= want && dispatched(i);
 		/* A program that could not come back stays: without clauses it returns at once. */
@@ -423,7 +442,6 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 		return -ENOMEM;
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
 		wanted[ev] = l->ladder.rung[ev] == EV_RUNG_TRACEPOINT && wants(s, ev);
-	memcpy(l->syscalls_of, wanted, sizeof(wanted));
 	syscalls_fill(wanted, d);
 	return bpf_map_update_elem(bpf_map__fd(l->skel->maps.syscalls), &zero, d, BPF_ANY) ? -errno : 0;
 }
@@ -440,6 +458,8 @@ static int swap_in(struct load *l, const struct sieve *s, int fd, struct err *er
 		return err_set(err, r, "cannot set the system calls to look at: %s", strerror(-r));
 	if (bpf_map_update_elem(bpf_map__fd(l->skel->maps.sieve_now), &zero, &fd, BPF_ANY))
 		return err_set(err, -errno, "cannot swap the sieve: %s", strerror(errno));
+	for (uint16_t event = EV_NONE + 1; event < EV_TYPES; event++)
+		l->wanted[event] = wants(s, event);
 	detach_unwanted(l, s);
 	return 0;
 }
@@ -602,8 +622,8 @@ int load_hooks(struct load *l, struct load_hook *rows, size_t max)
 enum ev_rung load_attached(const struct load *l, uint16_t event)
 {
 	for (size_t i = 0; i < hook_nrows; i++)
-		if (l->ladder.used[i] && hook_rows[i].event == event &&
-		    (dispatched(i) ? l->syscalls_of[event] && l->dispatch.link : l->hook[i][0].link != NULL))
+		if (l->ladder.used[i] && hook_rows[i].event == event && l->wanted[event] &&
+		    (dispatched(i) ? l->dispatch.link : l->hook[i][0].link))
 			return hook_rows[i].rung;
 	return EV_RUNG_NONE;
 }

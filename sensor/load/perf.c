@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -146,7 +147,7 @@ static int nameless_kprobe(const char *symbol, bool ret)
 }
 
 /* A kretprobe with room for many calls; its name goes to @event. */
-static int named_kretprobe(const char *symbol, char event[64])
+static int named_kretprobe(const char *symbol, unsigned int returns, char event[64])
 {
 	char line[320];
 	int r;
@@ -155,7 +156,7 @@ static int named_kretprobe(const char *symbol, char event[64])
 		return -ENOENT;
 	/* the pid twice: kprobe_profile leaves the group out */
 	snprintf(event, 64, GROUP "%d/r%d_%u", getpid(), getpid(), ++counter);
-	snprintf(line, sizeof(line), "r%d:%s %s\n", PERF_MAXACTIVE, event, symbol);
+	snprintf(line, sizeof(line), "r%u:%s %s\n", returns, event, symbol);
 	r = write_kprobe_events(line);
 	if (r == 0) {
 		r = tracefs_event(event);
@@ -177,6 +178,25 @@ int perf_try_tracepoint(const char *tracepoint)
 	return tracefs_event(tracepoint);
 }
 
+bool perf_later(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct have[2], less[2];
+	int fd;
+
+	if (syscall(SYS_capget, &head, have) < 0)
+		return false;
+	memcpy(less, have, sizeof(less));
+	less[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &head, less) < 0)
+		return false;
+	fd = tracefs_event("sched/sched_process_exit");
+	syscall(SYS_capset, &head, have);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* ---- programs on them ------------------------------------------------------------------------------------------ */
 
 static int hang(struct bpf_program *prog, int fd, const char *target, struct perf_hook *h, struct err *e)
@@ -196,12 +216,12 @@ static int hang(struct bpf_program *prog, int fd, const char *target, struct per
 	return err_set(e, r, "cannot attach %s to %s: %s", bpf_program__name(prog), target, strerror(-r));
 }
 
-int perf_kprobe(struct bpf_program *prog, const char *symbol, bool ret, struct perf_hook *h, struct err *e)
+int perf_kprobe(struct bpf_program *prog, const char *symbol, unsigned int returns, struct perf_hook *h, struct err *e)
 {
-	int fd = ret ? named_kretprobe(symbol, h->event) : -ENOENT;
+	int fd = returns ? named_kretprobe(symbol, returns, h->event) : -ENOENT;
 
 	if (fd < 0)
-		fd = nameless_kprobe(symbol, ret);
+		fd = nameless_kprobe(symbol, returns > 0);
 	return hang(prog, fd, symbol, h, e);
 }
 

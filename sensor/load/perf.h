@@ -14,7 +14,9 @@
 
 #include "lib/err.h"
 
-#define PERF_MAXACTIVE 4096 /* the kernel's limit */
+/* Each takes some hundred bytes of the kernel's memory. */
+#define PERF_RETURNS_MAX 4096 /* the kernel's limit: for what may wait long */
+#define PERF_RETURNS	 1024
 
 struct bpf_program;
 
@@ -28,8 +30,8 @@ struct perf_hook {
 void perf_open(void);
 void perf_close(void);
 
-/* A kprobe or (@ret) kretprobe of the function @symbol, with @prog on it. */
-int perf_kprobe(struct bpf_program *prog, const char *symbol, bool ret, struct perf_hook *h, struct err *e);
+/* A kprobe of the function @symbol, or, with room for @returns calls, a kretprobe; with @prog on it. */
+int perf_kprobe(struct bpf_program *prog, const char *symbol, unsigned int returns, struct perf_hook *h, struct err *e);
 
 /* The tracepoint "category/name". */
 int perf_tracepoint(struct bpf_program *prog, const char *tracepoint, struct perf_hook *h, struct err *e);
@@ -38,6 +40,12 @@ void perf_detach(struct perf_hook *h);
 
 /* Calls that the kernel has missed; false where it does not tell. */
 bool perf_missed(const struct perf_hook *h, uint64_t *ret);
+
+/*
+ * Whether such events can be opened when CAP_SYS_ADMIN is gone, as it is for the monitor once it has started. Debian's
+ * kernels want it while kernel.perf_event_paranoid is 3.
+ */
+bool perf_later(void);
 
 /* Descriptors of such events without a program, for trying; negative errno. */
 int perf_try_kprobe(const char *symbol, bool ret);

@@ -165,6 +165,20 @@ static void one_missing_function_costs_one_rung_of_one_event(void **state)
 	assert_int_equal(l.rung[EV_CHOWN], EV_RUNG_FENTRY);
 }
 
+/* System calls have one dispatcher: where a program for the cheaper one does not load, all take the other. */
+static void the_other_dispatcher_is_a_second_chance(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	best_kernel(&l);
+	l.forced = EV_RUNG_TRACEPOINT;
+	ladder_break(&l, "sys_mkdir", "X");
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(kind_of(&l, EV_MKDIR), HOOK_SYS_TP);
+	assert_int_equal(kind_of(&l, EV_OPEN), HOOK_SYS_TP);
+}
+
 static void below_the_minimum_it_does_not_start(void **state)
 {
 	static struct ladder l;
@@ -274,6 +288,7 @@ int main(void)
 		cmocka_unit_test(the_best_is_taken),
 		cmocka_unit_test(what_loses_nothing_goes_first),
 		cmocka_unit_test(one_missing_function_costs_one_rung_of_one_event),
+		cmocka_unit_test(the_other_dispatcher_is_a_second_chance),
 		cmocka_unit_test(below_the_minimum_it_does_not_start),
 		cmocka_unit_test(a_rung_can_be_asked_for),
 		cmocka_unit_test(preemption_modes),
