@@ -341,6 +341,8 @@ static int open_all(struct store *s, const char *state_dir, enum store_mode mode
 
 	if (mode == STORE_CREATE || mode == STORE_ASIDE)
 		r = make_dirs(state_dir, e);
+	else if (mode == STORE_WRITE)
+		r = check_file(s->path, e); /* before a lock is made where there is nothing */
 	if (r == 0 && mode != STORE_READ)
 		r = take_lock(s, state_dir, e);
 	if (r < 0)
