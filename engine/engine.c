@@ -189,6 +189,12 @@ static void scan_node(struct engine *e, uint32_t i)
 	e->events[i] = event;
 }
 
+/* A rule that is not for this host is never asked. */
+static uint32_t clauses_in_use(const struct prule *r)
+{
+	return r->flags & PRULE_OFF ? 0 : r->clause_count;
+}
+
 /* Sorts the clauses of all rules by event type and bit; within a bit they stay in the order of the rules. */
 static void place_candidates(struct engine *e)
 {
@@ -196,7 +202,7 @@ static void place_candidates(struct engine *e)
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < p->nrules; i++)
-		for (uint32_t k = 0; k < p->rules[i].clause_count; k++)
+		for (uint32_t k = 0; k < clauses_in_use(&p->rules[i]); k++)
 			e->bits[p->rules[i].event][p->clauses[p->rules[i].clause_first + k].bit].count++;
 	for (size_t ev = 0; ev < p->catalog->nevents; ev++)
 		for (unsigned b = 0; b < SV_CLAUSES; b++) {
@@ -210,7 +216,7 @@ static void place_candidates(struct engine *e)
 			bit->count = 0;
 		}
 	for (uint32_t i = 0; i < p->nrules; i++)
-		for (uint32_t k = 0; k < p->rules[i].clause_count; k++) {
+		for (uint32_t k = 0; k < clauses_in_use(&p->rules[i]); k++) {
 			const struct clause *c = &p->clauses[p->rules[i].clause_first + k];
 			struct bit *bit = &e->bits[p->rules[i].event][c->bit];
 

@@ -26,6 +26,7 @@ enum bundle_section {
 	BUNDLE_PROGRAM = 2, /* lib/program.h */
 	BUNDLE_SIEVE = 3,   /* struct sieve, its tables cut to the used length: see sieve_pack() in lib/sieve_io.h */
 	BUNDLE_WATCHES = 4, /* lib/watch_io.h; only where there are any */
+	BUNDLE_FILTERS = 5, /* lib/program.h, over the catalog of lib/host.h; only where rules have such filters */
 };
 
 struct bundle {

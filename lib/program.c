@@ -431,7 +431,6 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 	r.clause_first = pb->clauses.n;
 	r.clause_count = 1;
 	r.actions_first = r.actions_count = 0;
-	r.pad = 0;
 	program_vec_put(&pb->clauses, &whole, 1);
 	program_vec_put(&pb->rules, &r, 1);
 	return pb->rules.n - 1;

@@ -193,7 +193,10 @@ struct paction {
 	int64_t num; /* KILL: the signal's number; HASH: the largest file */
 };
 
-enum prule_flag { PRULE_SILENT = 1 << 0 }; /* no alert */
+enum prule_flag {
+	PRULE_SILENT = 1 << 0, /* no alert */
+	PRULE_OFF = 1 << 1     /* not for this host: set where the program is loaded, never in a bundle */
+};
 
 /*
  * A rule: when @root holds on an event of type @event, it fires: its actions run in their order, and there is an alert.
@@ -212,7 +215,7 @@ struct prule {
 		limit_count; /* into refs[]: fields; one alert each @every_ns for each tuple of their values */
 	uint32_t group;	     /* string index */
 	int32_t priority;
-	uint32_t pad;
+	uint32_t filter;  /* 1 + the rule of the filters' program (lib/host.h) that has to hold on the host; 0: none */
 	int64_t every_ns; /* 0: every match is an alert */
 };
 

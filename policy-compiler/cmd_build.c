@@ -18,7 +18,7 @@ struct build {
 	struct diags diags;
 	struct compile *compile;
 	struct sig_key *key;
-	struct buf meta, program, sieve, watches;
+	struct buf meta, program, sieve, watches, filters;
 	size_t nwatches;
 };
 
@@ -92,9 +92,35 @@ static int put_watches(struct build *b)
 	return list.n ? watch_pack(&list, &b->watches) : 0;
 }
 
+/* Sections of one's own choice come where they are not empty. */
+static size_t list_parts(const struct build *b, struct bundle_part parts[5])
+{
+	const struct {
+		uint32_t type;
+		const struct buf *bytes;
+	} all[] = { { BUNDLE_META, &b->meta },
+		    { BUNDLE_PROGRAM, &b->program },
+		    { BUNDLE_SIEVE, &b->sieve },
+		    { BUNDLE_WATCHES, &b->watches },
+		    { BUNDLE_FILTERS, &b->filters } };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].bytes->len)
+			parts[n++] = (struct bundle_part){ all[i].type, all[i].bytes->data, all[i].bytes->len };
+	return n;
+}
+
+static int put_filters(struct build *b)
+{
+	struct program p = program_view(b->compile->filters);
+
+	return p.nrules ? program_save(&p, &b->filters) : 0;
+}
+
 static int write_bundle(struct build *b)
 {
-	struct bundle_part parts[4];
+	struct bundle_part parts[5];
 	struct program p;
 	struct err err;
 	int r = put_sieve(b, &err);
@@ -107,13 +133,11 @@ static int write_bundle(struct build *b)
 		r = program_save(&p, &b->program);
 	if (r == 0)
 		r = put_watches(b);
+	if (r == 0)
+		r = put_filters(b);
 	if (r < 0)
 		return cli_fail("cannot make the bundle: %s", strerror(-r));
-	parts[0] = (struct bundle_part){ BUNDLE_META, b->meta.data, b->meta.len };
-	parts[1] = (struct bundle_part){ BUNDLE_PROGRAM, b->program.data, b->program.len };
-	parts[2] = (struct bundle_part){ BUNDLE_SIEVE, b->sieve.data, b->sieve.len };
-	parts[3] = (struct bundle_part){ BUNDLE_WATCHES, b->watches.data, b->watches.len };
-	r = bundle_write(b->out, parts, b->nwatches ? 4 : 3, b->key, &err);
+	r = bundle_write(b->out, parts, list_parts(b, parts), b->key, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);
 	cli_say("%s: %u rule%s, %s", b->out, p.nrules, p.nrules == 1 ? "" : "s",
@@ -190,11 +214,13 @@ int cmd_build(int argc, char **argv)
 	buf_init(&b.program, BUNDLE_SIZE_MAX / 2);
 	buf_init(&b.sieve, BUNDLE_SIZE_MAX / 4);
 	buf_init(&b.watches, BUNDLE_SIZE_MAX / 8);
+	buf_init(&b.filters, BUNDLE_SIZE_MAX / 16);
 	r = build_policies(&b, argv + optind, argc - optind);
 	buf_done(&b.meta);
 	buf_done(&b.program);
 	buf_done(&b.sieve);
 	buf_done(&b.watches);
+	buf_done(&b.filters);
 	sig_key_free(b.key);
 	compile_free(b.compile);
 	diags_done(&b.diags);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/host.h"
 #include "policy-compiler/action.h"
 #include "policy-compiler/check.h"
 #include "policy-compiler/files.h"
@@ -29,6 +30,8 @@ int compile_new(const struct catalog *catalog, struct diags *diags, struct compi
 	c->version = FILTER_AGENT_VERSION;
 	r = program_builder_new(catalog, &c->builder);
 	if (r == 0)
+		r = program_builder_new(host_catalog(), &c->filters);
+	if (r == 0)
 		*ret = TAKE_PTR(c);
 	return r;
 }
@@ -38,6 +41,7 @@ void compile_free(struct compile *c)
 	if (!c)
 		return;
 	program_builder_free(c->builder);
+	program_builder_free(c->filters);
 	arena_done(&c->arena);
 	free(c);
 }
@@ -185,8 +189,10 @@ static int add_macro(struct compile *c, const struct policy_macro *def)
 	struct macro *m = macro_find(&c->macros, def->id, strlen(def->id));
 	int r = filter_check(&c->arena, c->version, def->agent_version, def->filters, c->diags);
 
-	if (r != FILTER_YES)
+	if (r <= FILTER_NO)
 		return r == -ENOMEM ? r : 0;
+	if (r == FILTER_UNKNOWN)
+		filter_warn_unknown(def->filters, "macro", c->diags);
 	if (catalog_constant(c->catalog, def->id, strlen(def->id))) {
 		diag_warn(c->diags, def->at, "the macro %s has the name of a constant, which goes first", def->id);
 		diag_help(c->diags, "choose another id");
@@ -297,12 +303,14 @@ static int add_rule(struct compile *c, struct policy *policy, const struct polic
 	struct compile_rule *rule;
 	int r = filter_check(&c->arena, c->version, def->agent_version, def->filters, c->diags);
 
-	if (r != FILTER_YES) {
+	if (r <= FILTER_NO) {
 		c->nskipped += r == FILTER_NO;
 		policy->nskipped += r == FILTER_NO;
 		return r == -ENOMEM ? r : 0;
 	}
 	rule = strmap_get(&c->by_id, def->id, strlen(def->id));
+	if (rule && r == FILTER_UNKNOWN)
+		filter_warn_unknown(def->filters, "copy of a rule", c->diags);
 	if (rule)
 		add_copy(c, rule, def);
 	else if (c->nrules < POLICY_RULES_MAX)
@@ -417,6 +425,69 @@ static int add_limits(struct compile *c, const struct compile_rule *rule, struct
 	return 0;
 }
 
+/* One filter as a node of their program. What the compiler has decided comes out as a constant. */
+static int compile_filter(struct compile *c, const struct text *text, uint32_t *ret_root)
+{
+	struct arena arena = arena_of(RULE_MEMORY_MAX);
+	struct check check = { .arena = &arena, .diags = c->diags, .catalog = host_catalog() };
+	struct diags told = diags_new();
+	struct expr *e;
+	struct ast *ast;
+	int r = parse_rule(&arena, text, &told, &ast);
+
+	if (r == 0)
+		r = check_rule(&check, ast, &e);
+	if (r == 0)
+		r = lower_rule(c->filters, &check, e, ret_root);
+	diags_done(&told);
+	arena_done(&arena);
+	return r;
+}
+
+/* The rule of the filters' program that is this condition: there already, or added. */
+static int64_t filter_number(struct compile *c, uint32_t root)
+{
+	const struct program p = program_view(c->filters);
+	const struct prule rule = { .root = root, .event = HOST_EVENT };
+
+	for (uint32_t i = 0; i < p.nrules; i++)
+		if (p.rules[i].root == root)
+			return i;
+	return program_rule_add(c->filters, &rule, NULL, 0);
+}
+
+/* All of them have to hold. 0 for the rule where there is nothing that the host has to decide. */
+static int compile_filters(struct compile *c, const struct ynode *filters, uint32_t *ret)
+{
+	int64_t all = -1, number;
+
+	*ret = 0;
+	for (size_t i = 0; filters && i < filters->n; i++) {
+		const struct text *text = &filters->items[i]->text;
+		struct diags told = diags_new(); /* what the text alone shows was said when the rule was added */
+		uint32_t root;
+		int r = filter_expression(&c->arena, text, &told);
+
+		diags_done(&told);
+		if (r == FILTER_UNKNOWN)
+			r = compile_filter(c, text, &root);
+		else if (r >= 0)
+			continue;
+		if (r < 0)
+			return r;
+		all = all < 0 ? root : program_node(c->filters, N_AND, (uint32_t)all, root, 0, 0);
+		if (all < 0)
+			return (int)all;
+	}
+	if (all < 0)
+		return 0;
+	number = filter_number(c, (uint32_t)all);
+	if (number < 0)
+		return (int)number;
+	*ret = (uint32_t)number + 1;
+	return 0;
+}
+
 static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t event, uint32_t root)
 {
 	const struct policy_rule *def = rule->def;
@@ -434,6 +505,8 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 
 	if (r == 0)
 		r = add_limits(c, rule, &p);
+	if (r == 0)
+		r = compile_filters(c, def->filters, &p.filter);
 	if (r == 0 && rule->actions)
 		r = action_compile(&x, c->builder, rule->actions, event, &actions);
 	if (r < 0)
@@ -638,8 +711,10 @@ static int add_watch(struct compile *c, struct policy_watch *def)
 {
 	int r = filter_check(&c->arena, c->version, def->agent_version, def->filters, c->diags);
 
-	if (r != FILTER_YES)
+	if (r <= FILTER_NO)
 		return r == -ENOMEM ? r : 0;
+	if (r == FILTER_UNKNOWN)
+		filter_warn_unknown(def->filters, "watch", c->diags);
 	return watches_add(&c->watches, &c->arena, c->diags, def);
 }
 

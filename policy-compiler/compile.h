@@ -70,6 +70,7 @@ struct compile {
 	size_t nrules;
 	size_t ndisabled, nskipped; /* switched off; not for this sensor (filters, agent_version) */
 	struct program_builder *builder;
+	struct program_builder *filters; /* of rules, those that the host decides: over the catalog of lib/host.h */
 	struct watches watches;
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/host.h"
 #include "policy-compiler/parse.h"
 
 /* ---- versions ---------------------------------------------------------------------------------------------------- */
@@ -146,37 +147,7 @@ static const char *fact(const struct ast *a)
 
 static bool is_fact(const struct ast *a)
 {
-	static const char *const names[] = {
-		"os.id",
-		"os.platform_id",
-		"os.version_id",
-		"os.is_amazon_linux",
-		"os.is_cos",
-		"os.is_debian",
-		"os.is_oracle",
-		"os.is_rhel",
-		"os.is_rhel7",
-		"os.is_rhel8",
-		"os.is_sles",
-		"os.is_sles12",
-		"os.is_sles15",
-		"kernel.version.major",
-		"kernel.version.minor",
-		"kernel.version.patch",
-		"kernel.version.abi",
-		"kernel.version.flavor",
-		"kernel.core.enabled",
-		"envs",
-		"origin",
-		"hostname",
-		"true",
-		"false",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (ast_is(a, names[i]))
-			return true;
-	return false;
+	return catalog_field(host_catalog(), a->s, a->slen) || ast_is(a, "true") || ast_is(a, "false");
 }
 
 static int unknown_fact(struct diags *d, const struct ast *a)
@@ -310,21 +281,21 @@ static int check_version(const struct ynode *n, const char *version, struct diag
 int filter_check(struct arena *a, const char *version, const struct ynode *agent_version, const struct ynode *filters,
 		 struct diags *d)
 {
-	const struct ynode *unknown = NULL;
-	int r = agent_version ? check_version(agent_version, version, d) : FILTER_YES;
+	int result = agent_version ? check_version(agent_version, version, d) : FILTER_YES;
 
-	if (r != FILTER_YES)
-		return r;
-	for (size_t i = 0; filters && i < filters->n; i++) {
-		r = filter_expression(a, &filters->items[i]->text, d);
+	for (size_t i = 0; filters && i < filters->n && result > FILTER_NO; i++) {
+		int r = filter_expression(a, &filters->items[i]->text, d);
+
 		if (r < 0 || r == FILTER_NO)
 			return r;
 		if (r == FILTER_UNKNOWN)
-			unknown = filters->items[i];
+			result = r;
 	}
-	if (unknown) {
-		diag_warn(d, unknown->at, "the filter is not acted on yet: it is not known until the policy runs");
-		diag_help(d, "the rule is on for every host; only os is decided when a policy is compiled");
-	}
-	return FILTER_YES;
+	return result;
+}
+
+void filter_warn_unknown(const struct ynode *filters, const char *what, struct diags *d)
+{
+	diag_warn(d, filters->at, "the filters of this %s are not decided when the policy is compiled", what);
+	diag_help(d, "they are taken to hold; only rules can be switched off where the policy is loaded");
 }

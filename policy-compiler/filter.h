@@ -5,7 +5,8 @@
 /*
  * Whether a rule or macro is meant for this sensor at all: its agent_version (a range of versions) and its filters
  * (SECL over facts of the host). A policy is compiled on another machine than it runs on, so only what is the same on
- * every host of this sensor is decided: os is "linux". What cannot be decided is taken to hold, with a warning.
+ * every host of this sensor is decided here: os is "linux". The rest goes into a program of its own (lib/host.h), which is
+ * asked where the policy is loaded.
  */
 
 #include "policy-compiler/yaml.h"
@@ -25,11 +26,13 @@ int filter_version(const char *range, const char *version);
 int filter_expression(struct arena *a, const struct text *text, struct diags *d);
 
 /*
- * Both, either of which may be NULL, for a sensor of that version. FILTER_YES or FILTER_NO; unknown is FILTER_YES after a
- * warning.
+ * Both, either of which may be NULL, for a sensor of that version: enum filter_result, where UNKNOWN is for the host to
+ * decide. -EINVAL with a diagnostic, -ENOMEM.
  */
 int filter_check(struct arena *a, const char *version, const struct ynode *agent_version, const struct ynode *filters,
 		 struct diags *d);
+/* Of what the host cannot decide either, because it is not there any more: a macro, a watch, another copy of a rule. */
+void filter_warn_unknown(const struct ynode *filters, const char *what, struct diags *d);
 /* Whether it is a version at all. */
 bool filter_is_version(const char *version);
 

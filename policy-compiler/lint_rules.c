@@ -481,8 +481,9 @@ static void warn_idle(struct lint_run *x, struct asked *a, const struct asked *b
 
 static void compare(struct lint_run *x, struct asked *a, struct asked *b)
 {
-	/* what a rule does beside its alert is reason enough for it */
-	if (a->p->event != b->p->event || a->told || b->told || a->rule->actions || b->rule->actions)
+	/* what a rule does beside its alert, and other hosts, are reason enough for it */
+	if (a->p->event != b->p->event || a->p->filter != b->p->filter || a->told || b->told || a->rule->actions ||
+	    b->rule->actions)
 		return;
 	if (a->p->root == b->p->root)
 		warn_idle(x, b, a, true);

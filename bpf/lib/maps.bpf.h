@@ -156,7 +156,7 @@ volatile __u32 canary_pid;
 
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
-const volatile __u32 lineage_bytes = 4 << 20;
+const volatile __u32 lineage_bytes = 2 << 20;
 const volatile __u32 want_envs = 0;
 const volatile __u32 have_calls = 0;	 /* the kprobe rung is in use */
 const volatile __u32 have_task_regs = 0; /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */

@@ -15,6 +15,9 @@ static void print_policy(const json_t *p)
 	       show_u64(p, "rules"), show_u64(p, "generation"),
 	       json_is_true(json_object_get(p, "trusted")) ? "signed by the trusted key" : "signature not checked");
 	printf("           bundle %s\n", show_str(p, "bundle"));
+	if (show_u64(p, "off"))
+		printf("           %" PRIu64 " of the rules are off: their filters do not fit this host\n",
+		       show_u64(p, "off"));
 }
 
 static void print_events(const json_t *e)

@@ -92,6 +92,7 @@ void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted
 	put_str(w, "bundle", p->sha256);
 	put_u64(w, "generation", p->generation);
 	put_str(w, "name", p->name);
+	put_u64(w, "off", p->off);
 	put_u64(w, "rules", p->rules);
 	jsonw_key(w, "trusted");
 	jsonw_bool(w, trusted);

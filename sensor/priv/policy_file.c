@@ -15,6 +15,7 @@
 #include "lib/program.h"
 #include "lib/sig.h"
 #include "lib/sieve_io.h"
+#include "sensor/priv/hostinfo.h"
 
 DEFINE_CLEANUP(struct bundle *, bundle_done);
 DEFINE_CLEANUP(struct sig_key *, sig_key_free);
@@ -82,6 +83,25 @@ static int seal_program(struct policy_file *p, const void *bytes, size_t size, s
 	return 0;
 }
 
+/* Rules that say on which hosts they are meant to work. */
+static int take_filters(struct policy_file *p, const struct bundle *b, struct program *program, const char *file,
+			struct err *e)
+{
+	size_t size;
+	const void *bytes = bundle_section(b, BUNDLE_FILTERS, &size);
+	/* the bundle's bytes are our own, and nobody else's yet */
+	struct prule *rules = (struct prule *)program->rules;
+	int r;
+
+	for (uint32_t i = 0; i < program->nrules; i++)
+		if (rules[i].flags & PRULE_OFF || (rules[i].filter && !bytes))
+			return err_set(e, -EBADMSG, "%s has a rule whose filter is missing", file);
+	if (!bytes)
+		return 0;
+	r = hostinfo_filter(bytes, size, program, rules, &p->off, e);
+	return r < 0 ? err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "") : 0;
+}
+
 static int take_program(struct policy_file *p, const struct bundle *b, const char *file, struct err *e)
 {
 	struct program program;
@@ -95,6 +115,9 @@ static int take_program(struct policy_file *p, const struct bundle *b, const cha
 	if (r < 0)
 		return err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "");
 	p->rules = program.nrules;
+	r = take_filters(p, b, &program, file, e);
+	if (r < 0)
+		return r;
 	return seal_program(p, bytes, size, e);
 }
 

@@ -22,6 +22,7 @@ struct policy_file {
 	char name[POLICY_NAME_MAX]; /* the file's */
 	char sha256[HASH_HEX_SIZE]; /* of the bundle */
 	uint32_t rules;
+	uint32_t off;	      /* of them: not for this host, by their filters */
 	uint32_t generation;  /* the caller's */
 	struct sieve *sieve;  /* owned; policy_file_forget_sieve gives its memory back */
 	int program_fd;	      /* owned; sealed memfd with the program's bytes */

@@ -96,8 +96,8 @@ static void test_not_yet(void **state)
 	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, limiter_token: [exec.pid]}\n",
 		   "2:55: warning: \"limiter_token\" without \"every\"");
 	first_diag("hooks: []\n", "1:1: warning: \"hooks\" is not acted on yet");
-	first_diag("rules:\n  - {id: a, expression: exec.pid == 1, filters: [os.is_debian == true]}\n",
-		   "2:50: warning: the filter is not acted on yet");
+	first_diag("macros:\n  - {id: a, expression: exec.pid == 1, filters: [os.is_debian == true]}\n",
+		   "2:49: warning: the filters of this macro are not decided when the policy is compiled");
 }
 
 static void test_durations(void **state)
