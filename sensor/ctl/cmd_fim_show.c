@@ -429,11 +429,23 @@ int fim_cmd_list(struct fim_args *a)
 
 /* ---- verify-packages ----------------------------------------------------------------------------------------------- */
 
+#define JOBS	   512
+#define JOB_THREAD 32 /* files that are worth a thread */
+
+struct job {
+	struct pkg_file file; /* path and owner: owned */
+	int result;
+};
+
+/* Files are gathered, then looked at by several threads, then told of in their order. */
 struct verifying {
 	struct fim_args *a;
 	int root_fd;
 	uint64_t files, differ, missing, unreadable, conffiles;
 	struct buf out;
+	struct job jobs[JOBS];
+	size_t n;
+	atomic_size_t next;
 };
 
 static void verify_line(struct verifying *v, const struct pkg_file *f, const char *kind, unsigned int severity)
@@ -459,20 +471,11 @@ static void verify_line(struct verifying *v, const struct pkg_file *f, const cha
 	put_out(&v->out);
 }
 
-static int verify_one(void *ctx, const struct pkg_file *f)
+static void verify_judge(struct verifying *v, const struct pkg_file *f, int r)
 {
-	struct verifying *v = ctx;
-	int r;
-
-	if (!fim_named(v->a, f->path, f->len))
-		return 0;
-	v->files++;
-	r = pkg_verify(v->root_fd, f);
-	if (r == 0)
-		return 0;
+	if (r == 0 || ((r == -ENOENT || r == -ENOTDIR) && f->may_miss))
+		return;
 	if (r == -ENOENT || r == -ENOTDIR) {
-		if (f->may_miss)
-			return 0;
 		v->missing++;
 		verify_line(v, f, "missing", WATCH_LOW);
 	} else if (r < 0 && r != -ELOOP) {
@@ -485,24 +488,82 @@ static int verify_one(void *ctx, const struct pkg_file *f)
 		v->differ++;
 		verify_line(v, f, "differs", WATCH_HIGH);
 	}
+}
+
+static void *verify_work(void *arg)
+{
+	struct verifying *v = arg;
+	size_t i;
+
+	while ((i = atomic_fetch_add(&v->next, 1)) < v->n)
+		v->jobs[i].result = pkg_verify(v->root_fd, &v->jobs[i].file);
+	return NULL;
+}
+
+static void verify_jobs(struct verifying *v)
+{
+	unsigned int n = (unsigned int)(v->n / JOB_THREAD), started = 0;
+	pthread_t threads[SCAN_WORKERS_MAX];
+
+	if (n >= scan_cores())
+		n = scan_cores() - 1; /* this thread is one of them */
+	atomic_store(&v->next, 0);
+	while (started < n && pthread_create(&threads[started], NULL, verify_work, v) == 0)
+		started++;
+	verify_work(v);
+	while (started)
+		pthread_join(threads[--started], NULL);
+	for (size_t i = 0; i < v->n; i++) {
+		struct pkg_file *f = &v->jobs[i].file;
+
+		verify_judge(v, f, v->jobs[i].result);
+		free((char *)(uintptr_t)f->path);
+		free((char *)(uintptr_t)f->owner);
+	}
+	v->n = 0;
+}
+
+static int verify_one(void *ctx, const struct pkg_file *f)
+{
+	struct verifying *v = ctx;
+	struct job *j = &v->jobs[v->n];
+
+	if (!fim_named(v->a, f->path, f->len))
+		return 0;
+	j->file = *f;
+	j->file.path = strndup(f->path, f->len);
+	j->file.owner = strdup(f->owner);
+	v->n++;
+	v->files++;
+	if (!j->file.path || !j->file.owner) {
+		v->n--;
+		free((char *)(uintptr_t)j->file.path);
+		free((char *)(uintptr_t)j->file.owner);
+		return -ENOMEM;
+	}
+	if (v->n == JOBS)
+		verify_jobs(v);
 	return 0;
 }
 
 int fim_cmd_verify(struct fim_args *a)
 {
 	_cleanup_close_ int root = open(a->o.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct verifying v = { .a = a, .root_fd = root };
+	_cleanup_free_ struct verifying *v = calloc(1, sizeof(*v));
 	uint64_t packages = 0;
 	struct err e = { "" };
 	int r;
 
-	if (root < 0) {
+	if (root < 0 || !v) {
 		log_err("cannot open %s: %s", a->o.root, strerror(errno));
 		return FIM_ERROR;
 	}
-	buf_init(&v.out, 1 << 20);
-	r = pkg_each(root, verify_one, &v, &packages, &e);
-	buf_done(&v.out);
+	v->a = a;
+	v->root_fd = root;
+	buf_init(&v->out, 1 << 20);
+	r = pkg_each(root, verify_one, v, &packages, &e);
+	verify_jobs(v);
+	buf_done(&v->out);
 	if (r < 0)
 		return *e.msg ? fail(&e) : (log_err("cannot read the package databases: %s", strerror(-r)), FIM_ERROR);
 	if (!packages) {
@@ -512,9 +573,9 @@ int fim_cmd_verify(struct fim_args *a)
 	if (!a->quiet && !a->json)
 		log_info(
 			"%s files of %s packages: %s differ, %s missing, %s configuration files changed, %s unreadable",
-			count(v.files), count(packages), count(v.differ), count(v.missing), count(v.conffiles),
-			count(v.unreadable));
-	return v.differ || v.missing ? FIM_CHANGED : FIM_SAME;
+			count(v->files), count(packages), count(v->differ), count(v->missing), count(v->conffiles),
+			count(v->unreadable));
+	return v->differ || v->missing ? FIM_CHANGED : FIM_SAME;
 }
 
 /* ---- report -------------------------------------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@ struct checking {
 	const struct baseline_notes *notes;
 	struct baseline_counts *counts;
 	struct merkle tree;
-	struct progress_note note;
+	struct progress_note note; /* its path is the last one that was taken */
+	char after[WATCH_PATH_MAX + 1];
 	struct commit_clock clock;
 	struct buf entry;
 };
@@ -108,14 +109,12 @@ static int judge(struct checking *m, const struct scan_result *r, struct err *e)
 }
 
 /* The note and what was found up to it are committed together. */
-static int commit_some(struct checking *m, const char *path, size_t len, struct err *e)
+static int commit_some(struct checking *m, struct err *e)
 {
 	uint64_t *all[8];
 	int r;
 
 	m->note.time = (uint64_t)time(NULL);
-	memcpy(m->note.path, path, len);
-	m->note.path_len = len;
 	resumed_counts(m->counts, all);
 	for (int i = 0; i < 8; i++)
 		m->note.counts[i] = *all[i];
@@ -132,9 +131,11 @@ static int take(void *ctx, const struct scan_result *r, struct err *e)
 
 	take_old(m, r);
 	err = judge(m, r, e);
-	if (err < 0 || r->kind == SCAN_SKIPPED || !commit_due(&m->clock))
+	if (err < 0 || r->kind == SCAN_SKIPPED)
 		return err;
-	return commit_some(m, r->path, r->path_len, e);
+	memcpy(m->note.path, r->path, r->path_len);
+	m->note.path_len = r->path_len;
+	return commit_due(&m->clock) ? commit_some(m, e) : 0;
 }
 
 /* The leaves of the rows that the interrupted check saw: the root is over all of them. */
@@ -171,7 +172,8 @@ static int begin(const struct baseline_options *o, struct checking *m, struct sc
 		resumed_counts(m->counts, all);
 		for (int i = 0; i < 8; i++)
 			*all[i] = m->note.counts[i];
-		scan->after = m->note.path;
+		memcpy(m->after, m->note.path, m->note.path_len);
+		scan->after = m->after;
 		scan->after_len = m->note.path_len;
 		r = read_seen(m, e);
 		return r == 0 ? store_begin(b->store, e) : r;
@@ -294,7 +296,7 @@ static int run(const struct baseline_options *o, struct checking *m, struct err 
 		r = scan_run(&scan, take, m, e);
 	if (r == 0)
 		r = finish(o, m, e);
-	else if (r == -EINTR && m->note.path_len && store_commit(b->store, &ignored) < 0)
+	else if (r == -EINTR && m->note.path_len && commit_some(m, &ignored) < 0)
 		store_rollback(b->store);
 	return r;
 }

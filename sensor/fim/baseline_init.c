@@ -9,7 +9,8 @@ struct making {
 	const struct baseline_notes *notes;
 	struct baseline_counts *counts;
 	struct merkle tree;
-	struct progress_note note;
+	struct progress_note note; /* its path is the last one that was taken */
+	char after[WATCH_PATH_MAX + 1];
 	struct commit_clock clock;
 };
 
@@ -21,13 +22,11 @@ static void unreadable(struct making *m, const struct scan_result *r, const char
 }
 
 /* The note and the rows up to it are committed together. */
-static int commit_some(struct making *m, const char *path, size_t len, struct err *e)
+static int commit_some(struct making *m, struct err *e)
 {
 	int r;
 
 	m->note.time = (uint64_t)time(NULL);
-	memcpy(m->note.path, path, len);
-	m->note.path_len = len;
 	r = progress_note_put(m->b, "init", &m->note, e);
 	if (r == 0)
 		r = store_commit(m->b->store, e);
@@ -59,7 +58,9 @@ static int take(void *ctx, const struct scan_result *r, struct err *e)
 		return err;
 	merkle_add(&m->tree, r->leaf);
 	m->counts->looked++;
-	return commit_due(&m->clock) ? commit_some(m, r->path, r->path_len, e) : 0;
+	memcpy(m->note.path, r->path, r->path_len);
+	m->note.path_len = r->path_len;
+	return commit_due(&m->clock) ? commit_some(m, e) : 0;
 }
 
 /* What an interrupted scan left: 1 where its rows are whole and ours, and the tree has them; 0 to begin anew. */
@@ -97,7 +98,8 @@ static int begin(const struct baseline_options *o, struct making *m, struct scan
 	if (r > 0) {
 		m->counts->resumed = true;
 		m->counts->looked = m->tree.size;
-		scan->after = m->note.path;
+		memcpy(m->after, m->note.path, m->note.path_len);
+		scan->after = m->after;
 		scan->after_len = m->note.path_len;
 		return store_begin(m->b->store, e);
 	}
@@ -205,7 +207,7 @@ int baseline_init(const struct baseline_options *o, const struct baseline_notes 
 	scan.old = NULL;
 	if (r == 0)
 		r = scan_counted(o, &scan, &m, e);
-	if (r == -EINTR && m.note.path_len && store_commit(b->store, &ignored) < 0)
+	if (r == -EINTR && m.note.path_len && commit_some(&m, &ignored) < 0)
 		store_rollback(b->store);
 	return r == 0 ? finish(o, &m, e) : r;
 }

@@ -166,6 +166,23 @@ static int check_file(const char *path, struct err *e)
 	return 0;
 }
 
+/* Nor may others put another directory of keys in its place. */
+static int check_dir(const char *state_dir, struct err *e)
+{
+	struct stat st;
+
+	if (stat(state_dir, &st) < 0)
+		return err_set(e, -errno, "%s: %s", state_dir,
+			       errno == ENOENT ? "there is no baseline yet; make one by tamisctl fim init"
+					       : strerror(errno));
+	if ((st.st_uid != geteuid() && st.st_uid != 0) || st.st_mode & 022)
+		return err_set(e, -EACCES,
+			       "others than user %u may write to %s: chown and chmod 711 it, or choose another --state "
+			       "DIR",
+			       geteuid(), state_dir);
+	return 0;
+}
+
 static int set_up(struct store *s, enum store_mode mode, struct err *e)
 {
 	int on;
@@ -341,7 +358,9 @@ static int open_all(struct store *s, const char *state_dir, enum store_mode mode
 
 	if (mode == STORE_CREATE || mode == STORE_ASIDE)
 		r = make_dirs(state_dir, e);
-	else if (mode == STORE_WRITE)
+	if (r == 0)
+		r = check_dir(state_dir, e);
+	if (r == 0 && mode == STORE_WRITE)
 		r = check_file(s->path, e); /* before a lock is made where there is nothing */
 	if (r == 0 && mode != STORE_READ)
 		r = take_lock(s, state_dir, e);

@@ -206,6 +206,7 @@ static void stopped_scan(struct baseline_options *o,
 
 static void test_resume(void **state)
 {
+	struct scan_progress progress = { 0 };
 	struct baseline_options o;
 	struct baseline_counts c;
 	struct fim_bench b;
@@ -225,7 +226,9 @@ static void test_resume(void **state)
 	}
 	o = fim_options(&b);
 	stopped_scan(&o, baseline_init);
+	o.scan.progress = &progress;
 	assert_int_equal(baseline_init(&o, NULL, &c, &e), 0);
+	assert_true(c.resumed && atomic_load(&progress.files) < 4000);
 	assert_int_equal(c.files, 5051);
 	c = fim_check(&b);
 	assert_true(!c.resumed && c.files == 5051 && !c.root_bad && !c.edited && !c.changed && !c.added && !c.removed);
@@ -235,7 +238,7 @@ static void test_resume(void **state)
 	o = fim_options(&b);
 	stopped_scan(&o, baseline_check);
 	assert_int_equal(baseline_check(&o, NULL, &c, &e), 0);
-	assert_true(c.changed == 2 && !c.root_bad && !c.added && !c.removed);
+	assert_true(c.resumed && c.changed == 2 && !c.root_bad && !c.added && !c.removed);
 	assert_int_equal(c.looked, 5051);
 	o.fresh = true;
 	assert_int_equal(baseline_check(&o, NULL, &c, &e), 0);
@@ -276,8 +279,7 @@ static void test_edited_rows(void **state)
 	static const char *const edits[] = {
 		/* a fact changed, with its old seal; with the seal of another row; a row that was added; one taken away */
 		"UPDATE file SET fact = (SELECT fact FROM file ORDER BY path DESC LIMIT 1) WHERE CAST(path AS TEXT) LIKE '%/d/f003'",
-		"UPDATE file SET fact = (SELECT fact FROM file ORDER BY path DESC LIMIT 1), seal = (SELECT seal FROM file ORDER "
-		"BY path DESC LIMIT 1) WHERE CAST(path AS TEXT) LIKE '%/d/f003'",
+		"UPDATE file SET (fact, seal) = (SELECT fact, seal FROM file ORDER BY path DESC LIMIT 1) WHERE CAST(path AS TEXT) LIKE '%/f003'",
 		"INSERT INTO file SELECT CAST(path || '0' AS BLOB), fact, seal FROM file WHERE CAST(path AS TEXT) LIKE '%/d/f003'",
 		"DELETE FROM file WHERE CAST(path AS TEXT) LIKE '%/d/f003'",
 		"UPDATE file SET seal = zeroblob(16) WHERE CAST(path AS TEXT) LIKE '%/d/f003'",
