@@ -32,8 +32,8 @@ static void write_file(const char *name, const void *bytes, size_t n)
 	close(fd);
 }
 
-/* BTF with functions called @format of 0 to @n. */
-static void write_functions(const char *name, const char *const *names, size_t n)
+/* BTF with functions of these names. */
+static void write_functions(const char *name, const char *const *of, size_t n)
 {
 	struct btf *btf = btf__new_empty();
 	int proto = btf__add_func_proto(btf, 0);
@@ -41,7 +41,7 @@ static void write_functions(const char *name, const char *const *names, size_t n
 	uint32_t size;
 
 	for (size_t i = 0; i < n; i++)
-		assert_true(btf__add_func(btf, names[i], BTF_FUNC_GLOBAL, proto) > 0);
+		assert_true(btf__add_func(btf, of[i], BTF_FUNC_GLOBAL, proto) > 0);
 	raw = btf__raw_data(btf, &size);
 	write_file(name, raw, size);
 	btf__free(btf);
@@ -84,13 +84,17 @@ static void files_that_are_no_btf(void **state)
 	refused("TYPE INFORMATION in tamisd(8)");
 }
 
-static const char *functions[64];
+static const char *functions[64]; /* of names[], or literals */
+static char names[64][512];
 static size_t nfunctions;
 
 static void keep(void *ctx, const char *name)
 {
-	if (nfunctions < 64 && !strchr(name, '.'))
-		functions[nfunctions++] = strdup(name);
+	if (nfunctions == 64 || strchr(name, '.'))
+		return;
+	snprintf(names[nfunctions], sizeof(names[0]), "%s", name);
+	functions[nfunctions] = names[nfunctions];
+	nfunctions++;
 }
 
 static void a_truncated_file(void **state)

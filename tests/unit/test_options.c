@@ -48,6 +48,8 @@ static void the_command_line(void **state)
 	assert_string_equal(o.alerts, "-");
 	assert_string_equal(o.state, OPTIONS_STATE);
 	assert_int_equal(o.ring_bytes, 16 << 20);
+	assert_int_equal(o.lineage_bytes, 0);
+	assert_int_equal(o.canary, OPTIONS_CANARY);
 	assert_true(o.foreground);
 	assert_false(o.allow_unsigned);
 	assert_null(o.trust);
@@ -83,6 +85,9 @@ static void what_is_wrong_is_named(void **state)
 	assert_int_equal(parse(&o, &e, "--policy", "p", "more", NULL), -EINVAL);
 	assert_non_null(strstr(e.msg, "more"));
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--ring-bytes", "8T", NULL), -EINVAL);
+	assert_int_equal(parse(&o, &e, "--policy", "p", "--lineage-bytes", "x", NULL), -EINVAL);
+	assert_int_equal(parse(&o, &e, "--policy", "p", "--canary", "5M", NULL), -EINVAL);
+	assert_int_equal(parse(&o, &e, "--policy", "p", "--canary", "", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--ring-bytes", "-8", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--ring-bytes", "5G", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--ring-bytes", "8Mx", NULL), -EINVAL);
