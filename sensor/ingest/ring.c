@@ -39,7 +39,8 @@ enum { EVENTS, LINEAGE, RINGS };
 
 struct one {
 	struct ring_memory mem;
-	void *consumer_page, *producer_pages; /* owned mappings, NULL over memory that is not ours */
+	void *consumer_page, *producer_pages;  /* owned mappings, NULL over memory that is not ours */
+	_Alignas(8) uint8_t whole[EV_REC_MAX]; /* a record that the end of the data cuts in two, put together */
 };
 
 struct ring {
@@ -50,7 +51,10 @@ struct ring {
 
 /* ---- one ring ------------------------------------------------------------------------------------------------------ */
 
-/* The memory of a ring buffer map: a page with the reader's position, a page with the writer's, the data twice. */
+/*
+ * The memory of a ring buffer map: a page with the reader's position, a page with the writer's, the data. The kernel would
+ * map the data twice in a row, so that no record is cut at its end; but then all of it counts twice as ours.
+ */
 static int one_map(int map_fd, struct one *o)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -69,7 +73,7 @@ static int one_map(int map_fd, struct one *o)
 		o->consumer_page = NULL;
 		return -errno;
 	}
-	o->producer_pages = mmap(NULL, page + 2 * o->mem.size, PROT_READ, MAP_SHARED, map_fd, (off_t)page);
+	o->producer_pages = mmap(NULL, page + o->mem.size, PROT_READ, MAP_SHARED, map_fd, (off_t)page);
 	if (o->producer_pages == MAP_FAILED) {
 		o->producer_pages = NULL;
 		return -errno;
@@ -87,13 +91,13 @@ static void one_unmap(struct one *o)
 	if (o->consumer_page)
 		munmap(o->consumer_page, page);
 	if (o->producer_pages)
-		munmap(o->producer_pages, page + 2 * o->mem.size);
+		munmap(o->producer_pages, page + o->mem.size);
 }
 
 /* The first record at or behind the reader's position and before @end. */
 struct head {
 	const struct ev_head *rec; /* NULL: none */
-	size_t size;
+	size_t size, len;	   /* in the ring; at @rec */
 	uint64_t time;
 	bool busy; /* reserved, not filled */
 };
@@ -105,13 +109,29 @@ static void one_release(struct one *o, size_t size)
 	__atomic_store_n(o->mem.consumer, *o->mem.consumer + step, __ATOMIC_RELEASE);
 }
 
+/* The @len bytes at offset @off. Beyond EV_REC_MAX a record is nobody's: *@len is cut, and whoever takes it refuses it. */
+static const void *one_bytes(struct one *o, size_t off, size_t *len)
+{
+	size_t first = o->mem.size - off;
+
+	if (*len <= first)
+		return o->mem.data + off;
+	if (*len > sizeof(o->whole))
+		*len = sizeof(o->whole);
+	if (first > *len)
+		first = *len;
+	memcpy(o->whole, o->mem.data + off, first);
+	memcpy(o->whole + first, o->mem.data, *len - first);
+	return o->whole;
+}
+
 static struct head one_head(struct one *o, unsigned long end)
 {
 	struct head h = { 0 };
 
 	while (*o->mem.consumer < end) {
-		const uint8_t *at = o->mem.data + (*o->mem.consumer & (o->mem.size - 1));
-		uint32_t len = __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE);
+		size_t off = *o->mem.consumer & (o->mem.size - 1);
+		uint32_t len = __atomic_load_n((const uint32_t *)(o->mem.data + off), __ATOMIC_ACQUIRE);
 
 		h.size = len & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		if (len & BPF_RINGBUF_BUSY_BIT) {
@@ -122,9 +142,10 @@ static struct head one_head(struct one *o, unsigned long end)
 			one_release(o, h.size);
 			continue;
 		}
-		h.rec = (const void *)(at + BPF_RINGBUF_HDR_SZ);
+		h.len = h.size;
+		h.rec = one_bytes(o, (off + BPF_RINGBUF_HDR_SZ) & (o->mem.size - 1), &h.len);
 		/* what is too short to have a time is nobody's: it goes at once, and whoever takes it will refuse it */
-		if (h.size >= sizeof(*h.rec))
+		if (h.len >= sizeof(*h.rec))
 			h.time = h.rec->boot_ns;
 		return h;
 	}
@@ -234,7 +255,7 @@ int ring_drain(struct ring *r, ring_fn cb, void *ctx, size_t max)
 		if (i < 0)
 			break;
 		taken++;
-		result = cb(ctx, h[i].rec, h[i].size);
+		result = cb(ctx, h[i].rec, h[i].len);
 		one_release(&r->ring[i], h[i].size);
 		if (result < 0)
 			return result;

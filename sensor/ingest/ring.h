@@ -27,8 +27,8 @@ void ring_close(struct ring *r);
 /* The same over memory laid out as the kernel lays it out, for tests: nothing to wait for. */
 struct ring_memory {
 	unsigned long *consumer, *producer; /* positions */
-	uint8_t *data;			    /* @size bytes, and the same once more behind them */
-	size_t size;			    /* a power of two */
+	uint8_t *data;
+	size_t size; /* of data; a power of two */
 };
 int ring_over(const struct ring_memory mem[2], uint64_t (*clock)(void), struct ring **ret);
 

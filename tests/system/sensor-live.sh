@@ -67,7 +67,7 @@ alerts "chmod" shut "\"comm\":\"chmod\""
 
 verdict "nothing was lost" test "$(field events lost)" = 0
 verdict "status for people" eval 'ctl status | grep -q "^alerts .* 0 lost"'
-verdict "hooks names the rung of each event" eval 'ctl hooks | grep -q "^open .*\(tracepoint\|fentry\)"'
+verdict "hooks names the rung of each event" eval 'ctl hooks | grep -q "^open .*\(tracepoint\|kprobe\|fentry\)"'
 verdict "stats measures the hooks" eval 'ctl stats | grep -q "^all together"'
 verdict "stops with status 0" sensor_stop
 verdict "the log verifies" log_verifies
