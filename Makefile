@@ -53,7 +53,7 @@ BINS        := $(B)/bin/tamisc $(B)/bin/tamisd $(B)/bin/tamisctl
 SKEL        := $(B)/gen/tamis.skel.h
 
 .PHONY: build deps run check check-host matrix bench fuzz lint format deb install clean all tests help asan
-build: $(BINS) docs-gen
+build: $(BINS) $(B)/bin/conformance docs-gen
 all: build tests
 
 # ---- BPF: one object of all families, embedded as a skeleton ------------------------------------------------------

@@ -82,7 +82,8 @@ int bench_compile(struct bench *b, const json_t *c)
 	define_texts(b);
 	json_object_foreach(json_object_get(c, "macros"), name, v)
 		must(compile_macro(b->compile, name, bench_text(b, json_is_string(v) ? json_string_value(v) : "")));
-	b->compile->variables = json_object_get(c, "variables");
+	v = json_object_get(c, "variables");
+	b->compile->variables = v ? v : b->model->variables;
 	r = compile_expression(b->compile, bench_text(b, case_text(c, "expression")), &b->event, &b->root);
 	bench_note_error(b);
 	return r;

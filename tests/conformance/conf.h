@@ -22,7 +22,7 @@
 enum conf_result {
 	CONF_FAILED,
 	CONF_PASSED,
-	CONF_DIFFERS /* the language changed since, on purpose and in writing: counted neither way, and said */
+	CONF_CHANGED /* passes by what the language says today, which the case does not know yet: said each time */
 };
 
 struct outcome {
@@ -65,7 +65,8 @@ struct model {
 	struct cat_event events[2];
 	struct cat_constant constants[MODEL_MAX];
 	struct cat_alias aliases[MODEL_MAX];
-	json_t *texts; /* owned: constants that are text */
+	json_t *texts;	   /* owned: constants that are text */
+	json_t *variables; /* owned: of cases that bring none of their own */
 };
 
 /* @meta (the "_meta" line, or NULL) is borrowed for as long as the models are used. -EINVAL where it has too much. */

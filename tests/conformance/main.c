@@ -104,7 +104,7 @@ static const struct kind {
 struct runner {
 	struct model models[MODELS];
 	json_t *meta; /* owned: what the models borrow their names from */
-	unsigned int passed[KINDS], failed[KINDS], differs[KINDS];
+	unsigned int passed[KINDS], failed[KINDS];
 	json_t *skipped; /* owned: kind -> how many */
 	bool bad_file;
 };
@@ -117,9 +117,10 @@ static void report(struct runner *r, size_t kind, const json_t *c, const struct 
 		r->passed[kind]++;
 		return;
 	}
-	if (o->result == CONF_DIFFERS) {
-		r->differs[kind]++;
-		printf("differs %s: wanted %s, got %s (%s)\n", id, o->want, o->got, o->why);
+	if (o->result == CONF_CHANGED) {
+		r->passed[kind]++;
+		printf("note %s: %s by the language of today, %s by that of the case (%s)\n", id, o->got, o->want,
+		       o->why);
 		return;
 	}
 	r->failed[kind]++;
@@ -220,11 +221,9 @@ static unsigned int print_sums(const struct runner *r)
 	json_t *v;
 
 	for (size_t k = 0; k < KINDS; k++) {
-		if (r->passed[k] + r->failed[k] + r->differs[k] == 0)
+		if (r->passed[k] + r->failed[k] == 0)
 			continue;
 		printf("%s: %u passed, %u failed", kinds[k].name, r->passed[k], r->failed[k]);
-		if (r->differs[k])
-			printf(" (%u not counted: differs on purpose)", r->differs[k]);
 		putchar('\n');
 		passed += r->passed[k];
 		failed += r->failed[k];

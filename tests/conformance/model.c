@@ -103,6 +103,9 @@ static int test_model(struct model *m, const json_t *meta)
 			return -EINVAL;
 		m->aliases[m->own.naliases++] = (struct cat_alias){ name, json_string_value(v) };
 	}
+	/* the one that is a number is told of in words */
+	json_object_foreach(json_object_get(env, "default_variables"), name, v) json_object_set_new(
+		m->variables, name, strcmp(name, "pid") == 0 ? json_integer(4242) : json_deep_copy(v));
 	return add_constants(m, json_object_get(env, "constants"));
 }
 
@@ -111,8 +114,10 @@ int models_init(struct model models[MODELS], const json_t *meta)
 	int r;
 
 	memset(models, 0, MODELS * sizeof(models[0]));
-	for (int i = 0; i < MODELS; i++)
+	for (int i = 0; i < MODELS; i++) {
 		models[i].texts = conf_must(json_object());
+		models[i].variables = conf_must(json_object());
+	}
 	r = test_model(&models[MODEL_TEST], meta);
 	for (int i = MODEL_GLOB; i <= MODEL_ICASE && r == 0; i++) {
 		unsigned int flags = i == MODEL_GLOB ? CF_GLOB : CF_ICASE;
@@ -129,6 +134,8 @@ int models_init(struct model models[MODELS], const json_t *meta)
 
 void models_done(struct model models[MODELS])
 {
-	for (int i = 0; i < MODELS; i++)
+	for (int i = 0; i < MODELS; i++) {
 		json_decref(models[i].texts);
+		json_decref(models[i].variables);
+	}
 }
