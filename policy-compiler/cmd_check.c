@@ -9,13 +9,14 @@
 
 static void say_summary(const struct compile *c, const struct diags *d)
 {
-	char counts[64], watches[32] = "";
+	char counts[64], watches[64] = "";
 	size_t ok = 0;
 
 	for (size_t i = 0; i < c->nrules; i++)
 		ok += c->rules[i]->ok;
 	if (c->watches.n)
-		snprintf(watches, sizeof(watches), ", %zu watch%s", c->watches.n, c->watches.n == 1 ? "" : "es");
+		snprintf(watches, sizeof(watches), ", %zu watch%s (for tamisctl fim)", c->watches.n,
+			 c->watches.n == 1 ? "" : "es");
 	cli_say("%zu rule%s%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", watches,
 		c->ndisabled, c->nskipped, cli_count_diags(d, counts, sizeof(counts)));
 }

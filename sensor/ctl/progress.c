@@ -12,28 +12,38 @@
 #define BAR	 24
 #define SHOWN_AT 0.6 /* seconds: what is over sooner needs no bar */
 
+static void put_bar(char *ret, int width, uint64_t files, uint64_t total)
+{
+	int done = (int)(files * (uint64_t)width / total);
+
+	ret[0] = '[';
+	memset(ret + 1, '#', (size_t)done);
+	memset(ret + 1 + done, '.', (size_t)(width - done));
+	memcpy(ret + 1 + width, "] ", 3);
+}
+
 void progress_line(char *buf, size_t size, uint64_t files, uint64_t bytes, uint64_t total, double seconds, int columns)
 {
-	char n[SHOW_MAX], of[SHOW_MAX], rate[SHOW_MAX], speed[SHOW_MAX], bar[BAR + 1], left[SHOW_MAX] = "";
+	char n[SHOW_MAX], of[SHOW_MAX], rate[SHOW_MAX], speed[SHOW_MAX], left[SHOW_MAX] = "?", text[192],
+									 bar[BAR + 4] = "";
 	double per_second = seconds > 0 ? (double)files / seconds : 0;
-	size_t done;
+	int width;
 
 	show_count(files, n);
 	show_count((uint64_t)per_second, rate);
 	show_bytes(seconds > 0 ? (uint64_t)((double)bytes / seconds) : 0, speed);
 	if (!total || files > total) {
-		snprintf(buf, size, "%s files, %s/s, %s/s", n, rate, speed);
+		snprintf(text, sizeof(text), "%s files, %s/s, %s/s", n, rate, speed);
 	} else {
-		done = (size_t)(files * BAR / total);
-		memset(bar, '.', BAR);
-		memset(bar, '#', done);
-		bar[BAR] = '\0';
 		if (per_second > 0)
 			show_seconds((uint64_t)((double)(total - files) / per_second + 0.5), left);
-		snprintf(buf, size, "[%s] %3u%% %s of %s files, %s/s, %s/s, %s left", bar,
-			 (unsigned int)(files * 100 / total), n, show_count(total, of), rate, speed,
-			 *left ? left : "?");
+		snprintf(text, sizeof(text), "%u%% %s of %s files, %s/s, %s/s, %s left",
+			 (unsigned int)(files * 100 / total), n, show_count(total, of), rate, speed, left);
+		width = columns - 1 - 3 - (int)strlen(text); /* the bar gives way to the text */
+		if (width > 3)
+			put_bar(bar, width < BAR ? width : BAR, files, total);
 	}
+	snprintf(buf, size, "%s%s", bar, text);
 	if (columns > 1 && strlen(buf) >= (size_t)columns)
 		buf[columns - 1] = '\0';
 }

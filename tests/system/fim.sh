@@ -5,7 +5,7 @@
 # Root for what needs it (owners, capabilities, chattr, devices, mounts).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-BIN=$PWD/build/bin
+BIN=$PWD/${TAMIS_BUILD:-build}/bin
 passed=0 failed=0 skipped=0
 
 skip() { echo "skip: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 77; }
