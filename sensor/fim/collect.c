@@ -314,7 +314,9 @@ static void read_xattrs(struct collect *c, int fd, bool path_only, struct fact *
 		r = put_values(c, fd, path_only ? proc : NULL, f->have);
 	else if (n < 0 && errno != ENOTSUP && errno != ENOSYS)
 		r = -errno;
-	if (r < 0) {
+	if (r == -ENOENT && path_only) {
+		f->have &= ~kinds; /* /proc is not mounted here: nothing is known of them */
+	} else if (r < 0) {
 		f->unread = r == -EFBIG || r == -E2BIG || r == -ERANGE ? FACT_TOO_LARGE : unread_of(r);
 		f->have &= ~kinds;
 		buf_reset(&c->xattrs);

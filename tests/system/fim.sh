@@ -78,13 +78,13 @@ capability|:|setcap cap_net_raw+ep f|ctime capabilities
 capability_gone|setcap cap_net_raw+ep f|setcap -r f|ctime capabilities
 immutable|:|chattr +i f|ctime chattr
 append_only|:|chattr +a f|ctime chattr
-target|rm f; ln -s one f|rm f; ln -s two f|mtime ctime inode target
+target|rm f; ln -s one f|ln -s two g; mv g f|mtime ctime inode target
 file_to_link|:|rm f; ln -s /etc/passwd f|type
 file_to_dir|:|rm f; mkdir f|type
 dir_to_file|rm f; mkdir f|rmdir f; echo text >f|type
 file_to_fifo|:|rm f; mkfifo f|type
 fifo_mode|rm f; mkfifo f|chmod 600 f|permissions ctime
-device|rm f; mknod f c 1 3|rm f; mknod f c 1 5|mtime ctime inode target
+device|rm f; mknod f c 1 3|mknod g c 1 5; mv g f|mtime ctime inode target
 removed|:|rm f|removed
 removed_dir|rm f; mkdir f|rmdir f|removed
 added|rm f|echo text >f|added
@@ -196,6 +196,15 @@ else
 fi
 check "a write through a bind mount is seen" bash -c "$(declare -f fim); BIN='$BIN' WORK='$WORK'
 	fim check --json | grep -q 'content.d/f'"
+# the same file system only, where a watch says so
+printf 'watches:\n  - {id: one, paths: [%s], one_filesystem: true}\n' "$T" >"$WORK/one.yaml"
+"$BIN/tamisc" build -o "$WORK/one.tpb" "$WORK/one.yaml" 2>"$WORK/out"
+mount -t tmpfs tmpfs "$T/mnt"
+touch "$T/mnt/inside"
+check "one_filesystem: a baseline" "$BIN/tamisctl" --state "$WORK/one" fim init -q --policy "$WORK/one.tpb" --allow-unsigned
+check "does not have what is mounted" bash -c "! '$BIN/tamisctl' --state '$WORK/one' fim list | grep -q mnt/inside &&
+	'$BIN/tamisctl' --state '$WORK/one' fim list | grep -q '$T/mnt\$'"
+umount "$T/mnt"
 # what a directory swapped for a link would lead to is not looked at
 mv "$T/content.d" "$T/content.was"
 ln -s /etc "$T/content.d"
@@ -263,7 +272,7 @@ check "the head is signed as openssl checks it" bash -c "
 	openssl dgst -sha256 -verify '$WORK/state/keys/fim.pub.pem' -signature '$WORK/head.sig' '$WORK/head'"
 
 mkdir "$WORK/small"
-mount -t tmpfs -o size=3m tmpfs "$WORK/small"
+mount -t tmpfs -o size=3m,mode=711 tmpfs "$WORK/small"
 many() { # a tree whose baseline does not fit there
 	mkdir -p "$WORK/many"
 	for d in $(seq 40); do

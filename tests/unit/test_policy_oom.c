@@ -25,7 +25,9 @@ static const char yaml[] =
 	"  - {id: two, expression: 'process.ancestors[A].file.name == r\"a+\" && open.flags & O_CREAT > 0'}\n"
 	"  - {id: three, expression: 'connect.addr.ip in [10.0.0.0/8, ::1] && connect.addr.port in [1, 2]'}\n"
 	"  - {id: four, expression: 'open.file.pathh == 1', filters: [os == \"linux\"]}\n"
-	"  - {id: five, expression: 'open.flags == 1 || open.file.hashes == r\"a+\" || process.interpreter.file.path =~ \"/x/*\"'}\n";
+	"  - {id: five, expression: 'open.flags == 1 || open.file.hashes == r\"a+\" || process.interpreter.file.path =~ \"/x/*\"'}\n"
+	"watches:\n"
+	"  - {id: six, paths: [/etc], exclude: ['/etc/**/*.swp'], attributes: [all, -ctime], tags: {a: b}, diff: true}\n";
 
 #ifndef OWN_ALLOCATOR
 
