@@ -281,9 +281,10 @@ static int refuse_list(struct check *c, const struct expr *e)
 	return -EINVAL;
 }
 
-int check_compare(struct check *c, const struct ast *a, struct expr **ret)
+/* a->a and a->b, both looked at whatever the first one is; a list can only be the second. *ret is there after an error, too. */
+static int check_sides(struct check *c, const struct ast *a, enum expr_kind kind, struct expr **ret)
 {
-	struct expr *e = check_new(c, EX_COMPARE, VAL_BOOL, a);
+	struct expr *e = *ret = check_new(c, kind, VAL_BOOL, a);
 	int r, rb;
 
 	if (!e)
@@ -293,8 +294,14 @@ int check_compare(struct check *c, const struct ast *a, struct expr **ret)
 	rb = check_expr(c, a->b, &e->b);
 	if (r == 0)
 		r = rb;
-	if (r == 0)
-		r = refuse_list(c, e->a);
+	return r < 0 ? r : refuse_list(c, e->a);
+}
+
+int check_compare(struct check *c, const struct ast *a, struct expr **ret)
+{
+	struct expr *e;
+	int r = check_sides(c, a, EX_COMPARE, &e);
+
 	if (r == 0)
 		r = refuse_list(c, e->b);
 	if (r == 0)
@@ -420,18 +427,9 @@ static int in_list(struct check *c, struct expr *e)
 
 int check_in(struct check *c, const struct ast *a, struct expr **ret)
 {
-	struct expr *e = check_new(c, EX_IN, VAL_BOOL, a);
-	int r, rb;
+	struct expr *e;
+	int r = check_sides(c, a, EX_IN, &e);
 
-	if (!e)
-		return -ENOMEM;
-	e->op = a->op;
-	r = check_expr(c, a->a, &e->a);
-	rb = check_expr(c, a->b, &e->b);
-	if (r == 0)
-		r = rb;
-	if (r == 0)
-		r = refuse_list(c, e->a);
 	if (r == 0 && e->a->type != e->b->type)
 		r = type_mismatch(c, e->a, e->b);
 	if (r < 0)

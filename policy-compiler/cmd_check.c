@@ -23,7 +23,7 @@ static void say_summary(const struct compile *c, const struct diags *d)
 
 /* What became of the rules of one file. */
 struct tally {
-	size_t fires, unseen, never, disabled, errors;
+	size_t fires, unseen, never, disabled, errors, filtered;
 };
 
 static struct tally tally_of(const struct compile *c, const struct policy *p)
@@ -38,6 +38,7 @@ static struct tally tally_of(const struct compile *c, const struct policy *p)
 		n = judge_group(c, i, &ok, &sight);
 		if (r->def->policy != p)
 			continue;
+		t.filtered += r->ok && program_view(c->builder).rules[r->number].filter;
 		if (ok)
 			(*(sight == SIGHT_FIRES ? &t.fires : sight == SIGHT_UNSEEN ? &t.unseen : &t.never))++;
 		else
@@ -54,6 +55,8 @@ static void say_file(const struct compile *c, const struct policy *p)
 
 	if (t.never)
 		n += (size_t)snprintf(more + n, sizeof(more) - n, ", %zu never with any", t.never);
+	if (t.filtered)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, ", %zu on some hosts (filters)", t.filtered);
 	if (t.disabled)
 		n += (size_t)snprintf(more + n, sizeof(more) - n, ", %zu switched off", t.disabled);
 	if (t.errors)
