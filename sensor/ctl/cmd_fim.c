@@ -59,6 +59,7 @@ static int load_policy(struct fim_args *a)
 
 /* One line each, told as they are come by; more than a few are counted only. */
 struct told {
+	bool json;
 	uint64_t edited, unreadable;
 };
 
@@ -86,7 +87,9 @@ static void tell_unreadable(void *ctx, const char *path, size_t len, const char 
 {
 	struct told *t = ctx;
 
-	if (t->unreadable++ < TOLD_MAX)
+	if (t->json)
+		fim_print_unreadable_json(path, len, why);
+	else if (t->unreadable++ < TOLD_MAX)
 		warn_path("could not be looked at", path, len, why);
 }
 
@@ -107,7 +110,7 @@ static int run_scan(struct fim_args *a, scan_command scan, struct baseline_count
 {
 	const struct sigaction act = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
 	struct progress p;
-	struct told told = { 0 };
+	struct told told = { .json = a->json };
 	const struct baseline_notes notes = { tell_edited, tell_unreadable, &told };
 	double begin = now_s();
 	int r;

@@ -34,6 +34,7 @@ int fim_cmd_verify(struct fim_args *a);
 /* The changes of the last check as a table or as JSON lines. */
 int fim_print_changes(struct fim_args *a, struct err *e);
 void fim_print_summary(const struct baseline_counts *c, double seconds, uint64_t bytes);
+void fim_print_unreadable_json(const char *path, size_t len, const char *why);
 void fim_print_summary_json(const struct baseline_counts *c);
 /* Whether a path is one of the arguments, or below one; all are where there are none. */
 bool fim_named(const struct fim_args *a, const char *path, size_t len);

@@ -315,6 +315,26 @@ void fim_print_summary(const struct baseline_counts *c, double seconds, uint64_t
 			"these watches compare more than the baseline has: make a new one by init --force to compare all");
 }
 
+void fim_print_unreadable_json(const char *path, size_t len, const char *why)
+{
+	struct jsonw w;
+	struct buf b;
+
+	buf_init(&b, 65536);
+	w = jsonw_to(&b);
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "kind");
+	jsonw_cstr(&w, "unreadable");
+	jsonw_key(&w, "path");
+	jsonw_str(&w, path, len);
+	jsonw_key(&w, "why");
+	jsonw_cstr(&w, why);
+	jsonw_obj_end(&w);
+	buf_putc(&b, '\n');
+	put_out(&b);
+	buf_done(&b);
+}
+
 void fim_print_summary_json(const struct baseline_counts *c)
 {
 	char time[SEAL_TIME_MAX + 2];

@@ -172,6 +172,8 @@ static int read_all(struct collect *c, int fd, uint64_t expect, bool keep, struc
 
 		if (keep && c->size - at < 1)
 			return 1; /* it grew */
+		if (c->stop && *c->stop)
+			return -EINTR;
 		n = pread(fd, c->data + at, c->size - at, (off_t)rd->total);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -408,9 +410,9 @@ static int read_content(struct collect *c, int fd, const struct collect_want *wa
 		return 0;
 	}
 	r = read_stable(c, fd, want, st, ret);
-	if (r < 0)
+	if (r < 0 && r != -EINTR)
 		f->unread = unread_of(r);
-	return r;
+	return r == -EINTR ? r : 0;
 }
 
 /* For reading where it is to be read, else, or where that is refused, as a handle that lets nothing be read. */
@@ -465,6 +467,6 @@ int collect_file(struct collect *c, int dir_fd, const char *name, int type, cons
 	if (ret->fact.type == FACT_FILE && ret->fact.have & WATCH_CONTENT && path_only)
 		ret->fact.unread = unread_of(denied ? denied : -EIO);
 	else if (!path_only)
-		read_content(c, fd, want, &st, ret);
+		return read_content(c, fd, want, &st, ret);
 	return 0;
 }

@@ -11,12 +11,14 @@
 #include "sensor/fim/fact.h"
 #include "sensor/fim/limit.h"
 
+#include <signal.h>
 #include <sys/types.h>
 
 struct collect {
-	struct limit *limit; /* borrowed; NULL: as fast as it goes */
-	uint64_t bytes;	     /* read so far */
-	uint8_t *data;	     /* owned; content as it is read */
+	struct limit *limit;		   /* borrowed; NULL: as fast as it goes */
+	const volatile sig_atomic_t *stop; /* borrowed, may be NULL: reading ends with -EINTR where it is set */
+	uint64_t bytes;			   /* read so far */
+	uint8_t *data;			   /* owned; content as it is read */
 	size_t size;
 	struct buf xattrs;
 	uint8_t target[FACT_TARGET_MAX];
@@ -39,7 +41,7 @@ struct collect_found {
 	bool kept;	  /* c->data has the content, fact.size bytes */
 };
 
-/* @type: what readdir said (DT_*), a hint. 0, or -ENOENT: there is nothing of that name any more. */
+/* @type: what readdir said (DT_*), a hint. 0; -ENOENT: there is nothing of that name any more; -EINTR: *c->stop. */
 int collect_file(struct collect *c, int dir_fd, const char *name, int type, const struct collect_want *want,
 		 struct collect_found *ret);
 

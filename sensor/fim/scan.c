@@ -329,6 +329,8 @@ static int found_file(struct scan *s, struct collect *c, struct batch *b, struct
 		it->gone = !it->has_old;
 		return 0;
 	}
+	if (r < 0)
+		return r;
 	it->bytes = (uint32_t)b->out.len;
 	r = fact_put(&found.fact, &b->out);
 	if (r < 0)
@@ -392,6 +394,7 @@ static void *worker(void *arg)
 	struct batch *b;
 	int r = collect_init(&c, s->o->rate ? &s->limit : NULL);
 
+	c.stop = s->o->stop;
 	if (s->o->idle)
 		limit_idle();
 	while (r == 0 && (b = take_batch(s))) {

@@ -123,7 +123,7 @@ make_tree() {
 }
 
 verdicts() { # what fim says of each f: "NAME WHAT"
-	{ fim check --json || true; } | jq -r 'select(.kind != "summary") | select(.path | endswith(".d/f")) |
+	{ fim check --json || true; } | jq -r 'select(.kind | IN("added", "removed", "changed")) | select(.path | endswith(".d/f")) |
 		(.path | split("/")[-2] | rtrimstr(".d")) + " " + (if .kind == "changed" then .changed | join(" ") else .kind end)' |
 		sort
 }
@@ -144,7 +144,7 @@ aide_verdicts() {
 		how && /: \// { sub(/^[^:]*: /, ""); print how, $0 }' | sort
 }
 
-fim_verdicts() { { fim check --json || true; } | jq -r 'select(.kind != "summary") | .kind + " " + .path' | sort; }
+fim_verdicts() { { fim check --json || true; } | jq -r 'select(.kind | IN("added", "removed", "changed")) | .kind + " " + .path' | sort; }
 
 make_tree
 check "init" init
@@ -325,7 +325,7 @@ echo own >"$R/usr/bin/own"
 check "verify-packages finds the trojan" bash -c "$(declare -f rfim ends_with); BIN='$BIN' WORK='$WORK' R='$R'
 	ends_with 1 rfim verify-packages && grep -q 'differs.*/usr/bin/program' '$WORK/said'"
 check "check: a package explains a change, or makes it worse" bash -c "$(declare -f rfim); BIN='$BIN' WORK='$WORK' R='$R'
-	rfim check --json | jq -r 'select(.kind != \"summary\") | .path + \" \" + .severity + \" \" + .package.verdict' >\$WORK/v
+	rfim check --json | jq -r 'select(.kind | IN(\"added\", \"removed\", \"changed\")) | .path + \" \" + .severity + \" \" + .package.verdict' >\$WORK/v
 	diff - \$WORK/v <<<'/usr/bin/other low matches
 /usr/bin/own medium none
 /usr/bin/program high differs'"
