@@ -138,10 +138,10 @@ aide_conf() {
 
 # paths that aide names, with how: "added PATH", "removed PATH", "changed PATH"
 aide_verdicts() {
-	{ aide --config="$WORK/aide.conf" --check 2>&1 || true; } | awk '
+	{ aide --config="$WORK/aide.conf" --check 2>&1 || true; } | awk -v tree="$T" '
 		/^Added entries:/ { how = "added" } /^Removed entries:/ { how = "removed" } /^Changed entries:/ { how = "changed" }
 		/^Detailed information/ { how = "" }
-		how && /: \// { sub(/^[^:]*: /, ""); print how, $0 }' | sort
+		how && (i = index($0, ": " tree)) { print how, substr($0, i + 2) } # digests may begin with a "/", too' | sort
 }
 
 fim_verdicts() { { fim check --json || true; } | jq -r 'select(.kind | IN("added", "removed", "changed")) | .kind + " " + .path' | sort; }
