@@ -78,19 +78,38 @@ void sig_key_free(struct sig_key *k)
 	free(k);
 }
 
+int sig_public_der(const struct sig_key *k, uint8_t ret[SIG_DER_MAX], size_t *ret_len)
+{
+	unsigned char der[SIG_DER_MAX];
+	/* writing changes nothing in the key, whatever the prototype of 2.28 says */
+	int n = mbedtls_pk_write_pubkey_der((mbedtls_pk_context *)&k->pk, der, sizeof(der));
+
+	if (n <= 0)
+		return -EBADMSG;
+	/* written at the end of the buffer */
+	memcpy(ret, der + sizeof(der) - n, (size_t)n);
+	*ret_len = (size_t)n;
+	return 0;
+}
+
+int sig_public_pem(const struct sig_key *k, char ret[SIG_PEM_PUBLIC_MAX])
+{
+	int r = mbedtls_pk_write_pubkey_pem((mbedtls_pk_context *)&k->pk, (unsigned char *)ret, SIG_PEM_PUBLIC_MAX);
+
+	return r != 0 ? -EBADMSG : 0;
+}
+
 /* The pk context is filled; check what it is and name it. */
 static int sig_key_adopt(struct sig_key *k)
 {
-	unsigned char der[256];
-	int n;
+	uint8_t der[SIG_DER_MAX];
+	size_t n;
 
 	if (!mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_ECDSA) || sig_pk_curve(&k->pk) != MBEDTLS_ECP_DP_SECP256R1)
 		return -EBADMSG;
-	/* written at the end of the buffer */
-	n = mbedtls_pk_write_pubkey_der(&k->pk, der, sizeof(der));
-	if (n <= 0)
+	if (sig_public_der(k, der, &n) < 0)
 		return -EBADMSG;
-	hash_sha256(der + sizeof(der) - n, (size_t)n, k->hash);
+	hash_sha256(der, n, k->hash);
 	hash_hex(k->hash, SIG_KEY_ID, k->id);
 	return 0;
 }
@@ -125,6 +144,22 @@ int sig_parse_private(const void *pem, size_t n, const char *what, struct sig_ke
 int sig_parse_public(const void *pem, size_t n, const char *what, struct sig_key **ret, struct err *e)
 {
 	return sig_parse(pem, n, false, what, ret, e);
+}
+
+int sig_parse_der(const void *der, size_t n, const char *what, struct sig_key **ret, struct err *e)
+{
+	_cleanup_(sig_key_free) struct sig_key *k = calloc(1, sizeof(*k));
+	uint8_t again[SIG_DER_MAX];
+	size_t len;
+
+	if (!k)
+		return err_set(e, -ENOMEM, "no memory for the key %s", what);
+	mbedtls_pk_init(&k->pk);
+	if (n > SIG_DER_MAX || mbedtls_pk_parse_public_key(&k->pk, der, n) != 0 || sig_key_adopt(k) < 0 ||
+	    sig_public_der(k, again, &len) < 0 || len != n || memcmp(again, der, n) != 0)
+		return err_set(e, -EBADMSG, "%s is not a P-256 public key in DER form", what);
+	*ret = TAKE_PTR(k);
+	return 0;
 }
 
 static int sig_load(const char *path, bool private, struct sig_key **ret, struct err *e)
@@ -217,7 +252,7 @@ static int sig_write_pair(mbedtls_pk_context *pk, const char *path, const char *
 	mbedtls_platform_zeroize(pem, sizeof(pem));
 	if (r < 0)
 		return err_sys(e, r, "cannot create the key", path);
-	r = sig_write_new(pub_path, 0644, pub);
+	r = pub_path ? sig_write_new(pub_path, 0644, pub) : 0;
 	if (r < 0) {
 		unlink(path);
 		return err_sys(e, r, "cannot create the public key", pub_path);

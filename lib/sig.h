@@ -16,15 +16,18 @@
 
 #include <stdbool.h>
 
-#define SIG_MAX	    72 /* DER of two 256-bit integers; usually 70 to 72 bytes */
-#define SIG_KEY_ID  8  /* bytes of SHA-256 over the SubjectPublicKeyInfo DER that name a key */
-#define SIG_PEM_MAX 16384
+#define SIG_MAX		   72 /* DER of two 256-bit integers; usually 70 to 72 bytes */
+#define SIG_KEY_ID	   8  /* bytes of SHA-256 over the SubjectPublicKeyInfo DER that name a key */
+#define SIG_PEM_MAX	   16384
+#define SIG_DER_MAX	   128 /* a P-256 SubjectPublicKeyInfo has 91 bytes */
+#define SIG_PEM_PUBLIC_MAX 256
 
 struct sig_key; /* a key pair, or a public key alone */
 
 /*
  * Makes a key pair: `path` (mode 0600) and `pub_path` (mode 0644), both new files, synced when this returns 0.
  * -EEXIST where either is there already: a key is never overwritten. After another error neither file remains.
+ * @pub_path may be NULL.
  */
 int sig_keygen(const char *path, const char *pub_path, struct err *e);
 
@@ -42,6 +45,13 @@ int sig_load_public(const char *path, struct sig_key **ret, struct err *e);
 int sig_parse_private(const void *pem, size_t n, const char *what, struct sig_key **ret, struct err *e);
 int sig_parse_public(const void *pem, size_t n, const char *what, struct sig_key **ret, struct err *e);
 void sig_key_free(struct sig_key *k);
+/*
+ * The key's SubjectPublicKeyInfo in DER: what its hash is of. At most SIG_DER_MAX bytes. sig_parse_der takes exactly these
+ * bytes and no other spelling of the same key.
+ */
+int sig_public_der(const struct sig_key *k, uint8_t ret[SIG_DER_MAX], size_t *ret_len);
+int sig_public_pem(const struct sig_key *k, char ret[SIG_PEM_PUBLIC_MAX]);
+int sig_parse_der(const void *der, size_t n, const char *what, struct sig_key **ret, struct err *e);
 
 /* The whole SHA-256 of the key's SubjectPublicKeyInfo DER; the id is its first SIG_KEY_ID bytes. Borrowed. */
 const uint8_t *sig_key_hash(const struct sig_key *k);
