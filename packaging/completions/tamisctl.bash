@@ -17,7 +17,7 @@ _tamisctl()
 			prove) words='--check --key --json --help' ;;
 			tail) words='-n -f --help' ;;
 			export) words='--format --from --to --help' ;;
-			checkpoint) words='--segment -o --help' ;;
+			checkpoint) words='--segment -o --key --help' ;;
 			esac ;;
 		fim:1) words='init check diff accept list verify-packages report' ;;
 		fim:*)

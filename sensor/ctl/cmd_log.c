@@ -69,6 +69,8 @@ static void log_verify_json(const struct verify_report *rep, const char *key_id)
 	}
 	jsonw_key(&w, "checkpoints");
 	jsonw_u64(&w, rep->checkpoints);
+	jsonw_key(&w, "epochs");
+	jsonw_u64(&w, rep->epochs);
 	if (!rep->ok) {
 		jsonw_key(&w, "file");
 		jsonw_cstr(&w, rep->file);
@@ -123,9 +125,10 @@ static int log_cmd_verify(const struct log_args *a)
 	}
 	if (!a->json)
 		fprintf(stderr,
-			"good: %" PRIu64 " records (seq %" PRIu64 " to %" PRIu64 ") in %" PRIu64 " segments, %" PRIu64
-			" checkpoints, the newest of %s\n",
-			rep.records, rep.first_seq, rep.last_seq, rep.segments, rep.checkpoints, rep.last_time);
+			"good: %" PRIu64 " records (seq %" PRIu64 " to %" PRIu64 ") in %" PRIu64 " segments of %" PRIu64
+			" epochs, %" PRIu64 " checkpoints, the newest of %s\n",
+			rep.records, rep.first_seq, rep.last_seq, rep.segments, rep.epochs, rep.checkpoints,
+			rep.last_time);
 	return EXIT_GOOD;
 }
 
@@ -146,13 +149,15 @@ static int log_read_proof(const char *path, struct buf *ret)
 static void log_print_proved(const struct log_args *a, const struct prove_result *res)
 {
 	if (a->json)
-		printf("{\"index\":%" PRIu64 ",\"ok\":true,\"record\":%s,\"segment\":%" PRIu64 ",\"size\":%" PRIu64
-		       ",\"time\":\"%s\"}\n",
-		       res->index, res->record, res->segment, res->size, res->time);
+		printf("{\"epochs\":%" PRIu64 ",\"index\":%" PRIu64 ",\"ok\":true,\"record\":%s,\"segment\":%" PRIu64
+		       ",\"size\":%" PRIu64 ",\"time\":\"%s\"}\n",
+		       res->epochs, res->index, res->record, res->segment, res->size, res->time);
 	else
 		printf("%s\n", res->record);
-	fprintf(stderr, "good: record %" PRIu64 " of the %" PRIu64 " in segment %" PRIu64 ", signed %s\n",
-		res->index + 1, res->size, res->segment, res->time);
+	fprintf(stderr,
+		"good: record %" PRIu64 " of the %" PRIu64 " in segment %" PRIu64 ", epoch %" PRIu64
+		" from the key, signed %s\n",
+		res->index + 1, res->size, res->segment, res->epochs, res->time);
 }
 
 static int log_prove_check(const struct log_args *a)
@@ -417,14 +422,41 @@ static int log_put_file(const char *prefix, const char *suffix, const void *p, s
 	return 0;
 }
 
+/* The key that the checkpoint is signed with, as PEM: what openssl is to check it by. */
+static int log_checkpoint_key(const struct log_args *a, const struct checkpoint_note *n, char ret[SIG_PEM_PUBLIC_MAX])
+{
+	struct err e = { "" };
+	struct sig_key *key;
+	int r;
+
+	if (log_load_key(a, &key) < 0)
+		return EXIT_USAGE;
+	r = prove_segment_key(a->dir, n->c.segment, &key, &e);
+	if (r == 0)
+		r = checkpoint_verify(n, key, &e);
+	if (r == 0 && sig_public_pem(key, ret) < 0)
+		r = err_set(&e, -ENOMEM, "cannot write the key as PEM");
+	sig_key_free(key);
+	if (r < 0)
+		log_fail(&e);
+	return r == 0 ? EXIT_GOOD : r == -EBADMSG ? EXIT_BAD : EXIT_USAGE;
+}
+
 static int log_checkpoint_write(const struct log_args *a, const struct checkpoint_note *n)
 {
+	char pem[SIG_PEM_PUBLIC_MAX];
+	int r;
+
 	if (!a->out)
 		return log_write_stdout(n->p, n->len) < 0 ? EXIT_USAGE : EXIT_GOOD;
-	if (log_put_file(a->out, ".txt", n->p, n->text_len) < 0 || log_put_file(a->out, ".sig", n->sig, n->sig_len) < 0)
+	r = log_checkpoint_key(a, n, pem);
+	if (r != EXIT_GOOD)
+		return r;
+	if (log_put_file(a->out, ".txt", n->p, n->text_len) < 0 ||
+	    log_put_file(a->out, ".sig", n->sig, n->sig_len) < 0 || log_put_file(a->out, ".pem", pem, strlen(pem)) < 0)
 		return EXIT_USAGE;
-	fprintf(stderr, "%s.txt and %s.sig: segment %" PRIu64 ", %" PRIu64 " records, %s\n", a->out, a->out,
-		n->c.segment, n->c.size, n->c.time);
+	fprintf(stderr, "%s.txt, %s.sig and %s.pem: segment %" PRIu64 ", %" PRIu64 " records, %s\n", a->out, a->out,
+		a->out, n->c.segment, n->c.size, n->c.time);
 	return EXIT_GOOD;
 }
 
@@ -492,6 +524,7 @@ static const struct option log_export_opts[] = {
 	LOG_COMMON,
 };
 static const struct option log_checkpoint_opts[] = {
+	{ "key", required_argument, NULL, OPT_KEY },
 	{ "segment", required_argument, NULL, OPT_SEGMENT },
 	{ "output", required_argument, NULL, 'o' },
 	LOG_COMMON,
@@ -518,8 +551,8 @@ static const struct {
 	  "export [--format jsonl] [--from SEQ] [--to SEQ]\n"
 	  "    print the records\n" },
 	{ "checkpoint", log_cmd_checkpoint, log_checkpoint_opts, "o:h", false,
-	  "checkpoint [--segment N] [-o PREFIX]\n"
-	  "    print the newest signed checkpoint, or write PREFIX.txt and PREFIX.sig for openssl\n" },
+	  "checkpoint [--segment N] [-o PREFIX [--key PUB.pem]]\n"
+	  "    print the newest signed checkpoint, or write PREFIX.txt, .sig and .pem for openssl\n" },
 };
 
 #define LOG_COMMANDS (sizeof(log_commands) / sizeof(log_commands[0]))

@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#define AUDITLOG_KEY "log.key.pem"
-#define AUDITLOG_PUB "log.pub.pem"
+#define AUDITLOG_EPOCH		"epoch"
+#define AUDITLOG_EPOCH_RETRY_NS 1000000000ull
 
 DEFINE_CLEANUP(struct auditlog *, auditlog_free);
 
@@ -59,7 +59,7 @@ static int auditlog_put_segment(struct auditlog *log)
 	buf_reset(&log->scratch);
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "key");
-	jsonw_cstr(&w, sig_key_id(log->key));
+	jsonw_cstr(&w, sig_key_id(log->epoch.key));
 	jsonw_key(&w, "number");
 	jsonw_u64(&w, log->seg.number);
 	if (log->prev_segment) {
@@ -93,7 +93,7 @@ void auditlog_begin_segment(struct auditlog *log, uint64_t number)
 	log->fresh = true;
 }
 
-/* The present segment is full and wholly signed: remember how it ended and turn to the next. */
+/* The present segment is wholly signed: remember how it ended and turn to the next. */
 static void auditlog_rotate(struct auditlog *log)
 {
 	log->prev_segment = log->seg.number;
@@ -119,8 +119,6 @@ static int auditlog_admit(struct auditlog *log, size_t n, struct err *e)
 		if (r < 0 && auditlog_full(log, n))
 			return r;
 	}
-	if (log->seg.bytes[SEGMENT_LOG] >= log->o.segment_bytes && log->signed_size == log->tree.size)
-		auditlog_rotate(log);
 	r = log->fresh ? auditlog_put_segment(log) : 0;
 	return r < 0 ? err_set(e, r, "no memory for another record of the log") : 0;
 }
@@ -217,7 +215,7 @@ static int auditlog_write_checkpoint(struct auditlog *log, struct err *e)
 
 	auditlog_fill_checkpoint(log, &c);
 	buf_reset(b);
-	r = checkpoint_sign(&c, log->key, b);
+	r = checkpoint_sign(&c, log->epoch.key, b);
 	if (r < 0)
 		return err_set(e, r, "cannot sign the log's checkpoint: %s", strerror(-r));
 	r = segment_write(&log->seg, SEGMENT_CKPT, b, e);
@@ -228,6 +226,7 @@ static int auditlog_write_checkpoint(struct auditlog *log, struct err *e)
 	hash_sha256(b->data, b->len, log->chain);
 	log->chained = true;
 	log->signed_size = log->tree.size;
+	log->signed_seq = log->seq;
 	log->head_due = true;
 	buf_reset(&log->note);
 	return buf_put(&log->note, b->data, b->len);
@@ -251,7 +250,7 @@ static int auditlog_write_head(struct auditlog *log, struct err *e)
 	return 0;
 }
 
-int auditlog_flush(struct auditlog *log, struct err *e)
+static int auditlog_write_out(struct auditlog *log, struct err *e)
 {
 	int r = 0;
 
@@ -265,6 +264,93 @@ int auditlog_flush(struct auditlog *log, struct err *e)
 	return r;
 }
 
+/* ---- epochs ---- */
+
+/* Names the key of the segment to come. */
+static int auditlog_put_epoch(struct auditlog *log, const char *why)
+{
+	struct jsonw w = jsonw_to(&log->scratch);
+	uint8_t der[SIG_DER_MAX];
+	struct buf text;
+	size_t n;
+
+	if (sig_public_der(log->epoch.next, der, &n) < 0)
+		return -EBADMSG;
+	buf_init(&text, B64_LEN(SIG_DER_MAX));
+	b64_encode(&text, der, n);
+	buf_reset(&log->scratch);
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "key");
+	jsonw_cstr(&w, sig_key_id(log->epoch.next));
+	jsonw_key(&w, "public");
+	jsonw_str(&w, text.data, text.len);
+	jsonw_key(&w, "reason");
+	jsonw_cstr(&w, why);
+	jsonw_obj_end(&w);
+	buf_done(&text);
+	if (buf_error(&log->scratch))
+		return buf_error(&log->scratch);
+	return auditlog_put_note(log, AUDITLOG_EPOCH, (struct line_str){ (char *)log->scratch.data, log->scratch.len },
+				 NULL);
+}
+
+/*
+ * The epoch is over: the record that names the next key, the checkpoint over it, and then the present key is no more.
+ * Wherever this fails the epoch goes on, and the next try begins there.
+ */
+int auditlog_end_epoch(struct auditlog *log, const char *why, struct err *e)
+{
+	int r = 0;
+
+	if (!log->ending) {
+		r = epoch_prepare(&log->epoch, e);
+		/* an epoch without events has these two records, which say that the sensor was there */
+		if (r == 0 && log->fresh)
+			r = auditlog_put_segment(log);
+		if (r == 0)
+			r = auditlog_put_epoch(log, why);
+		if (r < 0)
+			return r;
+		log->ending = true;
+	}
+	r = auditlog_write_out(log, e);
+	if (r == 0)
+		r = epoch_turn(&log->epoch, e);
+	if (r < 0)
+		return r;
+	log->ending = false;
+	log->epoch_age_ns = log->epoch_end_ns = 0;
+	auditlog_rotate(log);
+	return 0;
+}
+
+/* Everything is on disk: has the epoch its age or its size? Failing is no failure of the records. */
+static void auditlog_turn_epoch(struct auditlog *log)
+{
+	bool full = log->seg.bytes[SEGMENT_LOG] >= log->o.segment_bytes;
+	bool old = log->epoch_end_ns && log->now_ns >= log->epoch_end_ns;
+
+	if ((!full && !old && !log->ending) || log->now_ns < log->epoch_retry_ns)
+		return;
+	err_clear(&log->epoch_error);
+	if (auditlog_end_epoch(log, full ? "size" : "age", &log->epoch_error) < 0)
+		log->epoch_retry_ns = log->now_ns + AUDITLOG_EPOCH_RETRY_NS;
+}
+
+const char *auditlog_epoch_error(const struct auditlog *log)
+{
+	return log->epoch_error.msg[0] ? log->epoch_error.msg : NULL;
+}
+
+int auditlog_flush(struct auditlog *log, struct err *e)
+{
+	int r = auditlog_write_out(log, e);
+
+	if (r == 0)
+		auditlog_turn_epoch(log);
+	return r;
+}
+
 static bool auditlog_waits(const struct auditlog *log)
 {
 	return log->signed_size < log->tree.size || log->head_due;
@@ -274,8 +360,13 @@ int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 {
 	int r;
 
-	if (!auditlog_waits(log))
+	log->now_ns = now_ns;
+	if (!log->epoch_end_ns)
+		log->epoch_end_ns = now_ns + log->o.epoch_s * 1000000000ull - log->epoch_age_ns;
+	if (!auditlog_waits(log)) {
+		auditlog_turn_epoch(log);
 		return 0;
+	}
 	if (!log->batch_since)
 		log->batch_since = now_ns;
 	if (auditlog_pending(log) < log->o.batch_max && now_ns - log->batch_since < (uint64_t)log->o.batch_ms * 1000000)
@@ -288,14 +379,24 @@ int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 
 uint64_t auditlog_due(const struct auditlog *log)
 {
-	if (!auditlog_waits(log))
-		return UINT64_MAX;
-	return log->batch_since ? log->batch_since + (uint64_t)log->o.batch_ms * 1000000 : 0;
+	uint64_t end = log->ending ? 0 : log->epoch_end_ns;
+
+	/* an epoch ends between two batches */
+	if (auditlog_waits(log))
+		return log->batch_since ? log->batch_since + (uint64_t)log->o.batch_ms * 1000000 : 0;
+	if (!log->epoch_end_ns)
+		return 0;
+	return end > log->epoch_retry_ns ? end : log->epoch_retry_ns;
 }
 
 uint64_t auditlog_seq(const struct auditlog *log)
 {
 	return log->seq;
+}
+
+uint64_t auditlog_signed(const struct auditlog *log)
+{
+	return log->signed_seq;
 }
 
 uint64_t auditlog_found(const struct auditlog *log)
@@ -320,6 +421,7 @@ static void auditlog_defaults(struct auditlog *log, const struct auditlog_option
 	if (o)
 		log->o = *o;
 	log->o.segment_bytes = log->o.segment_bytes ? log->o.segment_bytes : 64ull << 20;
+	log->o.epoch_s = log->o.epoch_s ? log->o.epoch_s : 24 * 3600;
 	log->o.batch_ms = log->o.batch_ms ? log->o.batch_ms : 200;
 	log->o.batch_max = log->o.batch_max ? log->o.batch_max : 8192;
 	log->o.pending_max = log->o.pending_max ? log->o.pending_max : 32ull << 20;
@@ -366,28 +468,6 @@ static int auditlog_open_dir(struct auditlog *log, const char *dir, struct err *
 	return 0;
 }
 
-static int auditlog_open_key(struct auditlog *log, const char *keys_dir, struct err *e)
-{
-	_cleanup_free_ char *key = NULL, *pub = NULL;
-	int r;
-
-	if (mkdir(keys_dir, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, -errno, "cannot create", keys_dir);
-	if (asprintf(&key, "%s/" AUDITLOG_KEY, keys_dir) < 0 || asprintf(&pub, "%s/" AUDITLOG_PUB, keys_dir) < 0)
-		return err_set(e, -ENOMEM, "no memory");
-	if (access(key, F_OK) < 0 && errno == ENOENT) {
-		r = sig_keygen(key, pub, e);
-		if (r == -EEXIST)
-			return err_set(e, r,
-				       "%s is there but the private key %s is not: restore it, or move the log and its "
-				       "keys away to begin a new log",
-				       pub, key);
-		if (r < 0)
-			return r;
-	}
-	return sig_load_private(key, &log->key, e);
-}
-
 int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_options *o, struct auditlog **ret,
 		  struct err *e)
 {
@@ -401,9 +481,12 @@ int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_o
 	auditlog_name(log);
 	r = auditlog_open_dir(log, dir, e);
 	if (r == 0)
-		r = auditlog_open_key(log, keys_dir, e);
+		r = epoch_open(&log->epoch, keys_dir, log->o.io, e);
 	if (r == 0)
 		r = recover_log(log, e);
+	/* an epoch that was about to end when the sensor did; what fails here is tried again as in a running log */
+	if (r == 0 && log->ending)
+		auditlog_end_epoch(log, "", &log->epoch_error);
 	if (r == 0)
 		r = auditlog_note(log, AUDITLOG_START, log->o.start_details, NULL, e);
 	if (r == 0)
@@ -424,7 +507,7 @@ void auditlog_free(struct auditlog *log)
 	buf_done(&log->leaves);
 	buf_done(&log->note);
 	buf_done(&log->scratch);
-	sig_key_free(log->key);
+	epoch_close(&log->epoch);
 	if (log->dir_fd >= 0)
 		close(log->dir_fd);
 	if (log->lock_fd >= 0)
@@ -440,8 +523,9 @@ int auditlog_close(struct auditlog *log, struct err *e)
 		return 0;
 	err_clear(e);
 	r = auditlog_note(log, AUDITLOG_STOP, NULL, NULL, e);
+	/* `stop` is to be the last record */
 	if (r == 0)
-		r = auditlog_flush(log, e);
+		r = auditlog_write_out(log, e);
 	if (r == 0)
 		log->o.io->fdatasync(log->seg.fd[SEGMENT_LEAF]);
 	auditlog_free(log);

@@ -10,8 +10,11 @@
  *
  *	write and sync the records, sign a checkpoint over the segment's tree, write and sync that, replace HEAD
  *
+ * A segment is signed by one key. The last `epoch` record in it names the next segment's, after which the private key is
+ * destroyed (epoch.h). An epoch that cannot be ended goes on, is tried again, and auditlog_epoch_error says why.
+ *
  * If a step fails (disk full, I/O error) the step is taken back, the error is returned, and everything is kept in
- *memory and tried again by the next tick. No record is lost or doubled by that, until pending_max bytes wait: then
+ * memory and tried again by the next tick. No record is lost or doubled by that, until pending_max bytes wait: then
  * auditlog_append refuses, and counting what it refused (a `loss` record, later) is the caller's part.
  *
  * One writer at a time (a lock in the directory). Not thread-safe. Appending never touches the disk unless
@@ -28,12 +31,13 @@
 #define AUDITLOG_POLICY	 "policy"  /* another policy is in force */
 #define AUDITLOG_CAPTURE "capture" /* events are, or were, handed out: arguments of processes among them */
 #define AUDITLOG_CANARY	 "canary"  /* a known event did not arrive */
-/* "alert" comes by auditlog_append; "segment" and "recovery" are the log's own */
+/* "alert" comes by auditlog_append; "segment", "epoch" and "recovery" are the log's own */
 
 struct auditlog;
 
 struct auditlog_options {
-	uint64_t segment_bytes;	   /* a segment ends after the batch that passes this; 0: 64 MiB */
+	uint64_t segment_bytes;	   /* an epoch, and its segment, ends after the batch that passes this; 0: 64 MiB */
+	uint64_t epoch_s;	   /* or when it is this old, whether or not anything was logged; 0: a day */
 	unsigned int batch_ms;	   /* a batch closes this long after its first record was seen; 0: 200 */
 	unsigned int batch_max;	   /* or as soon as it has this many records; 0: 8192 */
 	uint64_t pending_max;	   /* bytes that may wait in memory; 0: 32 MiB */
@@ -52,7 +56,7 @@ struct auditlog_options {
  * behind the last checkpoint are kept and signed, an unclean end or a segment that no longer fits its checkpoint is a
  * `gap`. Then `start` is appended and all of it is on disk when this returns 0.
  *
- * -EBUSY: another writer. -EBADMSG: the key files are no key pair. -EEXIST: half of a key pair is missing.
+ * -EBUSY: another writer. -EBADMSG: a key file is no key. -EEXIST: half of the first key pair is missing.
  * Others come from the file system. *e always has the text.
  */
 int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_options *o, struct auditlog **ret,
@@ -97,17 +101,24 @@ int auditlog_note(struct auditlog *log, const char *kind, const char *details, u
  * after an error it tries again batch_ms later.
  */
 int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e);
-/* When auditlog_tick has something to do, on the same clock; UINT64_MAX: nothing waits. */
+/* When auditlog_tick has something to do, on the same clock: the end of the batch or, where none waits, of the epoch. */
 uint64_t auditlog_due(const struct auditlog *log);
-/* Closes the batch now. After 0 every record so far is on disk and signed. */
+/*
+ * Closes the batch now. After 0 every record so far is on disk and signed, the records by which an epoch ends apart:
+ * where they cannot be written, auditlog_epoch_error says why.
+ */
 int auditlog_flush(struct auditlog *log, struct err *e);
 
 /* The number that was given last, and how many records wait in memory. */
 uint64_t auditlog_seq(const struct auditlog *log);
 size_t auditlog_pending(const struct auditlog *log);
+/* The number of the last record that is on disk and signed. */
+uint64_t auditlog_signed(const struct auditlog *log);
 /* The number of the last record that was there before auditlog_open; 0: none. Tells a restarted writer how far the one
  * before came. */
 uint64_t auditlog_found(const struct auditlog *log);
+/* Why the present epoch could not be ended when it was due; NULL: all is well. Borrowed, until the next tick. */
+const char *auditlog_epoch_error(const struct auditlog *log);
 /* Borrowed, as in the records: for the caller that renders "host" into an alert. */
 const char *auditlog_host(const struct auditlog *log);
 

@@ -2,6 +2,9 @@
 #include "sensor/record/line.h"
 #include "lib/jsonw.h"
 
+#include <stdlib.h>
+#include <time.h>
+
 #define LINE_DEPTH 64 /* nesting that is followed; alerts have about six levels */
 
 /* ---- time ---- */
@@ -35,6 +38,29 @@ void line_time(uint64_t ns, char ret[LINE_TIME_SIZE])
 	line_digits(ret + 14, s / 60 % 60, 2);
 	line_digits(ret + 17, s % 60, 2);
 	line_digits(ret + 20, ns % 1000000000, 9);
+}
+
+int line_time_ns(struct line_str text, uint64_t *ret)
+{
+	char copy[LINE_TIME_SIZE], again[LINE_TIME_SIZE];
+	struct tm tm = { 0 };
+	unsigned long ns;
+	time_t s;
+
+	if (text.n != LINE_TIME_SIZE - 1)
+		return -EBADMSG;
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	if (!strptime(copy, "%Y-%m-%dT%H:%M:%S.", &tm))
+		return -EBADMSG;
+	ns = strtoul(copy + sizeof("2026-11-20T12:00:00.") - 1, NULL, 10);
+	s = timegm(&tm);
+	if (s < 0 || ns > 999999999)
+		return -EBADMSG;
+	*ret = (uint64_t)s * 1000000000 + ns;
+	/* one time, one spelling */
+	line_time(*ret, again);
+	return strcmp(again, copy) == 0 ? 0 : -EBADMSG;
 }
 
 /* ---- scanning JSON ---- */

@@ -28,6 +28,9 @@ struct line {
 /* UTC, RFC 3339, nine digits of a second. ns since 1970, before the year 10000. */
 void line_time(uint64_t ns, char ret[LINE_TIME_SIZE]);
 
+/* And back: the ns of such a text. -EBADMSG for any other. */
+int line_time_ns(struct line_str text, uint64_t *ret);
+
 /*
  * Takes a line apart. -EBADMSG unless it is one well-formed JSON object without white space between its parts, with its
  * own members in ascending order, and with host, kind, seq (at least 1), time and v=1 among them.

@@ -3,67 +3,113 @@
 #include "lib/b64.h"
 #include "lib/cleanup.h"
 #include "lib/jsonw.h"
+#include "sensor/record/epoch.h"
 #include "sensor/record/segment.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 
+DEFINE_CLEANUP(struct sig_key *, sig_key_free);
+
 /* ---- making ---- */
 
-/* The newest segment that can hold seq: each checkpoint says its last record's number and how many there are. */
-static int prove_find(int dir_fd, uint64_t seq, struct segment_image *ret, struct checkpoint_note *ret_note,
-		      struct err *e)
-{
-	_cleanup_free_ uint64_t *list = NULL;
-	size_t n;
-	int r = segment_list(dir_fd, &list, &n);
+/* A record at its place in its segment, under the segment's newest checkpoint. */
+struct prove_place {
+	struct segment_image img;
+	struct checkpoint_note note; /* borrowed from img */
+	struct buf leaves;	     /* owned: those under the checkpoint */
+	struct line_str record;	     /* borrowed from img; p is NULL where none was found */
+	uint64_t index;
+};
 
-	if (r < 0)
-		return err_set(e, r, "cannot list the log's segments: %s", strerror(-r));
+static void prove_place_done(struct prove_place *at)
+{
+	buf_done(&at->leaves);
+	segment_image_done(&at->img);
+}
+
+/* The newest segment that can hold seq: each checkpoint says its last record's number and how many there are. */
+static int prove_find(int dir_fd, const uint64_t *list, size_t n, uint64_t seq, uint64_t *ret, struct err *e)
+{
 	while (n--) {
+		struct checkpoint_note note;
 		struct buf text;
+		int r;
 
 		buf_init(&text, SEGMENT_FILE_MAX);
-		r = segment_last_note(dir_fd, list[n], &text, ret_note, NULL);
+		r = segment_last_note(dir_fd, list[n], &text, &note, NULL);
 		buf_done(&text);
-		if (r < 0 || seq > ret_note->c.seq || seq + ret_note->c.size <= ret_note->c.seq)
+		if (r < 0 || seq > note.c.seq || seq + note.c.size <= note.c.seq)
 			continue;
-		return segment_read(dir_fd, list[n], ret, e);
+		*ret = list[n];
+		return 0;
 	}
 	return err_set(e, -ENOENT, "no signed record has seq %" PRIu64, seq);
 }
 
-/* The newest checkpoint in the image itself, which may be newer than the one that was found first. */
-static int prove_note(const struct segment_image *img, struct checkpoint_note *ret)
+static int prove_bad_segment(uint64_t number, struct err *e)
 {
-	struct rd r = rd_of(img->file[SEGMENT_CKPT].data, img->file[SEGMENT_CKPT].len);
-	int last = -EBADMSG;
-
-	while (r.left && checkpoint_next(&r, ret, NULL) == 0)
-		last = 0;
-	return last;
+	return err_set(e, -EBADMSG,
+		       "segment %08" PRIu64 " does not fit its checkpoint: `tamisctl log verify` says where", number);
 }
 
-/* The leaves under the checkpoint, and the text of the one at index. */
-static int prove_leaves(const struct segment_image *img, const struct checkpoint *c, uint64_t index, struct buf *leaves,
-			struct line_str *ret_text)
+/* Reads a segment and its newest checkpoint. */
+static int prove_read(int dir_fd, uint64_t number, struct prove_place *ret, struct err *e)
 {
-	struct rd r = rd_of(img->file[SEGMENT_LOG].data, img->file[SEGMENT_LOG].len);
+	int r = segment_read(dir_fd, number, &ret->img, e), last = -EBADMSG;
+	struct rd at;
+
+	buf_init(&ret->leaves, SEGMENT_FILE_MAX);
+	if (r < 0)
+		return r;
+	at = rd_of(ret->img.file[SEGMENT_CKPT].data, ret->img.file[SEGMENT_CKPT].len);
+	while (at.left && checkpoint_next(&at, &ret->note, NULL) == 0)
+		last = 0;
+	return last < 0 ? prove_bad_segment(number, e) : 0;
+}
+
+/* The leaves under the checkpoint, which must have its root. */
+static int prove_leaves(struct prove_place *at, struct err *e)
+{
+	struct rd r = rd_of(at->img.file[SEGMENT_LOG].data, at->img.file[SEGMENT_LOG].len);
+	const struct checkpoint *c = &at->note.c;
 	struct line_str text;
 	merkle_hash leaf, root;
 
 	for (uint64_t i = 0; i < c->size; i++) {
 		if (!segment_line(&r, &text))
-			return -EBADMSG;
-		if (i == index)
-			*ret_text = text;
+			return prove_bad_segment(at->img.number, e);
 		merkle_leaf(text.p, text.n, leaf);
-		if (buf_put(leaves, leaf, HASH_SIZE) < 0)
-			return -ENOMEM;
+		if (buf_put(&at->leaves, leaf, HASH_SIZE) < 0)
+			return err_set(e, -ENOMEM, "no memory for the hashes of segment %08" PRIu64, at->img.number);
 	}
-	merkle_root_of((const merkle_hash *)(const void *)leaves->data, c->size, root);
-	return memcmp(root, c->root, HASH_SIZE) ? -EBADMSG : 0;
+	merkle_root_of((const merkle_hash *)(const void *)at->leaves.data, c->size, root);
+	return memcmp(root, c->root, HASH_SIZE) ? prove_bad_segment(at->img.number, e) : 0;
+}
+
+static bool prove_is_epoch(struct line_str text, struct line *ret)
+{
+	/* most lines are told by this, at the speed of memory */
+	return memmem(text.p, text.n, "\"kind\":\"epoch\"", 14) && line_parse(text.p, text.n, ret) == 0 &&
+	       line_str_is(ret->kind, "epoch");
+}
+
+/* Finds the record with this seq or, for 0, the segment's last `epoch` record, which counts. */
+static void prove_seek(struct prove_place *at, uint64_t seq)
+{
+	struct rd r = rd_of(at->img.file[SEGMENT_LOG].data, at->img.file[SEGMENT_LOG].len);
+	const struct checkpoint *c = &at->note.c;
+	uint64_t index = c->size - 1 - (c->seq - seq);
+	struct line_str text;
+	struct line l;
+
+	for (uint64_t i = 0; i < c->size && segment_line(&r, &text); i++) {
+		if (seq ? i != index : !prove_is_epoch(text, &l))
+			continue;
+		at->record = text;
+		at->index = i;
+	}
 }
 
 static void prove_hashes(struct jsonw *w, const merkle_hash *hashes, size_t n)
@@ -81,61 +127,133 @@ static void prove_hashes(struct jsonw *w, const merkle_hash *hashes, size_t n)
 	buf_done(&text);
 }
 
-static int prove_render(const struct checkpoint_note *n, const struct buf *leaves, uint64_t index,
-			struct line_str record, struct buf *ret)
+/* The members "hashes" and "index". */
+static int prove_put_place(struct jsonw *w, const struct prove_place *at)
 {
 	merkle_hash hashes[MERKLE_DEPTH];
-	struct jsonw w = jsonw_to(ret);
-	size_t n_hashes;
-	int r = merkle_prove_inclusion((const merkle_hash *)(const void *)leaves->data, n->c.size, index, hashes,
-				       &n_hashes);
+	size_t n;
+	int r = merkle_prove_inclusion((const merkle_hash *)(const void *)at->leaves.data, at->note.c.size, at->index,
+				       hashes, &n);
 
 	if (r < 0)
 		return r;
+	jsonw_key(w, "hashes");
+	prove_hashes(w, hashes, n);
+	jsonw_key(w, "index");
+	jsonw_u64(w, at->index);
+	return 0;
+}
+
+/* The link of one segment to the next key; nothing where the segment has no `epoch` record. */
+static int prove_put_link(struct jsonw *w, int dir_fd, uint64_t number, struct err *e)
+{
+	struct prove_place at = { 0 };
+	int r = prove_read(dir_fd, number, &at, e);
+
+	if (r == 0)
+		prove_seek(&at, 0);
+	if (r == 0 && at.record.p)
+		r = prove_leaves(&at, e);
+	if (r == 0 && at.record.p) {
+		jsonw_obj_begin(w);
+		jsonw_key(w, "checkpoint");
+		jsonw_text(w, at.note.p, at.note.len);
+		r = prove_put_place(w, &at);
+		jsonw_key(w, "record");
+		jsonw_text(w, at.record.p, at.record.n);
+		jsonw_obj_end(w);
+	}
+	prove_place_done(&at);
+	return r;
+}
+
+static int prove_render(int dir_fd, const uint64_t *list, const struct prove_place *at, struct buf *ret, struct err *e)
+{
+	struct jsonw w = jsonw_to(ret);
+	int r = 0;
+
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "checkpoint");
-	jsonw_text(&w, n->p, n->len);
-	jsonw_key(&w, "hashes");
-	prove_hashes(&w, hashes, n_hashes);
-	jsonw_key(&w, "index");
-	jsonw_u64(&w, index);
+	jsonw_text(&w, at->note.p, at->note.len);
+	jsonw_key(&w, "epochs");
+	jsonw_arr_begin(&w);
+	for (; r == 0 && *list < at->img.number; list++)
+		r = prove_put_link(&w, dir_fd, *list, e);
+	jsonw_arr_end(&w);
+	if (r == 0)
+		r = prove_put_place(&w, at);
+	if (r < 0)
+		return r;
 	jsonw_key(&w, "kind");
 	jsonw_cstr(&w, "proof");
 	jsonw_key(&w, "record");
-	jsonw_text(&w, record.p, record.n);
+	jsonw_text(&w, at->record.p, at->record.n);
 	jsonw_key(&w, "v");
 	jsonw_u64(&w, 1);
 	jsonw_obj_end(&w);
-	return buf_putc(ret, '\n');
+	if (buf_putc(ret, '\n') == 0)
+		return 0;
+	r = buf_error(ret);
+	return err_set(e, r, r == -EFBIG ? "the proof would be longer than %u bytes" : "no memory for the proof",
+		       PROVE_TEXT_MAX);
 }
 
 int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e)
 {
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct segment_image img = { 0 };
-	struct checkpoint_note note;
-	struct line_str record = { NULL, 0 };
-	struct buf leaves;
-	uint64_t index;
+	_cleanup_free_ uint64_t *list = NULL;
+	struct prove_place at = { 0 };
+	uint64_t number = 0;
+	size_t n;
 	int r;
 
 	if (fd < 0)
 		return err_sys(e, -errno, "cannot open the log", dir);
-	r = prove_find(fd, seq, &img, &note, e);
+	r = segment_list(fd, &list, &n);
+	if (r < 0)
+		return err_set(e, r, "cannot list the log's segments: %s", strerror(-r));
+	r = prove_find(fd, list, n, seq, &number, e);
 	if (r < 0)
 		return r;
-	buf_init(&leaves, SEGMENT_FILE_MAX);
-	r = prove_note(&img, &note);
-	index = note.c.size - 1 - (note.c.seq - seq);
+	r = prove_read(fd, number, &at, e);
 	if (r == 0)
-		r = prove_leaves(&img, &note.c, index, &leaves, &record);
+		r = prove_leaves(&at, e);
 	if (r == 0)
-		r = prove_render(&note, &leaves, index, record, ret);
+		prove_seek(&at, seq);
+	if (r == 0)
+		r = at.record.p ? prove_render(fd, list, &at, ret, e) : prove_bad_segment(number, e);
+	prove_place_done(&at);
+	return r;
+}
+
+static int prove_step_key(int dir_fd, uint64_t number, struct sig_key **key, struct err *e)
+{
+	struct prove_place at = { 0 };
+	int r = prove_read(dir_fd, number, &at, e);
+	struct line l;
+
+	if (r == 0)
+		prove_seek(&at, 0);
+	if (r == 0 && at.record.p && prove_is_epoch(at.record, &l))
+		r = epoch_key_of(&l, key, e);
+	prove_place_done(&at);
+	return r;
+}
+
+int prove_segment_key(const char *dir, uint64_t number, struct sig_key **key, struct err *e)
+{
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ uint64_t *list = NULL;
+	size_t n;
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot open the log", dir);
+	r = segment_list(fd, &list, &n);
 	if (r < 0)
-		err_set(e, r, "segment %08" PRIu64 " does not fit its checkpoint: `tamisctl log verify` says where",
-			img.number);
-	buf_done(&leaves);
-	segment_image_done(&img);
+		return err_set(e, r, "cannot list the log's segments: %s", strerror(-r));
+	for (size_t i = 0; r == 0 && i < n && list[i] < number; i++)
+		r = prove_step_key(fd, list[i], key, e);
 	return r;
 }
 
@@ -179,35 +297,97 @@ static int prove_take_note(const json_t *text, struct sig_key *key, struct check
 	return checkpoint_verify(ret, key, e);
 }
 
-static int prove_check_json(const json_t *proof, struct sig_key *key, struct prove_result *ret, struct err *e)
+/* What a proof and its links share: a record that is in the tree which this key signed. */
+struct prove_found {
+	struct checkpoint_note note; /* borrowed from the JSON, as the line */
+	struct line line;
+	uint64_t index;
+};
+
+static int prove_check_place(const json_t *proof, struct sig_key *key, struct prove_found *ret, struct err *e)
 {
 	const json_t *record = json_object_get(proof, "record"), *index = json_object_get(proof, "index");
 	merkle_hash hashes[MERKLE_DEPTH], leaf;
-	struct checkpoint_note note;
 	size_t n;
 
-	if (prove_take_note(json_object_get(proof, "checkpoint"), key, &note, e) < 0)
+	if (prove_take_note(json_object_get(proof, "checkpoint"), key, &ret->note, e) < 0)
 		return -EBADMSG;
 	if (!json_is_string(record) || !json_is_integer(index) || json_integer_value(index) < 0 ||
 	    prove_take_hashes(json_object_get(proof, "hashes"), hashes, &n) < 0)
 		return err_set(e, -EBADMSG, "the proof's record, index or hashes are malformed");
+	ret->index = (uint64_t)json_integer_value(index);
 	merkle_leaf(json_string_value(record), json_string_length(record), leaf);
-	if (!merkle_check_inclusion(leaf, (uint64_t)json_integer_value(index), note.c.size, hashes, n, note.c.root))
+	if (!merkle_check_inclusion(leaf, ret->index, ret->note.c.size, hashes, n, ret->note.c.root))
 		return err_set(e, -EBADMSG, "the record is not at this place of the log that was signed");
+	if (line_parse(json_string_value(record), json_string_length(record), &ret->line) < 0)
+		return err_set(e, -EBADMSG, "what was signed is no record");
+	return 0;
+}
+
+/*
+ * Who has today's key can sign what he likes, but not as of yesterday: a key's records are in later segments, and have
+ * higher numbers, than the record that names the key.
+ */
+static int prove_check_order(const struct prove_found *before, const struct prove_found *after, struct err *e)
+{
+	if (after->note.c.segment > before->note.c.segment && after->line.seq > before->line.seq)
+		return 0;
+	return err_set(e, -EBADMSG, "a record of segment %" PRIu64 " is signed by the key of a later epoch",
+		       after->note.c.segment);
+}
+
+/* Walks the links from *key, which is replaced by the one they lead to; *last is the last of them. */
+static int prove_check_links(const json_t *links, struct sig_key **key, struct prove_found *last, struct err *e)
+{
+	struct prove_found link;
+	const json_t *item;
+	size_t i;
+
+	if (links && !json_is_array(links))
+		return err_set(e, -EBADMSG, "the proof's epochs are no list");
+	json_array_foreach(links, i, item)
+	{
+		if (prove_check_place(item, *key, &link, e) < 0)
+			return -EBADMSG;
+		if (!line_str_is(link.line.kind, "epoch"))
+			return err_set(e, -EBADMSG, "link %zu of the proof's epochs is no `epoch` record", i + 1);
+		if (prove_check_order(last, &link, e) < 0)
+			return -EBADMSG;
+		if (epoch_key_of(&link.line, key, e) < 0)
+			return -EBADMSG;
+		*last = link;
+	}
+	return 0;
+}
+
+/* Owns *key, which the links replace. */
+static int prove_check_json(const json_t *proof, struct sig_key **key, struct prove_result *ret, struct err *e)
+{
+	const json_t *record = json_object_get(proof, "record"), *links = json_object_get(proof, "epochs");
+	struct prove_found last = { .index = 0 }, found;
+
+	if (prove_check_links(links, key, &last, e) < 0 || prove_check_place(proof, *key, &found, e) < 0)
+		return -EBADMSG;
+	if (prove_check_order(&last, &found, e) < 0)
+		return -EBADMSG;
 	*ret = (struct prove_result){
-		.segment = note.c.segment,
-		.index = (uint64_t)json_integer_value(index),
-		.size = note.c.size,
+		.segment = found.note.c.segment,
+		.index = found.index,
+		.size = found.note.c.size,
+		.epochs = json_array_size(links) + 1,
 		.record = strdup(json_string_value(record)),
 	};
-	memcpy(ret->time, note.c.time, LINE_TIME_SIZE);
+	memcpy(ret->time, found.note.c.time, LINE_TIME_SIZE);
 	return ret->record ? 0 : err_set(e, -ENOMEM, "no memory for the record");
 }
 
 int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_result *ret, struct err *e)
 {
+	_cleanup_(sig_key_free) struct sig_key *walked = NULL;
+	uint8_t der[SIG_DER_MAX];
 	json_error_t why;
 	json_t *proof;
+	size_t len;
 	int r;
 
 	if (n > PROVE_TEXT_MAX)
@@ -215,7 +395,12 @@ int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_re
 	proof = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
 	if (!proof)
 		return err_set(e, -EBADMSG, "the proof is not JSON: %s", why.text);
-	r = prove_check_json(proof, key, ret, e);
+	/* a key of our own, which the links may replace */
+	r = sig_public_der(key, der, &len);
+	if (r == 0)
+		r = sig_parse_der(der, len, "the key", &walked, e);
+	if (r == 0)
+		r = prove_check_json(proof, &walked, ret, e);
 	json_decref(proof);
 	return r;
 }

@@ -6,17 +6,19 @@
  * The proof that one record is in the log, for somebody who has neither the log nor its other records: the record, its
  * place, the hashes from there up to the root (RFC 9162 2.1.3), and the signed checkpoint with that root. As JSON:
  *
- *	{"checkpoint":"tamis/web-1/1\n8193\n...","hashes":["...",...],"index":16,"kind":"proof","record":"{...}","v":1}
+ *	{"checkpoint":"tamis/web-1/3\n8193\n...","epochs":[{...},{...}],"hashes":["...",...],"index":16,"kind":"proof",
+ *	 "record":"{...}","v":1}
  *
  * record is the line's very bytes as a string, index counts from 0 within the segment, hashes are base64, leaf's
- * sibling first.
+ * sibling first. epochs, oldest first, prove in the same way (checkpoint, hashes, index, record) the `epoch` record of each
+ * earlier segment that has one: the first is signed by the key that the checker has, each names the key of the next.
  */
 
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/sig.h"
 
-#define PROVE_TEXT_MAX (4u << 20) /* a longer proof is refused */
+#define PROVE_TEXT_MAX (16u << 20) /* a longer proof is refused: room for the largest record and some 7,000 epochs */
 
 /*
  * Appends the proof of the record with this seq under its segment's newest checkpoint, and a newline.
@@ -24,13 +26,23 @@
  */
 int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e);
 
+/*
+ * The key of a segment, by the `epoch` records of those before it, the first that is there having *key: *key is replaced by
+ * it (and the old one freed) where there was another epoch. Checks nothing of it: verify_log does.
+ */
+int prove_segment_key(const char *dir, uint64_t number, struct sig_key **key, struct err *e);
+
 struct prove_result {
 	uint64_t segment, index, size;
-	char time[32]; /* of the checkpoint */
-	char *record;  /* owned: the record's line */
+	uint64_t epochs; /* keys from the checker's to the one that signed */
+	char time[32];	 /* of the checkpoint */
+	char *record;	 /* owned: the record's line */
 };
 
-/* 0: the key signed a log that holds this record. -EBADMSG with *e: it did not, or this is no proof. */
+/*
+ * 0: the key, or one that by the proof's `epoch` records follows from it, signed a log that holds this record. -EBADMSG
+ * with *e: it did not, or this is no proof. At most one signature that is not good is looked at.
+ */
 int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_result *ret, struct err *e);
 void prove_result_done(struct prove_result *res);
 

@@ -27,8 +27,10 @@ struct recovery {
 	uint64_t cut;		      /* bytes that are not */
 	uint64_t kept;		      /* whole records behind the last checkpoint */
 	bool root_seen;		      /* the records fit the last checkpoint */
-	struct line last;	      /* borrowed from img */
+	struct line first, last;      /* borrowed from img */
 	bool has_last;
+	bool names_next; /* one of the records is the `epoch` record of the key that was prepared */
+	bool over;	 /* the segment is whole, and its key no more: nothing can be added to it */
 	struct buf leaves;
 	const char *damage; /* why the segment cannot be continued; NULL: it can */
 };
@@ -55,15 +57,22 @@ static bool recover_unfinished(const struct recovery *rec, uint64_t number)
 	return rec->has_head && rec->head.c.segment <= number && head < rec->note.c.size;
 }
 
-static void recover_notes(struct recovery *rec, struct sig_key *key)
+/* By a key of this machine, not only by its name. */
+static bool recover_signed(const struct checkpoint_note *n, const struct epoch *ep)
+{
+	struct sig_key *key = epoch_find(ep, n->key_hash);
+
+	return key && checkpoint_verify(n, key, NULL) == 0;
+}
+
+static void recover_notes(struct recovery *rec, const struct epoch *ep)
 {
 	const struct buf *b = &rec->img.file[SEGMENT_CKPT];
 	struct rd r = rd_of(b->data, b->len);
 	struct checkpoint_note before = { .len = 0 };
 
 	while (r.left && checkpoint_next(&r, &rec->note, NULL) == 0) {
-		if (!r.left && checkpoint_verify(&rec->note, key, NULL) < 0 &&
-		    recover_unfinished(rec, rec->img.number)) {
+		if (!r.left && !recover_signed(&rec->note, ep) && recover_unfinished(rec, rec->img.number)) {
 			r.left = rec->note.len;
 			rec->note = before;
 			break;
@@ -72,7 +81,8 @@ static void recover_notes(struct recovery *rec, struct sig_key *key)
 	}
 	rec->has_note = rec->note.len > 0;
 	rec->ckpt_bytes = b->len - r.left;
-	rec->note_signed = rec->has_note && checkpoint_verify(&rec->note, key, NULL) == 0;
+	rec->note_signed = rec->has_note && recover_signed(&rec->note, ep);
+	rec->over = rec->note_signed && epoch_find(ep, rec->note.key_hash) != ep->key;
 	if (rec->has_note && !rec->note_signed)
 		rec->damage = "the segment's last checkpoint is not signed by this log's key";
 }
@@ -88,7 +98,15 @@ static bool recover_line_fits(const struct recovery *rec, struct line_str text, 
 	return !rec->has_last || ret->seq == rec->last.seq + 1;
 }
 
-static void recover_lines(struct recovery *rec, struct merkle *tree)
+static bool recover_is_next(const struct line *l, const struct epoch *ep)
+{
+	struct line_str value, id;
+
+	return ep->next && line_str_is(l->kind, "epoch") && line_member(l->body, "key", &value) == 0 &&
+	       line_value_str(value, &id) == 0 && line_str_is(id, sig_key_id(ep->next));
+}
+
+static void recover_lines(struct recovery *rec, const struct epoch *ep, struct merkle *tree)
 {
 	const struct buf *b = &rec->img.file[SEGMENT_LOG];
 	struct rd r = rd_of(b->data, b->len);
@@ -100,8 +118,10 @@ static void recover_lines(struct recovery *rec, struct merkle *tree)
 		struct line l;
 
 		if (recover_line_fits(rec, text, &l)) {
+			rec->first = rec->has_last ? rec->first : l;
 			rec->last = l;
 			rec->has_last = true;
+			rec->names_next |= recover_is_next(&l, ep);
 		} else if (!covered) {
 			break;
 		}
@@ -117,7 +137,7 @@ static void recover_lines(struct recovery *rec, struct merkle *tree)
 	}
 }
 
-static void recover_head(struct recovery *rec, int dir_fd, struct sig_key *key)
+static void recover_head(struct recovery *rec, int dir_fd, const struct epoch *ep)
 {
 	struct rd r;
 
@@ -125,7 +145,7 @@ static void recover_head(struct recovery *rec, int dir_fd, struct sig_key *key)
 	if (recio_read(dir_fd, "HEAD", &rec->head_text) < 0)
 		return;
 	r = rd_of(rec->head_text.data, rec->head_text.len);
-	rec->has_head = checkpoint_next(&r, &rec->head, NULL) == 0 && checkpoint_verify(&rec->head, key, NULL) == 0;
+	rec->has_head = checkpoint_next(&r, &rec->head, NULL) == 0 && recover_signed(&rec->head, ep);
 }
 
 /* Does HEAD speak of more than the segments hold? */
@@ -149,14 +169,16 @@ static int recover_look(struct recovery *rec, struct auditlog *log, uint64_t num
 	buf_init(&rec->leaves, SEGMENT_FILE_MAX);
 	rec->has_prev =
 		number > 1 && segment_last_note(log->dir_fd, number - 1, &rec->prev_text, &rec->prev, NULL) == 0;
-	recover_head(rec, log->dir_fd, log->key);
-	recover_notes(rec, log->key);
-	recover_lines(rec, tree);
+	recover_head(rec, log->dir_fd, &log->epoch);
+	recover_notes(rec, &log->epoch);
+	recover_lines(rec, &log->epoch, tree);
 	rec->cut = rec->img.file[SEGMENT_LOG].len - rec->log_bytes;
 	if (!rec->damage && rec->has_note && !rec->root_seen)
 		rec->damage = "the segment does not fit its last checkpoint";
 	if (!rec->damage && recover_head_ahead(rec))
 		rec->damage = "HEAD holds a newer checkpoint than the segments";
+	if (!rec->damage && rec->over && (rec->cut || rec->kept))
+		rec->damage = "something was added to a segment whose key is no more";
 	return buf_error(&rec->leaves) ? err_set(e, -ENOMEM, "no memory to read the log") : 0;
 }
 
@@ -170,6 +192,16 @@ static void recover_prev_from_note(struct auditlog *log, const struct checkpoint
 	log->chained = true;
 	checkpoint_hash(n, log->chain);
 	log->seq = n->c.seq;
+}
+
+/* How old the epoch is that goes on. A clock that was wrong then or is wrong now makes it end early or late, no more. */
+static uint64_t recover_age(const struct recovery *rec, const struct auditlog *log)
+{
+	uint64_t now = log->o.io->realtime_ns(), first, most = log->o.epoch_s * 1000000000ull;
+
+	if (!rec->has_last || line_time_ns(rec->first.time, &first) < 0 || first > now)
+		return 0;
+	return now - first < most ? now - first : most;
 }
 
 /* The segment is sound: go on in it. */
@@ -193,6 +225,8 @@ static void recover_continue(struct recovery *rec, struct auditlog *log, const s
 	log->fresh = !tree->size;
 	log->seg.bytes[SEGMENT_LOG] = rec->log_bytes;
 	log->seg.bytes[SEGMENT_CKPT] = rec->ckpt_bytes;
+	log->ending = rec->names_next;
+	log->epoch_age_ns = recover_age(rec, log);
 }
 
 /* The leaf file is only an index: where it is not what the records give, write it anew. */
@@ -210,7 +244,7 @@ static int recover_leaves(struct recovery *rec, struct auditlog *log, struct err
 	return r < 0 ? r : segment_commit(&log->seg, SEGMENT_LEAF, &rec->leaves, e);
 }
 
-/* The segment is not sound: leave it, and begin another behind the newest checkpoint that can be trusted. */
+/* The segment is not sound, or over: leave it, and begin another behind the newest checkpoint that can be trusted. */
 static void recover_leave(struct recovery *rec, struct auditlog *log)
 {
 	const struct checkpoint_note *n = rec->note_signed ? &rec->note : rec->has_prev ? &rec->prev : NULL;
@@ -224,6 +258,8 @@ static void recover_leave(struct recovery *rec, struct auditlog *log)
 		number = n->c.segment;
 	if (rec->has_last && rec->last.seq > log->seq)
 		log->seq = rec->last.seq;
+	log->ending = false;
+	log->epoch_age_ns = 0;
 	auditlog_begin_segment(log, number + 1);
 }
 
@@ -277,11 +313,12 @@ static int recover_segment(struct recovery *rec, struct auditlog *log, uint64_t 
 		return r;
 	if (rec->damage) {
 		rec->cut = rec->kept = 0;
-		recover_leave(rec, log);
 	} else {
 		recover_continue(rec, log, &tree);
 		r = recover_leaves(rec, log, e);
 	}
+	if (rec->damage || rec->over)
+		recover_leave(rec, log);
 	log->found = log->seq;
 	if (r == 0)
 		r = recover_tell_cut(rec, log, e);
@@ -299,13 +336,15 @@ int recover_log(struct auditlog *log, struct err *e)
 		return err_set(e, r, "cannot list the log's segments: %s", strerror(-r));
 	if (!n) {
 		/* a HEAD without segments is a log that was deleted */
-		recover_head(&rec, log->dir_fd, log->key);
+		recover_head(&rec, log->dir_fd, &log->epoch);
 		rec.damage = rec.has_head ? "HEAD holds a checkpoint, but there are no segments" : NULL;
 		recover_leave(&rec, log);
 		r = recover_tell_gap(&rec, log, e);
 	} else {
 		r = recover_segment(&rec, log, list[n - 1], e);
 	}
+	if (!log->ending && log->epoch.next)
+		epoch_drop_next(&log->epoch);
 	recover_done(&rec);
 	return r;
 }

@@ -2,6 +2,7 @@
 #include "sensor/record/verify.h"
 #include "lib/b64.h"
 #include "lib/cleanup.h"
+#include "sensor/record/epoch.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,7 +14,10 @@
 
 struct verifier {
 	int dir_fd;
-	struct sig_key *key;
+	struct sig_key *key; /* borrowed: of the present segment */
+	struct sig_key *epoch_key,
+		*next_key; /* owned: key where it is not the caller's; what an `epoch` record names */
+	bool turned;	   /* key is not that of the segment before */
 	struct verify_options o;
 	struct verify_report *rep;
 	struct err *e;
@@ -297,10 +301,21 @@ static int verify_stored(struct verifier *v, const struct verify_seg *s)
 
 /* ---- what the records say ---- */
 
+/* An `epoch` record names the key of the next segment. */
+static int verify_epoch(struct verifier *v, const struct verify_seg *s, size_t i, const struct line *l)
+{
+	struct err why = { "" };
+	int r = epoch_key_of(l, &v->next_key, &why);
+
+	if (r == -ENOMEM)
+		return r;
+	return r < 0 ? verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "%s", why.msg) : 0;
+}
+
 /* The segment's first record repeats how the segment before it ended. */
 static int verify_first(struct verifier *v, const struct verify_seg *s, const struct line *l)
 {
-	struct line_str prev, value, root;
+	struct line_str prev, value, root, id;
 	uint8_t digest[HASH_SIZE];
 	uint64_t number = 0, size = 0;
 	size_t n;
@@ -309,6 +324,10 @@ static int verify_first(struct verifier *v, const struct verify_seg *s, const st
 	    line_value_u64(value, &number) < 0 || number != s->img.number)
 		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1,
 				  "the first record is not this segment's `segment` record");
+	if (line_member(l->body, "key", &value) < 0 || line_value_str(value, &id) < 0 ||
+	    !line_str_is(id, sig_key_id(v->key)))
+		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1, "the `segment` record names another key than %s",
+				  sig_key_id(v->key));
 	if (!v->prev_segment)
 		return 0;
 	if (line_member(l->body, "prev", &prev) < 0 || line_member(prev, "segment", &value) < 0 ||
@@ -340,6 +359,8 @@ static int verify_record(struct verifier *v, const struct verify_seg *s, size_t 
 	if (!v->rep->first_seq && s->img.number == 1 && l.seq != 1)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
 				  "the log's first record has seq %" PRIu64, l.seq);
+	if (line_str_is(l.kind, "epoch"))
+		return verify_epoch(v, s, i, &l);
 	return i == 0 ? verify_first(v, s, &l) : 0;
 }
 
@@ -386,7 +407,13 @@ static void verify_remember(struct verifier *v, const struct verify_seg *s)
 	v->rep->checkpoints += s->n_notes;
 	v->rep->records += n->c.size;
 	v->rep->bytes += v->end_byte;
+	v->rep->epochs += v->turned || v->rep->segments == 1;
 	memcpy(v->rep->last_time, n->c.time, LINE_TIME_SIZE);
+	v->turned = v->next_key != NULL;
+	if (!v->turned)
+		return;
+	sig_key_free(v->epoch_key);
+	v->key = v->epoch_key = TAKE_PTR(v->next_key);
 }
 
 static int verify_segment(struct verifier *v, uint64_t number)
@@ -399,6 +426,8 @@ static int verify_segment(struct verifier *v, uint64_t number)
 		return r;
 	for (int i = 0; i < SEGMENT_FILES; i++)
 		segment_name(number, i, s.name[i]);
+	sig_key_free(v->next_key);
+	v->next_key = NULL;
 	v->may_settle = false;
 	r = verify_split(&s);
 	r = r == 0 ? verify_notes(v, &s) : r;
@@ -491,10 +520,16 @@ static int verify_head(struct verifier *v)
 	/* where it is among the segments' checkpoints, its signature is as good as theirs */
 	if (v->head_found)
 		return 0;
-	if (checkpoint_verify(&v->head, v->key, &why) < 0)
-		return verify_bad(v, "HEAD", 0, 0, "%s", why.msg);
 	if (v->head.c.segment < v->o.from_segment)
 		return 0;
+	/* what would name its key is missing, too */
+	if (v->head.c.segment > v->prev_segment + 1 && memcmp(v->head.key_hash, sig_key_hash(v->key), 4) != 0)
+		return verify_bad(v, "HEAD", 0, 0,
+				  "it is a checkpoint of segment %" PRIu64 ", but the log ends with segment %" PRIu64
+				  ": the log was cut, or HEAD was changed",
+				  v->head.c.segment, v->prev_segment);
+	if (checkpoint_verify(&v->head, v->key, &why) < 0)
+		return verify_bad(v, "HEAD", 0, 0, "%s", why.msg);
 	segment_name(v->prev_segment, SEGMENT_LOG, name);
 	if (v->head.c.seq > v->rep->last_seq)
 		return verify_bad(v, name, v->end_byte, v->end_record,
@@ -528,6 +563,8 @@ int verify_log(const char *dir, struct sig_key *key, const struct verify_options
 	if (r == 0)
 		r = verify_head(&v);
 	buf_done(&v.head_text);
+	sig_key_free(v.epoch_key);
+	sig_key_free(v.next_key);
 	ret->ok = r == 0;
 	if (r < 0)
 		return e && e->msg[0] ? r : err_sys(e, r, "cannot verify the log", dir);

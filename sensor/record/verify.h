@@ -5,6 +5,8 @@
 /*
  * Is this log what its key signed, whole and unchanged? Works on the files alone, also while a sensor writes them.
  *
+ * The key given is that of the first segment; each segment signs which key signs the next.
+ *
  * Looked at: every byte of every segment's three files, the chain from segment to segment, the numbers of the records,
  * the checkpoints' signatures, and HEAD. The first bad place is named. What it cannot see: a log that was cut back to
  * an older checkpoint together with a HEAD from that time. Keep a checkpoint on another machine to see that too.
@@ -22,6 +24,7 @@ struct verify_options {
 struct verify_report {
 	bool ok;
 	uint64_t segments, checkpoints, records, bytes; /* looked at and found good */
+	uint64_t epochs;				/* keys that signed them, one after the other */
 	uint64_t first_seq, last_seq;
 	char last_time[LINE_TIME_SIZE]; /* of the newest checkpoint */
 
