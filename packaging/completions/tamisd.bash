@@ -11,7 +11,7 @@ _tamisd()
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--policy | --trust | --btf | --config | --alerts | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W '--policy --trust --allow-unsigned --state --alerts --foreground --rung
-		--ring-bytes --lineage-bytes --queue-bytes --canary --btf --config --replay --version --help' -- "$cur") ;;
+		--ring-bytes --lineage-bytes --queue-bytes --log-epoch --canary --btf --config --replay --version --help' -- "$cur") ;;
 	esac
 }
 complete -o filenames -F _tamisd tamisd

@@ -131,6 +131,7 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.state = m->o->state,
 		.alerts_fd = m->alerts_fd,
 		.start_details = details,
+		.log_epoch = m->o->log_epoch,
 		.mode = m->mode,
 	};
 	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd };

@@ -29,6 +29,7 @@ static const struct setting {
 	{ "rung", TEXT, offsetof(struct options, rung), true },
 	{ "ring-bytes", BYTES, offsetof(struct options, ring_bytes), true },
 	{ "lineage-bytes", BYTES, offsetof(struct options, lineage_bytes), true },
+	{ "log-epoch", SECONDS, offsetof(struct options, log_epoch), true },
 	{ "canary", SECONDS, offsetof(struct options, canary), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
@@ -57,6 +58,7 @@ const char *options_help(void)
 	       "  --lineage-bytes N    the like, of the one for exec, fork and exit (4M)\n"
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
+	       "  --log-epoch SECONDS  how often the log's key is replaced; 0: by size only (86400)\n"
 	       "  --btf FILE           type information for a kernel that has none of its own\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
@@ -215,7 +217,7 @@ static int read_args(int argc, char **argv, struct options *o, bool *given, char
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
-	struct options o = { .canary = OPTIONS_CANARY };
+	struct options o = { .canary = OPTIONS_CANARY, .log_epoch = OPTIONS_LOG_EPOCH };
 	bool given[COUNT(settings)] = { 0 };
 	char *config = NULL;
 	int r = read_args(argc, argv, &o, given, &config, e);

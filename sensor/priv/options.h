@@ -11,9 +11,10 @@
 #include "lib/err.h"
 #include "tamis/event.h"
 
-#define OPTIONS_CONFIG "/etc/tamis/tamisd.conf"
-#define OPTIONS_STATE  "/var/lib/tamis"
-#define OPTIONS_CANARY 300
+#define OPTIONS_CONFIG	  "/etc/tamis/tamisd.conf"
+#define OPTIONS_STATE	  "/var/lib/tamis"
+#define OPTIONS_CANARY	  300
+#define OPTIONS_LOG_EPOCH (24 * 3600)
 
 struct options {
 	char *policy; /* bundle; required */
@@ -28,6 +29,7 @@ struct options {
 	bool help, version;
 	uint32_t ring_bytes; /* 0: the default */
 	uint32_t lineage_bytes;
+	uint32_t log_epoch;   /* seconds that a key of the log is used; 0: only the size ends an epoch */
 	uint32_t canary;      /* seconds between two rounds; 0: off */
 	uint32_t queue_bytes; /* 0: the default */
 };

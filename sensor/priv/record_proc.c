@@ -18,6 +18,7 @@
 #define BATCH_MS      100
 #define BATCH_BYTES   (2u << 20)  /* a batch is closed when it has this much */
 #define WAITING_BYTES (16u << 20) /* while the log cannot be written: beyond this, alerts wait in the engine */
+#define LONGEST_MS    3600000	  /* of waiting for the end of an epoch */
 #define END_MS	      5000	  /* what may be spent on reading what is left and on a slow reader, each */
 #define MESSAGES_EACH 16	  /* of one socket before the other gets its turn */
 
@@ -30,9 +31,11 @@ struct record {
 	struct buf lines;     /* the batch as --alerts will show it */
 	uint64_t nlines;
 	uint64_t first_seq; /* of the alerts in flight */
+	uint64_t last_seq;  /* of the alert or note that was appended last */
 	struct buf piece;   /* an alert that comes in pieces */
 	struct printer printer;
-	uint64_t failing_ns; /* since when the log cannot be written; 0: it can */
+	struct err epoch_error; /* as it was said last; empty: an epoch ended well */
+	uint64_t failing_ns;	/* since when the log cannot be written; 0: it can */
 	bool stop;
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
 };
@@ -52,7 +55,7 @@ static void on_durable(struct record *r)
 {
 	r->counts.durable += r->counts.inflight;
 	r->counts.inflight = 0;
-	r->counts.seq = auditlog_seq(r->log);
+	r->counts.seq = auditlog_signed(r->log);
 	r->first_seq = 0;
 	commit(r);
 	printer_put(&r->printer, r->lines.data, r->lines.len, r->nlines, clock_mono_ns());
@@ -82,19 +85,35 @@ static void on_success(struct record *r)
 	r->failing_ns = 0;
 }
 
+/* Says it once. Alerts are not held up by this: the key in use stays in use. */
+static void look_at_epoch(struct record *r)
+{
+	const char *why = auditlog_epoch_error(r->log);
+
+	if (strcmp(why ? why : "", r->epoch_error.msg) == 0)
+		return;
+	if (why)
+		log_err("the log's key cannot be replaced, and stays in use: %s; tried again", why);
+	else
+		log_info("the log's key was replaced");
+	err_set(&r->epoch_error, 0, "%s", why ? why : "");
+}
+
 /* @result is that of a flush or a tick, which also gives 0 where nothing was due. */
 static void after_write(struct record *r, int result, const struct err *e)
 {
-	bool written = result == 0 && auditlog_pending(r->log) == 0;
+	/* records by which an epoch ends may wait longer than alerts */
+	bool written = result == 0 && auditlog_signed(r->log) >= r->last_seq;
 
 	if (result < 0)
 		on_failure(r, result, e);
 	if (written)
 		on_success(r);
-	if (written && r->counts.seq != auditlog_seq(r->log))
+	if (written && r->counts.seq != auditlog_signed(r->log))
 		on_durable(r);
 	else
 		commit(r);
+	look_at_epoch(r);
 }
 
 static void flush(struct record *r)
@@ -142,6 +161,7 @@ static int append(struct record *r, const struct alert_text *a)
 	}
 	r->counts.appended++;
 	r->counts.inflight++;
+	r->last_seq = seq;
 	if (!r->first_seq)
 		r->counts.first_seq = r->first_seq = seq;
 	if (r->printer.fd >= 0)
@@ -213,7 +233,7 @@ static int on_note(void *ctx, struct msg *m)
 		return -ENOMEM;
 	if (r->counts.inflight)
 		flush(r);
-	if (auditlog_note(r->log, kind, details, NULL, &e) < 0)
+	if (auditlog_note(r->log, kind, details, &r->last_seq, &e) < 0)
 		log_err("a %s record is missing in the log: %s", kind, e.msg);
 	else
 		flush(r);
@@ -279,10 +299,11 @@ static bool takes_alerts(const struct record *r)
 static int timeout_ms(const struct record *r)
 {
 	uint64_t due = auditlog_due(r->log), now = clock_mono_ns();
-	int ms = due == UINT64_MAX ? -1 : due <= now ? 0 : (int)((due - now) / 1000000) + 1;
+	uint64_t left = due <= now ? 0 : (due - now) / 1000000 + 1;
+	int ms = left < LONGEST_MS ? (int)left : LONGEST_MS;
 
 	/* a reader that stalls is noticed by asking; a log that cannot be written is not tried without pause */
-	if (printer_waits(&r->printer) && (ms < 0 || ms > 100))
+	if (printer_waits(&r->printer) && ms > 100)
 		ms = 100;
 	return r->failing_ns && ms < BATCH_MS ? BATCH_MS : ms;
 }
@@ -292,10 +313,8 @@ static void tick(struct record *r)
 	struct err e = { "" };
 	int result;
 
-	if (auditlog_due(r->log) != UINT64_MAX) {
-		result = auditlog_tick(r->log, clock_mono_ns(), &e);
-		after_write(r, result, &e);
-	}
+	result = auditlog_tick(r->log, clock_mono_ns(), &e);
+	after_write(r, result, &e);
 	if (printer_waits(&r->printer)) {
 		printer_write(&r->printer, clock_mono_ns());
 		commit(r);
@@ -347,6 +366,7 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 {
 	const struct auditlog_options o = { .batch_ms = BATCH_MS,
 					    .start_details = a->start_details,
+					    .epoch_s = a->log_epoch ? a->log_epoch : UINT32_MAX,
 					    .dir_fd = a->log_fd };
 	int result;
 
@@ -363,7 +383,7 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 	r->counts.durable += recovered_alerts(&r->counts, auditlog_found(r->log));
 	r->counts.inflight = 0;
 	r->counts.error = 0;
-	r->counts.seq = auditlog_seq(r->log);
+	r->counts.seq = auditlog_signed(r->log);
 	commit(r);
 	return 0;
 }

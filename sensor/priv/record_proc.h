@@ -17,6 +17,7 @@ struct record_args {
 	const char *state;	     /* what to call their parent in messages */
 	int alerts_fd;		     /* -1: no --alerts */
 	const char *start_details;   /* canonical JSON for the log's `start` record */
+	uint32_t log_epoch;	     /* seconds; 0: only the size ends an epoch */
 	enum confine_mode mode;
 };
 
