@@ -206,33 +206,37 @@ static void find_useful(const struct automaton *a, uint32_t sink, uint8_t *usefu
 
 /* ---- refinement ---------------------------------------------------------------------------------------------------- */
 
-struct keyed {
-	uint32_t key, i;
-};
-
-static int keyed_cmp(const void *a, const void *b)
+/* The place of a key among them: that of what is not useful is behind all others. */
+static uint32_t key_place(uint32_t key, uint32_t max)
 {
-	const struct keyed *x = a, *y = b;
-
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return (x->i > y->i) - (x->i < y->i);
+	return key == UINT32_MAX ? max + 1 : key;
 }
 
-/* Splits @p, all in one set, into elements of equal key. */
+/*
+ * Splits @p, all in one set, into elements of equal key. Keys are classes, or numbers of values, of which there are no more than
+ * states; so they are counted and not compared.
+ */
 static int split_by_key(struct partition *p, const uint32_t *key, uint32_t n)
 {
-	_cleanup_free_ struct keyed *k = calloc((size_t)n + 1, sizeof(*k));
+	_cleanup_free_ uint32_t *first = NULL, *order = calloc((size_t)n + 1, sizeof(*order));
+	uint32_t max = 0;
 
-	if (!k)
+	for (uint32_t i = 0; i < n; i++)
+		if (key[i] != UINT32_MAX && key[i] > max)
+			max = key[i];
+	first = calloc((size_t)max + 4, sizeof(*first));
+	if (!first || !order)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
-		k[i] = (struct keyed){ key[i], i };
-	qsort(k, n, sizeof(*k), keyed_cmp);
+		first[key_place(key[i], max) + 2]++;
+	for (uint32_t k = 2; k < max + 4; k++)
+		first[k] += first[k - 1];
+	for (uint32_t i = 0; i < n; i++)
+		order[first[key_place(key[i], max) + 1]++] = i;
 	for (uint32_t i = 0, j; i < n; i = j) {
-		for (j = i; j < n && k[j].key == k[i].key; j++)
+		for (j = i; j < n && key[order[j]] == key[order[i]]; j++)
 			if (i > 0)
-				partition_mark(p, k[j].i);
+				partition_mark(p, order[j]);
 		partition_split(p);
 	}
 	return 0;
