@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define GLOB_REF_MAX 63
+#define GLOB_REF_MAX 62 /* which may be 63 components, whose end is bit 63 */
 
 static inline char glob_ref_fold(char c, bool icase)
 {
