@@ -120,13 +120,12 @@ static void print(const char *path)
 int main(int argc, char **argv)
 {
 	struct btf *btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
-	int r;
 
 	if (argc != 2 || !btf)
 		return 2;
 	libbpf_set_print(keep_message);
 	for (int pass = 0; pass < 2; pass++)
-		while ((r = try_load(argv[1], btf, pass)) < 0)
+		while (try_load(argv[1], btf, pass) < 0)
 			if (!leave_out(argv[1]))
 				return 1;
 	print(argv[1]);
