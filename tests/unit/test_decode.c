@@ -313,7 +313,7 @@ static void exec_takes_its_pieces(void **state)
 	assert_int_equal(dec.args.argv_len, BLOCK_ARGV);
 	assert_memory_equal(dec.args.argv, BLOCK, BLOCK_ARGV);
 	assert_int_equal(dec.args.envp_len, BLOCK_ENVP);
-	assert_memory_equal(dec.args.envp, BLOCK + BLOCK_ARGV, BLOCK_ENVP);
+	assert_memory_equal(dec.args.envp, &BLOCK[BLOCK_ARGV], BLOCK_ENVP);
 	assert_false(dec.args.argv_cut || dec.args.envp_cut);
 	assert_int_equal(dec.proc_start_ns, 500);
 	assert_int_equal(dec.pv[SLOT_PROC_CREATED_AT].num, 1500);
