@@ -39,7 +39,7 @@ enum ev_type {
 #define E(EV, NR, NAME, LIST, PROC, DOC) EV_##EV = NR,
 	CAT_EVENTS(E)
 #undef E
-		EV_TYPES, /* one more than the highest type of a record: the size of per-event tables */
+		EV_TYPES = 63, /* above every type of a record: the size of per-event tables */
 #define F(FAMILY, NR, NAME, DOC)	      EV_##FAMILY = NR,
 #define U(EV, NR, NAME, LIST, PROC, DOC, WHY) EV_##EV = NR,
 	CAT_FAMILIES(F) CAT_EVENTS_UNSEEN(U)
@@ -62,7 +62,8 @@ enum ev_type {
 #define EV_ROW_S(KIND, EV, SLOT, ...) EV_ROW_S_##KIND(EV, SLOT)
 #define E(EV, NR, NAME, LIST, PROC, DOC)                                                                               \
 	enum { LIST(EV_ROW_N) EVN_##EV##_COUNT };                                                                      \
-	enum { LIST(EV_ROW_S) EVS_##EV##_COUNT };
+	enum { LIST(EV_ROW_S) EVS_##EV##_COUNT };                                                                      \
+	_Static_assert((NR) != EV_TYPES, "the number of a family");
 CAT_EVENTS(E)
 #define U(EV, NR, NAME, LIST, PROC, DOC, WHY) E(EV, NR, NAME, LIST, PROC, DOC)
 CAT_EVENTS_UNSEEN(U)

@@ -570,7 +570,7 @@ int alert_render(struct alert *a, const struct event *ev, uint32_t rule, const s
 	int r = -EFBIG;
 
 	if (rule >= a->program->nrules || ev->type == EV_NONE || ev->type >= EV_ALL_TYPES ||
-	    !a->program->catalog->events[ev->type].name)
+	    !a->program->catalog->events[ev->type].name || a->program->catalog->events[ev->type].is_family)
 		return -EINVAL;
 	if (buf_error(out))
 		return buf_error(out);

@@ -12,7 +12,7 @@
 
 #include "tamis/event.h"
 
-#define HOOK_ROWS_MAX 96
+#define HOOK_ROWS_MAX 512
 #define HOOK_GROUPS   8
 
 /* How a program is hung on its target. */

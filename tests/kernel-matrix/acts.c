@@ -625,7 +625,7 @@ static int act_bind_taken(const struct spot *s)
 #define ADDR(ev, ip, port, family, protocol)                                                                           \
 	ev ".addr.ip=" ip, ev ".addr.port=" port, ev ".addr.family=" family, ev ".protocol=" protocol
 
-const struct row rows[] = {
+const struct row rows_basic[] = {
 	{ "exec", prepare_program, act_exec, .expect = { EXEC }, .image = "%d/g" },
 	{ "exec.cwd", prepare_program, act_exec_cwd, .expect = { EXEC }, .image = "%d/g" },
 	{ "exec.execveat", prepare_program, act_exec_execveat, .expect = { EXEC }, .image = "%d/g" },

@@ -22,6 +22,12 @@ static const char usage[] =
 	"       scenario storm DIR              many processes in each other's way, see storm()\n"
 	"ROWS: all, or names with commas between them\n";
 
+/* One list a file of acts. */
+static const struct row *const row_lists[] = { rows_basic };
+#define FOR_EACH_ROW(row)                                                                                              \
+	for (size_t l_ = 0; l_ < sizeof(row_lists) / sizeof(row_lists[0]); l_++)                                       \
+		for ((row) = row_lists[l_]; (row)->name; (row)++)
+
 static int wanted(const struct row *row, const char *which)
 {
 	size_t n = strlen(row->name);
@@ -141,11 +147,11 @@ static int act(const char *which, const char *dir)
 		return 2;
 	}
 	umask(022);
-	for (row = rows; row->name; row++)
-		if (wanted(row, which)) {
-			bad |= act_row(row, dir, notes) < 0;
-			done = 1;
-		}
+	FOR_EACH_ROW(row)
+	if (wanted(row, which)) {
+		bad |= act_row(row, dir, notes) < 0;
+		done = 1;
+	}
 	fclose(notes);
 	if (!done)
 		fprintf(stderr, "scenario: no row is called \"%s\"; see scenario list\n", which);
@@ -163,7 +169,8 @@ static int check(const char *which, const char *dir, const char *alerts)
 	char why[512];
 	int r, bad = 0;
 
-	for (row = rows; row->name; row++) {
+	FOR_EACH_ROW(row)
+	{
 		if (!wanted(row, which))
 			continue;
 		if (notes_find(dir, row->name, &acted) < 0) {
@@ -192,9 +199,9 @@ static int list(const char *which)
 {
 	const struct row *row;
 
-	for (row = rows; row->name; row++)
-		if (wanted(row, which))
-			puts(row->name);
+	FOR_EACH_ROW(row)
+	if (wanted(row, which))
+		puts(row->name);
 	return 0;
 }
 

@@ -36,7 +36,8 @@ struct row {
 	int ends;	   /* the actor's wait status, if the act does not return */
 };
 
-extern const struct row rows[]; /* ends with a row without a name */
+/* acts*.c: the rows, each list ending with one without a name */
+extern const struct row rows_basic[];
 
 /* The listening port that the connect rows find, and the ports that they and the bind rows use. */
 #define PORT_CLOSED 9

@@ -246,6 +246,8 @@ static void every_event_type(void **state)
 	(void)state;
 	exec_of(30, 1, "/bin/x", "x\0", 2);
 	for (int t = 1; t < EV_TYPES; t++) {
+		if (!catalog_tamis()->events[t].name)
+			continue;
 		head(t, 30);
 		for (int i = 0; i < rec.head.nstr; i++)
 			rec_str(&rec, i, "/a/\xff\"b.c");

@@ -96,6 +96,8 @@ static void every_row_of_every_event(void **state)
 
 	(void)state;
 	for (int t = 1; t < EV_TYPES; t++) {
+		if (!catalog_tamis()->events[t].name)
+			continue;
 		rec_begin(&rec, t);
 		for (int i = 0; i < rec.head.nnum; i++)
 			rec.num[i] = 1000 + (ev_u64)i;
@@ -154,6 +156,7 @@ static int decode_copy(const void *p, size_t size)
 static void every_truncation(void **state)
 {
 	struct decode_stats before, after;
+	uint64_t types = 0;
 	size_t size;
 
 	(void)state;
@@ -161,6 +164,9 @@ static void every_truncation(void **state)
 	for (int t = 1; t < EV_TYPES; t++) {
 		const unsigned char *p;
 
+		if (!catalog_tamis()->events[t].name)
+			continue;
+		types++;
 		rec_begin(&rec, t);
 		rec_str(&rec, 0, "/some/path");
 		rec_addresses(&rec, "0123456789abcdef");
@@ -179,7 +185,7 @@ static void every_truncation(void **state)
 		}
 	}
 	decode_stats(decoder, &after);
-	assert_int_equal(after.records - before.records, EV_TYPES - 1);
+	assert_int_equal(after.records - before.records, types);
 	assert_true(after.malformed > before.malformed + 1000);
 }
 
@@ -417,6 +423,8 @@ static void random_damage(void **state)
 	for (int round = 0; round < 200000; round++) {
 		int t = 1 + rand() % (EV_TYPES - 1);
 
+		if (!catalog_tamis()->events[t].name)
+			continue;
 		rec_begin(&rec, t);
 		rec.head.flags = EV_F_USER_PATH;
 		if (rec.head.nstr)

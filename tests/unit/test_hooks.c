@@ -273,11 +273,13 @@ static void every_event_has_a_call(void **state)
 		seen[d.native[i].event] = true;
 		assert_true(d.native[i].x <= NO_ARG && d.native[i].path <= NO_ARG && d.compat[i].dirfd <= NO_ARG);
 	}
-	for (uint16_t ev = EV_OPEN; ev <= EV_BIND; ev++)
+	for (size_t i = 0; i < hook_nrows; i++) {
 #ifndef __x86_64__
-		if (ev != EV_RMDIR) /* by unlinkat alone */
+		if (hook_rows[i].event == EV_RMDIR) /* by unlinkat alone */
+			continue;
 #endif
-			assert_true(seen[ev]);
+		assert_true(hook_rows[i].kind != HOOK_SYS_BTF || seen[hook_rows[i].event]);
+	}
 }
 
 int main(void)
