@@ -484,22 +484,18 @@ static void put_head(const struct event_json *ej, const struct event *ev, struct
 	const struct val *origin = &ev->base[SLOT_BASE_ORIGIN];
 
 	jsonw_obj_begin(w);
-	jsonw_key(w, "async");
-	jsonw_bool(w, ev->base[SLOT_BASE_ASYNC].num != 0);
+	jsonw_member_bool(w, "async", ev->base[SLOT_BASE_ASYNC].num != 0);
 	put_flags(w, ev->flags);
 	if (origin->len) {
 		jsonw_key(w, "origin");
 		jsonw_str(w, origin->s, origin->len);
 	}
-	jsonw_key(w, "retval");
-	jsonw_int(w, ev->base[SLOT_BASE_RETVAL].num);
+	jsonw_member_int(w, "retval", ev->base[SLOT_BASE_RETVAL].num);
 	if (ev->rung > EV_RUNG_NONE && ev->rung < EV_RUNGS) {
-		jsonw_key(w, "rung");
-		jsonw_cstr(w, event_rung_words[ev->rung]);
+		jsonw_member_str(w, "rung", event_rung_words[ev->rung]);
 	}
 	if (type_name(ej, ev)) {
-		jsonw_key(w, "type");
-		jsonw_cstr(w, type_name(ej, ev));
+		jsonw_member_str(w, "type", type_name(ej, ev));
 	}
 	jsonw_obj_end(w);
 }

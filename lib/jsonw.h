@@ -66,6 +66,12 @@ void jsonw_null(struct jsonw *w);
 /* A value that is canonical JSON already. */
 void jsonw_raw(struct jsonw *w, const void *p, size_t n);
 
+/* A key and its value. */
+void jsonw_member_str(struct jsonw *w, const char *key, const char *s);
+void jsonw_member_int(struct jsonw *w, const char *key, int64_t v);
+void jsonw_member_u64(struct jsonw *w, const char *key, uint64_t v);
+void jsonw_member_bool(struct jsonw *w, const char *key, bool v);
+
 /*
  * Length of the well-formed UTF-8 sequence at p (1 to 4), or 0 where the byte begins none: no overlong forms, no
  * surrogates, nothing above U+10FFFF. n is at least 1.

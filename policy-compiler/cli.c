@@ -72,32 +72,22 @@ static void diag_json(struct jsonw *w, const struct diag *d)
 	if (d->at.src)
 		span_place(d->at, &line, &col, &off, &len);
 	jsonw_obj_begin(w);
-	jsonw_key(w, "column");
-	jsonw_u64(w, col);
-	jsonw_key(w, "end");
-	jsonw_u64(w, d->at.src ? (uint64_t)d->at.off + d->at.len : 0);
-	jsonw_key(w, "file");
-	jsonw_cstr(w, d->at.src ? d->at.src->path : "");
+	jsonw_member_u64(w, "column", col);
+	jsonw_member_u64(w, "end", d->at.src ? (uint64_t)d->at.off + d->at.len : 0);
+	jsonw_member_str(w, "file", d->at.src ? d->at.src->path : "");
 	if (d->fix) {
-		jsonw_key(w, "fix");
-		jsonw_cstr(w, d->fix);
+		jsonw_member_str(w, "fix", d->fix);
 	}
 	if (d->help) {
-		jsonw_key(w, "help");
-		jsonw_cstr(w, d->help);
+		jsonw_member_str(w, "help", d->help);
 	}
-	jsonw_key(w, "level");
-	jsonw_cstr(w, diag_level_name(d->level));
-	jsonw_key(w, "line");
-	jsonw_u64(w, line);
+	jsonw_member_str(w, "level", diag_level_name(d->level));
+	jsonw_member_u64(w, "line", line);
 	if (d->lint) {
-		jsonw_key(w, "lint");
-		jsonw_cstr(w, d->lint);
+		jsonw_member_str(w, "lint", d->lint);
 	}
-	jsonw_key(w, "start");
-	jsonw_u64(w, d->at.src ? d->at.off : 0);
-	jsonw_key(w, "text");
-	jsonw_cstr(w, d->msg);
+	jsonw_member_u64(w, "start", d->at.src ? d->at.off : 0);
+	jsonw_member_str(w, "text", d->msg);
 	jsonw_obj_end(w);
 }
 

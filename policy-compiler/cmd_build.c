@@ -32,12 +32,9 @@ static void put_policy(struct jsonw *w, const struct policy *p)
 	hash_sha256(p->src->bytes, p->src->size, digest);
 	hash_hex(digest, sizeof(digest), hex);
 	jsonw_obj_begin(w);
-	jsonw_key(w, "name");
-	jsonw_cstr(w, p->name);
-	jsonw_key(w, "sha256");
-	jsonw_cstr(w, hex);
-	jsonw_key(w, "version");
-	jsonw_cstr(w, p->version ? p->version : "");
+	jsonw_member_str(w, "name", p->name);
+	jsonw_member_str(w, "sha256", hex);
+	jsonw_member_str(w, "version", p->version ? p->version : "");
 	jsonw_obj_end(w);
 }
 
@@ -49,17 +46,14 @@ static int put_meta(struct build *b)
 	struct program p = program_view(c->builder);
 
 	jsonw_obj_begin(&w);
-	jsonw_key(&w, "catalog");
-	jsonw_u64(&w, catalog_fingerprint(c->catalog));
+	jsonw_member_u64(&w, "catalog", catalog_fingerprint(c->catalog));
 	jsonw_key(&w, "policies");
 	jsonw_arr_begin(&w);
 	for (size_t i = 0; i < c->npolicies; i++)
 		put_policy(&w, c->policies[i]);
 	jsonw_arr_end(&w);
-	jsonw_key(&w, "rules");
-	jsonw_u64(&w, p.nrules);
-	jsonw_key(&w, "tamisc");
-	jsonw_cstr(&w, TAMIS_VERSION);
+	jsonw_member_u64(&w, "rules", p.nrules);
+	jsonw_member_str(&w, "tamisc", TAMIS_VERSION);
 	jsonw_obj_end(&w);
 	return buf_error(&b->meta);
 }

@@ -87,33 +87,21 @@ static void members_json(struct jsonw *w, const struct catalog *c, uint16_t fami
 static void field_json(struct jsonw *w, const struct catalog *c, const struct cat_field *f)
 {
 	jsonw_obj_begin(w);
-	jsonw_key(w, "array");
-	jsonw_bool(w, f->flags & CF_ARRAY);
-	jsonw_key(w, "constants");
-	jsonw_cstr(w, group_names[f->constants]);
-	jsonw_key(w, "doc");
-	jsonw_cstr(w, f->doc);
-	jsonw_key(w, "event");
-	jsonw_cstr(w, f->event == EV_NONE ? "*" : c->events[f->event].name);
+	jsonw_member_bool(w, "array", f->flags & CF_ARRAY);
+	jsonw_member_str(w, "constants", group_names[f->constants]);
+	jsonw_member_str(w, "doc", f->doc);
+	jsonw_member_str(w, "event", f->event == EV_NONE ? "*" : c->events[f->event].name);
 	if (f->event != EV_NONE && c->events[f->event].is_family)
 		members_json(w, c, f->event);
-	jsonw_key(w, "field");
-	jsonw_cstr(w, f->name);
-	jsonw_key(w, "ignore_case");
-	jsonw_bool(w, f->flags & CF_ICASE);
-	jsonw_key(w, "kernel");
-	jsonw_cstr(w, kernel_share(c, f));
-	jsonw_key(w, "observed");
-	jsonw_bool(w, !(f->flags & CF_UNSEEN));
-	jsonw_key(w, "path_glob");
-	jsonw_bool(w, f->flags & CF_GLOB);
-	jsonw_key(w, "time");
-	jsonw_bool(w, f->flags & CF_TIME);
-	jsonw_key(w, "type");
-	jsonw_cstr(w, type_names[f->type]);
+	jsonw_member_str(w, "field", f->name);
+	jsonw_member_bool(w, "ignore_case", f->flags & CF_ICASE);
+	jsonw_member_str(w, "kernel", kernel_share(c, f));
+	jsonw_member_bool(w, "observed", !(f->flags & CF_UNSEEN));
+	jsonw_member_bool(w, "path_glob", f->flags & CF_GLOB);
+	jsonw_member_bool(w, "time", f->flags & CF_TIME);
+	jsonw_member_str(w, "type", type_names[f->type]);
 	if (catalog_why_unseen(c, f)) {
-		jsonw_key(w, "why_not_observed");
-		jsonw_cstr(w, catalog_why_unseen(c, f));
+		jsonw_member_str(w, "why_not_observed", catalog_why_unseen(c, f));
 	}
 	jsonw_obj_end(w);
 }
@@ -123,12 +111,9 @@ static void constants_json(struct jsonw *w, const struct catalog *c)
 	jsonw_arr_begin(w);
 	for (size_t i = 0; i < c->nconstants; i++) {
 		jsonw_obj_begin(w);
-		jsonw_key(w, "group");
-		jsonw_cstr(w, group_names[c->constants[i].group]);
-		jsonw_key(w, "name");
-		jsonw_cstr(w, c->constants[i].name);
-		jsonw_key(w, "value");
-		jsonw_int(w, c->constants[i].value);
+		jsonw_member_str(w, "group", group_names[c->constants[i].group]);
+		jsonw_member_str(w, "name", c->constants[i].name);
+		jsonw_member_int(w, "value", c->constants[i].value);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
@@ -141,12 +126,9 @@ static void events_json(struct jsonw *w, const struct catalog *c)
 		if (!c->events[i].name || c->events[i].is_family)
 			continue;
 		jsonw_obj_begin(w);
-		jsonw_key(w, "doc");
-		jsonw_cstr(w, c->events[i].doc);
-		jsonw_key(w, "event");
-		jsonw_cstr(w, c->events[i].name);
-		jsonw_key(w, "observed");
-		jsonw_bool(w, !c->events[i].why_unseen);
+		jsonw_member_str(w, "doc", c->events[i].doc);
+		jsonw_member_str(w, "event", c->events[i].name);
+		jsonw_member_bool(w, "observed", !c->events[i].why_unseen);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);

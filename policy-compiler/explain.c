@@ -143,32 +143,19 @@ static void put_text(struct buf *b, const struct sieve_report *r, const char *ru
 
 /* ---- JSON ---------------------------------------------------------------------------------------------------------- */
 
-static void json_u64(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_u64(w, v);
-}
-
-static void json_str(struct jsonw *w, const char *key, const char *s)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, s);
-}
-
 /* stars: absent where all are kept */
 static void json_automaton(struct jsonw *w, const struct report_automaton *a, unsigned k)
 {
 	jsonw_obj_begin(w);
-	json_u64(w, "bytes", automaton_bytes(a));
-	json_u64(w, "classes", a->classes);
-	jsonw_key(w, "cut");
-	jsonw_bool(w, a->cut);
-	json_str(w, "of", automaton_names[k]);
-	json_u64(w, "patterns", a->patterns);
+	jsonw_member_u64(w, "bytes", automaton_bytes(a));
+	jsonw_member_u64(w, "classes", a->classes);
+	jsonw_member_bool(w, "cut", a->cut);
+	jsonw_member_str(w, "of", automaton_names[k]);
+	jsonw_member_u64(w, "patterns", a->patterns);
 	if (a->stars >= 0)
-		json_u64(w, "stars", (uint64_t)a->stars);
-	json_u64(w, "states", a->states);
-	json_u64(w, "weakened", a->weakened);
+		jsonw_member_u64(w, "stars", (uint64_t)a->stars);
+	jsonw_member_u64(w, "states", a->states);
+	jsonw_member_u64(w, "weakened", a->weakened);
 	jsonw_obj_end(w);
 }
 
@@ -180,37 +167,35 @@ static void json_event(struct jsonw *w, const struct report_event *e)
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
 		json_automaton(w, &e->automata[k], k);
 	jsonw_arr_end(w);
-	json_u64(w, "bits", e->bits);
-	json_u64(w, "clauses", e->clauses);
-	json_str(w, "event", event_name(e->event));
-	json_u64(w, "numbers", e->preds);
-	json_u64(w, "numbers_left", e->preds_left);
-	json_u64(w, "open_rules", e->open);
-	json_u64(w, "rules", e->rules);
+	jsonw_member_u64(w, "bits", e->bits);
+	jsonw_member_u64(w, "clauses", e->clauses);
+	jsonw_member_str(w, "event", event_name(e->event));
+	jsonw_member_u64(w, "numbers", e->preds);
+	jsonw_member_u64(w, "numbers_left", e->preds_left);
+	jsonw_member_u64(w, "open_rules", e->open);
+	jsonw_member_u64(w, "rules", e->rules);
 	jsonw_obj_end(w);
 }
 
 static void json_clause(struct jsonw *w, const struct report_clause *c)
 {
 	jsonw_obj_begin(w);
-	json_u64(w, "bit", c->bit);
-	jsonw_key(w, "open");
-	jsonw_bool(w, clause_is_open(c));
-	json_u64(w, "shared", c->shared);
-	json_str(w, "text", c->text);
+	jsonw_member_u64(w, "bit", c->bit);
+	jsonw_member_bool(w, "open", clause_is_open(c));
+	jsonw_member_u64(w, "shared", c->shared);
+	jsonw_member_str(w, "text", c->text);
 	jsonw_obj_end(w);
 }
 
 static void json_pred(struct jsonw *w, const struct report_pred *p)
 {
 	jsonw_obj_begin(w);
-	json_str(w, "decided", p->why == WHY_KERNEL ? "kernel" : p->why == WHY_PARTLY ? "partly" : "user");
+	jsonw_member_str(w, "decided", p->why == WHY_KERNEL ? "kernel" : p->why == WHY_PARTLY ? "partly" : "user");
 	if (p->field)
-		json_str(w, "field", p->field);
-	json_str(w, "text", p->text);
-	jsonw_key(w, "weakened");
-	jsonw_bool(w, p->weakened);
-	json_str(w, "why", whys[p->why].key);
+		jsonw_member_str(w, "field", p->field);
+	jsonw_member_str(w, "text", p->text);
+	jsonw_member_bool(w, "weakened", p->weakened);
+	jsonw_member_str(w, "why", whys[p->why].key);
 	jsonw_obj_end(w);
 }
 
@@ -222,13 +207,12 @@ static void json_rule(struct jsonw *w, const struct report_rule *r)
 	for (uint32_t i = 0; i < r->nclauses; i++)
 		json_clause(w, &r->clauses[i]);
 	jsonw_arr_end(w);
-	json_str(w, "event", event_name(r->event));
-	json_str(w, "id", r->id);
-	jsonw_key(w, "joined");
-	jsonw_bool(w, r->weak);
-	json_u64(w, "kernel_predicates", kernel_preds(r));
+	jsonw_member_str(w, "event", event_name(r->event));
+	jsonw_member_str(w, "id", r->id);
+	jsonw_member_bool(w, "joined", r->weak);
+	jsonw_member_u64(w, "kernel_predicates", kernel_preds(r));
 	if (r->why_never)
-		json_str(w, "never", r->why_never);
+		jsonw_member_str(w, "never", r->why_never);
 	jsonw_key(w, "predicates");
 	jsonw_arr_begin(w);
 	for (uint32_t i = 0; i < r->npreds; i++)
@@ -256,10 +240,10 @@ static void put_json(struct buf *b, const struct sieve_report *r, const char *ru
 	jsonw_arr_end(&w);
 	jsonw_key(&w, "tables");
 	jsonw_obj_begin(&w);
-	json_u64(&w, "masks", r->masks);
-	json_u64(&w, "masks_left", r->masks_left);
-	json_u64(&w, "states", r->states);
-	json_u64(&w, "transitions", r->trans);
+	jsonw_member_u64(&w, "masks", r->masks);
+	jsonw_member_u64(&w, "masks_left", r->masks_left);
+	jsonw_member_u64(&w, "states", r->states);
+	jsonw_member_u64(&w, "transitions", r->trans);
 	jsonw_obj_end(&w);
 	jsonw_obj_end(&w);
 	buf_putc(b, '\n');

@@ -40,8 +40,7 @@ static void put_doc(struct jsonw *w, const struct key *k)
 	if (!k->doc)
 		return;
 	snprintf(text, sizeof(text), k->not_yet ? "%s. Not acted on yet: %s" : "%s", k->doc, k->not_yet);
-	jsonw_key(w, "description");
-	jsonw_cstr(w, text);
+	jsonw_member_str(w, "description", text);
 }
 
 static void put_words(struct jsonw *w, const struct key *k)
@@ -58,8 +57,7 @@ static void put_words(struct jsonw *w, const struct key *k)
 static void put_text(struct jsonw *w, const struct key *k)
 {
 	if (k->pattern) {
-		jsonw_key(w, "pattern");
-		jsonw_cstr(w, k->pattern);
+		jsonw_member_str(w, "pattern", k->pattern);
 	}
 	put_raw(w, "type", k->required ? "[\"string\",\"number\",\"boolean\"]" : TYPE_TEXT);
 }
@@ -85,8 +83,7 @@ static void put_shape(struct jsonw *w, const struct key *k)
 		break;
 	case KEY_DURATION:
 		put_raw(w, "minimum", "0");
-		jsonw_key(w, "pattern");
-		jsonw_cstr(w, DURATION);
+		jsonw_member_str(w, "pattern", DURATION);
 		put_raw(w, "type", "[\"string\",\"integer\",\"null\"]");
 		break;
 	case KEY_LIST:
@@ -169,14 +166,12 @@ static void put_map(struct jsonw *w, const struct key *keys, const char *doc, co
 		if (extras[i].keys == keys)
 			put_raw(w, extras[i].name, extras[i].json);
 	if (doc) {
-		jsonw_key(w, "description");
-		jsonw_cstr(w, doc);
+		jsonw_member_str(w, "description", doc);
 	}
 	put_properties(w, keys);
 	put_required(w, keys);
 	if (title) {
-		jsonw_key(w, "title");
-		jsonw_cstr(w, title);
+		jsonw_member_str(w, "title", title);
 	}
 	put_raw(w, "type", null ? "[\"object\",\"null\"]" : "\"object\"");
 	jsonw_obj_end(w);

@@ -264,24 +264,6 @@ void test_print_junit(const struct test_run *t, struct buf *out)
 
 /* ---- JSON ---------------------------------------------------------------------------------------------------------- */
 
-static void json_u64(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_u64(w, v);
-}
-
-static void json_str(struct jsonw *w, const char *key, const char *s)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, s);
-}
-
-static void json_bool(struct jsonw *w, const char *key, bool v)
-{
-	jsonw_key(w, key);
-	jsonw_bool(w, v);
-}
-
 static void json_cover(struct jsonw *w, const struct test_cover *c)
 {
 	jsonw_obj_begin(w);
@@ -289,17 +271,17 @@ static void json_cover(struct jsonw *w, const struct test_cover *c)
 	jsonw_arr_begin(w);
 	for (size_t i = 0; i < c->nclauses; i++) {
 		jsonw_obj_begin(w);
-		json_str(w, "text", c->clauses[i]->text);
-		json_bool(w, "true", c->clauses[i]->held);
-		json_bool(w, "whole", c->clauses[i]->whole);
+		jsonw_member_str(w, "text", c->clauses[i]->text);
+		jsonw_member_bool(w, "true", c->clauses[i]->held);
+		jsonw_member_bool(w, "whole", c->clauses[i]->whole);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
-	json_u64(w, "column", c->col);
-	json_str(w, "file", c->file);
-	json_bool(w, "fired", c->fired);
-	json_u64(w, "line", c->line);
-	json_str(w, "rule", c->id);
+	jsonw_member_u64(w, "column", c->col);
+	jsonw_member_str(w, "file", c->file);
+	jsonw_member_bool(w, "fired", c->fired);
+	jsonw_member_u64(w, "line", c->line);
+	jsonw_member_str(w, "rule", c->id);
 	jsonw_obj_end(w);
 }
 
@@ -308,15 +290,15 @@ static void json_coverage(struct jsonw *w, const struct test_run *t)
 	struct test_coverage c = test_coverage(t);
 
 	jsonw_obj_begin(w);
-	json_u64(w, "clauses", c.clauses);
-	json_u64(w, "clauses_true", c.held);
+	jsonw_member_u64(w, "clauses", c.clauses);
+	jsonw_member_u64(w, "clauses_true", c.held);
 	jsonw_key(w, "each");
 	jsonw_arr_begin(w);
 	for (size_t i = 0; i < t->ncovers; i++)
 		json_cover(w, t->covers[i]);
 	jsonw_arr_end(w);
-	json_u64(w, "rules", c.rules);
-	json_u64(w, "rules_fired", c.fired);
+	jsonw_member_u64(w, "rules", c.rules);
+	jsonw_member_u64(w, "rules_fired", c.fired);
 	jsonw_obj_end(w);
 }
 
@@ -327,18 +309,18 @@ static void json_case(struct jsonw *w, const struct test_case *c)
 	jsonw_arr_begin(w);
 	for (size_t i = 0; i < c->nfailures; i++) {
 		jsonw_obj_begin(w);
-		json_u64(w, "column", c->failures[i].col);
+		jsonw_member_u64(w, "column", c->failures[i].col);
 		if (c->failures[i].detail)
-			json_str(w, "detail", c->failures[i].detail);
-		json_u64(w, "line", c->failures[i].line);
-		json_str(w, "text", c->failures[i].text);
+			jsonw_member_str(w, "detail", c->failures[i].detail);
+		jsonw_member_u64(w, "line", c->failures[i].line);
+		jsonw_member_str(w, "text", c->failures[i].text);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
-	json_str(w, "file", c->file);
-	json_u64(w, "line", c->line);
-	json_str(w, "name", c->name);
-	json_bool(w, "ok", !c->failed);
+	jsonw_member_str(w, "file", c->file);
+	jsonw_member_u64(w, "line", c->line);
+	jsonw_member_str(w, "name", c->name);
+	jsonw_member_bool(w, "ok", !c->failed);
 	jsonw_obj_end(w);
 }
 
@@ -349,15 +331,15 @@ void test_print_json(const struct test_run *t, struct buf *out)
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "coverage");
 	json_coverage(&w, t);
-	json_u64(&w, "failed", t->nfailed);
+	jsonw_member_u64(&w, "failed", t->nfailed);
 	jsonw_key(&w, "files");
 	jsonw_arr_begin(&w);
 	for (size_t i = 0; i < t->nfiles; i++) {
 		jsonw_obj_begin(&w);
-		json_u64(&w, "failed", t->files[i].nfailed);
-		json_str(&w, "file", t->files[i].path);
-		json_u64(&w, "microseconds", (uint64_t)t->files[i].ns / 1000);
-		json_u64(&w, "tests", t->files[i].n);
+		jsonw_member_u64(&w, "failed", t->files[i].nfailed);
+		jsonw_member_str(&w, "file", t->files[i].path);
+		jsonw_member_u64(&w, "microseconds", (uint64_t)t->files[i].ns / 1000);
+		jsonw_member_u64(&w, "tests", t->files[i].n);
 		jsonw_obj_end(&w);
 	}
 	jsonw_arr_end(&w);

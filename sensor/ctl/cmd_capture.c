@@ -168,18 +168,6 @@ static const char *how_it_ended(const struct playback *p)
 	return end ? capture_why_name(end->why) : "cut";
 }
 
-static void put_number(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_u64(w, v);
-}
-
-static void put_string(struct jsonw *w, const char *key, const char *v)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, v);
-}
-
 static int by_name(const void *a, const void *b)
 {
 	const struct cat_event *ev = catalog_tamis()->events;
@@ -212,32 +200,31 @@ static void info_json(const struct playback *p, const struct counts *c)
 	types_seen(c, types);
 	buf_init(&b, 64u << 10);
 	jsonw_obj_begin(&w);
-	jsonw_key(&w, "all");
-	jsonw_bool(&w, m->all);
-	put_number(&w, "context", s.context);
-	put_string(&w, "end", how_it_ended(p));
-	put_number(&w, "events", s.events);
-	put_string(&w, "host", m->host);
-	put_string(&w, "kernel", m->release);
+	jsonw_member_bool(&w, "all", m->all);
+	jsonw_member_u64(&w, "context", s.context);
+	jsonw_member_str(&w, "end", how_it_ended(p));
+	jsonw_member_u64(&w, "events", s.events);
+	jsonw_member_str(&w, "host", m->host);
+	jsonw_member_str(&w, "kernel", m->release);
 	jsonw_key(&w, "lost");
 	jsonw_obj_begin(&w);
 	/* in the order of their names */
 	for (const uint32_t *at = (const uint32_t[]){ 4, 1, 2, 3, 0, CAPTURE_LOST_PLACES }; *at < CAPTURE_LOST_PLACES;
 	     at++)
-		put_number(&w, capture_where_name(*at), s.lost[*at]);
+		jsonw_member_u64(&w, capture_where_name(*at), s.lost[*at]);
 	jsonw_obj_end(&w);
-	put_string(&w, "machine", m->machine);
-	put_number(&w, "malformed", s.malformed);
-	put_string(&w, "policy", m->policy);
-	put_string(&w, "policy_sha256", m->policy_sha256);
-	put_number(&w, "processes", s.processes);
-	put_number(&w, "records", s.records);
+	jsonw_member_str(&w, "machine", m->machine);
+	jsonw_member_u64(&w, "malformed", s.malformed);
+	jsonw_member_str(&w, "policy", m->policy);
+	jsonw_member_str(&w, "policy_sha256", m->policy_sha256);
+	jsonw_member_u64(&w, "processes", s.processes);
+	jsonw_member_u64(&w, "records", s.records);
 	jsonw_key(&w, "types");
 	jsonw_obj_begin(&w);
 	for (const int *t = types; *t; t++)
-		put_number(&w, ev[*t].name, c->of[*t]);
+		jsonw_member_u64(&w, ev[*t].name, c->of[*t]);
 	jsonw_obj_end(&w);
-	put_string(&w, "version", m->version);
+	jsonw_member_str(&w, "version", m->version);
 	jsonw_obj_end(&w);
 	if (buf_cstr(&b))
 		puts((char *)b.data);

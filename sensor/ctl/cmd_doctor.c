@@ -197,16 +197,12 @@ static void print_json(const struct finding *found)
 	jsonw_arr_begin(&w);
 	for (size_t i = 0; i < NCHECKS; i++) {
 		jsonw_obj_begin(&w);
-		jsonw_key(&w, "check");
-		jsonw_cstr(&w, checks[i].name);
-		jsonw_key(&w, "found");
-		jsonw_cstr(&w, found[i].text);
+		jsonw_member_str(&w, "check", checks[i].name);
+		jsonw_member_str(&w, "found", found[i].text);
 		if (found[i].verdict != GOOD) {
-			jsonw_key(&w, "remedy");
-			jsonw_cstr(&w, checks[i].remedy);
+			jsonw_member_str(&w, "remedy", checks[i].remedy);
 		}
-		jsonw_key(&w, "verdict");
-		jsonw_cstr(&w, verdict_names[found[i].verdict]);
+		jsonw_member_str(&w, "verdict", verdict_names[found[i].verdict]);
 		jsonw_obj_end(&w);
 	}
 	jsonw_arr_end(&w);

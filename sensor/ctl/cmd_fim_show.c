@@ -323,12 +323,10 @@ void fim_print_unreadable_json(const char *path, size_t len, const char *why)
 	buf_init(&b, 65536);
 	w = jsonw_to(&b);
 	jsonw_obj_begin(&w);
-	jsonw_key(&w, "kind");
-	jsonw_cstr(&w, "unreadable");
+	jsonw_member_str(&w, "kind", "unreadable");
 	jsonw_key(&w, "path");
 	jsonw_str(&w, path, len);
-	jsonw_key(&w, "why");
-	jsonw_cstr(&w, why);
+	jsonw_member_str(&w, "why", why);
 	jsonw_obj_end(&w);
 	buf_putc(&b, '\n');
 	put_out(&b);
@@ -474,10 +472,8 @@ static void verify_line(struct verifying *v, const struct pkg_file *f, const cha
 
 	if (v->a->json) {
 		jsonw_obj_begin(&w);
-		jsonw_key(&w, "kind");
-		jsonw_cstr(&w, kind);
-		jsonw_key(&w, "package");
-		jsonw_cstr(&w, f->owner);
+		jsonw_member_str(&w, "kind", kind);
+		jsonw_member_str(&w, "package", f->owner);
 		jsonw_key(&w, "path");
 		jsonw_str(&w, f->path, f->len);
 		jsonw_obj_end(&w);

@@ -64,37 +64,24 @@ static void log_verify_json(const struct verify_report *rep, const char *key_id)
 	w = jsonw_to(&b);
 	jsonw_obj_begin(&w);
 	if (!rep->ok) {
-		jsonw_key(&w, "byte");
-		jsonw_u64(&w, rep->byte);
+		jsonw_member_u64(&w, "byte", rep->byte);
 	}
-	jsonw_key(&w, "checkpoints");
-	jsonw_u64(&w, rep->checkpoints);
-	jsonw_key(&w, "epochs");
-	jsonw_u64(&w, rep->epochs);
+	jsonw_member_u64(&w, "checkpoints", rep->checkpoints);
+	jsonw_member_u64(&w, "epochs", rep->epochs);
 	if (!rep->ok) {
-		jsonw_key(&w, "file");
-		jsonw_cstr(&w, rep->file);
+		jsonw_member_str(&w, "file", rep->file);
 	}
-	jsonw_key(&w, "first_seq");
-	jsonw_u64(&w, rep->first_seq);
-	jsonw_key(&w, "key");
-	jsonw_cstr(&w, key_id);
-	jsonw_key(&w, "last_seq");
-	jsonw_u64(&w, rep->last_seq);
-	jsonw_key(&w, "last_time");
-	jsonw_cstr(&w, rep->last_time);
-	jsonw_key(&w, "ok");
-	jsonw_bool(&w, rep->ok);
+	jsonw_member_u64(&w, "first_seq", rep->first_seq);
+	jsonw_member_str(&w, "key", key_id);
+	jsonw_member_u64(&w, "last_seq", rep->last_seq);
+	jsonw_member_str(&w, "last_time", rep->last_time);
+	jsonw_member_bool(&w, "ok", rep->ok);
 	if (!rep->ok) {
-		jsonw_key(&w, "problem");
-		jsonw_cstr(&w, rep->problem);
-		jsonw_key(&w, "record");
-		jsonw_u64(&w, rep->record);
+		jsonw_member_str(&w, "problem", rep->problem);
+		jsonw_member_u64(&w, "record", rep->record);
 	}
-	jsonw_key(&w, "records");
-	jsonw_u64(&w, rep->records);
-	jsonw_key(&w, "segments");
-	jsonw_u64(&w, rep->segments);
+	jsonw_member_u64(&w, "records", rep->records);
+	jsonw_member_u64(&w, "segments", rep->segments);
 	jsonw_obj_end(&w);
 	buf_putc(&b, '\n');
 	log_write_stdout(b.data, b.len);

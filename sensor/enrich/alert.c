@@ -275,8 +275,7 @@ static int make_rule(struct alert *a, uint32_t rule)
 	put_rule_str(a, &w, "id", r->id);
 	put_policy(a, &w, r);
 	if (r->severity && r->severity < sizeof(severities) / sizeof(severities[0])) {
-		jsonw_key(&w, "severity");
-		jsonw_cstr(&w, severities[r->severity]);
+		jsonw_member_str(&w, "severity", severities[r->severity]);
 	}
 	put_tags(a, &w, r);
 	jsonw_obj_end(&w);
@@ -346,8 +345,7 @@ static void put_log(struct alert *a, const struct alert_effects *e)
 		}
 		any = true;
 		jsonw_obj_begin(&w);
-		jsonw_key(&w, "level");
-		jsonw_cstr(&w, names[action_of(a, act)->level]);
+		jsonw_member_str(&w, "level", names[action_of(a, act)->level]);
 		jsonw_key(&w, "message");
 		jsonw_str(&w, act->message.s, act->message.len);
 		jsonw_obj_end(&w);
@@ -364,8 +362,7 @@ static void put_suppressed(struct alert *a, const struct alert_effects *e)
 
 	if (!e || !e->match->held_back)
 		return;
-	jsonw_key(&w, "suppressed");
-	jsonw_u64(&w, e->match->held_back);
+	jsonw_member_u64(&w, "suppressed", e->match->held_back);
 	buf_putc(&a->out, ',');
 }
 
@@ -593,8 +590,7 @@ static int alert_host(struct alert *a, const char *hostname)
 {
 	struct jsonw w = jsonw_to(&a->scratch);
 
-	jsonw_key(&w, "host");
-	jsonw_cstr(&w, hostname ? hostname : "");
+	jsonw_member_str(&w, "host", hostname ? hostname : "");
 	buf_putc(&a->scratch, ',');
 	return text_keep(&a->host, &a->scratch);
 }

@@ -242,18 +242,12 @@ static int put_checked(struct checking *m, struct err *e)
 	buf_init(&out, 65536);
 	w = jsonw_to(&out);
 	jsonw_obj_begin(&w);
-	jsonw_key(&w, "edited");
-	jsonw_u64(&w, c->edited);
-	jsonw_key(&w, "looked");
-	jsonw_u64(&w, c->looked);
-	jsonw_key(&w, "root_bad");
-	jsonw_bool(&w, c->root_bad);
-	jsonw_key(&w, "time");
-	jsonw_cstr(&w, now);
-	jsonw_key(&w, "unknown");
-	jsonw_u64(&w, c->unknown);
-	jsonw_key(&w, "unreadable");
-	jsonw_u64(&w, c->unreadable);
+	jsonw_member_u64(&w, "edited", c->edited);
+	jsonw_member_u64(&w, "looked", c->looked);
+	jsonw_member_bool(&w, "root_bad", c->root_bad);
+	jsonw_member_str(&w, "time", now);
+	jsonw_member_u64(&w, "unknown", c->unknown);
+	jsonw_member_u64(&w, "unreadable", c->unreadable);
 	jsonw_obj_end(&w);
 	r = buf_error(&out) ? err_set(e, buf_error(&out), "out of memory")
 			    : store_note_put(m->b->store, "checked", out.data, out.len, e);

@@ -353,8 +353,7 @@ static void member_json(struct jsonw *w, const struct member *m, const struct fa
 
 		if (unread && !f->unread)
 			return;
-		jsonw_key(w, m->name);
-		jsonw_cstr(w, unread ? fact_unread_name(f->unread) : fact_type_name(f->type));
+		jsonw_member_str(w, m->name, unread ? fact_unread_name(f->unread) : fact_type_name(f->type));
 		return;
 	}
 	if (m->attr == WATCH_TARGET && f->type == FACT_LINK) { /* its own bytes, which JSON can carry */
@@ -425,8 +424,7 @@ void show_change_json(struct jsonw *w, const void *path, size_t len, const struc
 		jsonw_key(w, "diff");
 		jsonw_str(w, diff->data, diff->len);
 	}
-	jsonw_key(w, "kind");
-	jsonw_cstr(w, change_kind_name(c->kind));
+	jsonw_member_str(w, "kind", change_kind_name(c->kind));
 	if (c->package != PACKAGE_UNASKED) {
 		jsonw_key(w, "package");
 		jsonw_obj_begin(w);
@@ -434,14 +432,12 @@ void show_change_json(struct jsonw *w, const void *path, size_t len, const struc
 			jsonw_key(w, "name");
 			jsonw_str(w, c->owner, c->owner_len);
 		}
-		jsonw_key(w, "verdict");
-		jsonw_cstr(w, change_package_name(c->package));
+		jsonw_member_str(w, "verdict", change_package_name(c->package));
 		jsonw_obj_end(w);
 	}
 	jsonw_key(w, "path");
 	jsonw_str(w, path, len);
-	jsonw_key(w, "severity");
-	jsonw_cstr(w, watch_severity_name(c->severity));
+	jsonw_member_str(w, "severity", watch_severity_name(c->severity));
 	jsonw_key(w, "watch");
 	jsonw_str(w, c->watch, c->watch_len);
 	jsonw_obj_end(w);

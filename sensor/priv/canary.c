@@ -178,10 +178,9 @@ static void tell(struct monitor *m, const char *event, const char *rung, bool se
 		log_err("blind: %s, rung %s: the canary's act did not arrive", event, rung);
 	buf_init(&b, 512);
 	jsonw_obj_begin(&w);
-	put_str(&w, "event", event);
-	put_str(&w, "rung", rung);
-	jsonw_key(&w, "seen");
-	jsonw_bool(&w, seen);
+	jsonw_member_str(&w, "event", event);
+	jsonw_member_str(&w, "rung", rung);
+	jsonw_member_bool(&w, "seen", seen);
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_CANARY, &b);
 	buf_done(&b);
@@ -197,7 +196,7 @@ static void die(struct monitor *m, const char *why)
 	log_err("the canary is dead (%s): nothing tells whether the hooks see, until the sensor is started again", why);
 	buf_init(&b, 512);
 	jsonw_obj_begin(&w);
-	put_str(&w, "dead", why);
+	jsonw_member_str(&w, "dead", why);
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_CANARY, &b);
 	buf_done(&b);

@@ -19,10 +19,10 @@ static void note(struct monitor *m, const char *action, const struct msg_capture
 
 	buf_init(&b, 1024);
 	jsonw_obj_begin(&w);
-	put_str(&w, "action", action);
+	jsonw_member_str(&w, "action", action);
 	if (over) {
-		put_u64(&w, "bytes", over->bytes);
-		put_u64(&w, "events", over->events);
+		jsonw_member_u64(&w, "bytes", over->bytes);
+		jsonw_member_u64(&w, "events", over->events);
 	}
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_CAPTURE, &b);

@@ -148,18 +148,6 @@ const char *child_state_name(const struct child *c);
 
 /* ---- notes.c ---- */
 
-static inline void put_u64(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_u64(w, v);
-}
-
-static inline void put_str(struct jsonw *w, const char *key, const char *v)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, v);
-}
-
 /* {"blind":[],"bundle":SHA-256,"generation":1,"name":"...","rules":17,"trusted":true} */
 void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted);
 

@@ -66,10 +66,10 @@ void notes_gap(struct monitor *m, const char *process, const char *reason, uint6
 
 	buf_init(&b, DETAILS_MAX);
 	jsonw_obj_begin(&w);
-	put_u64(&w, "alerts", alerts);
-	put_u64(&w, "events", events);
-	put_str(&w, "process", process);
-	put_str(&w, "reason", reason);
+	jsonw_member_u64(&w, "alerts", alerts);
+	jsonw_member_u64(&w, "events", events);
+	jsonw_member_str(&w, "process", process);
+	jsonw_member_str(&w, "reason", reason);
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_GAP, &b);
 	buf_done(&b);
@@ -89,13 +89,12 @@ void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted
 {
 	jsonw_obj_begin(w);
 	notes_put_blind(w, p);
-	put_str(w, "bundle", p->sha256);
-	put_u64(w, "generation", p->generation);
-	put_str(w, "name", p->name);
-	put_u64(w, "off", p->off);
-	put_u64(w, "rules", p->rules);
-	jsonw_key(w, "trusted");
-	jsonw_bool(w, trusted);
+	jsonw_member_str(w, "bundle", p->sha256);
+	jsonw_member_u64(w, "generation", p->generation);
+	jsonw_member_str(w, "name", p->name);
+	jsonw_member_u64(w, "off", p->off);
+	jsonw_member_u64(w, "rules", p->rules);
+	jsonw_member_bool(w, "trusted", trusted);
 	jsonw_obj_end(w);
 }
 
@@ -155,15 +154,15 @@ static void tell_ring(struct monitor *m, const struct ev_stats *now)
 		return;
 	buf_init(&b, DETAILS_MAX);
 	jsonw_obj_begin(&w);
-	put_u64(&w, "context", context);
+	jsonw_member_u64(&w, "context", context);
 	jsonw_key(&w, "events");
 	jsonw_obj_begin(&w);
 	for (const int *type = notes_types_by_name(); *type; type++)
 		if (now[*type].lost != told[*type].lost)
-			put_u64(&w, ev[*type].name, now[*type].lost - told[*type].lost);
+			jsonw_member_u64(&w, ev[*type].name, now[*type].lost - told[*type].lost);
 	jsonw_obj_end(&w);
-	put_u64(&w, "total", total);
-	put_str(&w, "where", "ring");
+	jsonw_member_u64(&w, "total", total);
+	jsonw_member_str(&w, "where", "ring");
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_LOSS, &b);
 	buf_done(&b);
@@ -180,8 +179,8 @@ static void tell(struct monitor *m, const char *where, uint64_t now, uint64_t *t
 		return;
 	buf_init(&b, DETAILS_MAX);
 	jsonw_obj_begin(&w);
-	put_u64(&w, "total", now - *told);
-	put_str(&w, "where", where);
+	jsonw_member_u64(&w, "total", now - *told);
+	jsonw_member_str(&w, "where", where);
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_LOSS, &b);
 	buf_done(&b);
@@ -226,8 +225,8 @@ int notes_start_details(const struct monitor *m, const char *reason, struct buf 
 	jsonw_obj_begin(&w);
 	jsonw_key(&w, "policy");
 	notes_put_policy(&w, &m->policy, m->trust != NULL);
-	put_str(&w, "reason", reason);
-	put_str(&w, "version", TAMIS_VERSION);
+	jsonw_member_str(&w, "reason", reason);
+	jsonw_member_str(&w, "version", TAMIS_VERSION);
 	jsonw_obj_end(&w);
 	return buf_error(ret);
 }

@@ -36,12 +36,12 @@ static uint64_t proc_kb(pid_t pid, const char *name, const char *field)
 static void put_process(struct jsonw *w, const char *name, pid_t pid, const char *state, unsigned int restarts)
 {
 	jsonw_obj_begin(w);
-	put_str(w, "name", name);
-	put_u64(w, "pid", (uint64_t)pid);
-	put_u64(w, "pss", proc_kb(pid, "smaps_rollup", "Pss:"));
-	put_u64(w, "restarts", restarts);
-	put_u64(w, "rss", proc_kb(pid, "status", "VmRSS:"));
-	put_str(w, "state", state);
+	jsonw_member_str(w, "name", name);
+	jsonw_member_u64(w, "pid", (uint64_t)pid);
+	jsonw_member_u64(w, "pss", proc_kb(pid, "smaps_rollup", "Pss:"));
+	jsonw_member_u64(w, "restarts", restarts);
+	jsonw_member_u64(w, "rss", proc_kb(pid, "status", "VmRSS:"));
+	jsonw_member_str(w, "state", state);
 	jsonw_obj_end(w);
 }
 
@@ -73,12 +73,12 @@ static struct ev_stats sum_of(const struct ev_stats *s)
 static void put_stats(struct jsonw *w, const struct ev_stats *s)
 {
 	jsonw_obj_begin(w);
-	put_u64(w, "context", s->context);
-	put_u64(w, "dropped", s->dropped);
-	put_u64(w, "lost", s->lost);
-	put_u64(w, "lost_context", s->lost_context);
-	put_u64(w, "seen", s->seen);
-	put_u64(w, "sent", s->sent);
+	jsonw_member_u64(w, "context", s->context);
+	jsonw_member_u64(w, "dropped", s->dropped);
+	jsonw_member_u64(w, "lost", s->lost);
+	jsonw_member_u64(w, "lost_context", s->lost_context);
+	jsonw_member_u64(w, "seen", s->seen);
+	jsonw_member_u64(w, "sent", s->sent);
 	jsonw_obj_end(w);
 }
 
@@ -89,13 +89,13 @@ static void put_alerts(const struct monitor *m, const struct engine_counts *ec, 
 {
 	jsonw_key(w, "alerts");
 	jsonw_obj_begin(w);
-	put_u64(w, "durable", rc->durable);
-	put_u64(w, "lost", m->gaps.made + m->gaps.handed + rc->refused + ec->unrendered);
-	put_u64(w, "made", ec->made);
-	put_u64(w, "printed", rc->printed);
-	put_u64(w, "silent", ec->silent);
-	put_u64(w, "skipped", rc->skipped);
-	put_u64(w, "suppressed", ec->suppressed);
+	jsonw_member_u64(w, "durable", rc->durable);
+	jsonw_member_u64(w, "lost", m->gaps.made + m->gaps.handed + rc->refused + ec->unrendered);
+	jsonw_member_u64(w, "made", ec->made);
+	jsonw_member_u64(w, "printed", rc->printed);
+	jsonw_member_u64(w, "silent", ec->silent);
+	jsonw_member_u64(w, "skipped", rc->skipped);
+	jsonw_member_u64(w, "suppressed", ec->suppressed);
 	jsonw_obj_end(w);
 }
 
@@ -107,13 +107,13 @@ static void put_events(struct monitor *m, const struct engine_counts *ec, struct
 	sum = sum_of(s);
 	jsonw_key(w, "events");
 	jsonw_obj_begin(w);
-	put_u64(w, "dropped", sum.dropped);
-	put_u64(w, "evaluated", ec->evaluated);
-	put_u64(w, "lost", sum.lost + m->gaps.events + ec->queue_refused + ec->malformed);
-	put_u64(w, "lost_context", sum.lost_context);
-	put_u64(w, "missed", load_missed(m->load));
-	put_u64(w, "seen", sum.seen);
-	put_u64(w, "sent", sum.sent);
+	jsonw_member_u64(w, "dropped", sum.dropped);
+	jsonw_member_u64(w, "evaluated", ec->evaluated);
+	jsonw_member_u64(w, "lost", sum.lost + m->gaps.events + ec->queue_refused + ec->malformed);
+	jsonw_member_u64(w, "lost_context", sum.lost_context);
+	jsonw_member_u64(w, "missed", load_missed(m->load));
+	jsonw_member_u64(w, "seen", sum.seen);
+	jsonw_member_u64(w, "sent", sum.sent);
 	jsonw_obj_end(w);
 }
 
@@ -121,9 +121,9 @@ static void put_log(const struct record_counts *rc, struct jsonw *w)
 {
 	jsonw_key(w, "log");
 	jsonw_obj_begin(w);
-	put_str(w, "error", rc->error ? strerror((int)-rc->error) : "");
-	put_u64(w, "pending", rc->pending);
-	put_u64(w, "seq", rc->seq);
+	jsonw_member_str(w, "error", rc->error ? strerror((int)-rc->error) : "");
+	jsonw_member_u64(w, "pending", rc->pending);
+	jsonw_member_u64(w, "seq", rc->seq);
 	jsonw_obj_end(w);
 }
 
@@ -131,9 +131,9 @@ static void put_queue(const struct engine_counts *ec, struct jsonw *w)
 {
 	jsonw_key(w, "queue");
 	jsonw_obj_begin(w);
-	put_u64(w, "bytes", ec->queue_bytes);
-	put_u64(w, "peak", ec->queue_peak);
-	put_u64(w, "records", ec->queue_records);
+	jsonw_member_u64(w, "bytes", ec->queue_bytes);
+	jsonw_member_u64(w, "peak", ec->queue_peak);
+	jsonw_member_u64(w, "records", ec->queue_records);
 	jsonw_obj_end(w);
 }
 
@@ -149,7 +149,7 @@ static void put_rungs(struct monitor *m, struct jsonw *w)
 	for (const int *type = notes_types_by_name(); *type; type++)
 		for (int i = 0; i < n && i < LOAD_HOOKS_MAX; i++)
 			if (rows[i].attached && strcmp(rows[i].event, ev[*type].name) == 0) {
-				put_str(w, ev[*type].name, load_rung_name(rows[i].rung));
+				jsonw_member_str(w, ev[*type].name, load_rung_name(rows[i].rung));
 				break;
 			}
 	jsonw_obj_end(w);
@@ -167,9 +167,9 @@ static void put_canary(const struct monitor *m, struct jsonw *w)
 		if (c->blind[*type])
 			jsonw_cstr(w, catalog_tamis()->events[*type].name);
 	jsonw_arr_end(w);
-	put_u64(w, "period", c->seconds);
-	put_u64(w, "since", c->looked ? (clock_mono_ns() - c->seen_ns) / 1000000000ull : 0);
-	put_str(w, "state", !c->seconds ? "off" : c->dead ? "dead" : c->looked ? "up" : "starting");
+	jsonw_member_u64(w, "period", c->seconds);
+	jsonw_member_u64(w, "since", c->looked ? (clock_mono_ns() - c->seen_ns) / 1000000000ull : 0);
+	jsonw_member_str(w, "state", !c->seconds ? "off" : c->dead ? "dead" : c->looked ? "up" : "starting");
 	jsonw_obj_end(w);
 }
 
@@ -186,21 +186,21 @@ static int on_status(struct monitor *m, struct buf *b)
 	notes_put_blind(&w, &m->policy);
 	put_canary(m, &w);
 	put_events(m, &ec, &w);
-	put_str(&w, "host", m->host);
+	jsonw_member_str(&w, "host", m->host);
 	put_log(&rc, &w);
 	jsonw_key(&w, "policy");
 	notes_put_policy(&w, &m->policy, m->trust != NULL);
-	put_u64(&w, "process_table", ec.processes);
+	jsonw_member_u64(&w, "process_table", ec.processes);
 	put_processes(m, &w);
 	put_queue(&ec, &w);
 	put_rungs(m, &w);
-	put_u64(&w, "uptime", (clock_mono_ns() - m->start_ns) / 1000000000ull);
+	jsonw_member_u64(&w, "uptime", (clock_mono_ns() - m->start_ns) / 1000000000ull);
 	jsonw_key(&w, "variables");
 	jsonw_obj_begin(&w);
-	put_u64(&w, "held", ec.variables);
-	put_u64(&w, "lost", ec.variables_lost);
+	jsonw_member_u64(&w, "held", ec.variables);
+	jsonw_member_u64(&w, "lost", ec.variables_lost);
 	jsonw_obj_end(&w);
-	put_str(&w, "version", TAMIS_VERSION);
+	jsonw_member_str(&w, "version", TAMIS_VERSION);
 	jsonw_obj_end(&w);
 	return 0;
 }
@@ -218,19 +218,17 @@ static void put_hooks(struct monitor *m, struct jsonw *w)
 		const char *rung = load_rung_name(rows[i].rung);
 
 		jsonw_obj_begin(w);
-		jsonw_key(w, "attached");
-		jsonw_bool(w, rows[i].attached);
-		put_str(w, "event", rows[i].event);
-		put_u64(w, "missed", rows[i].missed);
-		jsonw_key(w, "missed_known");
-		jsonw_bool(w, rows[i].missed_known);
-		put_str(w, "misses", rows[i].misses);
-		put_str(w, "program", rows[i].program);
-		put_u64(w, "run_ns", rows[i].run_ns);
-		put_str(w, "rung", rung ? rung : "none");
-		put_u64(w, "runs", rows[i].runs);
-		put_str(w, "target", rows[i].target);
-		put_str(w, "why", rows[i].why);
+		jsonw_member_bool(w, "attached", rows[i].attached);
+		jsonw_member_str(w, "event", rows[i].event);
+		jsonw_member_u64(w, "missed", rows[i].missed);
+		jsonw_member_bool(w, "missed_known", rows[i].missed_known);
+		jsonw_member_str(w, "misses", rows[i].misses);
+		jsonw_member_str(w, "program", rows[i].program);
+		jsonw_member_u64(w, "run_ns", rows[i].run_ns);
+		jsonw_member_str(w, "rung", rung ? rung : "none");
+		jsonw_member_u64(w, "runs", rows[i].runs);
+		jsonw_member_str(w, "target", rows[i].target);
+		jsonw_member_str(w, "why", rows[i].why);
 		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
@@ -254,7 +252,7 @@ static int put_hooks_and_stats(struct monitor *m, struct buf *b)
 	}
 	jsonw_obj_end(&w);
 	put_hooks(m, &w);
-	put_u64(&w, "time_ns", clock_mono_ns());
+	jsonw_member_u64(&w, "time_ns", clock_mono_ns());
 	jsonw_obj_end(&w);
 	return 0;
 }

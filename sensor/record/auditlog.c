@@ -58,10 +58,8 @@ static int auditlog_put_segment(struct auditlog *log)
 
 	buf_reset(&log->scratch);
 	jsonw_obj_begin(&w);
-	jsonw_key(&w, "key");
-	jsonw_cstr(&w, sig_key_id(log->epoch.key));
-	jsonw_key(&w, "number");
-	jsonw_u64(&w, log->seg.number);
+	jsonw_member_str(&w, "key", sig_key_id(log->epoch.key));
+	jsonw_member_u64(&w, "number", log->seg.number);
 	if (log->prev_segment) {
 		buf_init(&root, 64);
 		b64_encode(&root, log->prev_root, HASH_SIZE);
@@ -69,10 +67,8 @@ static int auditlog_put_segment(struct auditlog *log)
 		jsonw_obj_begin(&w);
 		jsonw_key(&w, "root");
 		jsonw_str(&w, root.data, root.len);
-		jsonw_key(&w, "segment");
-		jsonw_u64(&w, log->prev_segment);
-		jsonw_key(&w, "size");
-		jsonw_u64(&w, log->prev_size);
+		jsonw_member_u64(&w, "segment", log->prev_segment);
+		jsonw_member_u64(&w, "size", log->prev_size);
 		jsonw_obj_end(&w);
 		buf_done(&root);
 	}
@@ -280,12 +276,10 @@ static int auditlog_put_epoch(struct auditlog *log, const char *why)
 	b64_encode(&text, der, n);
 	buf_reset(&log->scratch);
 	jsonw_obj_begin(&w);
-	jsonw_key(&w, "key");
-	jsonw_cstr(&w, sig_key_id(log->epoch.next));
+	jsonw_member_str(&w, "key", sig_key_id(log->epoch.next));
 	jsonw_key(&w, "public");
 	jsonw_str(&w, text.data, text.len);
-	jsonw_key(&w, "reason");
-	jsonw_cstr(&w, why);
+	jsonw_member_str(&w, "reason", why);
 	jsonw_obj_end(&w);
 	buf_done(&text);
 	if (buf_error(&log->scratch))

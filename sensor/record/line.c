@@ -333,19 +333,14 @@ void line_render(struct buf *b, const char *kind, const char *host, uint64_t seq
 
 	jsonw_obj_begin(&w);
 	line_details(&w, kind, details, "", "host");
-	jsonw_key(&w, "host");
-	jsonw_cstr(&w, host);
+	jsonw_member_str(&w, "host", host);
 	line_details(&w, kind, details, "host", "kind");
-	jsonw_key(&w, "kind");
-	jsonw_cstr(&w, kind);
+	jsonw_member_str(&w, "kind", kind);
 	line_details(&w, kind, details, "kind", "seq");
-	jsonw_key(&w, "seq");
-	jsonw_u64(&w, seq);
+	jsonw_member_u64(&w, "seq", seq);
 	line_details(&w, kind, details, "seq", "time");
-	jsonw_key(&w, "time");
-	jsonw_cstr(&w, time);
+	jsonw_member_str(&w, "time", time);
 	line_details(&w, kind, details, "time", NULL);
-	jsonw_key(&w, "v");
-	jsonw_u64(&w, 1);
+	jsonw_member_u64(&w, "v", 1);
 	jsonw_obj_end(&w);
 }

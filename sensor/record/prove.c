@@ -139,8 +139,7 @@ static int prove_put_place(struct jsonw *w, const struct prove_place *at)
 		return r;
 	jsonw_key(w, "hashes");
 	prove_hashes(w, hashes, n);
-	jsonw_key(w, "index");
-	jsonw_u64(w, at->index);
+	jsonw_member_u64(w, "index", at->index);
 	return 0;
 }
 
@@ -184,12 +183,10 @@ static int prove_render(int dir_fd, const uint64_t *list, const struct prove_pla
 		r = prove_put_place(&w, at);
 	if (r < 0)
 		return r;
-	jsonw_key(&w, "kind");
-	jsonw_cstr(&w, "proof");
+	jsonw_member_str(&w, "kind", "proof");
 	jsonw_key(&w, "record");
 	jsonw_text(&w, at->record.p, at->record.n);
-	jsonw_key(&w, "v");
-	jsonw_u64(&w, 1);
+	jsonw_member_u64(&w, "v", 1);
 	jsonw_obj_end(&w);
 	if (buf_putc(ret, '\n') == 0)
 		return 0;

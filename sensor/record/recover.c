@@ -289,13 +289,11 @@ static int recover_tell_gap(const struct recovery *rec, struct auditlog *log, st
 	w = jsonw_to(&b);
 	jsonw_obj_begin(&w);
 	if (rec->has_last) {
-		jsonw_key(&w, "last_seq");
-		jsonw_u64(&w, rec->last.seq);
+		jsonw_member_u64(&w, "last_seq", rec->last.seq);
 		jsonw_key(&w, "last_time");
 		jsonw_str(&w, rec->last.time.p, rec->last.time.n);
 	}
-	jsonw_key(&w, "reason");
-	jsonw_cstr(&w, rec->damage ? rec->damage : "unclean stop");
+	jsonw_member_str(&w, "reason", rec->damage ? rec->damage : "unclean stop");
 	jsonw_obj_end(&w);
 	r = buf_cstr(&b) ? auditlog_note(log, AUDITLOG_GAP, (char *)b.data, NULL, e) : err_set(e, -ENOMEM, "no memory");
 	buf_done(&b);

@@ -58,6 +58,19 @@ static void commas_come_by_themselves(void **state)
 	assert_string_equal(text(), "{\"a\":[1,[],{},null],\"b\":true,\"c\\\"\":{\"x\":1},\"d\":false}");
 }
 
+static void members_are_keys_with_values(void **state)
+{
+	struct jsonw w = begin();
+
+	jsonw_obj_begin(&w);
+	jsonw_member_bool(&w, "a", true);
+	jsonw_member_int(&w, "b", -1);
+	jsonw_member_str(&w, "c", "\"");
+	jsonw_member_u64(&w, "d", UINT64_MAX);
+	jsonw_obj_end(&w);
+	assert_string_equal(text(), "{\"a\":true,\"b\":-1,\"c\":\"\\\"\",\"d\":\"18446744073709551615\"}");
+}
+
 /* RFC 8785 3.2.2.2: the seven short escapes, \u00xx in lower case for other controls, everything else as it is */
 static void strings_are_escaped_as_rfc_8785_says(void **state)
 {
@@ -238,10 +251,15 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commas_come_by_themselves),   cmocka_unit_test(strings_are_escaped_as_rfc_8785_says),
-		cmocka_unit_test(specials_are_found_anywhere), cmocka_unit_test(any_bytes_come_back),
-		cmocka_unit_test(utf8_is_checked_by_the_book), cmocka_unit_test(text_is_not_changed_but_checked),
-		cmocka_unit_test(large_integers_survive),      cmocka_unit_test(a_full_buffer_says_so_at_the_end),
+		cmocka_unit_test(commas_come_by_themselves),
+		cmocka_unit_test(members_are_keys_with_values),
+		cmocka_unit_test(strings_are_escaped_as_rfc_8785_says),
+		cmocka_unit_test(specials_are_found_anywhere),
+		cmocka_unit_test(any_bytes_come_back),
+		cmocka_unit_test(utf8_is_checked_by_the_book),
+		cmocka_unit_test(text_is_not_changed_but_checked),
+		cmocka_unit_test(large_integers_survive),
+		cmocka_unit_test(a_full_buffer_says_so_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("jsonw", tests, NULL, end);
