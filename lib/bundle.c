@@ -10,6 +10,7 @@
 
 #include "lib/buf.h"
 #include "lib/cleanup.h"
+#include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/sig.h"
 
@@ -317,27 +318,12 @@ int bundle_parse(const void *bytes, size_t size, struct sig_key *trust, struct b
 	return parse(copy, size, trust, ret, err);
 }
 
-static int read_all(int fd, void *bytes, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = read(fd, (char *)bytes + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EBADMSG;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 static int read_file(const char *path, void **ret, size_t *ret_size, struct err *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	_cleanup_free_ void *bytes = NULL;
 	struct stat st;
+	ssize_t n;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -347,10 +333,11 @@ static int read_file(const char *path, void **ret, size_t *ret_size, struct err 
 	r = alloc_bytes((size_t)st.st_size, &bytes, err);
 	if (r < 0)
 		return r;
-	r = read_all(fd, bytes, (size_t)st.st_size);
-	if (r < 0)
-		return err_set(err, r, "cannot read: %s",
-			       r == -EBADMSG ? "the file became shorter meanwhile" : strerror(-r));
+	n = fs_read(fd, bytes, (size_t)st.st_size);
+	if (n < 0)
+		return err_set(err, (int)n, "cannot read: %s", strerror((int)-n));
+	if (n < st.st_size)
+		return err_set(err, -EBADMSG, "cannot read: the file became shorter meanwhile");
 	*ret = TAKE_PTR(bytes);
 	*ret_size = (size_t)st.st_size;
 	return 0;

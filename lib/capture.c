@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/fs.h"
 #include "tamis/event.h"
 
 #define FILE_HEAD  24u
@@ -269,16 +270,12 @@ static ssize_t take(struct capture_reader *r, void *to, size_t n)
 		r->mem += got;
 		r->left -= got;
 	}
-	while (r->fd >= 0 && got < n) {
-		ssize_t k = read(r->fd, (uint8_t *)to + got, n - got);
+	if (r->fd >= 0) {
+		ssize_t k = fs_read(r->fd, to, n);
 
-		if (k < 0 && errno == EINTR)
-			continue;
 		if (k < 0)
-			return -errno;
-		if (k == 0)
-			break;
-		got += (size_t)k;
+			return k;
+		got = (size_t)k;
 	}
 	r->at += got;
 	return (ssize_t)got;

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/cleanup.h"
+#include "lib/fs.h"
 #include "sensor/enrich/cgroup.h"
 
 #define SMALL	   4096		     /* bytes of stat, status, cgroup, ... that are looked at */
@@ -55,23 +56,15 @@ static struct name pid_name(uint32_t pid, const char *file)
 static int read_file(const struct procfs *p, const char *name, char *buf, size_t size, size_t *ret_len)
 {
 	_cleanup_close_ int fd = openat(p->fd, name, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	while (len < size - 1) {
-		ssize_t n = read(fd, buf + len, size - 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	buf[len] = 0;
-	*ret_len = len;
+	n = fs_read(fd, buf, size - 1);
+	if (n < 0)
+		return (int)n;
+	buf[n] = 0;
+	*ret_len = (size_t)n;
 	return 0;
 }
 

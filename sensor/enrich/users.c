@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
+#include "lib/fs.h"
 
 #define FILE_MAX     (16u << 20) /* bytes of /etc/passwd or /etc/group that are looked at */
 #define NAMES_MAX    (8u << 20)	 /* bytes of names kept, those of former contents of the files included */
@@ -191,30 +192,12 @@ static void source_parse(struct users *u, struct source *s, const char *text, si
 	s->ids = fresh;
 }
 
-static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			break;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	*ret_len = len;
-	return 0;
-}
-
 static int source_read(struct users *u, struct source *s)
 {
 	_cleanup_close_ int fd = openat(u->etc, s->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
-	size_t len = 0;
-	int r;
+	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
@@ -223,10 +206,10 @@ static int source_read(struct users *u, struct source *s)
 	text = malloc((size_t)st.st_size + 1);
 	if (!text)
 		return -ENOMEM;
-	r = read_all(fd, text, (size_t)st.st_size, &len);
-	if (r < 0)
-		return r;
-	source_parse(u, s, text, len);
+	n = fs_read(fd, text, (size_t)st.st_size);
+	if (n < 0)
+		return (int)n;
+	source_parse(u, s, text, (size_t)n);
 	s->mtime = st.st_mtim;
 	s->inode = st.st_ino;
 	s->size = st.st_size;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "lib/fs.h"
 #include "sensor/fim/text.h"
 #include "sensor/fim/udiff.h"
 
@@ -50,23 +51,17 @@ static int text_now(struct baseline *b, const char *path, size_t len, const stru
 {
 	_cleanup_close_ int dir = -1, fd = -1;
 	const char *name;
+	ssize_t n;
 
 	if (collect_open_dir(b->root_fd, path, len, &dir, &name) < 0)
 		return 0;
 	fd = collect_open(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
 	if (fd < 0 || now->size > WATCH_DIFF_MAX || buf_grow(ret, (size_t)now->size + 1) < 0)
 		return 0;
-	for (;;) {
-		ssize_t n = read(fd, ret->data + ret->len, (size_t)now->size + 1 - ret->len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		ret->len += (size_t)n;
-		if (ret->len > now->size)
-			return 0;
-	}
+	n = fs_read(fd, ret->data + ret->len, (size_t)now->size + 1);
+	if (n < 0 || (uint64_t)n > now->size)
+		return 0;
+	ret->len += (size_t)n;
 	return is_content_of(now, ret->data, ret->len);
 }
 

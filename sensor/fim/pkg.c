@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "lib/fs.h"
 #include "sensor/fim/collect.h"
 
 #define FILES_MAX  (16u << 20) /* of an index */
@@ -18,6 +19,7 @@ int pkg_read_file(int root_fd, const char *path, size_t max, struct buf *ret)
 	_cleanup_close_ int dir = -1, fd = -1;
 	const char *name;
 	struct stat st;
+	ssize_t n;
 	int r = collect_open_dir(root_fd, path, strlen(path), &dir, &name);
 
 	if (r < 0)
@@ -30,40 +32,26 @@ int pkg_read_file(int root_fd, const char *path, size_t max, struct buf *ret)
 	if ((uint64_t)st.st_size > max)
 		return -EFBIG;
 	r = buf_grow(ret, (size_t)st.st_size);
-	for (size_t left = (size_t)st.st_size; r == 0 && left;) {
-		ssize_t n = read(fd, ret->data + ret->len, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		ret->len += (size_t)n;
-		left -= (size_t)n;
-	}
-	return r;
+	if (r < 0)
+		return r;
+	n = fs_read(fd, ret->data + ret->len, (size_t)st.st_size);
+	ret->len += n > 0 ? (size_t)n : 0;
+	return n < 0 ? (int)n : 0;
 }
 
 static int digest_of(int fd, enum hash_kind kind, uint8_t ret[HASH_OTHER_MAX])
 {
 	_cleanup_free_ uint8_t *buf = malloc(65536);
 	struct hash_other h;
+	ssize_t n;
 
 	if (!buf)
 		return -ENOMEM;
 	hash_other_begin(&h, kind);
-	for (;;) {
-		ssize_t n = read(fd, buf, 65536);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
+	while ((n = fs_read(fd, buf, 65536)) > 0)
 		hash_other_add(&h, buf, (size_t)n);
-	}
+	if (n < 0)
+		return (int)n;
 	hash_other_end(&h, ret);
 	return 0;
 }

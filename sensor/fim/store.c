@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "lib/fs.h"
 #include "lib/log.h"
 
 #define APPLICATION_ID 0x54414d46 /* "TAMF" */
@@ -109,25 +110,6 @@ static int number(struct store *s, const char *sql, int64_t *ret, struct err *e)
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
-
-static int make_dirs(const char *path, struct err *e)
-{
-	_cleanup_free_ char *p = strdup(path);
-
-	if (!p)
-		return err_set(e, -ENOMEM, "out of memory");
-	for (char *slash = p; slash;) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (*p && mkdir(p, 0711) < 0 && errno != EEXIST)
-			return err_set(e, -errno, "cannot create %s: %s; choose another place with --state DIR", p,
-				       strerror(errno));
-		if (slash)
-			*slash = '/';
-	}
-	return 0;
-}
 
 static int take_lock(struct store *s, const char *state_dir, struct err *e)
 {
@@ -357,7 +339,7 @@ static int open_all(struct store *s, const char *state_dir, enum store_mode mode
 	int r = 0;
 
 	if (mode == STORE_CREATE || mode == STORE_ASIDE)
-		r = make_dirs(state_dir, e);
+		r = fs_make_dirs(state_dir, e);
 	if (r == 0)
 		r = check_dir(state_dir, e);
 	if (r == 0 && mode == STORE_WRITE)

@@ -10,26 +10,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-
-/* mkdir -p */
-static int make_dirs(const char *path, struct err *e)
-{
-	_cleanup_free_ char *p = strdup(path);
-
-	if (!p)
-		return err_set(e, -ENOMEM, "no memory");
-	for (char *slash = p; slash;) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (*p && mkdir(p, 0711) < 0 && errno != EEXIST)
-			return err_set(e, -errno, "cannot create %s: %s; choose another place with --state DIR", p,
-				       strerror(errno));
-		if (slash)
-			*slash = '/';
-	}
-	return 0;
-}
+#include "lib/fs.h"
 
 static int take_lock(struct state *s, const char *path, struct err *e)
 {
@@ -114,7 +95,7 @@ int state_open(const char *path, const struct confine_user *owner, struct state 
 {
 	const struct confine_user canary = { CONFINE_CANARY_ID, CONFINE_CANARY_ID };
 	struct state s = { -1, -1, -1, -1, -1 };
-	int r = make_dirs(path, e);
+	int r = fs_make_dirs(path, e);
 
 	if (r < 0)
 		return r;
