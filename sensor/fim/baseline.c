@@ -264,7 +264,7 @@ static void seal_note(struct baseline *b, const char *name, const struct buf *no
 	seal_row(&b->seal, leaf, ret);
 }
 
-int progress_note_put(struct baseline *b, const char *name, const struct progress_note *p, struct err *e)
+static int note_put(struct baseline *b, const char *name, const struct progress_note *p, struct err *e)
 {
 	uint8_t seal[SEAL_SIZE];
 	struct buf out;
@@ -285,6 +285,17 @@ int progress_note_put(struct baseline *b, const char *name, const struct progres
 	r = r < 0 ? err_set(e, r, "out of memory") : store_note_put(b->store, name, out.data, out.len, e);
 	buf_done(&out);
 	return r;
+}
+
+int progress_commit(struct baseline *b, const char *name, struct progress_note *p, struct err *e)
+{
+	int r;
+
+	p->time = (uint64_t)time(NULL);
+	r = note_put(b, name, p, e);
+	if (r == 0)
+		r = store_commit(b->store, e);
+	return r == 0 ? store_begin(b->store, e) : r;
 }
 
 static bool read_note(struct baseline *b, const char *name, struct buf *in, struct progress_note *ret)

@@ -112,16 +112,11 @@ static int judge(struct checking *m, const struct scan_result *r, struct err *e)
 static int commit_some(struct checking *m, struct err *e)
 {
 	uint64_t *all[8];
-	int r;
 
-	m->note.time = (uint64_t)time(NULL);
 	resumed_counts(m->counts, all);
 	for (int i = 0; i < 8; i++)
 		m->note.counts[i] = *all[i];
-	r = progress_note_put(m->b, "check", &m->note, e);
-	if (r == 0)
-		r = store_commit(m->b->store, e);
-	return r == 0 ? store_begin(m->b->store, e) : r;
+	return progress_commit(m->b, "check", &m->note, e);
 }
 
 static int take(void *ctx, const struct scan_result *r, struct err *e)

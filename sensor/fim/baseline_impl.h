@@ -15,7 +15,8 @@ struct progress_note {
 	size_t path_len;
 };
 
-int progress_note_put(struct baseline *b, const char *name, const struct progress_note *p, struct err *e);
+/* Gives the note the present time and commits it with what was done up to it; another transaction has begun then. */
+int progress_commit(struct baseline *b, const char *name, struct progress_note *p, struct err *e);
 /* 1; 0 where there is none, or it is of another policy, another baseline, too old or not sealed by us. */
 int progress_note_get(struct baseline *b, const char *name, const uint8_t root[HASH_SIZE], struct progress_note *ret,
 		      struct err *e);

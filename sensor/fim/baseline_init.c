@@ -21,18 +21,6 @@ static void unreadable(struct making *m, const struct scan_result *r, const char
 		m->notes->unreadable(m->notes->ctx, r->path, r->path_len, why);
 }
 
-/* The note and the rows up to it are committed together. */
-static int commit_some(struct making *m, struct err *e)
-{
-	int r;
-
-	m->note.time = (uint64_t)time(NULL);
-	r = progress_note_put(m->b, "init", &m->note, e);
-	if (r == 0)
-		r = store_commit(m->b->store, e);
-	return r == 0 ? store_begin(m->b->store, e) : r;
-}
-
 static int take(void *ctx, const struct scan_result *r, struct err *e)
 {
 	struct making *m = ctx;
@@ -60,7 +48,7 @@ static int take(void *ctx, const struct scan_result *r, struct err *e)
 	m->counts->looked++;
 	memcpy(m->note.path, r->path, r->path_len);
 	m->note.path_len = r->path_len;
-	return commit_due(&m->clock) ? commit_some(m, e) : 0;
+	return commit_due(&m->clock) ? progress_commit(m->b, "init", &m->note, e) : 0;
 }
 
 /* What an interrupted scan left: 1 where its rows are whole and ours, and the tree has them; 0 to begin anew. */
@@ -207,7 +195,7 @@ int baseline_init(const struct baseline_options *o, const struct baseline_notes 
 	scan.old = NULL;
 	if (r == 0)
 		r = scan_counted(o, &scan, &m, e);
-	if (r == -EINTR && m.note.path_len && commit_some(&m, &ignored) < 0)
+	if (r == -EINTR && m.note.path_len && progress_commit(b, "init", &m.note, &ignored) < 0)
 		store_rollback(b->store);
 	return r == 0 ? finish(o, &m, e) : r;
 }
