@@ -74,23 +74,8 @@ static int await_msg(const struct chan *c, void *buf, struct msg *ret, struct er
 	return 0;
 }
 
-static int await(const struct chan *c, char **ret, struct err *e)
-{
-	_cleanup_free_ void *buf = aligned_alloc(8, MSG_BYTES_MAX);
-	struct msg m;
-	int r;
-
-	if (!buf)
-		return err_set(e, -ENOMEM, "no memory");
-	r = await_msg(c, buf, &m, e);
-	if (r < 0)
-		return r;
-	if (m.fd >= 0)
-		close(m.fd);
-	return m.type == MSG_REPLY ? take_reply(&m, ret, e) : err_set(e, -EPROTO, "the sensor's answer makes no sense");
-}
-
-int client_ask(const char *state_dir, const struct client_question *q, char **ret, struct err *e)
+/* What the sensor says to @q; @buf (MSG_BYTES_MAX bytes) holds it. The caller owns its descriptor. */
+static int ask(const char *state_dir, const struct client_question *q, void *buf, struct msg *ret, struct err *e)
 {
 	struct chan c = { .fd = -1 };
 	int r = client_connect(state_dir, &c, e);
@@ -98,40 +83,44 @@ int client_ask(const char *state_dir, const struct client_question *q, char **re
 	if (r < 0)
 		return r;
 	r = chan_send_wait(&c, q->type, q->body, q->len, NULL, 0, q->fd, 1000);
-	r = r < 0 ? err_set(e, r, "cannot ask the sensor: %s", strerror(-r)) : await(&c, ret, e);
+	r = r < 0 ? err_set(e, r, "cannot ask the sensor: %s", strerror(-r)) : await_msg(&c, buf, ret, e);
 	chan_close(&c);
 	return r;
 }
 
-static int take_capture(const struct chan *c, struct chan *ret, struct err *e)
+static int makes_no_sense(struct msg *m, struct err *e)
 {
+	if (m->fd >= 0)
+		close(m->fd);
+	return err_set(e, -EPROTO, "the sensor's answer makes no sense");
+}
+
+int client_ask(const char *state_dir, const struct client_question *q, char **ret, struct err *e)
+{
+	_cleanup_free_ void *buf = aligned_alloc(8, MSG_BYTES_MAX);
+	struct msg m;
+	int r = buf ? ask(state_dir, q, buf, &m, e) : err_set(e, -ENOMEM, "no memory");
+
+	if (r < 0)
+		return r;
+	return m.type == MSG_REPLY ? take_reply(&m, ret, e) : makes_no_sense(&m, e);
+}
+
+int client_capture(const char *state_dir, const struct msg_capture *what, struct chan *ret, struct err *e)
+{
+	const struct client_question q = { .type = MSG_CAPTURE, .body = what, .len = sizeof(*what), .fd = -1 };
 	_cleanup_free_ void *buf = aligned_alloc(8, MSG_BYTES_MAX);
 	_cleanup_free_ char *text = NULL;
 	struct msg m;
-	int r;
+	int r = buf ? ask(state_dir, &q, buf, &m, e) : err_set(e, -ENOMEM, "no memory");
 
-	if (!buf)
-		return err_set(e, -ENOMEM, "no memory");
-	r = await_msg(c, buf, &m, e);
 	if (r < 0)
 		return r;
 	if (m.type == MSG_CAPTURE_FD) {
 		*ret = (struct chan){ .fd = m.fd, .self = ROLE_CTL, .peer = ROLE_ENGINE };
 		return 0;
 	}
+	/* a refusal; that the sensor agrees and gives nothing makes no sense */
 	r = m.type == MSG_REPLY ? take_reply(&m, &text, e) : 0;
-	return r < 0 ? r : err_set(e, -EPROTO, "the sensor's answer makes no sense");
-}
-
-int client_capture(const char *state_dir, const struct msg_capture *what, struct chan *ret, struct err *e)
-{
-	struct chan c = { .fd = -1 };
-	int r = client_connect(state_dir, &c, e);
-
-	if (r < 0)
-		return r;
-	r = chan_send_wait(&c, MSG_CAPTURE, what, sizeof(*what), NULL, 0, -1, 1000);
-	r = r < 0 ? err_set(e, r, "cannot ask the sensor: %s", strerror(-r)) : take_capture(&c, ret, e);
-	chan_close(&c);
-	return r;
+	return r < 0 ? r : makes_no_sense(&m, e);
 }
