@@ -209,9 +209,11 @@ install: build
 	install -D -m 644 packaging/systemd/tamis.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/tamis.conf
 
 # Pages that come from tables; lint fails where they are stale.
-docs-gen: docs/fields.md
+docs-gen: docs/fields.md docs/matrix.md
 docs/fields.md: $(B)/bin/tamisc
 	@$< fields --markdown > $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+docs/matrix.md: tools/matrix-page tests/kernel-matrix/expected.tsv
+	@LC_ALL=C $^ > $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 
 clean:
 	rm -rf $(B)
