@@ -28,8 +28,7 @@
 #define TARGET_TEXT "no/such target" /* of the symbolic links */
 #define NOBODY	    65534
 
-/* A call's result as ours: 0, or a negative errno. */
-static int res(long r)
+int res(long r)
 {
 	return r < 0 ? -errno : 0;
 }
@@ -59,8 +58,7 @@ static int prepare_program(const struct spot *s)
 
 /* ---- ways to do it that many rows share ----------------------------------------------------------------------------- */
 
-/* A system call by its i386 number, from 64-bit code. Without CONFIG_IA32_EMULATION it is a fault, which means a skip. */
-static int compat(long nr, long a, long b, long c)
+int compat(long nr, long a, long b, long c)
 {
 #ifdef __x86_64__
 	long r;
@@ -74,16 +72,20 @@ static int compat(long nr, long a, long b, long c)
 
 enum { I386_OPEN = 5, I386_UNLINK = 10, I386_CHMOD = 15, I386_RENAME = 38, I386_MKDIR = 39 };
 
-/* A copy of a string where 32 bits reach it. */
-static long low(const char *text)
+long low_bytes(const void *bytes, size_t size)
 {
 #ifdef __x86_64__
 	char *p = mmap(NULL, PATH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
-	return p == MAP_FAILED ? 0 : (long)(intptr_t)strcpy(p, text);
+	return p == MAP_FAILED ? 0 : (long)(intptr_t)memcpy(p, bytes, size);
 #else
 	return 0;
 #endif
+}
+
+long low(const char *text)
+{
+	return low_bytes(text, strlen(text) + 1);
 }
 
 /* The row's directory once more, at dir/d. In a mount namespace of the actor's own: it leaves nothing behind. */
@@ -94,7 +96,7 @@ static int bind_mount(const struct spot *s)
 	return res(mount(s->dir, s->d, NULL, MS_BIND, NULL));
 }
 
-static int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t len, uint32_t flags)
+int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t len, uint32_t flags)
 {
 	const struct io_uring_sqe sqe = {
 		.opcode = op,
@@ -486,13 +488,7 @@ static int act_truncate_fd(const struct spot *s)
 
 /* ---- network -------------------------------------------------------------------------------------------------------- */
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t loopback(union address *a, int family, uint16_t port)
+socklen_t loopback(union address *a, int family, uint16_t port)
 {
 	memset(a, 0, sizeof(*a));
 	a->any.sa_family = family;
@@ -603,10 +599,6 @@ static int act_bind_taken(const struct spot *s)
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
-#define RET(errno_text) "event.retval=" errno_text
-#define SYNC		"event.async=false"
-#define ASYNC		"event.async=true"
-
 #define EXEC "exec.file.path=%d/g", "process.args=noop"
 /* No rule can name a fork. It shows where the child ends: only from the fork can its file and parent be known. */
 #define FORK "process.ppid=%p", "process.parent.pid=%p"
@@ -622,8 +614,6 @@ static int act_bind_taken(const struct spot *s)
 #define CHMOD(path)  "chmod.file.path=" path, "chmod.file.destination.mode=416" /* 0640 */
 #define CHOWN(path)  "chown.file.path=" path, "chown.file.destination.uid=65534", "chown.file.destination.gid=1"
 #define TRUNCATE     "truncate.file.path=%d/f", "truncate.size=5"
-#define ADDR(ev, ip, port, family, protocol)                                                                           \
-	ev ".addr.ip=" ip, ev ".addr.port=" port, ev ".addr.family=" family, ev ".protocol=" protocol
 
 const struct row rows_basic[] = {
 	{ "exec", prepare_program, act_exec, .expect = { EXEC }, .image = "%d/g" },

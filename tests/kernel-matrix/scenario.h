@@ -8,7 +8,9 @@
 #pragma once
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Where a row happens. Rows write into no other place. */
@@ -38,6 +40,35 @@ struct row {
 
 /* acts*.c: the rows, each list ending with one without a name */
 extern const struct row rows_basic[];
+
+/* What many rows expect. */
+#define RET(errno_text) "event.retval=" errno_text
+#define SYNC		"event.async=false"
+#define ASYNC		"event.async=true"
+#define ADDR(ev, ip, port, family, protocol)                                                                           \
+	ev ".addr.ip=" ip, ev ".addr.port=" port, ev ".addr.family=" family, ev ".protocol=" protocol
+
+/* acts.c: ways to do it that many rows share. A call's result as ours: 0, or a negative errno. */
+int res(long r);
+
+/* A system call by its i386 number, from 64-bit code. Without CONFIG_IA32_EMULATION it is a fault, which means a skip. */
+int compat(long nr, long a, long b, long c);
+
+/* A copy where 32 bits reach it, of at most PATH_MAX bytes. */
+long low_bytes(const void *bytes, size_t size);
+long low(const char *text);
+
+/* One operation by io_uring: 0, or a negative errno. */
+int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t len, uint32_t flags);
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* The loopback address of a family; its length. */
+socklen_t loopback(union address *a, int family, uint16_t port);
 
 /* The listening port that the connect rows find, and the ports that they and the bind rows use. */
 #define PORT_CLOSED 9
