@@ -3,6 +3,7 @@
 #include "lib/cleanup.h"
 #include "lib/jsonw.h"
 #include "lib/log.h"
+#include "sensor/ctl/cmd_log_query.h"
 #include "sensor/record/prove.h"
 #include "sensor/record/verify.h"
 
@@ -549,6 +550,7 @@ static void log_help(FILE *f)
 	fputs("tamisctl log: the signed log of alerts (reads files; needs no running sensor)\n\n", f);
 	for (size_t i = 0; i < LOG_COMMANDS; i++)
 		fprintf(f, "  tamisctl log %s", log_commands[i].help);
+	fprintf(f, "  tamisctl log %s", log_query_help);
 	fputs("\nExit status: 0 good, 1 verification failed, 2 usage or another error. See tamisctl-log(1).\n", f);
 }
 
@@ -647,6 +649,8 @@ int cmd_log(int argc, char **argv, const char *state_dir)
 	for (size_t i = 0; argc >= 2 && i < LOG_COMMANDS; i++)
 		if (!strcmp(argv[1], log_commands[i].name))
 			return log_run(argc - 1, argv + 1, i, state_dir);
+	if (argc >= 2 && !strcmp(argv[1], "query"))
+		return cmd_log_query(argc - 1, argv + 1, state_dir);
 	if (argc >= 2)
 		log_err("log: no subcommand \"%s\"", argv[1]);
 	log_help(stderr);
