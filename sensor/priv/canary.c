@@ -13,18 +13,16 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "lib/catalog.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "sensor/priv/monitor_impl.h"
-#include "sensor/record/auditlog.h"
 
-#define FIRST_NS    (10ull * 1000000000) /* the first round after the start */
-#define DEADLINE_NS (2ull * 1000000000)	 /* for an act to arrive */
+#define PAUSE_MAX_S 60 /* before a canary that dies again and again is started again */
 
-/* ---- the process: acts, all below its working directory ------------------------------------------------------------ */
+/* ---- acts, all below the working directory --------------------------------------------------------------------------- */
 
 static void did(struct canary_done *d, enum ev_type type, bool done)
 {
@@ -82,27 +80,84 @@ static void act_on_processes(struct canary_done *d, int self)
 	did(d, EV_EXEC, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void process_loop(int fd, int self)
-{
-	char now;
+/* ---- the processes --------------------------------------------------------------------------------------------------- */
 
-	while (read(fd, &now, 1) == 1) {
-		struct canary_done done = { { 0 } };
+/* The monitor is gone where nothing can be said to it. */
+static void say(int fd, const void *what, size_t size)
+{
+	if (send(fd, what, size, MSG_NOSIGNAL) != (ssize_t)size)
+		_exit(EXIT_SUCCESS);
+}
+
+/* Acts when it is told to. Returns when the keeper is gone: somebody has to take its place. */
+static void canary_loop(int fd, int self, pid_t keeper)
+{
+	struct canary_done done;
+	uint8_t round;
+
+	say(fd, CANARY_HELLO, CANARY_HELLO_SIZE);
+	while (read(fd, &round, 1) == 1) {
 		static const char *const leftovers[] = { "f", "l", "r", "s" };
 
 		for (size_t i = 0; i < sizeof(leftovers) / sizeof(leftovers[0]); i++)
 			unlink(leftovers[i]);
 		rmdir("d");
-		memset(&done, 0, sizeof(done)); /* what was cleared away is not counted: it only adds marks */
+		/* what was cleared away is not counted: it only adds marks */
+		done = (struct canary_done){ .round = round };
 		act_on_files(&done);
 		act_on_sockets(&done);
 		act_on_processes(&done, self);
-		if (write(fd, &done, sizeof(done)) != sizeof(done))
-			break;
+		say(fd, &done, sizeof(done));
+		if (getppid() != keeper)
+			return;
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* Until the canary is dead; one that was stopped is of no use and is killed. Ends with a canary that ended by itself. */
+static void watch(int fd, pid_t canary)
+{
+	struct canary_died died = { 0 };
+	int status;
+
+	while (waitpid(canary, &status, WUNTRACED) == canary && WIFSTOPPED(status)) {
+		died.status = status;
+		kill(canary, SIGKILL);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+		_exit(EXIT_SUCCESS);
+	if (!died.status)
+		died.status = status;
+	say(fd, &died, sizeof(died));
+}
+
+/*
+ * Two processes that look after each other: the keeper starts the canary again when it dies; a canary whose keeper died
+ * becomes the keeper of another one.
+ */
+static void __attribute__((noreturn)) keeper_loop(int fd, int self)
+{
+	unsigned int pause_s = 1;
+
+	for (;;) {
+		pid_t keeper = getpid(), canary = fork();
+		time_t begun = time(NULL);
+
+		if (canary == 0) {
+			prctl(PR_SET_NAME, CANARY_NAME);
+			canary_loop(fd, self, keeper);
+			prctl(PR_SET_NAME, CANARY_KEEPER_NAME);
+			pause_s = 1;
+			continue;
+		}
+		if (canary > 0)
+			watch(fd, canary);
+		sleep(pause_s);
+		pause_s = time(NULL) - begun > PAUSE_MAX_S ? 1 : pause_s * 2 < PAUSE_MAX_S ? pause_s * 2 : PAUSE_MAX_S;
 	}
 }
 
-static void process_main(int dir, int fd)
+void canary_process(int dir, int fd)
 {
 	const struct confine_user user = { CONFINE_CANARY_ID, CONFINE_CANARY_ID };
 	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC), keep[] = { fd, self };
@@ -116,7 +171,7 @@ static void process_main(int dir, int fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(077);
-	prctl(PR_SET_NAME, CANARY_NAME);
+	prctl(PR_SET_NAME, CANARY_KEEPER_NAME);
 	log_open(CANARY_NAME, LOG_LEVEL_INFO);
 	if (fchdir(dir) < 0)
 		_exit(EXIT_FAILURE);
@@ -126,179 +181,10 @@ static void process_main(int dir, int fd)
 		_exit(EXIT_FAILURE);
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	process_loop(fd, self);
-	_exit(EXIT_SUCCESS);
+	keeper_loop(fd, self);
 }
 
 bool canary_is_exec(int argc, char **argv)
 {
 	return argc == 1 && strcmp(argv[0], CANARY_NAME) == 0;
-}
-
-/* ---- the monitor's side -------------------------------------------------------------------------------------------- */
-
-int canary_begin(struct canary *c, int dir, uint32_t seconds, struct err *e)
-{
-	int pair[2];
-
-	c->fd = -1;
-	c->seconds = seconds;
-	if (!seconds)
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_set(e, -errno, "cannot make a socket: %s", strerror(errno));
-	c->pid = fork();
-	if (c->pid == 0)
-		process_main(dir, pair[1]);
-	close(pair[1]);
-	c->fd = pair[0];
-	if (c->pid < 0)
-		return err_set(e, -errno, "cannot start the canary: %s", strerror(errno));
-	fcntl(c->fd, F_SETFL, O_NONBLOCK);
-	c->due_ns = clock_mono_ns() + (seconds < 10 ? seconds * 1000000000ull : FIRST_NS);
-	return 0;
-}
-
-void canary_end(struct canary *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-}
-
-/* {"event":"unlink","rung":"kprobe","seen":false} */
-static void tell(struct monitor *m, const char *event, const char *rung, bool seen)
-{
-	struct buf b;
-	struct jsonw w = jsonw_to(&b);
-
-	if (seen)
-		log_info("canary: %s is seen again", event);
-	else
-		log_err("blind: %s, rung %s: the canary's act did not arrive", event, rung);
-	buf_init(&b, 512);
-	jsonw_obj_begin(&w);
-	jsonw_member_str(&w, "event", event);
-	jsonw_member_str(&w, "rung", rung);
-	jsonw_member_bool(&w, "seen", seen);
-	jsonw_obj_end(&w);
-	notes_put(m, AUDITLOG_CANARY, &b);
-	buf_done(&b);
-}
-
-static void die(struct monitor *m, const char *why)
-{
-	struct buf b;
-	struct jsonw w = jsonw_to(&b);
-
-	m->canary.dead = true;
-	canary_end(&m->canary);
-	log_err("the canary is dead (%s): nothing tells whether the hooks see, until the sensor is started again", why);
-	buf_init(&b, 512);
-	jsonw_obj_begin(&w);
-	jsonw_member_str(&w, "dead", why);
-	jsonw_obj_end(&w);
-	notes_put(m, AUDITLOG_CANARY, &b);
-	buf_done(&b);
-}
-
-/* The rung that we have attached hooks for an event on, or NULL. */
-static const char *rung_of(struct monitor *m, int type)
-{
-	return load_rung_name(load_attached(m->load, (uint16_t)type));
-}
-
-static void round_begin(struct monitor *m)
-{
-	struct canary *c = &m->canary;
-	struct engine_counts ec;
-
-	while (read(c->fd, &c->done, sizeof(c->done)) == sizeof(c->done))
-		; /* the answer of a round that was given up */
-	engine_counts_get(m->engine_page, &ec);
-	memcpy(c->before, ec.canary, sizeof(c->before));
-	c->generation = m->policy.generation;
-	c->answered = false;
-	c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
-	c->asked = write(c->fd, "", 1) == 1;
-	if (!c->asked)
-		die(m, "its process is gone");
-}
-
-/* An event whose act was done: has it brought its marks? */
-static bool arrived(const struct canary *c, const struct engine_counts *ec, int type)
-{
-	return ec->canary[type] - c->before[type] >= c->done.acts[type];
-}
-
-static bool all_arrived(struct monitor *m, const struct engine_counts *ec)
-{
-	for (const int *type = notes_types_by_name(); *type; type++)
-		if (!arrived(&m->canary, ec, *type) && rung_of(m, *type))
-			return false;
-	return true;
-}
-
-static void round_end(struct monitor *m, const struct engine_counts *ec)
-{
-	struct canary *c = &m->canary;
-	const struct cat_event *ev = catalog_tamis()->events;
-
-	for (const int *type = notes_types_by_name(); *type; type++) {
-		const char *rung = rung_of(m, *type);
-		bool blind = rung && !arrived(c, ec, *type);
-
-		if (blind != c->blind[*type] && (rung || c->blind[*type]))
-			tell(m, ev[*type].name, rung ? rung : "none", !blind);
-		c->blind[*type] = blind;
-	}
-	c->asked = c->again = false;
-	c->looked = true;
-	c->seen_ns = clock_mono_ns();
-	c->due_ns = c->seen_ns + c->seconds * 1000000000ull;
-}
-
-static void round_go_on(struct monitor *m)
-{
-	struct canary *c = &m->canary;
-	struct engine_counts ec;
-	bool late = clock_mono_ns() > c->deadline_ns;
-
-	if (!c->answered && read(c->fd, &c->done, sizeof(c->done)) == sizeof(c->done))
-		c->answered = true;
-	if (!c->answered) {
-		if (late && waitpid(c->pid, NULL, WNOHANG) == c->pid)
-			return die(m, "its process is gone");
-		if (late && c->again)
-			return die(m, "its process does not answer");
-		if (late) {
-			c->again = true;
-			c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
-		}
-		return;
-	}
-	engine_counts_get(m->engine_page, &ec);
-	if (c->generation != m->policy.generation || m->engine.state != CHILD_UP) {
-		c->asked = false; /* what was to arrive is no longer clear: anew, as soon as it can be */
-		return;
-	}
-	if (all_arrived(m, &ec) || (late && c->again))
-		return round_end(m, &ec);
-	if (late) {
-		/* once more, before anybody is alarmed: a full ring, a run that the kernel skipped */
-		c->again = true;
-		round_begin(m);
-	}
-}
-
-void canary_tick(struct monitor *m)
-{
-	struct canary *c = &m->canary;
-
-	if (!c->seconds || c->dead || m->phase != PHASE_RUNNING)
-		return;
-	if (c->asked)
-		round_go_on(m);
-	else if (clock_mono_ns() >= c->due_ns && m->engine.state == CHILD_UP)
-		round_begin(m);
 }

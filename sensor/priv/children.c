@@ -22,7 +22,10 @@
 #include "sensor/priv/monitor_impl.h"
 #include "sensor/priv/record_proc.h"
 
-#define MS 1000000ull
+#define MS	       1000000ull
+#define STOPS_TOLD_MS  10000
+#define ENGINE_QUIET_S 20 /* a policy with many rules takes some seconds to load */
+#define RECORD_QUIET_S 60 /* a slow disk may take its time to sync */
 
 const char *child_state_name(const struct child *c)
 {
@@ -203,7 +206,9 @@ int children_begin(struct monitor *m, struct err *e)
 
 static void describe(struct child *c, int status)
 {
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+	if (c->hung)
+		snprintf(c->why, sizeof(c->why), "killed, because it did nothing for %u s", c->quiet);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		snprintf(c->why, sizeof(c->why), "ended for a system call outside its list");
 	else if (WIFSIGNALED(status))
 		snprintf(c->why, sizeof(c->why), "killed by signal %d", WTERMSIG(status));
@@ -245,6 +250,8 @@ static void on_death(struct monitor *m, struct child *c, int status)
 		(c == &m->engine && m->phase == PHASE_DRAINING) || (c == &m->record && m->phase == PHASE_CLOSING);
 
 	describe(c, status);
+	c->hung = false;
+	c->quiet = 0;
 	chan_close(&c->chan);
 	chan_close(&m->spare);
 	c->linked = false;
@@ -278,14 +285,87 @@ static void on_death(struct monitor *m, struct child *c, int status)
 	log_warn("the %s process (pid %d) was %s; it is started again", role_name(c->role), c->pid, c->why);
 }
 
+/*
+ * Whoever may stop a process may as well kill it, and then it would be started again. So it goes on at once, with nothing
+ * lost. Somebody who stops it again and again is told of now and then.
+ */
+static void on_stop(struct monitor *m, struct child *c, int status)
+{
+	uint64_t now = clock_mono_ns();
+	char why[64];
+
+	kill(c->pid, SIGCONT);
+	if (c->stopped_ns && now - c->stopped_ns < STOPS_TOLD_MS * MS)
+		return;
+	c->stopped_ns = now;
+	snprintf(why, sizeof(why), "stopped by signal %d, and continued", WSTOPSIG(status));
+	log_warn("the %s process (pid %d) was %s", role_name(c->role), c->pid, why);
+	notes_gap(m, role_name(c->role), why, 0, 0);
+}
+
 void children_reap(struct monitor *m)
 {
 	struct child *const both[] = { &m->engine, &m->record };
 	int status;
 
-	for (int i = 0; i < 2; i++)
-		if (alive(both[i]) && waitpid(both[i]->pid, &status, WNOHANG) == both[i]->pid)
+	for (int i = 0; i < 2; i++) {
+		if (!alive(both[i]) || waitpid(both[i]->pid, &status, WNOHANG | WUNTRACED) != both[i]->pid)
+			continue;
+		if (WIFSTOPPED(status))
+			on_stop(m, both[i], status);
+		else
 			on_death(m, both[i], status);
+	}
+	if (m->canary.keeper > 0 && waitpid(m->canary.keeper, &status, WNOHANG | WUNTRACED) == m->canary.keeper) {
+		if (WIFSTOPPED(status))
+			kill(m->canary.keeper, SIGCONT);
+		else
+			canary_keeper_ended(m);
+	}
+}
+
+static bool is_zombie(pid_t pid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[32], line[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, "State:\tZ", 8) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Both commit their counts at least once a second, whatever happens. Counted is by our own looks, not by the clock: when
+ * the whole machine slept, or we did, nobody is to blame.
+ */
+static void check_beat(struct monitor *m, struct child *c, uint64_t commits, unsigned int most)
+{
+	if (c->state != CHILD_UP || commits != c->beat) {
+		c->beat = commits;
+		c->quiet = 0;
+		return;
+	}
+	if (++c->quiet < most)
+		return;
+	if (c->hung) {
+		/* killed, but a debugger keeps its death from us */
+		if (is_zombie(c->pid))
+			on_death(m, c, SIGKILL);
+		return;
+	}
+	log_err("the %s process (pid %d) has done nothing for %u s: it is killed", role_name(c->role), c->pid,
+		c->quiet);
+	c->hung = true;
+	children_kill(c);
+}
+
+void children_tick(struct monitor *m)
+{
+	check_beat(m, &m->engine, counts_commits(&m->engine_page->commits), ENGINE_QUIET_S);
+	check_beat(m, &m->record, counts_commits(&m->record_page->commits), RECORD_QUIET_S);
 }
 
 /* ---- settling: see the head of this file, and struct engine_counts for the way of an alert -------------------------- */

@@ -60,3 +60,8 @@ void record_counts_get(const struct record_page *p, struct record_counts *ret)
 {
 	get(&p->commits, p->slot, ret, sizeof(*ret));
 }
+
+uint64_t counts_commits(const uint64_t *commits)
+{
+	return __atomic_load_n(commits, __ATOMIC_RELAXED);
+}

@@ -69,6 +69,9 @@ struct record_page {
 void *counts_map(unsigned long size);
 void counts_unmap(void *page, unsigned long size);
 
+/* How often the writer of a page has committed: a sign of life. */
+uint64_t counts_commits(const uint64_t *commits);
+
 void engine_counts_put(struct engine_page *p, const struct engine_counts *c);
 void record_counts_put(struct record_page *p, const struct record_counts *c);
 /* Consistent as long as the writer is dead or does not commit twice while we copy; tried again where it did. */

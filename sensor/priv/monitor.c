@@ -132,6 +132,7 @@ static void tick(struct monitor *m)
 	requests_tick(m);
 	captures_tick(m);
 	canary_tick(m);
+	children_tick(m);
 }
 
 static int timeout_ms(const struct monitor *m, int step_ms)
@@ -244,10 +245,8 @@ static int open_kernel_side(struct monitor *m, struct err *e)
 		return r;
 	m->policy.generation = ++m->last_generation;
 	r = load_policy(m->load, m->policy.sieve, m->policy.generation, e);
-	if (r == 0) {
+	if (r == 0)
 		notes_blind(m, &m->policy);
-		load_canary(m->load, (uint32_t)m->canary.pid);
-	}
 	policy_file_forget_sieve(&m->policy);
 	return r;
 }

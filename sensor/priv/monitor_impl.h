@@ -5,7 +5,8 @@
  *	monitor.c	the start, the loop, the end
  *	children.c	engine and record: starting them, their death, what was lost with them
  *	notes.c		records about the sensor itself
- *	canary.c	known acts, and whether the hooks see them
+ *	alarms.c	alerts about the sensor itself
+ *	canary_watch.c	known acts, and whether the hooks see them
  *	requests.c	what tamisctl asks
  *	captures.c	a capture: who wants it, what was lost meanwhile
  */
@@ -61,6 +62,10 @@ struct child {
 	uint64_t asked_ns;		   /* since when an answer is awaited; 0: none is */
 	uint64_t deaths[CHILD_DEATHS_MAX]; /* when; a ring */
 	unsigned int ndeaths;
+	uint64_t beat;	     /* commits of its page, as they were last */
+	unsigned int quiet;  /* so many looks ago it had others */
+	bool hung;	     /* killed for that */
+	uint64_t stopped_ns; /* when it was said that it had been stopped */
 };
 
 /* What was lost on the way between two counters, as sums: see struct engine_counts. */
@@ -70,10 +75,11 @@ struct gaps {
 	uint64_t handed; /* handed to record, not durable */
 };
 
+/* Something for record that waits until there is one. */
 struct note {
-	char *kind_and_details; /* owned */
+	uint16_t type; /* MSG_NOTE, MSG_ALARM */
+	char *body;    /* owned */
 	size_t len;
-	uint32_t kind_len;
 };
 
 struct reload {
@@ -135,12 +141,14 @@ struct monitor {
 
 /* Starts both for the first time. */
 int children_begin(struct monitor *m, struct err *e);
-/* SIGCHLD: takes note of who died. */
+/* SIGCHLD: takes note of who died or was stopped. */
 void children_reap(struct monitor *m);
 /* Messages from one of them. */
 void children_serve(struct monitor *m, struct child *c);
 /* Goes on with restarting where that is possible; when to call again, in ms, or -1. */
 int children_step(struct monitor *m);
+/* Each second: one that does nothing any more is killed, and so started again. */
+void children_tick(struct monitor *m);
 void children_kill(struct child *c);
 /* Closes every descriptor from 3 on but those of @keep, which it sorts. */
 void children_close_all_but(int *keep, size_t n);
@@ -153,6 +161,8 @@ void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted
 
 /* Appends a record to the log, now or as soon as there is a record process. */
 void notes_put(struct monitor *m, const char *kind, struct buf *details);
+/* The same for any message to record; takes @body over, whose errors are seen to here. */
+void notes_put_msg(struct monitor *m, uint16_t type, const char *name, struct buf *body);
 /* What waits goes to record. */
 void notes_send(struct monitor *m);
 void notes_free(struct monitor *m);
@@ -183,6 +193,20 @@ void requests_tick(struct monitor *m);
 /* The engine's word on the policy of a reload. */
 void requests_program_ok(struct monitor *m, const struct msg_program_ok *answer);
 void requests_reload_failed(struct monitor *m, int error, const char *why);
+
+/* ---- alarms.c ---- */
+
+enum alarm_kind { ALARM_BLIND, ALARM_CANARY, ALARM_PROCESS };
+
+/* What there is to say; NULL and 0: nothing. */
+struct alarm {
+	const char *what; /* of the sensor: an event type, a process */
+	const char *rung, *reason;
+	uint64_t events, alerts; /* lost */
+};
+
+/* An alert among the others: in the log and to --alerts. */
+void alarm_raise(struct monitor *m, enum alarm_kind kind, const struct alarm *a);
 
 /* ---- captures.c ---- */
 

@@ -27,6 +27,7 @@ static const struct msg_rule {
 	{ MSG_PEER_OK, ROLE_ENGINE, ROLE_MONITOR, 0, 0, 0 },
 	{ MSG_PEER_OK, ROLE_RECORD, ROLE_MONITOR, 0, 0, 0 },
 	{ MSG_NOTE, ROLE_MONITOR, ROLE_RECORD, 0, sizeof(struct msg_note) + 3, 16 << 10 },
+	{ MSG_ALARM, ROLE_MONITOR, ROLE_RECORD, 0, ALERT_BYTES_MIN, 4 << 10 },
 	{ MSG_ALERTS, ROLE_ENGINE, ROLE_RECORD, 0, ALERT_BYTES_MIN, MSG_BODY_MAX },
 	{ MSG_PIECE, ROLE_ENGINE, ROLE_RECORD, 0, sizeof(struct msg_piece) + 1, MSG_BODY_MAX },
 	{ MSG_STOP, ROLE_MONITOR, ROLE_ENGINE, 0, 0, 0 },
@@ -47,9 +48,9 @@ static const struct msg_rule {
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",	   "ready",	 "program",    "program-ok",   "peer",	       "peer-ok",      "note",
-	"alerts",  "piece",	 "stop",       "status",       "stats",	       "reload",       "reply",
-	"capture", "capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data", "capture-stop",
+	"none",	      "ready",	    "program",	    "program-ok",   "peer",	    "peer-ok",	    "note",  "alarm",
+	"alerts",     "piece",	    "stop",	    "status",	    "stats",	    "reload",	    "reply", "capture",
+	"capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data", "capture-stop",
 };
 
 const char *msg_name(uint16_t type)

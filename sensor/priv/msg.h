@@ -27,6 +27,7 @@ enum msg_type {
 	MSG_PEER,	/* monitor -> engine, record: the socket to the other one, which was started anew */
 	MSG_PEER_OK,	/* engine, record -> monitor: nothing is under way on the socket before any more */
 	MSG_NOTE,	/* monitor -> record: a record about the sensor itself */
+	MSG_ALARM,	/* monitor -> record: an alert about the sensor itself */
 	MSG_ALERTS,	/* engine -> record: a batch of alerts */
 	MSG_PIECE,	/* engine -> record: a piece of an alert that is too long for one message */
 	MSG_STOP,	/* monitor -> engine, record: finish what is there, then end */
@@ -156,7 +157,7 @@ typedef int (*msg_handler)(void *ctx, struct msg *m);
  */
 int chan_serve(const struct chan *c, const msg_handler handlers[MSG_TYPES], void *ctx, void *buf, int most);
 
-/* ---- MSG_ALERTS: { u32 head_len, u32 tail_len, head bytes, tail bytes, zeros up to 4 } repeated ------------------ */
+/* ---- MSG_ALERTS, MSG_ALARM: { u32 head_len, u32 tail_len, head bytes, tail bytes, zeros up to 4 } repeated ------------------ */
 
 struct alert_text {
 	const char *head, *tail; /* the record's JSON before and after "seq"; borrowed */

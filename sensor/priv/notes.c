@@ -10,14 +10,12 @@
 
 static void send_note(struct monitor *m, const struct note *n)
 {
-	const struct msg_note head = { .kind_len = n->kind_len };
-	int r = chan_send_wait(&m->record.chan, MSG_NOTE, &head, sizeof(head), n->kind_and_details, n->len, -1, 1000);
+	int r = chan_send_wait(&m->record.chan, n->type, NULL, 0, n->body, n->len, -1, 1000);
 
 	/* a record process that is going away: its death is dealt with elsewhere */
 	if (r < 0) {
 		m->notes_dropped++;
-		log_warn("a %.*s record did not reach the log: %s", (int)n->kind_len, n->kind_and_details,
-			 strerror(-r));
+		log_warn("a %s did not reach the log: %s", msg_name(n->type), strerror(-r));
 	}
 }
 
@@ -27,7 +25,7 @@ void notes_send(struct monitor *m)
 		return;
 	for (size_t i = 0; i < m->nnotes; i++) {
 		send_note(m, &m->notes[i]);
-		free(m->notes[i].kind_and_details);
+		free(m->notes[i].body);
 	}
 	m->nnotes = 0;
 }
@@ -35,28 +33,34 @@ void notes_send(struct monitor *m)
 void notes_free(struct monitor *m)
 {
 	for (size_t i = 0; i < m->nnotes; i++)
-		free(m->notes[i].kind_and_details);
+		free(m->notes[i].body);
 	m->nnotes = 0;
+}
+
+void notes_put_msg(struct monitor *m, uint16_t type, const char *name, struct buf *body)
+{
+	if (body->error || m->nnotes == NOTES_WAITING) {
+		m->notes_dropped++;
+		log_warn("a %s record has no place", name);
+		buf_done(body);
+		return;
+	}
+	m->notes[m->nnotes++] = (struct note){ .type = type, .body = (char *)body->data, .len = body->len };
+	notes_send(m);
 }
 
 void notes_put(struct monitor *m, const char *kind, struct buf *details)
 {
-	struct note n = { .kind_len = (uint32_t)strlen(kind) };
-	struct buf text;
+	const struct msg_note head = { .kind_len = (uint32_t)strlen(kind) };
+	struct buf body;
 
-	buf_init(&text, DETAILS_MAX + 64);
-	buf_puts(&text, kind);
-	buf_put(&text, details->data, details->len);
-	if (details->error || text.error || m->nnotes == NOTES_WAITING) {
-		m->notes_dropped++;
-		log_warn("a %s record has no place", kind);
-		buf_done(&text);
-		return;
-	}
-	n.kind_and_details = (char *)text.data;
-	n.len = text.len;
-	m->notes[m->nnotes++] = n;
-	notes_send(m);
+	buf_init(&body, DETAILS_MAX + 64 + sizeof(head));
+	buf_put(&body, &head, sizeof(head));
+	buf_puts(&body, kind);
+	buf_put(&body, details->data, details->len);
+	if (details->error)
+		body.error = details->error;
+	notes_put_msg(m, MSG_NOTE, kind, &body);
 }
 
 void notes_gap(struct monitor *m, const char *process, const char *reason, uint64_t events, uint64_t alerts)
@@ -73,6 +77,8 @@ void notes_gap(struct monitor *m, const char *process, const char *reason, uint6
 	jsonw_obj_end(&w);
 	notes_put(m, AUDITLOG_GAP, &b);
 	buf_done(&b);
+	alarm_raise(m, ALARM_PROCESS,
+		    &(struct alarm){ .what = process, .reason = reason, .events = events, .alerts = alerts });
 }
 
 void notes_put_blind(struct jsonw *w, const struct policy_file *p)

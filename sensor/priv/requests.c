@@ -168,6 +168,7 @@ static void put_canary(const struct monitor *m, struct jsonw *w)
 			jsonw_cstr(w, catalog_tamis()->events[*type].name);
 	jsonw_arr_end(w);
 	jsonw_member_u64(w, "period", c->seconds);
+	jsonw_member_u64(w, "restarts", c->restarts);
 	jsonw_member_u64(w, "since", c->looked ? (clock_mono_ns() - c->seen_ns) / 1000000000ull : 0);
 	jsonw_member_str(w, "state", !c->seconds ? "off" : c->dead ? "dead" : c->looked ? "up" : "starting");
 	jsonw_obj_end(w);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The canary: while the hooks see, it is quiet, and its acts are no alerts. When one kind of event is no longer seen, that is
-# said, shown in the status and recorded within a period; and so is that it is seen again, and that the canary was killed.
+# said, shown in the status, recorded and an alert within a period; and so is that it is seen again. A canary that is killed or
+# stopped is started again.
 . "$(dirname "$0")/sensor_lib.bash"
 BPFTOOL=$(PATH=$PATH:/usr/sbin command -v bpftool)
 
@@ -36,10 +37,51 @@ else
 	echo "# no hooks at sys_exit here: the kernel matrix blinds others"
 fi
 
-pid=$(pgrep -P "$SENSOR" -x tamisd-canary)
+keeper() { pgrep -P "$SENSOR" -x tamisd-keeper; }
+bird() { pgrep -u 1879050003 -x tamisd-canary; } # whoever its parent is
+# alerts PATTERN: lines of --alerts about the sensor itself
+alarm() { grep -a '"event":{"type":"sensor"}' "$OUT" | grep -aq "$1"; }
+another() { [ -n "$(bird)" ] && [ "$(bird)" != "$pid" ]; }
+
+pid=$(bird)
+verdict "there is one canary" test "$(wc -w <<<"$pid")" = 1
 kill -9 "$pid"
-verdict "its death is noticed" until_true 15 says '"state":"dead"'
-verdict "and recorded" until_true 5 eval "log_records canary | grep -q '\"canary\":{\"dead\":'"
+verdict "its death is recorded" until_true 15 eval "log_records canary | grep -q '\"canary\":{\"dead\":\"killed by signal 9\"}'"
+verdict "and an alert" until_true 5 alarm '"id":"tamis_canary".*"reason":"killed by signal 9","what":"canary"'
+verdict "it is started again" until_true 15 another
+verdict "and looks again" until_true 20 says '"blind":\[\].*"restarts":1.*"state":"up"'
+verdict "which is recorded" until_true 5 eval "log_records canary | grep -q '\"canary\":{\"alive\":'"
+
+pid=$(bird)
+kill -STOP "$pid"
+verdict "a canary that was stopped is replaced" until_true 20 another
+verdict "which is said" until_true 5 grep -q 'canary is dead (stopped by signal 19)' "$ERR"
+verdict "and it looks again" until_true 20 says '"restarts":2.*"state":"up"'
+
+pid=$(bird)
+kill -9 "$(keeper)"
+verdict "a canary without a keeper becomes one" until_true 20 another
+verdict "which is an alert, too" until_true 5 alarm '"id":"tamis_canary".*"what":"keeper"'
+verdict "and the new one is marked" until_true 20 says '"blind":\[\].*"restarts":3.*"state":"up"'
+verdict "nobody else is there" test "$(pgrep -cu 1879050003)" = 2
+
+unhook hold "$(bird)" 20 &
+verdict "one that is held by a debugger is noticed" until_true 20 says '"state":"dead"'
+pkill -P "$!" # the subshell's child
+wait "$!" 2>/dev/null
+verdict "and answers when it is let go" until_true 20 says '"state":"up"'
+
+# root's own ways to take hooks off
+read -r links detached < <(unhook detach)
+verdict "the kernel does not detach any of our $links links on request" test "$detached" = 0
+verdict "and everything is seen" eval "sleep 5; says '\"blind\":\[\].*\"state\":\"up\"'"
+closed=$(unhook close "$SENSOR")
+verdict "all $closed hooks that are closed from within are missed within a period" until_true 12 says '"blind":\["chmod","connect","exec",.*"unlink"\]'
+verdict "which is an alert a kind of event" until_true 5 alarm '"id":"tamis_blind".*"what":"unlink"'
+verdict "that the log has as one" eval "log_records alert | grep '\"id\":\"tamis_blind\"' >/dev/null"
+
+kill -9 $(pgrep -u 1879050003)
+verdict "that all of it is gone is noticed" until_true 15 says '"state":"dead"'
 verdict "the sensor goes on" kill -0 "$SENSOR"
 verdict "stops with status 0" sensor_stop
 verdict "the log verifies" log_verifies
@@ -47,6 +89,6 @@ verdict "the log verifies" log_verifies
 rm -rf "$STATE" "$OUT"
 must_start --policy "$WORK/p.tpb" --allow-unsigned --canary 0
 verdict "it can be off" says '"state":"off"'
-verdict "then there is no such process" eval "! pgrep -P $SENSOR -x tamisd-canary"
+verdict "then there is no such process" eval "! pgrep -P $SENSOR -x tamisd-keeper"
 verdict "stops with status 0" sensor_stop
 done_testing

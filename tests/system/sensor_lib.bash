@@ -115,3 +115,7 @@ tool() {
 	"$WORK/tool" "$@"
 }
 opens() { tool opens "$@"; }
+unhook() {
+	[ -x "$WORK/unhook" ] || ${CC:-cc} -O2 -D_GNU_SOURCE -o "$WORK/unhook" tests/system/unhook.c || exit 1
+	"$WORK/unhook" "$@"
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What root can do to a sensor's hooks, for tests of the canary:
+ *	unhook detach		asks the kernel to detach each BPF link there is, as `bpftool link detach` does; prints how
+ *				many there are, and how many of them it detached
+ *	unhook close PID	closes each BPF link and perf event that the process holds, from within it (ptrace)
+ *	unhook hold PID SECONDS	stops the process as a debugger does: its parent is not told
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FDS_MAX 4096
+
+static long bpf(int cmd, union bpf_attr *a)
+{
+	return syscall(SYS_bpf, cmd, a, sizeof(*a));
+}
+
+static int detach(void)
+{
+	int links = 0, detached = 0;
+	uint32_t id = 0;
+
+	for (;;) {
+		union bpf_attr next = { .start_id = id }, get = { 0 }, off = { 0 };
+		int fd;
+
+		if (bpf(BPF_LINK_GET_NEXT_ID, &next) < 0)
+			break;
+		id = get.link_id = next.next_id;
+		fd = (int)bpf(BPF_LINK_GET_FD_BY_ID, &get);
+		if (fd < 0)
+			continue;
+		off.link_detach.link_fd = (uint32_t)fd;
+		links++;
+		detached += bpf(BPF_LINK_DETACH, &off) == 0;
+		close(fd);
+	}
+	printf("%d %d\n", links, detached);
+	return errno == ENOENT && links ? 0 : 1;
+}
+
+/* Its descriptors that are links or perf events. */
+static int hooks_of(pid_t pid, int *fds)
+{
+	char path[300], to[64];
+	struct dirent *de;
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	d = opendir(path);
+	while (d && (de = readdir(d)) && n < FDS_MAX) {
+		ssize_t len;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid, de->d_name);
+		len = readlink(path, to, sizeof(to) - 1);
+		if (len <= 0)
+			continue;
+		to[len] = '\0';
+		if (strstr(to, "bpf_link") || strstr(to, "bpf-link") || strstr(to, "[perf_event]"))
+			fds[n++] = atoi(de->d_name);
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static int grab(pid_t pid)
+{
+	int status;
+
+	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status)) {
+		perror("unhook: ptrace");
+		return -1;
+	}
+	return 0;
+}
+
+/* The process waits in a system call, so behind it is the instruction that makes one. */
+static int close_hooks(pid_t pid)
+{
+#ifdef __x86_64__
+	struct user_regs_struct before, now;
+	int fds[FDS_MAX], n, status, closed = 0;
+
+	if (grab(pid) < 0 || ptrace(PTRACE_GETREGS, pid, NULL, &before) < 0)
+		return 1;
+	n = hooks_of(pid, fds);
+	for (int i = 0; i < n; i++) {
+		now = before;
+		now.rip -= 2;
+		now.rax = SYS_close;
+		now.rdi = (unsigned int)fds[i];
+		now.orig_rax = (unsigned long long)-1;
+		if (ptrace(PTRACE_SETREGS, pid, NULL, &now) < 0 || ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0 ||
+		    waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+			return 1;
+		ptrace(PTRACE_GETREGS, pid, NULL, &now);
+		closed += now.rax == 0;
+	}
+	ptrace(PTRACE_SETREGS, pid, NULL, &before);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	printf("%d\n", closed);
+	return n == 0 || closed < n;
+#else
+	(void)pid;
+	(void)hooks_of;
+	return 77;
+#endif
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "detach") == 0)
+		return detach();
+	if (argc == 3 && strcmp(argv[1], "close") == 0)
+		return close_hooks(atoi(argv[2]));
+	if (argc == 4 && strcmp(argv[1], "hold") == 0 && grab(atoi(argv[2])) == 0) {
+		sleep((unsigned int)atoi(argv[3]));
+		return 0;
+	}
+	return 2;
+}
