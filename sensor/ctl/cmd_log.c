@@ -81,6 +81,7 @@ static void log_verify_json(const struct verify_report *rep, const char *key_id)
 		jsonw_member_str(&w, "problem", rep->problem);
 		jsonw_member_u64(&w, "record", rep->record);
 	}
+	jsonw_member_u64(&w, "pruned", rep->pruned);
 	jsonw_member_u64(&w, "records", rep->records);
 	jsonw_member_u64(&w, "segments", rep->segments);
 	jsonw_obj_end(&w);
@@ -111,6 +112,9 @@ static int log_cmd_verify(const struct log_args *a)
 		fprintf(stderr, "%s\n", place);
 		return EXIT_BAD;
 	}
+	if (!a->json && rep.pruned)
+		fprintf(stderr, "%" PRIu64 " older segments were pruned, as the log's `prune` records say\n",
+			rep.pruned);
 	if (!a->json)
 		fprintf(stderr,
 			"good: %" PRIu64 " records (seq %" PRIu64 " to %" PRIu64 ") in %" PRIu64 " segments of %" PRIu64

@@ -135,6 +135,8 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.alerts_fd = m->alerts_fd,
 		.start_details = details,
 		.log_epoch = m->o->log_epoch,
+		.log_keep = m->o->log_keep,
+		.log_keep_age = m->o->log_keep_age,
 		.mode = m->mode,
 	};
 	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd };

@@ -13,7 +13,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum kind { TEXT, FLAG, BYTES, SECONDS };
+enum kind { TEXT, FLAG, BYTES, LARGE, SECONDS };
 
 /* One row serves the command line (--name VALUE) and the configuration file (name = value). */
 static const struct setting {
@@ -30,6 +30,8 @@ static const struct setting {
 	{ "ring-bytes", BYTES, offsetof(struct options, ring_bytes), true },
 	{ "lineage-bytes", BYTES, offsetof(struct options, lineage_bytes), true },
 	{ "log-epoch", SECONDS, offsetof(struct options, log_epoch), true },
+	{ "log-keep", LARGE, offsetof(struct options, log_keep), true },
+	{ "log-keep-age", SECONDS, offsetof(struct options, log_keep_age), true },
 	{ "canary", SECONDS, offsetof(struct options, canary), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
@@ -59,6 +61,8 @@ const char *options_help(void)
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
 	       "  --log-epoch SECONDS  how often the log's key is replaced; 0: by size only (86400)\n"
+	       "  --log-keep BYTES     prune the log's oldest segments beyond this; 0: never (16G)\n"
+	       "  --log-keep-age SECONDS  prune those that are older; 0: never (0)\n"
 	       "  --btf FILE           type information for a kernel that has none of its own\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
@@ -68,7 +72,7 @@ const char *options_help(void)
 }
 
 /* "8388608", "8192K", "8M", "1G" */
-static int parse_bytes(const char *text, uint32_t *ret)
+static int parse_bytes(const char *text, uint64_t most, uint64_t *ret)
 {
 	char *end;
 	unsigned long long v;
@@ -80,9 +84,9 @@ static int parse_bytes(const char *text, uint32_t *ret)
 	v = strtoull(text, &end, 10);
 	if (*end && strchr("KMG", *end))
 		shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 30;
-	if (errno || end[shift ? 1 : 0] || v > (UINT32_MAX >> shift))
+	if (errno || end[shift ? 1 : 0] || v > (most >> shift))
 		return -EINVAL;
-	*ret = (uint32_t)(v << shift);
+	*ret = (uint64_t)v << shift;
 	return 0;
 }
 
@@ -102,6 +106,7 @@ static int parse_flag(const char *text, bool *ret)
 static int set(struct options *o, const struct setting *s, const char *value, struct err *e)
 {
 	void *at = (char *)o + s->at;
+	uint64_t number;
 
 	switch (s->kind) {
 	case TEXT:
@@ -109,12 +114,18 @@ static int set(struct options *o, const struct setting *s, const char *value, st
 		*(char **)at = strdup(value);
 		return *(char **)at ? 0 : err_set(e, -ENOMEM, "no memory");
 	case BYTES:
-		if (parse_bytes(value, at) < 0)
+		if (parse_bytes(value, UINT32_MAX, &number) < 0)
 			return err_set(e, -EINVAL, "%s wants a number of bytes such as 8M, not '%s'", s->name, value);
+		*(uint32_t *)at = (uint32_t)number;
+		return 0;
+	case LARGE:
+		if (parse_bytes(value, UINT64_MAX, at) < 0)
+			return err_set(e, -EINVAL, "%s wants a number of bytes such as 16G, not '%s'", s->name, value);
 		return 0;
 	case SECONDS:
-		if (parse_bytes(value, at) < 0 || !isdigit((unsigned char)value[strlen(value) - 1]))
+		if (parse_bytes(value, UINT32_MAX, &number) < 0 || !isdigit((unsigned char)value[strlen(value) - 1]))
 			return err_set(e, -EINVAL, "%s wants a number of seconds, not '%s'", s->name, value);
+		*(uint32_t *)at = (uint32_t)number;
 		return 0;
 	case FLAG:
 		if (parse_flag(value, at) < 0)
@@ -217,7 +228,7 @@ static int read_args(int argc, char **argv, struct options *o, bool *given, char
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
-	struct options o = { .canary = OPTIONS_CANARY, .log_epoch = OPTIONS_LOG_EPOCH };
+	struct options o = { .canary = OPTIONS_CANARY, .log_epoch = OPTIONS_LOG_EPOCH, .log_keep = OPTIONS_LOG_KEEP };
 	bool given[COUNT(settings)] = { 0 };
 	char *config = NULL;
 	int r = read_args(argc, argv, &o, given, &config, e);

@@ -15,6 +15,7 @@
 #define OPTIONS_STATE	  "/var/lib/tamis"
 #define OPTIONS_CANARY	  300
 #define OPTIONS_LOG_EPOCH (24 * 3600)
+#define OPTIONS_LOG_KEEP  (16ull << 30)
 
 struct options {
 	char *policy; /* bundle; required */
@@ -29,9 +30,11 @@ struct options {
 	bool help, version;
 	uint32_t ring_bytes; /* 0: the default */
 	uint32_t lineage_bytes;
-	uint32_t log_epoch;   /* seconds that a key of the log is used; 0: only the size ends an epoch */
-	uint32_t canary;      /* seconds between two rounds; 0: off */
-	uint32_t queue_bytes; /* 0: the default */
+	uint32_t log_epoch;    /* seconds that a key of the log is used; 0: only the size ends an epoch */
+	uint32_t log_keep_age; /* seconds after which a segment of the log goes; 0: never */
+	uint64_t log_keep;     /* bytes beyond which the oldest go; 0: never */
+	uint32_t canary;       /* seconds between two rounds; 0: off */
+	uint32_t queue_bytes;  /* 0: the default */
 };
 
 /*

@@ -34,6 +34,7 @@ struct record {
 	uint64_t last_seq;  /* of the alert or note that was appended last */
 	struct buf piece;   /* an alert that comes in pieces */
 	struct printer printer;
+	struct err prune_error; /* as it was said last; empty: nothing was in the way */
 	struct err epoch_error; /* as it was said last; empty: an epoch ended well */
 	uint64_t failing_ns;	/* since when the log cannot be written; 0: it can */
 	bool stop;
@@ -99,6 +100,17 @@ static void look_at_epoch(struct record *r)
 	err_set(&r->epoch_error, 0, "%s", why ? why : "");
 }
 
+static void look_at_pruning(struct record *r)
+{
+	const char *why = auditlog_prune_error(r->log);
+
+	if (strcmp(why ? why : "", r->prune_error.msg) == 0)
+		return;
+	if (why)
+		log_err("old segments of the log cannot be pruned: %s; tried again when the next segment is full", why);
+	err_set(&r->prune_error, 0, "%s", why ? why : "");
+}
+
 /* @result is that of a flush or a tick, which also gives 0 where nothing was due. */
 static void after_write(struct record *r, int result, const struct err *e)
 {
@@ -114,6 +126,7 @@ static void after_write(struct record *r, int result, const struct err *e)
 	else
 		commit(r);
 	look_at_epoch(r);
+	look_at_pruning(r);
 }
 
 static void flush(struct record *r)
@@ -391,6 +404,8 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 	const struct auditlog_options o = { .batch_ms = BATCH_MS,
 					    .start_details = a->start_details,
 					    .epoch_s = a->log_epoch ? a->log_epoch : UINT32_MAX,
+					    .keep_bytes = a->log_keep,
+					    .keep_s = a->log_keep_age,
 					    .dir_fd = a->log_fd };
 	int result;
 

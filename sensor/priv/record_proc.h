@@ -18,6 +18,8 @@ struct record_args {
 	int alerts_fd;		     /* -1: no --alerts */
 	const char *start_details;   /* canonical JSON for the log's `start` record */
 	uint32_t log_epoch;	     /* seconds; 0: only the size ends an epoch */
+	uint64_t log_keep;	     /* bytes; 0: nothing is pruned for its size */
+	uint32_t log_keep_age;	     /* seconds; 0: nothing is pruned for its age */
 	enum confine_mode mode;
 };
 

@@ -3,6 +3,7 @@
 #include "lib/b64.h"
 #include "lib/cleanup.h"
 #include "lib/jsonw.h"
+#include "sensor/record/prune.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -318,6 +319,64 @@ int auditlog_end_epoch(struct auditlog *log, const char *why, struct err *e)
 	return 0;
 }
 
+/* ---- retention ---- */
+
+static int auditlog_tell_prune(struct auditlog *log, const struct prune_plan *p, struct err *e)
+{
+	char details[200];
+	int r;
+
+	snprintf(details, sizeof(details),
+		 "{\"bytes\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"reason\":\"%s\"}", p->bytes,
+		 p->first, p->last, p->reason);
+	r = auditlog_note(log, "prune", details, NULL, e);
+	return r < 0 ? r : auditlog_write_out(log, e);
+}
+
+static int auditlog_prune_plan(struct auditlog *log, struct prune_plan *p, struct err *e)
+{
+	uint64_t number;
+	int r = 0;
+
+	for (number = p->first; r == 0 && number <= p->last; number++)
+		r = prune_write(log->o.io, log->dir_fd, number, e);
+	/* what is before the one that cannot go can */
+	if (r < 0)
+		p->last = number - 2;
+	if (p->first <= p->last) {
+		int told = auditlog_tell_prune(log, p, r < 0 ? NULL : e);
+
+		if (told < 0)
+			return r < 0 ? r : told;
+	}
+	for (number = p->first; number <= p->last; number++) {
+		int removed = prune_remove(log->dir_fd, number, r < 0 ? NULL : e);
+
+		r = r < 0 ? r : removed;
+	}
+	return r;
+}
+
+/* A segment was added: have the oldest to go? Failing is no failure of the records. */
+static void auditlog_prune(struct auditlog *log)
+{
+	uint64_t now = log->o.io->realtime_ns(), keep_ns = log->o.keep_s * 1000000000ull;
+	const struct prune_limits limits = { .bytes = log->o.keep_bytes,
+					     .before_ns = log->o.keep_s && keep_ns < now ? now - keep_ns : 0 };
+	struct prune_plan p;
+
+	err_clear(&log->prune_error);
+	if ((!limits.bytes && !limits.before_ns) || prune_find(log->dir_fd, &limits, &p, &log->prune_error) < 0)
+		return;
+	if (p.first <= p.last)
+		auditlog_prune_plan(log, &p, &log->prune_error);
+}
+
+const char *auditlog_prune_error(const struct auditlog *log)
+{
+	return log->prune_error.msg[0] ? log->prune_error.msg : NULL;
+}
+
 /* Everything is on disk: has the epoch its age or its size? Failing is no failure of the records. */
 static void auditlog_turn_epoch(struct auditlog *log)
 {
@@ -329,6 +388,8 @@ static void auditlog_turn_epoch(struct auditlog *log)
 	err_clear(&log->epoch_error);
 	if (auditlog_end_epoch(log, full ? "size" : "age", &log->epoch_error) < 0)
 		log->epoch_retry_ns = log->now_ns + AUDITLOG_EPOCH_RETRY_NS;
+	else
+		auditlog_prune(log);
 }
 
 const char *auditlog_epoch_error(const struct auditlog *log)
@@ -487,6 +548,7 @@ int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_o
 		r = auditlog_flush(log, e);
 	if (r < 0)
 		return r;
+	auditlog_prune(log);
 	log->o.start_details = NULL;
 	*ret = TAKE_PTR(log);
 	return 0;

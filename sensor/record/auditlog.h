@@ -31,7 +31,7 @@
 #define AUDITLOG_POLICY	 "policy"  /* another policy is in force */
 #define AUDITLOG_CAPTURE "capture" /* events are, or were, handed out: arguments of processes among them */
 #define AUDITLOG_CANARY	 "canary"  /* a known event did not arrive */
-/* "alert" comes by auditlog_append; "segment", "epoch" and "recovery" are the log's own */
+/* "alert" comes by auditlog_append; "segment", "epoch", "prune" and "recovery" are the log's own */
 
 struct auditlog;
 
@@ -40,6 +40,8 @@ struct auditlog_options {
 	uint64_t epoch_s;	   /* or when it is this old, whether or not anything was logged; 0: a day */
 	unsigned int batch_ms;	   /* a batch closes this long after its first record was seen; 0: 200 */
 	unsigned int batch_max;	   /* or as soon as it has this many records; 0: 8192 */
+	uint64_t keep_bytes;	   /* the oldest segments go (prune.h) while all are larger than this; 0: they stay */
+	uint64_t keep_s;	   /* or when they are older than this; 0: they stay */
 	uint64_t pending_max;	   /* bytes that may wait in memory; 0: 32 MiB */
 	const char *host;	   /* NULL: the host's name; part of every record and checkpoint */
 	const char *start_details; /* canonical JSON object for the start record; NULL: {} */
@@ -119,6 +121,8 @@ uint64_t auditlog_signed(const struct auditlog *log);
 uint64_t auditlog_found(const struct auditlog *log);
 /* Why the present epoch could not be ended when it was due; NULL: all is well. Borrowed, until the next tick. */
 const char *auditlog_epoch_error(const struct auditlog *log);
+/* Why old segments could not be pruned when they were due; NULL: all is well. Borrowed, until the next tick. */
+const char *auditlog_prune_error(const struct auditlog *log);
 /* Borrowed, as in the records: for the caller that renders "host" into an alert. */
 const char *auditlog_host(const struct auditlog *log);
 

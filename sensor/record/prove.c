@@ -143,26 +143,76 @@ static int prove_put_place(struct jsonw *w, const struct prove_place *at)
 	return 0;
 }
 
-/* The link of one segment to the next key; nothing where the segment has no `epoch` record. */
-static int prove_put_link(struct jsonw *w, int dir_fd, uint64_t number, struct err *e)
+static int prove_link_of(struct prove_place *at, struct jsonw *w, bool always, struct err *e)
+{
+	int r;
+
+	prove_seek(at, 0);
+	if (!at->record.p && !always)
+		return 0;
+	r = prove_leaves(at, e);
+	if (r < 0)
+		return r;
+	jsonw_obj_begin(w);
+	jsonw_key(w, "checkpoint");
+	jsonw_text(w, at->note.p, at->note.len);
+	if (at->record.p) {
+		r = prove_put_place(w, at);
+		jsonw_key(w, "record");
+		jsonw_text(w, at->record.p, at->record.n);
+	}
+	jsonw_obj_end(w);
+	return r;
+}
+
+/* The link of one segment to the next key; without @always nothing where the segment has no `epoch` record. */
+static int prove_put_link(struct jsonw *w, int dir_fd, uint64_t number, bool always, struct err *e)
 {
 	struct prove_place at = { 0 };
 	int r = prove_read(dir_fd, number, &at, e);
 
 	if (r == 0)
-		prove_seek(&at, 0);
-	if (r == 0 && at.record.p)
-		r = prove_leaves(&at, e);
-	if (r == 0 && at.record.p) {
-		jsonw_obj_begin(w);
-		jsonw_key(w, "checkpoint");
-		jsonw_text(w, at.note.p, at.note.len);
-		r = prove_put_place(w, &at);
-		jsonw_key(w, "record");
-		jsonw_text(w, at.record.p, at.record.n);
-		jsonw_obj_end(w);
-	}
+		r = prove_link_of(&at, w, always, e);
 	prove_place_done(&at);
+	return r;
+}
+
+int prove_link(int dir_fd, uint64_t number, struct buf *ret, struct err *e)
+{
+	struct jsonw w = jsonw_to(ret);
+	int r = prove_put_link(&w, dir_fd, number, true, e);
+
+	if (r == 0 && buf_error(ret))
+		r = err_set(e, buf_error(ret), "no memory for what stays of segment %08" PRIu64, number);
+	return r;
+}
+
+static int prove_read_pruned(int dir_fd, uint64_t number, struct buf *ret)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_name(number, SEGMENT_PRUNED, name);
+	buf_reset(ret);
+	return recio_read(dir_fd, name, ret);
+}
+
+/* The links of the segments that were pruned, which are those before @first. */
+static int prove_put_pruned(struct jsonw *w, int dir_fd, uint64_t first, struct err *e)
+{
+	struct buf text;
+	int r = 0;
+
+	buf_init(&text, PROVE_TEXT_MAX);
+	for (uint64_t number = 1; r == 0 && number < first; number++) {
+		r = prove_read_pruned(dir_fd, number, &text);
+		if (r == -ENOENT)
+			r = 0; /* removed otherwise: the key is then that of a later segment */
+		else if (r < 0)
+			r = err_set(e, r, "cannot read what stays of segment %08" PRIu64 ": %s", number, strerror(-r));
+		else if (memmem(text.data, text.len, "\"record\":", 9))
+			jsonw_raw(w, text.data, text.len);
+	}
+	buf_done(&text);
 	return r;
 }
 
@@ -176,8 +226,9 @@ static int prove_render(int dir_fd, const uint64_t *list, const struct prove_pla
 	jsonw_text(&w, at->note.p, at->note.len);
 	jsonw_key(&w, "epochs");
 	jsonw_arr_begin(&w);
+	r = prove_put_pruned(&w, dir_fd, *list, e);
 	for (; r == 0 && *list < at->img.number; list++)
-		r = prove_put_link(&w, dir_fd, *list, e);
+		r = prove_put_link(&w, dir_fd, *list, false, e);
 	jsonw_arr_end(&w);
 	if (r == 0)
 		r = prove_put_place(&w, at);
@@ -237,6 +288,26 @@ static int prove_step_key(int dir_fd, uint64_t number, struct sig_key **key, str
 	return r;
 }
 
+static int prove_step_pruned(int dir_fd, uint64_t first, struct sig_key **key, struct err *e)
+{
+	struct prove_pruned p;
+	struct buf text;
+	int r = 0;
+
+	buf_init(&text, PROVE_TEXT_MAX);
+	for (uint64_t number = 1; r == 0 && number < first; number++) {
+		if (prove_read_pruned(dir_fd, number, &text) < 0)
+			continue;
+		r = prove_link_check(text.data, text.len, *key, &p, e);
+		if (r == 0 && p.next) {
+			sig_key_free(*key);
+			*key = p.next;
+		}
+	}
+	buf_done(&text);
+	return r;
+}
+
 int prove_segment_key(const char *dir, uint64_t number, struct sig_key **key, struct err *e)
 {
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -249,6 +320,7 @@ int prove_segment_key(const char *dir, uint64_t number, struct sig_key **key, st
 	r = segment_list(fd, &list, &n);
 	if (r < 0)
 		return err_set(e, r, "cannot list the log's segments: %s", strerror(-r));
+	r = n ? prove_step_pruned(fd, list[0], key, e) : 0;
 	for (size_t i = 0; r == 0 && i < n && list[i] < number; i++)
 		r = prove_step_key(fd, list[i], key, e);
 	return r;
@@ -399,5 +471,38 @@ int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_re
 	if (r == 0)
 		r = prove_check_json(proof, &walked, ret, e);
 	json_decref(proof);
+	return r;
+}
+
+static int prove_link_json(const json_t *link, struct sig_key *key, struct prove_pruned *ret, struct err *e)
+{
+	struct checkpoint_note note;
+	struct prove_found found;
+	int r = prove_take_note(json_object_get(link, "checkpoint"), key, &note, e);
+
+	if (r < 0)
+		return -EBADMSG;
+	ret->c = note.c;
+	memcpy(ret->key_hash, note.key_hash, sizeof(ret->key_hash));
+	checkpoint_hash(&note, ret->hash);
+	if (!json_object_get(link, "record"))
+		return 0;
+	if (prove_check_place(link, key, &found, e) < 0)
+		return -EBADMSG;
+	return line_str_is(found.line.kind, "epoch") ? epoch_key_of(&found.line, &ret->next, e)
+						     : err_set(e, -EBADMSG, "its record is no `epoch` record");
+}
+
+int prove_link_check(const void *text, size_t n, struct sig_key *key, struct prove_pruned *ret, struct err *e)
+{
+	json_error_t why;
+	json_t *link = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	int r;
+
+	*ret = (struct prove_pruned){ .next = NULL };
+	if (!link)
+		return err_set(e, -EBADMSG, "it is not JSON: %s", why.text);
+	r = prove_link_json(link, key, ret, e);
+	json_decref(link);
 	return r;
 }

@@ -17,6 +17,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/sig.h"
+#include "sensor/record/checkpoint.h"
 
 #define PROVE_TEXT_MAX (16u << 20) /* a longer proof is refused: room for the largest record and some 7,000 epochs */
 
@@ -31,6 +32,22 @@ int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e);
  * it (and the old one freed) where there was another epoch. Checks nothing of it: verify_log does.
  */
 int prove_segment_key(const char *dir, uint64_t number, struct sig_key **key, struct err *e);
+
+/*
+ * What stays of a segment that is pruned: its newest checkpoint and, where it has one, the proof of its last `epoch` record,
+ * as an element of "epochs" is; canonical JSON. -EBADMSG where the segment does not fit its checkpoint.
+ */
+int prove_link(int dir_fd, uint64_t number, struct buf *ret, struct err *e);
+
+struct prove_pruned {
+	struct checkpoint c;
+	uint8_t key_hash[4];
+	uint8_t hash[HASH_SIZE]; /* of the whole note */
+	struct sig_key *next;	 /* owned: the key of the next segment; NULL: the same */
+};
+
+/* Takes it apart and checks it by the segment's key. -EBADMSG with *e. */
+int prove_link_check(const void *text, size_t n, struct sig_key *key, struct prove_pruned *ret, struct err *e);
 
 struct prove_result {
 	uint64_t segment, index, size;

@@ -5,10 +5,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-static const char *const segment_suffix[SEGMENT_FILES] = {
+static const char *const segment_suffix[SEGMENT_PRUNED + 1] = {
 	[SEGMENT_LOG] = "jsonl",
 	[SEGMENT_LEAF] = "leaf",
 	[SEGMENT_CKPT] = "ckpt",
+	[SEGMENT_PRUNED] = "pruned",
 };
 
 void segment_name(uint64_t number, enum segment_file which, char ret[SEGMENT_NAME_SIZE])

@@ -9,6 +9,8 @@
  *	NNNNNNNN.leaf	the leaf hashes, 32 bytes each: an index that localises damage, made again where it is wrong
  *	NNNNNNNN.ckpt	the signed checkpoints, one behind the other
  *
+ * or, of a segment that was pruned (prune.h), one: NNNNNNNN.pruned, what later segments have to be checked with.
+ *
  * The upper half of this header reads; the lower half writes. The writer keeps one promise: a failed write is taken
  * back (the file is truncated to where it was), so no half-written line stays readable and the same call can be
  * repeated when the disk has room again.
@@ -25,6 +27,7 @@ enum segment_file {
 	SEGMENT_LEAF,
 	SEGMENT_CKPT,
 	SEGMENT_FILES,
+	SEGMENT_PRUNED = SEGMENT_FILES, /* not one of a segment's own files: what is left of it */
 };
 
 void segment_name(uint64_t number, enum segment_file which, char ret[SEGMENT_NAME_SIZE]);

@@ -3,6 +3,7 @@
 #include "lib/b64.h"
 #include "lib/cleanup.h"
 #include "sensor/record/epoch.h"
+#include "sensor/record/prove.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,6 +32,8 @@ struct verifier {
 	merkle_hash prev_root;
 	uint8_t prev_note[HASH_SIZE];
 	uint64_t end_byte, end_record; /* of the last segment, for the place of a truncation */
+	bool seq_known;		       /* rep->last_seq is that of the segment before */
+	uint64_t prune_told;	       /* the last segment that a `prune` record names */
 	bool may_settle;	       /* the bad place is what a sensor between two writes also leaves */
 };
 
@@ -312,6 +315,19 @@ static int verify_epoch(struct verifier *v, const struct verify_seg *s, size_t i
 	return r < 0 ? verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "%s", why.msg) : 0;
 }
 
+/* A `prune` record says that the segments up to its `last` were removed on purpose. */
+static int verify_prune(struct verifier *v, const struct verify_seg *s, size_t i, const struct line *l)
+{
+	struct line_str value;
+	uint64_t last;
+
+	if (line_member(l->body, "last", &value) < 0 || line_value_u64(value, &last) < 0 || last >= s->img.number)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "the `prune` record is malformed");
+	if (last > v->prune_told)
+		v->prune_told = last;
+	return 0;
+}
+
 /* The segment's first record repeats how the segment before it ended. */
 static int verify_first(struct verifier *v, const struct verify_seg *s, const struct line *l)
 {
@@ -353,14 +369,16 @@ static int verify_record(struct verifier *v, const struct verify_seg *s, size_t 
 		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
 				  "not a record: malformed JSON or members");
 	*ret_seq = l.seq;
-	if (v->rep->first_seq && l.seq != want)
+	if (v->seq_known && l.seq != want)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
 				  "the record has seq %" PRIu64 " where %" PRIu64 " follows", l.seq, want);
-	if (!v->rep->first_seq && s->img.number == 1 && l.seq != 1)
+	if (!v->seq_known && s->img.number == 1 && l.seq != 1)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
 				  "the log's first record has seq %" PRIu64, l.seq);
 	if (line_str_is(l.kind, "epoch"))
 		return verify_epoch(v, s, i, &l);
+	if (line_str_is(l.kind, "prune"))
+		return verify_prune(v, s, i, &l);
 	return i == 0 ? verify_first(v, s, &l) : 0;
 }
 
@@ -376,6 +394,7 @@ static int verify_records(struct verifier *v, const struct verify_seg *s)
 			return r;
 		v->rep->first_seq = v->rep->first_seq ? v->rep->first_seq : seq;
 		v->rep->last_seq = seq;
+		v->seq_known = true;
 		for (; k < s->n_notes && s->notes[k].c.size == i + 1; k++)
 			if (s->notes[k].c.seq != seq)
 				return verify_bad_note(v, s, k, "its seq line is not the last record's number");
@@ -393,6 +412,15 @@ static void verify_seg_done(struct verify_seg *s)
 	free(s->offsets);
 }
 
+static void verify_turn(struct verifier *v)
+{
+	v->turned = v->next_key != NULL;
+	if (!v->turned)
+		return;
+	sig_key_free(v->epoch_key);
+	v->key = v->epoch_key = TAKE_PTR(v->next_key);
+}
+
 static void verify_remember(struct verifier *v, const struct verify_seg *s)
 {
 	const struct checkpoint_note *n = &s->notes[s->n_notes - 1];
@@ -407,18 +435,86 @@ static void verify_remember(struct verifier *v, const struct verify_seg *s)
 	v->rep->checkpoints += s->n_notes;
 	v->rep->records += n->c.size;
 	v->rep->bytes += v->end_byte;
-	v->rep->epochs += v->turned || v->rep->segments == 1;
+	v->rep->epochs += v->turned || v->rep->segments + v->rep->pruned == 1;
 	memcpy(v->rep->last_time, n->c.time, LINE_TIME_SIZE);
-	v->turned = v->next_key != NULL;
-	if (!v->turned)
-		return;
-	sig_key_free(v->epoch_key);
-	v->key = v->epoch_key = TAKE_PTR(v->next_key);
+	verify_turn(v);
+}
+
+/* Is what stays of a pruned segment as it was signed, and does it follow the one before? */
+static int verify_link(struct verifier *v, const char *file, uint64_t number, const struct prove_pruned *p)
+{
+	if (p->c.segment != number)
+		return verify_bad(v, file, 0, 0, "it is another segment's");
+	if (p->c.prev_segment != v->prev_segment || p->c.prev_size != v->prev_size ||
+	    (v->prev_segment && memcmp(p->c.prev_root, v->prev_root, HASH_SIZE)))
+		return verify_bad(v, file, 0, 0, "its prev line is not how the segment before it ended");
+	if (p->c.seq != v->rep->last_seq + p->c.size)
+		return verify_bad(v, file, 0, 0, "its seq line does not follow the segment before it");
+	v->prev_segment = number;
+	v->prev_size = p->c.size;
+	memcpy(v->prev_root, p->c.root, HASH_SIZE);
+	memcpy(v->prev_note, p->hash, HASH_SIZE);
+	v->rep->last_seq = p->c.seq;
+	v->seq_known = true;
+	v->rep->pruned++;
+	v->rep->epochs += v->turned || v->rep->pruned == 1;
+	return 0;
+}
+
+static bool verify_has(const struct verifier *v, uint64_t number, enum segment_file which)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_name(number, which, name);
+	return faccessat(v->dir_fd, name, F_OK, 0) == 0;
+}
+
+/* The segments at the log's beginning that were pruned; *number becomes that of the first that was not. */
+static int verify_pruned(struct verifier *v, uint64_t *number)
+{
+	char name[SEGMENT_NAME_SIZE];
+	struct buf text;
+	int r = 0;
+
+	buf_init(&text, PROVE_TEXT_MAX);
+	for (; r == 0 && verify_has(v, *number, SEGMENT_PRUNED) && !verify_has(v, *number, SEGMENT_LOG); ++*number) {
+		struct prove_pruned p = { .next = NULL };
+		struct err why = { "" };
+
+		segment_name(*number, SEGMENT_PRUNED, name);
+		buf_reset(&text);
+		r = recio_read(v->dir_fd, name, &text);
+		if (r < 0) {
+			r = err_sys(v->e, r, "cannot read", name);
+			break;
+		}
+		r = prove_link_check(text.data, text.len, v->key, &p, &why);
+		r = r < 0 ? verify_bad(v, name, 0, 0, "%s", why.msg) : verify_link(v, name, *number, &p);
+		sig_key_free(v->next_key);
+		v->next_key = p.next;
+		if (r != 0)
+			break;
+		verify_turn(v);
+	}
+	buf_done(&text);
+	return r;
+}
+
+/* All of it was looked at: does a record say of each pruned segment that it was? */
+static int verify_told(struct verifier *v)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	if (v->rep->pruned <= v->prune_told)
+		return 0;
+	segment_name(v->prune_told + 1, SEGMENT_PRUNED, name);
+	return verify_bad(v, name, 0, 0, "the segment's records were removed, but no `prune` record says so");
 }
 
 static int verify_segment(struct verifier *v, uint64_t number)
 {
 	struct verify_report before = *v->rep;
+	bool known = v->seq_known;
 	struct verify_seg s = { 0 };
 	int r = segment_read(v->dir_fd, number, &s.img, v->e);
 
@@ -438,7 +534,7 @@ static int verify_segment(struct verifier *v, uint64_t number)
 	if (r == 0)
 		verify_remember(v, &s);
 	else if (v->may_settle)
-		v->rep->first_seq = before.first_seq, v->rep->last_seq = before.last_seq;
+		v->rep->first_seq = before.first_seq, v->rep->last_seq = before.last_seq, v->seq_known = known;
 	verify_seg_done(&s);
 	return r;
 }
@@ -472,7 +568,7 @@ static int verify_segments(struct verifier *v, const uint64_t *list, size_t n)
 	uint64_t want = v->o.from_segment;
 	char name[SEGMENT_NAME_SIZE];
 	size_t i = 0;
-	int r = 0;
+	int r = want == 1 ? verify_pruned(v, &want) : 0;
 
 	while (i < n && list[i] < want)
 		i++;
@@ -486,7 +582,7 @@ static int verify_segments(struct verifier *v, const uint64_t *list, size_t n)
 	segment_name(want, SEGMENT_LOG, name);
 	if (r == 0 && !v->rep->segments)
 		return verify_bad(v, name, 0, 0, "the segment is missing: the log is empty");
-	return r;
+	return r == 0 ? verify_told(v) : r;
 }
 
 /* ---- HEAD ---- */

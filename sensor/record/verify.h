@@ -25,6 +25,7 @@ struct verify_report {
 	bool ok;
 	uint64_t segments, checkpoints, records, bytes; /* looked at and found good */
 	uint64_t epochs;				/* keys that signed them, one after the other */
+	uint64_t pruned; /* segments before them that were pruned, as a `prune` record says */
 	uint64_t first_seq, last_seq;
 	char last_time[LINE_TIME_SIZE]; /* of the newest checkpoint */
 

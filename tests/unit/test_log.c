@@ -12,6 +12,8 @@
 #include "lib/cleanup.h"
 #include "lib/jsonw.h"
 #include "sensor/record/auditlog.h"
+#include "sensor/record/prove.h"
+#include "sensor/record/prune.h"
 #include "sensor/record/verify.h"
 
 #include <fcntl.h>
@@ -1171,6 +1173,232 @@ static void a_replaced_epoch_record_is_found(void **state)
 	place_remove(&p);
 }
 
+/* ---- retention ---- */
+
+#define PRUNING                                                                                                        \
+	(struct auditlog_options)                                                                                      \
+	{                                                                                                              \
+		.segment_bytes = 700, .keep_bytes = 6000, .host = "h"                                                  \
+	}
+
+/* A log whose oldest segments were pruned; the number of the last record. */
+static uint64_t place_pruned_log(struct place *p)
+{
+	struct auditlog_options o = PRUNING;
+	struct auditlog *log;
+	uint64_t seq = 0;
+
+	place_new(p);
+	log = place_open(p, &o);
+	for (int i = 0; i < 40; i++) {
+		seq = append(log, "open");
+		flush(log);
+	}
+	assert_null(auditlog_prune_error(log));
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	return seq;
+}
+
+static bool file_there(const struct place *p, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void file_remove(const struct place *p, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void assert_proves(const struct place *p, uint64_t seq)
+{
+	struct prove_result res = { .record = NULL };
+	struct sig_key *key = NULL;
+	struct err e = { "" };
+	struct buf proof;
+
+	buf_init(&proof, PROVE_TEXT_MAX);
+	assert_int_equal(sig_load_public(p->pub, &key, &e), 0);
+	if (prove_record(p->dir, seq, &proof, &e) < 0 || prove_check(proof.data, proof.len, key, &res, &e) < 0)
+		fail_msg("%s", e.msg);
+	prove_result_done(&res);
+	sig_key_free(key);
+	buf_done(&proof);
+}
+
+static void old_segments_are_pruned(void **state)
+{
+	struct auditlog_options o = PRUNING;
+	struct verify_report rep;
+	uint64_t pruned, seq;
+	struct auditlog *log;
+	struct place p;
+
+	seq = place_pruned_log(&p);
+	assert_verifies(&p, &rep);
+	pruned = rep.pruned;
+	assert_true(pruned > 3);
+	assert_true(rep.bytes < o.keep_bytes);
+	assert_true(rep.first_seq > 3);
+	assert_true(rep.epochs > rep.segments);
+	assert_false(file_there(&p, "00000001.jsonl"));
+	assert_false(file_there(&p, "00000001.ckpt"));
+	assert_true(file_there(&p, "00000001.pruned"));
+	assert_proves(&p, seq);
+	/* it goes on, and by another limit, too */
+	o.keep_bytes = 0;
+	o.keep_s = 1;
+	sleep(2);
+	log = place_open(&p, &o);
+	append(log, "open");
+	flush(log);
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	assert_verifies(&p, &rep);
+	assert_true(rep.pruned > pruned);
+	assert_true(rep.segments <= 3);
+	place_remove(&p);
+}
+
+static void what_stays_of_a_pruned_segment_is_looked_at(void **state)
+{
+	struct verify_report rep;
+	struct buf one, other;
+	struct place p;
+
+	place_pruned_log(&p);
+	file_read(&p, "00000002.pruned", &one);
+	file_read(&p, "00000003.pruned", &other);
+	for (size_t i = 0; i < one.len; i += 11) {
+		one.data[i] ^= 1;
+		file_write(&p, "00000002.pruned", one.data, one.len);
+		assert_false(place_verify(&p, &rep));
+		assert_true(!strcmp(rep.file, "00000002.pruned") || !strcmp(rep.file, "00000003.pruned"));
+		one.data[i] ^= 1;
+	}
+	file_write(&p, "00000002.pruned", other.data, other.len);
+	assert_false(place_verify(&p, &rep));
+	assert_string_equal(rep.file, "00000002.pruned");
+	file_write(&p, "00000002.pruned", one.data, one.len / 2);
+	assert_false(place_verify(&p, &rep));
+	file_remove(&p, "00000002.pruned");
+	assert_false(place_verify(&p, &rep));
+	assert_non_null(strstr(rep.problem, "the segment is missing"));
+	file_write(&p, "00000002.pruned", one.data, one.len);
+	assert_verifies(&p, &rep);
+	buf_done(&one);
+	buf_done(&other);
+	place_remove(&p);
+}
+
+/* Who removes a segment and leaves what pruning would have left has no record that says so. */
+static void pruning_by_another_hand_is_found(void **state)
+{
+	char name[SEGMENT_NAME_SIZE];
+	struct verify_report rep;
+	struct buf link;
+	struct place p;
+	int fd;
+
+	place_pruned_log(&p);
+	assert_verifies(&p, &rep);
+	fd = open(p.dir, O_RDONLY | O_DIRECTORY);
+	buf_init(&link, PROVE_TEXT_MAX);
+	assert_int_equal(prove_link(fd, rep.pruned + 1, &link, NULL), 0);
+	segment_name(rep.pruned + 1, SEGMENT_PRUNED, name);
+	file_write(&p, name, link.data, link.len);
+	assert_verifies(&p, &rep); /* a crash leaves that */
+	assert_int_equal(prune_remove(fd, rep.pruned + 1, NULL), 0);
+	assert_false(place_verify(&p, &rep));
+	assert_string_equal(rep.file, name);
+	assert_non_null(strstr(rep.problem, "no `prune` record"));
+	buf_done(&link);
+	close(fd);
+	place_remove(&p);
+}
+
+static void evidence_is_not_pruned(void **state)
+{
+	struct auditlog_options o = { .segment_bytes = 700, .host = "h" };
+	struct auditlog *log;
+	struct place p;
+	struct buf b;
+
+	place_new(&p);
+	log = place_open(&p, &o);
+	for (int i = 0; i < 20; i++) {
+		append(log, "open");
+		flush(log);
+	}
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	file_read(&p, "00000002.jsonl", &b);
+	b.data[20] ^= 1;
+	file_write(&p, "00000002.jsonl", b.data, b.len);
+	o.keep_bytes = 1;
+	log = place_open(&p, &o);
+	assert_non_null(strstr(auditlog_prune_error(log), "00000002"));
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	assert_false(file_there(&p, "00000001.jsonl"));
+	assert_true(file_there(&p, "00000002.jsonl"));
+	assert_true(file_there(&p, "00000003.jsonl"));
+	buf_done(&b);
+	place_remove(&p);
+}
+
+/* Killed before each call in turn while segments are pruned, and once more while it starts again. */
+static bool crash_pruning_at(const struct place *p, int n)
+{
+	struct auditlog_options o = { .segment_bytes = 1, .keep_bytes = 1, .io = &fault_io };
+	struct auditlog *log;
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		fault_set(0, 0, 0);
+		log = place_open(p, &o);
+		fault_set(n, n, 0);
+		fault.die = true;
+		for (int i = 0; i < 3; i++) {
+			append(log, "open");
+			auditlog_flush(log, NULL);
+		}
+		_exit(42);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status) != 42;
+}
+
+static void a_crash_at_each_step_of_pruning_is_survived(void **state)
+{
+	struct auditlog_options o = { .segment_bytes = 1, .keep_bytes = 1, .io = &fault_io };
+	struct verify_report rep;
+	bool reached = true;
+
+	for (int n = 1; reached; n++) {
+		struct auditlog *log;
+		struct place p;
+
+		place_new(&p);
+		reached = crash_pruning_at(&p, n);
+		crash_pruning_at(&p, n);
+		fault_set(0, 0, 0);
+		log = place_open(&p, &o);
+		append(log, "after");
+		flush(log);
+		assert_null(auditlog_prune_error(log));
+		assert_int_equal(auditlog_close(log, NULL), 0);
+		assert_verifies(&p, &rep);
+		assert_true(rep.pruned > 0);
+		assert_proves(&p, rep.last_seq);
+		place_remove(&p);
+	}
+}
+
 static void a_segment_of_another_log_is_found(void **state)
 {
 	static const char *const names[] = { "00000002.jsonl", "00000002.ckpt", "00000002.leaf", "HEAD" };
@@ -1323,6 +1551,11 @@ int main(void)
 		cmocka_unit_test(an_epoch_that_cannot_be_ended_goes_on_and_says_why),
 		cmocka_unit_test(todays_key_cannot_sign_yesterdays_segment),
 		cmocka_unit_test(a_replaced_epoch_record_is_found),
+		cmocka_unit_test(old_segments_are_pruned),
+		cmocka_unit_test(what_stays_of_a_pruned_segment_is_looked_at),
+		cmocka_unit_test(pruning_by_another_hand_is_found),
+		cmocka_unit_test(evidence_is_not_pruned),
+		cmocka_unit_test(a_crash_at_each_step_of_pruning_is_survived),
 		cmocka_unit_test(a_segment_of_another_log_is_found),
 		cmocka_unit_test(a_log_from_before_there_were_epochs_goes_on),
 		cmocka_unit_test(another_logs_key_is_no_key),

@@ -63,13 +63,15 @@ static void the_command_line_goes_before_the_file(void **state)
 
 	(void)state;
 	write_config(
-		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\nlog-epoch = 60\n");
+		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\nlog-epoch = 60\nlog-keep = 40G\nlog-keep-age = 3600\n");
 	assert_int_equal(parse(&o, &e, "--config", config, "--policy", "line.tpb", "--allow-unsigned", NULL), 0);
 	assert_string_equal(o.policy, "line.tpb");
 	assert_string_equal(o.trust, "/etc/key.pem");
 	assert_true(o.allow_unsigned);
 	assert_int_equal(o.queue_bytes, 512 << 10);
 	assert_int_equal(o.log_epoch, 60);
+	assert_true(o.log_keep == UINT64_C(40) << 30);
+	assert_int_equal(o.log_keep_age, 3600);
 	options_done(&o);
 }
 
