@@ -99,6 +99,25 @@ static void print_queue(const json_t *q, uint64_t processes)
 	       show_bytes(show_u64(q, "peak"), peak), show_count(processes, p));
 }
 
+static void print_shed(const json_t *shed)
+{
+	char n[SHOW_MAX];
+	const char *name, *level;
+	json_t *of, *count;
+
+	if (!show_u64(shed, "total"))
+		return;
+	printf("SHED       %s events of less important rules, because there was too much:",
+	       show_count(show_u64(shed, "total"), n));
+	json_object_foreach(json_object_get(shed, "events"), name, of)
+	{
+		printf(" %s", name);
+		json_object_foreach(of, level, count)
+			printf(" %s %s", level, show_count((uint64_t)json_integer_value(count), n));
+	}
+	putchar('\n');
+}
+
 static void print_variables(const json_t *v)
 {
 	char held[SHOW_MAX], lost[SHOW_MAX];
@@ -182,6 +201,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_alerts(json_object_get(s, "alerts"));
 		print_log(json_object_get(s, "log"));
 		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
+		print_shed(json_object_get(s, "shed"));
 		print_variables(json_object_get(s, "variables"));
 		print_processes(json_object_get(s, "processes"));
 		print_rungs(json_object_get(s, "rungs"));

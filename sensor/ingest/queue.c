@@ -136,6 +136,13 @@ bool queue_has_room(const struct queue *q)
 	return queue_fits(q, EV_REC_MAX) || q->stats.bytes + QUEUE_CHUNK <= q->max;
 }
 
+unsigned int queue_fill(const struct queue *q)
+{
+	size_t room = q->last ? CHUNK_BYTES - q->last->tail : 0;
+
+	return (unsigned int)((q->stats.bytes - room) * 256 / q->max);
+}
+
 const void *queue_front(const struct queue *q, size_t *ret_size)
 {
 	const struct entry *e;

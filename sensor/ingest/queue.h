@@ -34,6 +34,9 @@ int queue_push(struct queue *q, const void *rec, size_t size);
 /* Whether the largest record would fit: where not, what is in the ring had better stay there. */
 bool queue_has_room(const struct queue *q);
 
+/* How full it is, in 256ths of its bound: what the records occupy, not the chunks. */
+unsigned int queue_fill(const struct queue *q);
+
 /* The oldest record, 8-byte aligned, borrowed until queue_pop; NULL when there is none. */
 const void *queue_front(const struct queue *q, size_t *ret_size);
 void queue_pop(struct queue *q);

@@ -661,32 +661,41 @@ static void stats_add(struct ev_stats *sum, const struct ev_stats *s)
 	sum->lost_context += s->lost_context;
 }
 
-/* @cpu < 0: all of them */
-static int stats_read(struct load *l, int cpu, struct ev_stats ret[EV_TYPES])
+/* Adds up to @by_type or @by_cpu; either may be NULL. */
+static int stats_read(struct load *l, struct ev_stats *by_type, struct ev_stats *by_cpu)
 {
 	_cleanup_free_ struct ev_stats *per_cpu = calloc((size_t)l->ncpus, sizeof(*per_cpu));
 
 	if (!per_cpu)
 		return -ENOMEM;
-	memset(ret, 0, EV_TYPES * sizeof(ret[0]));
 	for (uint32_t ev = 0; ev < EV_TYPES; ev++) {
 		if (bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.stats), &ev, per_cpu))
 			return -errno;
-		for (int i = 0; i < l->ncpus; i++)
-			if (cpu < 0 || cpu == i)
-				stats_add(&ret[ev], &per_cpu[i]);
+		for (int i = 0; i < l->ncpus; i++) {
+			if (by_type)
+				stats_add(&by_type[ev], &per_cpu[i]);
+			if (by_cpu)
+				stats_add(&by_cpu[i], &per_cpu[i]);
+		}
 	}
 	return 0;
 }
 
 int load_stats(struct load *l, struct ev_stats ret[EV_TYPES])
 {
-	return stats_read(l, -1, ret);
+	memset(ret, 0, EV_TYPES * sizeof(ret[0]));
+	return stats_read(l, ret, NULL);
 }
 
-int load_stats_cpu(struct load *l, unsigned int cpu, struct ev_stats ret[EV_TYPES])
+int load_stats_cpus(struct load *l, struct ev_stats **ret)
 {
-	return (int)cpu < l->ncpus ? stats_read(l, (int)cpu, ret) : -ERANGE;
+	_cleanup_free_ struct ev_stats *s = calloc((size_t)l->ncpus, sizeof(*s));
+	int r = s ? stats_read(l, NULL, s) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(s);
+	return l->ncpus;
 }
 
 int load_measure(struct load *l, bool on)

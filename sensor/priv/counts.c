@@ -65,3 +65,13 @@ uint64_t counts_commits(const uint64_t *commits)
 {
 	return __atomic_load_n(commits, __ATOMIC_RELAXED);
 }
+
+void engine_shed_add(struct engine_page *p, unsigned int type, unsigned int level)
+{
+	__atomic_store_n(&p->shed[type][level], p->shed[type][level] + 1, __ATOMIC_RELAXED);
+}
+
+uint64_t engine_shed_get(const struct engine_page *p, unsigned int type, unsigned int level)
+{
+	return __atomic_load_n(&p->shed[type][level], __ATOMIC_RELAXED);
+}

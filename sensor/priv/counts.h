@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "sensor/ingest/shed.h"
 #include "tamis/event.h"
 
 /*
@@ -58,6 +59,7 @@ struct record_counts {
 struct engine_page {
 	uint64_t commits;
 	struct engine_counts slot[2];
+	uint64_t shed[EV_TYPES][SHED_LEVELS]; /* left out, see shed.h; each by itself, beside the copies */
 };
 
 struct record_page {
@@ -68,6 +70,9 @@ struct record_page {
 /* Shared, zeroed memory of @size bytes, kept over fork, or NULL. */
 void *counts_map(unsigned long size);
 void counts_unmap(void *page, unsigned long size);
+
+void engine_shed_add(struct engine_page *p, unsigned int type, unsigned int level);
+uint64_t engine_shed_get(const struct engine_page *p, unsigned int type, unsigned int level);
 
 /* How often the writer of a page has committed: a sign of life. */
 uint64_t counts_commits(const uint64_t *commits);

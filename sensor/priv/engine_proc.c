@@ -13,6 +13,7 @@
 #include "sensor/enrich/enrich.h"
 #include "sensor/ingest/queue.h"
 #include "sensor/ingest/ring.h"
+#include "sensor/ingest/shed.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
@@ -37,6 +38,7 @@ struct engine_proc {
 	struct tap tap;
 	const char *hostname; /* borrowed */
 	uint64_t tick_ns;
+	uint64_t shed;		 /* records that were left out, since this engine began */
 	uint64_t variables_lost; /* as the policies said last; it may fall when one of them goes */
 	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
 	bool stop;
@@ -63,6 +65,24 @@ static uint64_t key_of(const struct ev_head *h)
 	return h->boot_ns ^ ((uint64_t)h->tid << 40) ^ h->type;
 }
 
+/* Left out, because there is too much and others count more. */
+static bool shed_record(struct engine_proc *p, const struct ev_head *h)
+{
+	unsigned int fill = queue_fill(p->queue), level;
+	const struct shed *s;
+
+	if (fill < SHED_INFO_AT)
+		return false;
+	s = policies_shed(p->policies, h->policy);
+	level = s ? shed_level(s, h) : SHED_NEVER;
+	if (!shed_at(level, fill))
+		return false;
+	engine_shed_add(p->page, h->type, level);
+	p->shed++;
+	p->counts.last_key = key_of(h);
+	return true;
+}
+
 static int take_record(void *ctx, const void *rec, size_t size)
 {
 	struct engine_proc *p = ctx;
@@ -82,7 +102,9 @@ static int take_record(void *ctx, const void *rec, size_t size)
 		if (p->counts.last_key == key_of(h))
 			return 0;
 	}
-	if (queue_push(p->queue, rec, size) < 0) {
+	if (event && shed_record(p, h)) {
+		/* counted there */
+	} else if (queue_push(p->queue, rec, size) < 0) {
 		p->counts.queue_refused += event;
 	} else if (event) {
 		p->counts.received++;
@@ -252,7 +274,7 @@ static int on_capture(void *ctx, struct msg *m)
 		.decode = p->decode,
 		.enrich = p->enrich,
 		.hostname = p->hostname,
-		.queue_refused = p->counts.queue_refused,
+		.queue_refused = p->counts.queue_refused + p->shed,
 	};
 	struct msg_capture_to to;
 	int r;
@@ -308,7 +330,7 @@ static void tick(struct engine_proc *p)
 	clock = decode_clock_now();
 	decode_clock(p->decode, clock);
 	enrich_tick(p->enrich);
-	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused);
+	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused + p->shed);
 	enrich_stats(p->enrich, &s);
 	p->counts.processes = s.table.images;
 	policies_variables(p->policies, &p->counts.variables, &lost);

@@ -120,6 +120,7 @@ struct monitor {
 	struct gaps gaps;
 
 	struct ev_stats lost_told[EV_TYPES]; /* kernel losses that are in the log */
+	uint64_t shed_told[EV_TYPES][SHED_LEVELS];
 	struct {
 		uint64_t hook, engine, record;
 	} told; /* the like, of other places */
@@ -155,6 +156,9 @@ void children_close_all_but(int *keep, size_t n);
 const char *child_state_name(const struct child *c);
 
 /* ---- notes.c ---- */
+
+/* Events that the engine has left out so far. */
+uint64_t notes_shed(const struct monitor *m);
 
 /* {"blind":[],"bundle":SHA-256,"generation":1,"name":"...","rules":17,"trusted":true} */
 void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted);

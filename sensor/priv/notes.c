@@ -175,6 +175,61 @@ static void tell_ring(struct monitor *m, const struct ev_stats *now)
 	memcpy(m->lost_told, now, sizeof(m->lost_told));
 }
 
+static uint64_t shed_since(const struct monitor *m, int type, int level)
+{
+	return engine_shed_get(m->engine_page, (unsigned int)type, (unsigned int)level) - m->shed_told[type][level];
+}
+
+/* Left out by the engine: {"events":{"open":12},"severity":{"info":10,"low":2},"total":12,"where":"shed"} */
+static void tell_shed(struct monitor *m)
+{
+	const struct cat_event *ev = catalog_tamis()->events;
+	uint64_t of_type[EV_TYPES] = { 0 }, of_level[SHED_LEVELS] = { 0 }, total = 0;
+	struct buf b;
+	struct jsonw w = jsonw_to(&b);
+
+	for (const int *type = notes_types_by_name(); *type; type++)
+		for (int level = 0; level < SHED_LEVELS; level++) {
+			uint64_t n = shed_since(m, *type, level);
+
+			of_type[*type] += n;
+			of_level[level] += n;
+			total += n;
+			m->shed_told[*type][level] += n;
+		}
+	if (!total)
+		return;
+	buf_init(&b, DETAILS_MAX);
+	jsonw_obj_begin(&w);
+	jsonw_key(&w, "events");
+	jsonw_obj_begin(&w);
+	for (const int *type = notes_types_by_name(); *type; type++)
+		if (of_type[*type])
+			jsonw_member_u64(&w, ev[*type].name, of_type[*type]);
+	jsonw_obj_end(&w);
+	jsonw_key(&w, "severity");
+	jsonw_obj_begin(&w);
+	for (unsigned int level = 0; level < SHED_LEVELS; level++)
+		if (of_level[level])
+			jsonw_member_u64(&w, shed_level_name(level), of_level[level]);
+	jsonw_obj_end(&w);
+	jsonw_member_u64(&w, "total", total);
+	jsonw_member_str(&w, "where", "shed");
+	jsonw_obj_end(&w);
+	notes_put(m, AUDITLOG_LOSS, &b);
+	buf_done(&b);
+}
+
+uint64_t notes_shed(const struct monitor *m)
+{
+	uint64_t sum = 0;
+
+	for (int type = 0; type < EV_TYPES; type++)
+		for (int level = 0; level < SHED_LEVELS; level++)
+			sum += engine_shed_get(m->engine_page, (unsigned int)type, (unsigned int)level);
+	return sum;
+}
+
 /* The same for places that know no types; *told is what is in the log already. */
 static void tell(struct monitor *m, const char *where, uint64_t now, uint64_t *told)
 {
@@ -203,6 +258,7 @@ void notes_losses(struct monitor *m)
 	record_counts_get(m->record_page, &rc);
 	if (load_stats(m->load, now) == 0)
 		tell_ring(m, now);
+	tell_shed(m);
 	tell(m, "hook", load_missed(m->load), &m->told.hook);
 	tell(m, "engine", ec.queue_refused + ec.malformed + ec.unrendered, &m->told.engine);
 	tell(m, "record", rc.refused, &m->told.record);

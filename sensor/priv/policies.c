@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "lib/cleanup.h"
 #include "sensor/enrich/alert.h"
+#include "sensor/ingest/shed.h"
 
 #define SLOTS	     3 /* a reload is refused by the monitor while one is under way: two generations are in the ring at most */
 #define HOSTNAME_MAX 128
@@ -25,6 +26,7 @@ struct slot {
 	struct program program;
 	struct engine *engine; /* owned */
 	struct alert *alert;   /* owned */
+	struct shed shed;
 };
 
 struct policies {
@@ -122,6 +124,7 @@ static int slot_load(const struct policies *p, struct slot *s, uint32_t generati
 	r = alert_new(&o, &s->program, &s->alert);
 	if (r < 0)
 		return err_set(e, r, "cannot prepare alerts: %s", strerror(-r));
+	shed_init(&s->shed, &s->program);
 	s->public.generation = generation;
 	return 0;
 }
@@ -167,6 +170,14 @@ struct policy_slot *policies_for(struct policies *p, uint32_t generation)
 		if (p->slots[i] && p->slots[i]->public.generation == generation)
 			return &p->slots[i]->public;
 	return &p->slots[p->newest]->public;
+}
+
+const struct shed *policies_shed(const struct policies *p, uint32_t generation)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (p->slots[i] && p->slots[i]->public.generation == generation)
+			return &p->slots[i]->shed;
+	return NULL;
 }
 
 size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct engine_match **ret_matches)

@@ -15,6 +15,7 @@
 
 struct engine_match;
 struct proctable;
+struct shed;
 struct policies;
 struct policy_slot {
 	uint32_t generation;
@@ -36,6 +37,9 @@ int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e)
 
 /* The policy of that generation, or the newest where it is gone. Borrowed until the next policies_add. */
 struct policy_slot *policies_for(struct policies *p, uint32_t generation);
+
+/* What of that generation gives way when there is too much; NULL where the policy is gone. Borrowed as above. */
+const struct shed *policies_shed(const struct policies *p, uint32_t generation);
 
 /* Evaluates; how many rules hold, and what follows from each: borrowed until the next evaluation. */
 size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct engine_match **ret_matches);

@@ -109,7 +109,7 @@ static void put_events(struct monitor *m, const struct engine_counts *ec, struct
 	jsonw_obj_begin(w);
 	jsonw_member_u64(w, "dropped", sum.dropped);
 	jsonw_member_u64(w, "evaluated", ec->evaluated);
-	jsonw_member_u64(w, "lost", sum.lost + m->gaps.events + ec->queue_refused + ec->malformed);
+	jsonw_member_u64(w, "lost", sum.lost + m->gaps.events + ec->queue_refused + ec->malformed + notes_shed(m));
 	jsonw_member_u64(w, "lost_context", sum.lost_context);
 	jsonw_member_u64(w, "missed", load_missed(m->load));
 	jsonw_member_u64(w, "seen", sum.seen);
@@ -134,6 +134,38 @@ static void put_queue(const struct engine_counts *ec, struct jsonw *w)
 	jsonw_member_u64(w, "bytes", ec->queue_bytes);
 	jsonw_member_u64(w, "peak", ec->queue_peak);
 	jsonw_member_u64(w, "records", ec->queue_records);
+	jsonw_obj_end(w);
+}
+
+/* {"events":{"open":{"info":12}},"total":12} */
+static void put_shed(const struct monitor *m, struct jsonw *w)
+{
+	const struct cat_event *ev = catalog_tamis()->events;
+
+	jsonw_key(w, "shed");
+	jsonw_obj_begin(w);
+	jsonw_key(w, "events");
+	jsonw_obj_begin(w);
+	for (const int *type = notes_types_by_name(); *type; type++) {
+		bool begun = false;
+
+		for (unsigned int level = 0; level < SHED_LEVELS; level++) {
+			uint64_t n = engine_shed_get(m->engine_page, (unsigned int)*type, level);
+
+			if (!n)
+				continue;
+			if (!begun) {
+				jsonw_key(w, ev[*type].name);
+				jsonw_obj_begin(w);
+			}
+			begun = true;
+			jsonw_member_u64(w, shed_level_name(level), n);
+		}
+		if (begun)
+			jsonw_obj_end(w);
+	}
+	jsonw_obj_end(w);
+	jsonw_member_u64(w, "total", notes_shed(m));
 	jsonw_obj_end(w);
 }
 
@@ -195,6 +227,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	put_processes(m, &w);
 	put_queue(&ec, &w);
 	put_rungs(m, &w);
+	put_shed(m, &w);
 	jsonw_member_u64(&w, "uptime", (clock_mono_ns() - m->start_ns) / 1000000000ull);
 	jsonw_key(&w, "variables");
 	jsonw_obj_begin(&w);
@@ -235,6 +268,28 @@ static void put_hooks(struct monitor *m, struct jsonw *w)
 	jsonw_arr_end(w);
 }
 
+/* Of all types together; CPUs on which nothing happened are left out. */
+static void put_cpus(struct monitor *m, struct jsonw *w)
+{
+	_cleanup_free_ struct ev_stats *s = NULL;
+	int n = load_stats_cpus(m->load, &s);
+
+	jsonw_key(w, "cpus");
+	jsonw_arr_begin(w);
+	for (int i = 0; i < n; i++) {
+		if (!s[i].seen)
+			continue;
+		jsonw_obj_begin(w);
+		jsonw_member_int(w, "cpu", i);
+		jsonw_member_u64(w, "dropped", s[i].dropped);
+		jsonw_member_u64(w, "lost", s[i].lost);
+		jsonw_member_u64(w, "seen", s[i].seen);
+		jsonw_member_u64(w, "sent", s[i].sent);
+		jsonw_obj_end(w);
+	}
+	jsonw_arr_end(w);
+}
+
 static int put_hooks_and_stats(struct monitor *m, struct buf *b)
 {
 	const struct cat_event *ev = catalog_tamis()->events;
@@ -245,6 +300,7 @@ static int put_hooks_and_stats(struct monitor *m, struct buf *b)
 	if (r < 0)
 		return r;
 	jsonw_obj_begin(&w);
+	put_cpus(m, &w);
 	jsonw_key(&w, "events");
 	jsonw_obj_begin(&w);
 	for (const int *type = notes_types_by_name(); *type; type++) {
