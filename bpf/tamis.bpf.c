@@ -7,6 +7,7 @@
 
 #include "file.bpf.c"
 #include "net.bpf.c"
+#include "socket.bpf.c"
 #include "process.bpf.c"
 #include "tracepoint.bpf.c"
 

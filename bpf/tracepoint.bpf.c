@@ -9,7 +9,29 @@
 #include "lib/path.bpf.h"
 
 #define AT_REMOVEDIR 0x200
-enum { SYS_BIND = 2, SYS_CONNECT = 3 }; /* first argument of socketcall(2) */
+
+/* What socketcall(2)'s first argument means. */
+INLINE u32 socketcall_event(u64 call)
+{
+	enum { SOCKET = 1, BIND, CONNECT, LISTEN, ACCEPT, SETSOCKOPT = 14, ACCEPT4 = 18 };
+
+	switch (call) {
+	case SOCKET:
+		return EV_SOCKET;
+	case BIND:
+		return EV_BIND;
+	case CONNECT:
+		return EV_CONNECT;
+	case LISTEN:
+		return EV_LISTEN;
+	case ACCEPT:
+	case ACCEPT4:
+		return EV_ACCEPT;
+	case SETSOCKOPT:
+		return EV_SETSOCKOPT;
+	}
+	return EV_NONE;
+}
 
 /* Whose program goes on, or EV_NONE. */
 INLINE u32 sys_event(struct pt_regs *regs)
@@ -22,7 +44,7 @@ INLINE u32 sys_event(struct pt_regs *regs)
 	if (d.event == EV_UNLINK && d.x != NO_ARG && args.a[2] & AT_REMOVEDIR)
 		return EV_RMDIR;
 	if (d.form == SYSFORM_SOCKETCALL)
-		return args.a[0] == SYS_CONNECT ? EV_CONNECT : args.a[0] == SYS_BIND ? EV_BIND : EV_NONE;
+		return socketcall_event(args.a[0]);
 	return d.event;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kprobe rung: a function's arguments, kept by thread from the kprobe at its entry to the kretprobe that knows its
- * result.
+ * A function's arguments, kept by thread from its entry to the program that knows the result: of the same function on the
+ * kprobe rung, whose kretprobes have no arguments; of another one where a hook inside has what a hook outside lacks.
  *
  * Where the kernel has no instance left for a return (maxactive), the kprobe has kept arguments that nobody takes: the
  * kernel counts that, and the thread's next call, or its end, clears them.
@@ -16,10 +16,10 @@ INLINE u64 call_key(const u32 type)
 	return (u64)type << 32 | (u32)bpf_get_current_pid_tgid();
 }
 
-/* Keeps the arguments of the function that is entered; the event is lost, and counted, where there is no room. */
-INLINE int call_keep(const u32 type, struct pt_regs *ctx)
+/* Keeps arguments of the function that is entered; the event is lost, and counted, where there is no room. */
+INLINE int call_keep_args(const u32 type, u64 arg1, u64 arg2, u64 arg3)
 {
-	struct call c = { { FN_ARG1(ctx), FN_ARG2(ctx), FN_ARG3(ctx) } };
+	struct call c = { { arg1, arg2, arg3 } };
 	const struct sieve *sv = sieve_get();
 	u64 key = call_key(type);
 
@@ -31,6 +31,11 @@ INLINE int call_keep(const u32 type, struct pt_regs *ctx)
 		stat_add(type, lost);
 	}
 	return 0;
+}
+
+INLINE int call_keep(const u32 type, struct pt_regs *ctx)
+{
+	return call_keep_args(type, FN_ARG1(ctx), FN_ARG2(ctx), FN_ARG3(ctx));
 }
 
 /* Takes them back. False where there are none: the call began before the hooks were there. */

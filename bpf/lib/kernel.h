@@ -194,12 +194,31 @@ struct linux_binprm {
 	const char *filename;
 	const char *interp;
 };
+struct in6_addr {
+	u8 bytes[16];
+};
 struct sock_common {
 	u16 skc_family;
+	u32 skc_daddr, skc_rcv_saddr; /* network order */
+	u16 skc_dport;		      /* network order */
+	u16 skc_num;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr; /* with CONFIG_IPV6 */
+};
+struct sock_filter;
+struct sock_fprog_kern {
+	u16 len;
+	struct sock_filter *filter;
+};
+struct bpf_prog {
+	struct sock_fprog_kern *orig_prog; /* of a classic filter: what it was made from */
+};
+struct sk_filter {
+	struct bpf_prog *prog;
 };
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_protocol; /* a bit-field before 5.6 */
+	struct sk_filter *sk_filter;
 };
 struct socket {
 	short type;

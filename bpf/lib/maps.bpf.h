@@ -158,7 +158,7 @@ volatile __u32 canary_pid;
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
 const volatile __u32 lineage_bytes = 2 << 20;
 const volatile __u32 want_envs = 0;
-const volatile __u32 have_calls = 0;	 /* the kprobe rung is in use */
+const volatile __u32 have_calls = 0;	 /* some program keeps arguments (call.bpf.h) */
 const volatile __u32 have_task_regs = 0; /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
 const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
 

@@ -7,6 +7,7 @@
 
 #include "lib/capture.h"
 #include "lib/derive.h"
+#include "sensor/enrich/bytes.h"
 #include "sensor/enrich/names.h"
 
 struct enrich {
@@ -15,6 +16,7 @@ struct enrich {
 	struct users *users;	 /* owned */
 	struct proctable *table; /* owned */
 	struct names names[EV_TYPES];
+	struct bytes bytes; /* of the present event */
 	uint64_t no_process;
 	enrich_fn watch; /* NULL: nobody */
 	void *watch_ctx;
@@ -105,6 +107,7 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	d->ev.proc = proctable_event(e->table, d);
 	e->no_process += !d->ev.proc;
 	names_fill(&e->names[d->ev.type], e->users, d->ev.v);
+	bytes_expand(&e->bytes, &d->ev);
 	event_derive(&d->ev);
 }
 

@@ -18,6 +18,17 @@
 		.event = EV_##EVENT, .rung = EV_RUNG_KPROBE, .group = GROUP, .kind = HOOK_KRETPROBE,                   \
 		.program = PROGRAM, .target = TARGET, .clones = true                                                   \
 	}
+/* Ways that not every kernel has. */
+#define OPTIONAL(EVENT, RUNG, GROUP, KIND, PROGRAM, TARGET)                                                            \
+	{                                                                                                              \
+		.event = EV_##EVENT, .rung = EV_RUNG_##RUNG, .group = GROUP, .kind = HOOK_##KIND, .program = PROGRAM,  \
+		.target = TARGET, .optional = true                                                                     \
+	}
+#define OPTIONAL_RESULT(EVENT, GROUP, PROGRAM, TARGET)                                                                 \
+	{                                                                                                              \
+		.event = EV_##EVENT, .rung = EV_RUNG_KPROBE, .group = GROUP, .kind = HOOK_KRETPROBE,                   \
+		.program = PROGRAM, .target = TARGET, .optional = true, .clones = true                                 \
+	}
 /* A system call's event, by either kind of sys_exit; and a tracepoint by either kind. */
 #define SYS(EVENT, PROGRAM)                                                                                            \
 	ROW(EVENT, TRACEPOINT, 0, SYS_BTF, PROGRAM, "sys_exit"),                                                       \
@@ -114,24 +125,43 @@ const struct hook_row hook_rows[] = {
 
 	FENTRY(BIND, 0, "socket_bind_e", "security_socket_bind"),
 	FENTRY(BIND, 1, "sys_bind_x", "__sys_bind"),
-	{ .event = EV_BIND,
-	  .rung = EV_RUNG_FENTRY,
-	  .group = 2,
-	  .kind = HOOK_FENTRY,
-	  .program = "sys_bind_socket_x",
-	  .target = "__sys_bind_socket",
-	  .optional = true },
+	OPTIONAL(BIND, FENTRY, 2, FENTRY, "sys_bind_socket_x", "__sys_bind_socket"),
 	ENTER(BIND, 0, "socket_bind_ke", "security_socket_bind"),
 	RESULT(BIND, 1, "sys_bind_kx", "__sys_bind"),
-	{ .event = EV_BIND,
-	  .rung = EV_RUNG_KPROBE,
-	  .group = 2,
-	  .kind = HOOK_KRETPROBE,
-	  .program = "sys_bind_socket_kx",
-	  .target = "__sys_bind_socket",
-	  .optional = true,
-	  .clones = true },
+	OPTIONAL_RESULT(BIND, 2, "sys_bind_socket_kx", "__sys_bind_socket"),
 	SYS(BIND, "sys_bind"),
+
+	FENTRY(SOCKET, 0, "sys_socket_x", "__sys_socket"),
+	OPTIONAL(SOCKET, FENTRY, 1, FENTRY, "sys_socket_file_x", "__sys_socket_file"),
+	ENTER(SOCKET, 0, "sys_socket_ke", "__sys_socket"),
+	LEAVE(SOCKET, 1, "sys_socket_kx", "__sys_socket"),
+	OPTIONAL(SOCKET, KPROBE, 2, KPROBE, "sys_socket_ke", "__sys_socket_file"),
+	OPTIONAL(SOCKET, KPROBE, 3, KRETPROBE, "sys_socket_file_kx", "__sys_socket_file"),
+	SYS(SOCKET, "sys_socket"),
+
+	FENTRY(LISTEN, 0, "socket_listen_e", "security_socket_listen"),
+	FENTRY(LISTEN, 1, "sys_listen_x", "__sys_listen"),
+	OPTIONAL(LISTEN, FENTRY, 2, FENTRY, "sys_listen_socket_x", "__sys_listen_socket"),
+	ENTER(LISTEN, 0, "socket_listen_ke", "security_socket_listen"),
+	RESULT(LISTEN, 1, "sys_listen_kx", "__sys_listen"),
+	OPTIONAL_RESULT(LISTEN, 2, "sys_listen_kx", "__sys_listen_socket"),
+	SYS(LISTEN, "sys_listen"),
+
+	FENTRY(ACCEPT, 0, "do_accept_x", "do_accept"),
+	FENTRY(ACCEPT, 0, "sys_accept4_file_x", "__sys_accept4_file"),
+	ENTER(ACCEPT, 0, "do_accept_ke", "do_accept"),
+	LEAVE(ACCEPT, 1, "do_accept_kx", "do_accept"),
+	ENTER(ACCEPT, 0, "do_accept_ke", "__sys_accept4_file"),
+	LEAVE(ACCEPT, 1, "sys_accept4_file_kx", "__sys_accept4_file"),
+	SYS(ACCEPT, "sys_accept"),
+
+	FENTRY(SETSOCKOPT, 0, "socket_setsockopt_e", "security_socket_setsockopt"),
+	FENTRY(SETSOCKOPT, 1, "sys_setsockopt_x", "__sys_setsockopt"),
+	OPTIONAL(SETSOCKOPT, FENTRY, 2, FENTRY, "do_sock_setsockopt_x", "do_sock_setsockopt"),
+	ENTER(SETSOCKOPT, 0, "socket_setsockopt_ke", "security_socket_setsockopt"),
+	RESULT(SETSOCKOPT, 1, "sys_setsockopt_kx", "__sys_setsockopt"),
+	OPTIONAL_RESULT(SETSOCKOPT, 2, "sys_setsockopt_kx", "do_sock_setsockopt"),
+	SYS(SETSOCKOPT, "sys_setsockopt"),
 };
 
 const size_t hook_nrows = sizeof(hook_rows) / sizeof(hook_rows[0]);
@@ -175,16 +205,24 @@ bool hook_symbol_is(const struct hook_row *r, const char *symbol)
 		!strstr(symbol, ".cold") && !strstr(symbol, ".part"));
 }
 
+/* Events that are told from the kernel's socket on every rung. */
+static bool of_socket(uint16_t event)
+{
+	return event == EV_SOCKET || event == EV_LISTEN || event == EV_ACCEPT || event == EV_SETSOCKOPT;
+}
+
 const char *hook_misses(uint16_t event, uint8_t rung)
 {
 	if (hook_lineage(event))
 		return "";
 	if (rung == EV_RUNG_FENTRY || rung == EV_RUNG_KPROBE)
-		return event == EV_OPEN || event == EV_CONNECT || event == EV_BIND
+		return event == EV_OPEN || event == EV_CONNECT || event == EV_BIND || of_socket(event)
 			       ? ""
 			       : "refusals on the way to the last directory";
 	if (event == EV_OPEN)
 		return "io_uring; a refused open's path is the caller's string";
+	if (of_socket(event))
+		return "io_uring";
 	if (event == EV_CONNECT || event == EV_BIND)
 		return "io_uring; the address is read from user memory after the call";
 	return "io_uring; the path is the caller's string, read after the call, symbolic links not resolved";

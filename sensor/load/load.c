@@ -146,7 +146,9 @@ static int configure(struct load *l, struct err *err)
 	l->skel->rodata->ring_bytes = ring;
 	l->skel->rodata->lineage_bytes = lineage;
 	l->skel->rodata->want_envs = o->envs;
-	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE);
+	/* listen and setsockopt keep arguments on the fentry rung, too */
+	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || l->ladder.rung[EV_LISTEN] == EV_RUNG_FENTRY ||
+				      l->ladder.rung[EV_SETSOCKOPT] == EV_RUNG_FENTRY;
 	l->skel->rodata->have_task_regs =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
@@ -322,12 +324,12 @@ static int attach_tracing(struct bpf_program *prog, struct perf_hook *h, struct 
 				 last_message);
 }
 
-/* How many calls a return has room for: opens of a FIFO and connections wait for others, and so can be piled up. */
+/* How many calls a return has room for: opens of a FIFO, connections and accepts wait for others, and so can be piled up. */
 static unsigned int returns_of(const struct hook_row *r)
 {
 	if (r->kind != HOOK_KRETPROBE)
 		return 0;
-	return r->event == EV_OPEN || r->event == EV_CONNECT ? PERF_RETURNS_MAX : PERF_RETURNS;
+	return r->event == EV_OPEN || r->event == EV_CONNECT || r->event == EV_ACCEPT ? PERF_RETURNS_MAX : PERF_RETURNS;
 }
 
 static int attach_row(struct load *l, size_t row, struct err *err)

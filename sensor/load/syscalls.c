@@ -71,16 +71,26 @@ static const struct row rows[] = {
 	ROW(SYS_ftruncate, 93, TRUNCATE, FD, 0, _, _, _, 1, _),
 	ROW(SYS_connect, 362, CONNECT, PATH, _, _, _, _, _, _),
 	ROW(SYS_bind, 361, BIND, PATH, _, _, _, _, _, _),
+	ROW(SYS_socket, 359, SOCKET, PATH, _, _, _, _, _, _),
+	ROW(SYS_listen, 363, LISTEN, PATH, _, _, _, _, _, _),
+	ROW(SYS_accept, -1, ACCEPT, PATH, _, _, _, _, _, _),
+	ROW(SYS_accept4, 364, ACCEPT, PATH, _, _, _, _, _, _),
+	ROW(SYS_setsockopt, 366, SETSOCKOPT, PATH, _, _, _, _, _, _),
 };
+
+static bool any_socket_event(const bool wanted[EV_TYPES])
+{
+	return wanted[EV_SOCKET] || wanted[EV_BIND] || wanted[EV_LISTEN] || wanted[EV_ACCEPT] || wanted[EV_SETSOCKOPT];
+}
 
 void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
-		/* unlinkat also removes directories, socketcall also binds; their programs check again. */
+		/* unlinkat also removes directories, socketcall does much; their programs check again. */
 		bool want = wanted[r->d.event] || (r->d.event == EV_UNLINK && r->d.x != NO_ARG && wanted[EV_RMDIR]) ||
-			    (r->d.form == SYSFORM_SOCKETCALL && wanted[EV_BIND]);
+			    (r->d.form == SYSFORM_SOCKETCALL && any_socket_event(wanted));
 
 		if (!want)
 			continue;

@@ -63,6 +63,28 @@ static void act_on_sockets(struct canary_done *d)
 	close(fd);
 }
 
+/* A socket that listens where nobody else looks for it, and one that comes. */
+static void act_on_listeners(struct canary_done *d)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t n = sizeof(a.sun_family);
+	int one = 1, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), in = -1;
+	int out = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	did(d, EV_SOCKET, fd >= 0);
+	did(d, EV_SOCKET, out >= 0);
+	did(d, EV_SETSOCKOPT, setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) == 0);
+	did(d, EV_BIND, bind(fd, (struct sockaddr *)&a, n) == 0);
+	did(d, EV_LISTEN, listen(fd, 1) == 0);
+	n = sizeof(a);
+	if (getsockname(fd, (struct sockaddr *)&a, &n) == 0 && connect(out, (struct sockaddr *)&a, n) == 0)
+		in = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	did(d, EV_ACCEPT, in >= 0);
+	close(in);
+	close(out);
+	close(fd);
+}
+
 static void act_on_processes(struct canary_done *d, int self)
 {
 	char *const argv[] = { (char *)CANARY_NAME, NULL }, *const none[] = { NULL };
@@ -106,6 +128,7 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		done = (struct canary_done){ .round = round };
 		act_on_files(&done);
 		act_on_sockets(&done);
+		act_on_listeners(&done);
 		act_on_processes(&done, self);
 		say(fd, &done, sizeof(done));
 		if (getppid() != keeper)

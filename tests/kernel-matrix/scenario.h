@@ -39,7 +39,7 @@ struct row {
 };
 
 /* acts*.c: the rows, each list ending with one without a name */
-extern const struct row rows_basic[];
+extern const struct row rows_basic[], rows_socket[];
 
 /* What many rows expect. */
 #define RET(errno_text) "event.retval=" errno_text
@@ -75,6 +75,8 @@ socklen_t loopback(union address *a, int family, uint16_t port);
 #define PORT_OPEN   54320
 #define PORT_BIND   54321
 #define PORT_BIND6  54322
+#define PORT_LISTEN 54323
+#define PORT_PEER   54324
 
 /* acts.c: the listener of PORT_OPEN. Returns the socket or a negative errno. */
 int listener_open(void);
