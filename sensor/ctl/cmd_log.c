@@ -4,8 +4,10 @@
 #include "lib/jsonw.h"
 #include "lib/log.h"
 #include "sensor/ctl/cmd_log_query.h"
+#include "sensor/ctl/cmd_log_witness.h"
 #include "sensor/record/prove.h"
 #include "sensor/record/verify.h"
+#include "sensor/record/witness.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,7 +29,7 @@ struct log_args {
 	uint64_t segment;  /* --from-segment, --segment; 0: not given */
 	uint64_t from, to; /* --from, --to */
 	uint64_t lines;	   /* -n */
-	const char *out, *check, *format;
+	const char *out, *check, *format, *witness, *witness_key;
 	bool json, follow;
 	int argc; /* what is left behind the options */
 	char **argv;
@@ -90,18 +92,55 @@ static void log_verify_json(const struct verify_report *rep, const char *key_id)
 	buf_done(&b);
 }
 
-static int log_cmd_verify(const struct log_args *a)
+/* The note that another machine has countersigned; it borrows from *text. */
+static int log_load_witness(const struct log_args *a, struct buf *text, struct checkpoint_note *ret)
 {
-	const struct verify_options o = { .from_segment = a->segment };
-	_cleanup_free_ char *place = malloc(512);
-	struct verify_report rep;
 	struct err e = { "" };
 	struct sig_key *key;
 	int r;
 
+	if (!a->witness && !a->witness_key)
+		return EXIT_GOOD;
+	if (!a->witness || !a->witness_key) {
+		log_err("--witness NOTE and --witness-key PUB.pem go together");
+		return EXIT_USAGE;
+	}
+	if (sig_load_public(a->witness_key, &key, &e) < 0)
+		return log_fail(&e);
+	if (log_read_text(a->witness, text) < 0) {
+		sig_key_free(key);
+		return EXIT_USAGE;
+	}
+	r = witness_note(text->data, text->len, key, ret, &e);
+	sig_key_free(key);
+	if (r < 0)
+		log_err("%s: %s", a->witness, e.msg);
+	return r < 0 ? EXIT_BAD : EXIT_GOOD;
+}
+
+static int log_cmd_verify(const struct log_args *a)
+{
+	struct verify_options o = { .from_segment = a->segment };
+	_cleanup_free_ char *place = malloc(512);
+	struct checkpoint_note witness;
+	struct verify_report rep;
+	struct err e = { "" };
+	struct sig_key *key;
+	struct buf text;
+	int r;
+
 	if (!place || log_load_key(a, &key) < 0)
 		return EXIT_USAGE;
+	buf_init(&text, 64 * 1024);
+	r = log_load_witness(a, &text, &witness);
+	if (r != EXIT_GOOD) {
+		buf_done(&text);
+		sig_key_free(key);
+		return r;
+	}
+	o.witness = a->witness ? &witness : NULL;
 	r = verify_log(a->dir, key, &o, &rep, &e);
+	buf_done(&text);
 	if (r == 0 && a->json)
 		log_verify_json(&rep, sig_key_id(key));
 	sig_key_free(key);
@@ -125,18 +164,6 @@ static int log_cmd_verify(const struct log_args *a)
 }
 
 /* ---- prove ---- */
-
-static int log_read_proof(const char *path, struct buf *ret)
-{
-	struct err e = { "" };
-	int r = recio_read(AT_FDCWD, strcmp(path, "-") ? path : "/dev/stdin", ret);
-
-	if (r < 0) {
-		err_sys(&e, r, "cannot read the proof", path);
-		log_err("%s", e.msg);
-	}
-	return r;
-}
 
 static void log_print_proved(const struct log_args *a, const struct prove_result *res)
 {
@@ -163,7 +190,7 @@ static int log_prove_check(const struct log_args *a)
 	buf_init(&text, PROVE_TEXT_MAX);
 	if (log_load_key(a, &key) < 0)
 		return EXIT_USAGE;
-	r = log_read_proof(a->check, &text);
+	r = log_read_text(a->check, &text);
 	if (r < 0) {
 		sig_key_free(key);
 		return EXIT_USAGE;
@@ -479,6 +506,8 @@ static int log_cmd_checkpoint(const struct log_args *a)
 enum {
 	OPT_JSON = 256,
 	OPT_KEY,
+	OPT_WITNESS,
+	OPT_WITNESS_KEY,
 	OPT_FROM_SEGMENT,
 	OPT_SEGMENT,
 	OPT_CHECK,
@@ -497,6 +526,8 @@ enum {
 static const struct option log_verify_opts[] = {
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "from-segment", required_argument, NULL, OPT_FROM_SEGMENT },
+	{ "witness", required_argument, NULL, OPT_WITNESS },
+	{ "witness-key", required_argument, NULL, OPT_WITNESS_KEY },
 	LOG_COMMON,
 };
 static const struct option log_prove_opts[] = {
@@ -531,7 +562,7 @@ static const struct {
 	const char *help;
 } log_commands[] = {
 	{ "verify", log_cmd_verify, log_verify_opts, "h", false,
-	  "verify [--key PUB.pem] [--from-segment N] [--json]\n"
+	  "verify [--key PUB.pem] [--from-segment N] [--witness NOTE --witness-key PUB.pem] [--json]\n"
 	  "    check every byte of the log; name the first bad place (exit 1)\n" },
 	{ "prove", log_cmd_prove, log_prove_opts, "h", true,
 	  "prove SEQ | prove --check FILE [--key PUB.pem] [--json]\n"
@@ -554,7 +585,7 @@ static void log_help(FILE *f)
 	fputs("tamisctl log: the signed log of alerts (reads files; needs no running sensor)\n\n", f);
 	for (size_t i = 0; i < LOG_COMMANDS; i++)
 		fprintf(f, "  tamisctl log %s", log_commands[i].help);
-	fprintf(f, "  tamisctl log %s", log_query_help);
+	fprintf(f, "  tamisctl log %s  tamisctl log %s", log_query_help, log_witness_help);
 	fputs("\nExit status: 0 good, 1 verification failed, 2 usage or another error. See tamisctl-log(1).\n", f);
 }
 
@@ -577,6 +608,12 @@ static bool log_option(int opt, struct log_args *a)
 	case OPT_FROM_SEGMENT:
 	case OPT_SEGMENT:
 		return log_option_number("the segment", &a->segment);
+	case OPT_WITNESS:
+		a->witness = optarg;
+		return true;
+	case OPT_WITNESS_KEY:
+		a->witness_key = optarg;
+		return true;
 	case OPT_CHECK:
 		a->check = optarg;
 		return true;
@@ -653,6 +690,8 @@ int cmd_log(int argc, char **argv, const char *state_dir)
 	for (size_t i = 0; argc >= 2 && i < LOG_COMMANDS; i++)
 		if (!strcmp(argv[1], log_commands[i].name))
 			return log_run(argc - 1, argv + 1, i, state_dir);
+	if (argc >= 2 && !strcmp(argv[1], "witness"))
+		return cmd_log_witness(argc - 1, argv + 1, state_dir);
 	if (argc >= 2 && !strcmp(argv[1], "query"))
 		return cmd_log_query(argc - 1, argv + 1, state_dir);
 	if (argc >= 2)

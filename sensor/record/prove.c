@@ -4,26 +4,16 @@
 #include "lib/cleanup.h"
 #include "lib/jsonw.h"
 #include "sensor/record/epoch.h"
-#include "sensor/record/segment.h"
+#include "sensor/record/prove_impl.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 
 DEFINE_CLEANUP(struct sig_key *, sig_key_free);
 
 /* ---- making ---- */
 
-/* A record at its place in its segment, under the segment's newest checkpoint. */
-struct prove_place {
-	struct segment_image img;
-	struct checkpoint_note note; /* borrowed from img */
-	struct buf leaves;	     /* owned: those under the checkpoint */
-	struct line_str record;	     /* borrowed from img; p is NULL where none was found */
-	uint64_t index;
-};
-
-static void prove_place_done(struct prove_place *at)
+void prove_place_done(struct prove_place *at)
 {
 	buf_done(&at->leaves);
 	segment_image_done(&at->img);
@@ -54,8 +44,7 @@ static int prove_bad_segment(uint64_t number, struct err *e)
 		       "segment %08" PRIu64 " does not fit its checkpoint: `tamisctl log verify` says where", number);
 }
 
-/* Reads a segment and its newest checkpoint. */
-static int prove_read(int dir_fd, uint64_t number, struct prove_place *ret, struct err *e)
+int prove_read(int dir_fd, uint64_t number, struct prove_place *ret, struct err *e)
 {
 	int r = segment_read(dir_fd, number, &ret->img, e), last = -EBADMSG;
 	struct rd at;
@@ -69,8 +58,7 @@ static int prove_read(int dir_fd, uint64_t number, struct prove_place *ret, stru
 	return last < 0 ? prove_bad_segment(number, e) : 0;
 }
 
-/* The leaves under the checkpoint, which must have its root. */
-static int prove_leaves(struct prove_place *at, struct err *e)
+int prove_leaves(struct prove_place *at, struct err *e)
 {
 	struct rd r = rd_of(at->img.file[SEGMENT_LOG].data, at->img.file[SEGMENT_LOG].len);
 	const struct checkpoint *c = &at->note.c;
@@ -112,7 +100,7 @@ static void prove_seek(struct prove_place *at, uint64_t seq)
 	}
 }
 
-static void prove_hashes(struct jsonw *w, const merkle_hash *hashes, size_t n)
+void prove_hashes(struct jsonw *w, const merkle_hash *hashes, size_t n)
 {
 	struct buf text;
 
@@ -334,7 +322,7 @@ void prove_result_done(struct prove_result *res)
 	res->record = NULL;
 }
 
-static int prove_take_hashes(const json_t *array, merkle_hash *ret, size_t *ret_n)
+int prove_take_hashes(const json_t *array, merkle_hash *ret, size_t *ret_n)
 {
 	const json_t *item;
 	size_t i, len;

@@ -26,6 +26,7 @@ struct verifier {
 	struct buf head_text;
 	struct checkpoint_note head;
 	bool head_found; /* among the checkpoints seen */
+	bool witness_found;
 
 	/* how the segment before ended */
 	uint64_t prev_segment, prev_size;
@@ -169,6 +170,8 @@ static int verify_notes(struct verifier *v, struct verify_seg *s)
 		r = verify_note(v, s, i);
 		if (n->len == v->head.len && !memcmp(n->p, v->head.p, n->len))
 			v->head_found = true;
+		if (v->o.witness && n->len == v->o.witness->len && !memcmp(n->p, v->o.witness->p, n->len))
+			v->witness_found = true;
 	}
 	/* by the chain, the newest signature covers every note before it */
 	if (r == 0 && checkpoint_verify(&s->notes[s->n_notes - 1], v->key, &why) < 0)
@@ -454,6 +457,9 @@ static int verify_link(struct verifier *v, const char *file, uint64_t number, co
 	v->prev_size = p->c.size;
 	memcpy(v->prev_root, p->c.root, HASH_SIZE);
 	memcpy(v->prev_note, p->hash, HASH_SIZE);
+	/* what it held cannot be compared any more; that it went on from there can */
+	if (v->o.witness && v->o.witness->c.segment == number && v->o.witness->c.size <= p->c.size)
+		v->witness_found = true;
 	v->rep->last_seq = p->c.seq;
 	v->seq_known = true;
 	v->rep->pruned++;
@@ -635,6 +641,28 @@ static int verify_head(struct verifier *v)
 	return verify_bad(v, "HEAD", 0, 0, "its checkpoint is not among those of the segments");
 }
 
+/* What another machine has countersigned is in the log, or the log is not what it was then. */
+static int verify_witness(struct verifier *v)
+{
+	const struct checkpoint *c = v->o.witness ? &v->o.witness->c : NULL;
+	char name[SEGMENT_NAME_SIZE];
+
+	if (!c || v->witness_found || c->segment < v->o.from_segment)
+		return 0;
+	segment_name(c->segment, SEGMENT_CKPT, name);
+	if (c->seq > v->rep->last_seq)
+		return verify_bad(v, name, 0, 0,
+				  "the witness has signed segment %" PRIu64 " with %" PRIu64
+				  " records at %s, but the log ends with record %" PRIu64
+				  ": it was put back to an older state",
+				  c->segment, c->size, c->time, v->rep->last_seq);
+	return verify_bad(v, name, 0, 0,
+			  "the checkpoint of %" PRIu64
+			  " records at %s that the witness has signed is not in the log: it was "
+			  "put back to an older state and went on from there",
+			  c->size, c->time);
+}
+
 int verify_log(const char *dir, struct sig_key *key, const struct verify_options *o, struct verify_report *ret,
 	       struct err *e)
 {
@@ -658,6 +686,8 @@ int verify_log(const char *dir, struct sig_key *key, const struct verify_options
 		r = verify_segments(&v, list, n);
 	if (r == 0)
 		r = verify_head(&v);
+	if (r == 0)
+		r = verify_witness(&v);
 	buf_done(&v.head_text);
 	sig_key_free(v.epoch_key);
 	sig_key_free(v.next_key);

@@ -2,13 +2,15 @@
 
 /*
  * Proofs come from strangers. First byte 0: numbers and hashes straight to the two checks; 1: a tree of a few leaves,
- * whose own proofs must hold and must not hold with a byte changed; otherwise: the JSON of a proof.
+ * whose own proofs must hold and must not hold with a byte changed; 2: a note that a witness has signed; 3: a request to a
+ * witness; otherwise: the JSON of a proof, and of what stays of a pruned segment.
  */
 
 #include "lib/cleanup.h"
 #include "lib/buf.h"
 #include "lib/merkle.h"
 #include "sensor/record/prove.h"
+#include "sensor/record/witness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -68,15 +70,35 @@ static void fuzz_tree(struct rd r)
 	}
 }
 
-static void fuzz_json(struct rd r)
+static struct sig_key *fuzz_key(void)
 {
 	static struct sig_key *key;
-	struct prove_result res;
-	struct err e;
 
 	if (!key)
 		must(sig_parse_public(fuzz_pub, strlen(fuzz_pub), "fuzz", &key, NULL) == 0);
-	must(prove_check(r.p, r.left, key, &res, &e) < 0);
+	return key;
+}
+
+static void fuzz_json(struct rd r)
+{
+	struct prove_pruned pruned;
+	struct prove_result res;
+	struct err e;
+
+	must(prove_check(r.p, r.left, fuzz_key(), &res, &e) < 0);
+	must(prove_link_check(r.p, r.left, fuzz_key(), &pruned, &e) < 0 && !pruned.next);
+}
+
+static void fuzz_witness(struct rd r, bool note)
+{
+	struct checkpoint_note n;
+	struct buf out;
+
+	buf_init(&out, WITNESS_NOTE_MAX);
+	/* nobody has signed anything with that key; the directory is one that nothing is remembered in */
+	must(note ? witness_note(r.p, r.left, fuzz_key(), &n, NULL) < 0
+		  : witness_sign(r.p, r.left, "/proc/self/task", fuzz_key(), fuzz_key(), "w", &out, NULL) < 0);
+	buf_done(&out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -90,6 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_checks(r);
 	else if (mode == 1)
 		fuzz_tree(r);
+	else if (mode == 2 || mode == 3)
+		fuzz_witness(r, mode == 2);
 	else
 		fuzz_json(rd_of(data, size));
 	return 0;
