@@ -52,7 +52,7 @@ LIBSENSOR   := $(B)/libsensor.a
 BINS        := $(B)/bin/tamisc $(B)/bin/tamisd $(B)/bin/tamisctl
 SKEL        := $(B)/gen/tamis.skel.h
 
-.PHONY: build deps run check check-host matrix bench fuzz lint format deb install clean all tests help asan
+.PHONY: build deps run check check-host matrix stress bench fuzz lint format deb install clean all tests help asan
 build: $(BINS) $(B)/bin/conformance docs-gen
 all: build tests
 
@@ -147,6 +147,10 @@ check: deps
 matrix: build
 	@tests/kernel-matrix/fetch-kernels
 	@tests/kernel-matrix/run $(MATRIX_ARGS)
+
+#> make stress      the sensor under load for STRESS_SECONDS (600) on each of those kernels
+stress: build
+	@tests/kernel-matrix/stress $(STRESS_ARGS)
 
 #> make bench       side-by-side measurements; prints ratios
 BENCH_BINS := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
