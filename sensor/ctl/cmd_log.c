@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "sensor/ctl/cmd_log_query.h"
 #include "sensor/ctl/cmd_log_witness.h"
+#include "sensor/export/export.h"
 #include "sensor/record/prove.h"
 #include "sensor/record/verify.h"
 #include "sensor/record/witness.h"
@@ -363,20 +364,19 @@ static int log_cmd_tail(const struct log_args *a)
 	return a->follow && n ? log_follow(fd, list[n - 1], at) : EXIT_GOOD;
 }
 
-/* A format turns one record into a line of its own; more formats are more rows. */
-static int log_format_jsonl(struct line_str record, const struct line *parsed)
+static int log_export_record(const struct export_format *format, struct line_str text, struct err *e)
 {
-	return log_write_stdout(record.p, record.n + 1);
+	struct buf b;
+	int r;
+
+	buf_init(&b, 8 * LINE_MAX_BYTES);
+	r = export_record(format, text.p, text.n, &b, e);
+	r = r < 0 ? log_fail(e), r : log_write_stdout(b.data, b.len);
+	buf_done(&b);
+	return r;
 }
 
-static const struct {
-	const char *name;
-	int (*print)(struct line_str record, const struct line *parsed);
-} log_formats[] = {
-	{ "jsonl", log_format_jsonl },
-};
-
-static int log_export_segment(const struct log_args *a, int fd, uint64_t number, size_t format)
+static int log_export_segment(const struct log_args *a, int fd, uint64_t number, const struct export_format *format)
 {
 	struct segment_image img;
 	struct line_str text;
@@ -394,7 +394,7 @@ static int log_export_segment(const struct log_args *a, int fd, uint64_t number,
 				number);
 			r = -EBADMSG;
 		} else if (l.seq >= a->from && l.seq <= a->to) {
-			r = log_formats[format].print(text, &l);
+			r = log_export_record(format, text, &e);
 		}
 	}
 	segment_image_done(&img);
@@ -405,13 +405,14 @@ static int log_cmd_export(const struct log_args *a)
 {
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ uint64_t *list = NULL;
-	size_t n, format = 0;
+	const struct export_format *format = export_format_find(a->format);
+	size_t n;
 	int r = 0;
 
-	while (format < sizeof(log_formats) / sizeof(log_formats[0]) && strcmp(log_formats[format].name, a->format))
-		format++;
-	if (format == sizeof(log_formats) / sizeof(log_formats[0])) {
-		log_err("no export format \"%s\" here; there is jsonl", a->format);
+	if (!format) {
+		log_err("no export format \"%s\" here; there are:", a->format);
+		for (format = export_formats; format->name; format++)
+			fprintf(stderr, "  %-8s %s\n", format->name, format->what);
 		return EXIT_USAGE;
 	}
 	fd = log_open_dir(a);
@@ -571,7 +572,7 @@ static const struct {
 	  "tail [-n LINES] [-f]\n"
 	  "    print the newest records, and those to come\n" },
 	{ "export", log_cmd_export, log_export_opts, "h", false,
-	  "export [--format jsonl] [--from SEQ] [--to SEQ]\n"
+	  "export [--format jsonl|ocsf|ecs|cef|syslog|otlp] [--from SEQ] [--to SEQ]\n"
 	  "    print the records\n" },
 	{ "checkpoint", log_cmd_checkpoint, log_checkpoint_opts, "o:h", false,
 	  "checkpoint [--segment N] [-o PREFIX [--key PUB.pem]]\n"
