@@ -208,12 +208,12 @@ enum { EXITED, COREDUMPED, SIGNALED };
 /* What a missed return of this thread has left behind. */
 INLINE void forget_thread(void)
 {
-	static const u32 types[] = { EV_OPEN,	EV_CHMOD,  EV_CHOWN,  EV_TRUNCATE,  EV_CONNECT,
-				     EV_SOCKET, EV_LISTEN, EV_ACCEPT, EV_SETSOCKOPT };
+	static const u32 types[] = { EV_OPEN,	EV_CHMOD,  EV_CHOWN,  EV_TRUNCATE,   EV_CONNECT,
+				     EV_SOCKET, EV_LISTEN, EV_ACCEPT, EV_SETSOCKOPT, EV_SIGNAL };
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&pending, &tid);
-#pragma GCC unroll 9
+#pragma GCC unroll 10
 	for (u32 i = 0; have_calls && i < sizeof(types) / sizeof(types[0]); i++) {
 		u64 key = (u64)types[i] << 32 | tid;
 

@@ -6,6 +6,7 @@
 #include "lib/maps.bpf.h"
 
 #include "file.bpf.c"
+#include "control.bpf.c"
 #include "net.bpf.c"
 #include "socket.bpf.c"
 #include "process.bpf.c"

@@ -89,10 +89,11 @@ static const struct {
 };
 
 static const struct cat_event plain_events[] = {
-#define E(EV, NR, NAME, LIST, PROC, DOC) { NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT, NULL, 0, false },
+#define E(EV, NR, NAME, LIST, PROC, DOC)                                                                               \
+	{ NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT, NULL, 0, false, false },
 #define U(EV, NR, NAME, LIST, PROC, DOC, WHY)                                                                          \
-	{ NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT, WHY, 0, false },
-#define F(FAMILY, NR, NAME, DOC) { NAME, DOC, NR, 0, 0, 0, NULL, 0, true },
+	{ NAME, DOC, NR, PROC, EVN_##EV##_COUNT, EVS_##EV##_COUNT, WHY, 0, false, false },
+#define F(FAMILY, NR, NAME, DOC) { NAME, DOC, NR, 0, 0, 0, NULL, 0, true, false },
 	CAT_EVENTS(E) CAT_EVENTS_UNSEEN(U) CAT_FAMILIES(F)
 #undef F
 #undef U
@@ -105,6 +106,12 @@ static const struct {
 #define M(EV, FAMILY) { EV_##EV, EV_##FAMILY },
 	CAT_MEMBERS(M)
 #undef M
+};
+
+static const uint16_t with_target[] = {
+#define T(EV, PRE) EV_##EV,
+	CAT_TARGETS(T)
+#undef T
 };
 
 _Static_assert((int)SLOT_DNS_ICMP == (int)SLOT_IMDS_ICMP && (int)EVN_DNS_ICMP == (int)EVN_IMDS_ICMP &&
@@ -247,6 +254,8 @@ static void gather_events(void)
 		events[members[i].event].family = members[i].family;
 		events[members[i].family].why_unseen = events[members[i].event].why_unseen;
 	}
+	for (size_t i = 0; i < COUNT(with_target); i++)
+		events[with_target[i]].has_target = true;
 	/* One that is observed makes its family so. */
 	for (size_t i = 0; i < COUNT(members); i++)
 		if (!events[members[i].event].why_unseen)

@@ -110,6 +110,7 @@ struct cat_event {
 	const char *why_unseen; /* the sensor cannot observe it yet, and why; NULL: it can */
 	uint16_t family;	/* whose fields it has too, or EV_NONE */
 	bool is_family;		/* not an event: what several events have in common */
+	bool has_target;	/* the record says which process the second one is: event.target */
 };
 
 struct cat_constant {

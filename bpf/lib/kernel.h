@@ -82,6 +82,7 @@ struct inode {
 	kuid_t i_uid;
 	kgid_t i_gid;
 	struct super_block *i_sb;
+	void *i_private;
 	unsigned long i_ino;
 };
 struct dentry {
@@ -143,8 +144,12 @@ struct cred {
 struct tty_struct {
 	char name[64];
 };
+struct rlimit {
+	unsigned long rlim_cur, rlim_max;
+};
 struct signal_struct {
 	atomic_t live;
+	struct rlimit rlim[16];
 	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
@@ -168,6 +173,42 @@ struct mm_struct {
 struct thread_info {
 	u32 status;
 };
+struct hlist_node {
+	struct hlist_node *next;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
+struct xarray {
+	void *xa_head;
+};
+struct xa_node {
+	u8 shift;
+	void *slots[64];
+};
+struct idr {
+	struct xarray idr_rt;
+};
+struct pid_namespace {
+	struct idr idr;
+	u32 level;
+};
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+struct pid {
+	u32 level;
+	struct hlist_head tasks[4];
+	struct upid numbers[1];
+};
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+struct kernel_siginfo {
+	int si_signo, si_errno, si_code;
+};
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
@@ -179,6 +220,8 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct list_head children, sibling, thread_node;
 	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
 	u64 start_boottime;
 	const struct cred *real_cred;
 	const struct cred *cred;

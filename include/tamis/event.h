@@ -5,7 +5,7 @@
  * A record is
  *	struct ev_head | u64 num[nnum] | struct ev_str str[nstr] | tail bytes
  * num[] and str[] hold the N and S rows of the event's list in catalog.def, in their order; for exec and fork the N and
- *S rows of CAT_PROC follow those of the event. Integers are in host order. A string's off counts from the start of the
+ *S rows of CAT_PROC follow those of the event; for events of CAT_TARGETS EV_TARGET_COUNT numbers do. Integers are in host order. A string's off counts from the start of the
  * record. A record is untrusted: sensor/ingest checks every size before it reads.
  *
  * Times of files in num[] are ns since 1970; a process's CREATED_AT is CLOCK_BOOTTIME ns, the start_ns of that process
@@ -71,6 +71,15 @@ CAT_EVENTS_UNSEEN(U)
 #undef E
 enum { CAT_PROC(EV_ROW_N, "") EVN_PROC_COUNT };
 enum { CAT_PROC(EV_ROW_S, "") EVS_PROC_COUNT };
+
+/* The second process of an event, behind the event's own numbers. All 0: there is none, or it is not known. */
+enum {
+	EV_TARGET_PID,	 /* thread group, in the initial pid namespace */
+	EV_TARGET_START, /* as head.start_ns */
+	EV_TARGET_IDS,	 /* uid | gid << 32 */
+	EV_TARGET_EIDS,	 /* euid | egid << 32 */
+	EV_TARGET_COUNT
+};
 
 #define EV_NUM_MAX  40		/* num[] of any record */
 #define EV_STR_MAX  12		/* str[] of any record */

@@ -104,7 +104,7 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	base[SLOT_BASE_OS] = e->os;
 	base[SLOT_BASE_ORIGIN] = e->from;
 	base[SLOT_BASE_SOURCE] = e->source;
-	d->ev.proc = proctable_event(e->table, d);
+	d->ev.proc = proctable_event(e->table, d, &d->ev.target);
 	e->no_process += !d->ev.proc;
 	names_fill(&e->names[d->ev.type], e->users, d->ev.v);
 	bytes_expand(&e->bytes, &d->ev);

@@ -239,15 +239,15 @@ static bool images_full(const struct images *s)
 	return s->count > s->max || images_bytes(s) > s->max_bytes;
 }
 
-/* The image to give up next; never @keep. */
-static struct image *images_victim(struct images *s, const struct image *keep)
+/* The image to give up next; never one of the two. */
+static struct image *images_victim(struct images *s, const struct image *keep, const struct image *keep2)
 {
 	struct image_list *lists[] = { &s->dead, &s->held, &s->live };
 
 	for (int l = 0; l < 3; l++) {
 		struct image *i = lists[l]->first;
 
-		if (i == keep && i)
+		while (i && (i == keep || i == keep2))
 			i = i->next;
 		if (i)
 			return i;
@@ -255,11 +255,11 @@ static struct image *images_victim(struct images *s, const struct image *keep)
 	return NULL;
 }
 
-void images_bound(struct images *s, const struct image *keep)
+void images_bound(struct images *s, const struct image *keep, const struct image *keep2)
 {
 	struct image *i;
 
-	while (images_full(s) && (i = images_victim(s, keep))) {
+	while (images_full(s) && (i = images_victim(s, keep, keep2))) {
 		*(i->dead ? &s->evicted : &s->evicted_live) += 1;
 		image_free(s, i);
 	}

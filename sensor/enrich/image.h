@@ -93,8 +93,8 @@ void images_replaced(struct images *s, struct image *i);
 size_t images_bytes(const struct images *s);
 /* Buries what has been dead for PROCTABLE_LINGER_NS; not many at once, so that no record waits long for it. */
 void images_reap(struct images *s);
-/* Frees images until the bounds hold; never @keep. */
-void images_bound(struct images *s, const struct image *keep);
+/* Frees images until the bounds hold; never @keep and @keep2, which may be NULL. */
+void images_bound(struct images *s, const struct image *keep, const struct image *keep2);
 
 /* Calls @fn for each image. */
 void images_each(struct images *s, void (*fn)(void *ctx, struct image *i), void *ctx);

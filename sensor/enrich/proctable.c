@@ -168,7 +168,7 @@ int proctable_seed(struct proctable *t, int64_t clock_offset_ns)
 	t->looks.seeding = false;
 	for (struct image *i = t->images.live.first; i; i = i->next)
 		image_find_parent(t, i);
-	images_bound(&t->images, NULL);
+	images_bound(&t->images, NULL, NULL);
 	return r;
 }
 
@@ -366,9 +366,9 @@ static struct image *table_exit(struct proctable *t, const struct decoded *d)
 	return i;
 }
 
-const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
+const struct proc *proctable_event(struct proctable *t, const struct decoded *d, const struct proc **ret_target)
 {
-	struct image *i;
+	struct image *i, *target = NULL;
 
 	if (d->head.boot_ns > t->images.now_ns)
 		t->images.now_ns = d->head.boot_ns;
@@ -386,9 +386,11 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d)
 		break;
 	default:
 		i = table_acting(t, &d->head);
+		target = d->target.pid ? table_acting(t, &d->target) : NULL;
 	}
-	images_bound(&t->images, i);
+	images_bound(&t->images, i, target);
 	looks_forget(&t->looks);
+	*ret_target = target ? &target->p : NULL;
 	return i ? &i->p : NULL;
 }
 

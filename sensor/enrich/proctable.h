@@ -57,8 +57,11 @@ void proctable_free(struct proctable *t);
 /* Reads every process from /proc. As root, before privileges are dropped: exe links and environments need it. */
 int proctable_seed(struct proctable *t, int64_t clock_offset_ns);
 
-/* The image that a record is about, made or updated from it: the new image of an exec, the child of a fork. */
-const struct proc *proctable_event(struct proctable *t, const struct decoded *d);
+/*
+ * The image that a record is about, made or updated from it: the new image of an exec, the child of a fork. *ret_target: that of
+ * the second process, or NULL where the record names none.
+ */
+const struct proc *proctable_event(struct proctable *t, const struct decoded *d, const struct proc **ret_target);
 
 /* The present image of a process, or NULL; @start_ns 0 takes the running one of that pid. Does not change anything. */
 const struct proc *proctable_find(const struct proctable *t, uint32_t pid, uint64_t start_ns);

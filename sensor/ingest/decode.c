@@ -231,6 +231,8 @@ static int record_open(const struct decode *d, const void *bytes, size_t size, s
 		nnum += d->proc.nnum;
 		nstr += d->proc.nstr;
 	}
+	if (d->catalog->events[h->type].has_target)
+		nnum += EV_TARGET_COUNT;
 	tail = (uint32_t)(sizeof(*h) + nnum * sizeof(ev_u64) + nstr * sizeof(struct ev_str));
 	if (h->nnum != nnum || h->nstr != nstr || h->size < tail)
 		return -EBADMSG;
@@ -337,6 +339,18 @@ static void decode_exec_args(struct decode *d, struct decoded *ret)
 	ret->args.envp_cut = ret->args.envp_len < b.envp_total;
 }
 
+/* The numbers at @num name the second process. */
+static void decode_target(const ev_u64 *num, const struct ev_head *h, struct ev_head *ret)
+{
+	*ret = (struct ev_head){ .boot_ns = h->boot_ns };
+	ret->pid = ret->tid = (ev_u32)num[EV_TARGET_PID];
+	ret->start_ns = num[EV_TARGET_START];
+	ret->uid = (ev_u32)num[EV_TARGET_IDS];
+	ret->gid = (ev_u32)(num[EV_TARGET_IDS] >> 32);
+	ret->euid = (ev_u32)num[EV_TARGET_EIDS];
+	ret->egid = (ev_u32)(num[EV_TARGET_EIDS] >> 32);
+}
+
 static int decode_event(struct decode *d, const void *bytes, size_t size, struct decoded *ret)
 {
 	const struct rows *rows;
@@ -351,7 +365,10 @@ static int decode_event(struct decode *d, const void *bytes, size_t size, struct
 	ret->has_proc = d->catalog->events[rec.head->type].has_proc;
 	ret->proc_start_ns = 0;
 	ret->args = (struct decode_args){ 0 };
+	ret->target = (struct ev_head){ 0 };
 	decode_head(d, rec.head, &ret->ev);
+	if (d->catalog->events[rec.head->type].has_target)
+		decode_target(rec.num + rows->nnum, rec.head, &ret->target);
 	r = decode_rows(d, &rec, rows, 0, 0, ret->ev.v);
 	if (r < 0 || !ret->has_proc)
 		return r;

@@ -31,9 +31,11 @@ struct decode_args {
 
 /* One record, decoded. Everything in it borrows from the record and from the decoder, until the decoder's next record. */
 struct decoded {
-	struct event ev; /* proc is NULL: sensor/enrich fills it in, and the values that no record holds */
+	struct event
+		ev; /* proc and target are NULL: sensor/enrich fills them in, and the values that no record holds */
 	struct ev_head head;
-	bool has_proc;		       /* exec and fork: pv holds the CAT_PROC rows of the new image or the child */
+	struct ev_head target; /* its pid, start and ids are those of the second process; pid 0: there is none */
+	bool has_proc;	       /* exec and fork: pv holds the CAT_PROC rows of the new image or the child */
 	struct val pv[SLOT_PROC_SEEN]; /* CREATED_AT in ns since 1970 */
 	uint64_t proc_start_ns;	       /* with has_proc: boot time of the process's start, as in head.start_ns */
 	struct decode_args args;       /* exec */

@@ -29,6 +29,14 @@
 		.event = EV_##EVENT, .rung = EV_RUNG_KPROBE, .group = GROUP, .kind = HOOK_KRETPROBE,                   \
 		.program = PROGRAM, .target = TARGET, .optional = true, .clones = true                                 \
 	}
+/* The functions of system calls; the registers are their one argument. */
+#ifdef __aarch64__
+#define NATIVE "__arm64_sys_"
+#else
+#define NATIVE "__x64_sys_"
+#endif
+#define I386	 "__ia32_sys_"
+#define I386_OWN "__ia32_compat_sys_" /* those that differ on 32 bits */
 /* A system call's event, by either kind of sys_exit; and a tracepoint by either kind. */
 #define SYS(EVENT, PROGRAM)                                                                                            \
 	ROW(EVENT, TRACEPOINT, 0, SYS_BTF, PROGRAM, "sys_exit"),                                                       \
@@ -117,6 +125,41 @@ const struct hook_row hook_rows[] = {
 	LEAVE(TRUNCATE, 3, "do_ftruncate_kx", "do_ftruncate"),
 	LEAVE(TRUNCATE, 3, "do_sys_ftruncate_kx", "do_sys_ftruncate"),
 	SYS(TRUNCATE, "sys_truncate"),
+
+	FENTRY(PRCTL, 0, "prctl_x", NATIVE "prctl"),
+	OPTIONAL(PRCTL, FENTRY, 1, FENTRY, "prctl_32_x", I386 "prctl"),
+	RESULT(PRCTL, 0, "prctl_kx", NATIVE "prctl"),
+	OPTIONAL_RESULT(PRCTL, 1, "prctl_kx", I386 "prctl"),
+	SYS(PRCTL, "sys_prctl"),
+
+	FENTRY(SETRLIMIT, 0, "setrlimit_x", NATIVE "setrlimit"),
+	FENTRY(SETRLIMIT, 1, "prlimit64_x", NATIVE "prlimit64"),
+	OPTIONAL(SETRLIMIT, FENTRY, 2, FENTRY, "setrlimit_32_x", I386_OWN "setrlimit"),
+	OPTIONAL(SETRLIMIT, FENTRY, 3, FENTRY, "prlimit64_32_x", I386 "prlimit64"),
+	RESULT(SETRLIMIT, 0, "setrlimit_kx", NATIVE "setrlimit"),
+	RESULT(SETRLIMIT, 1, "setrlimit_kx", NATIVE "prlimit64"),
+	OPTIONAL_RESULT(SETRLIMIT, 2, "setrlimit_kx", I386_OWN "setrlimit"),
+	OPTIONAL_RESULT(SETRLIMIT, 3, "setrlimit_kx", I386 "prlimit64"),
+	SYS(SETRLIMIT, "sys_setrlimit"),
+
+	FENTRY(PTRACE, 0, "ptrace_x", NATIVE "ptrace"),
+	OPTIONAL(PTRACE, FENTRY, 1, FENTRY, "ptrace_32_x", I386_OWN "ptrace"),
+	RESULT(PTRACE, 0, "ptrace_kx", NATIVE "ptrace"),
+	OPTIONAL_RESULT(PTRACE, 1, "ptrace_kx", I386_OWN "ptrace"),
+	SYS(PTRACE, "sys_ptrace"),
+
+	FENTRY(PROCESS_VM_WRITEV, 0, "vm_writev_x", NATIVE "process_vm_writev"),
+	OPTIONAL(PROCESS_VM_WRITEV, FENTRY, 1, FENTRY, "vm_writev_32_x", I386 "process_vm_writev"),
+	OPTIONAL(PROCESS_VM_WRITEV, FENTRY, 2, FENTRY, "vm_writev_compat_x", I386_OWN "process_vm_writev"),
+	RESULT(PROCESS_VM_WRITEV, 0, "vm_writev_kx", NATIVE "process_vm_writev"),
+	OPTIONAL_RESULT(PROCESS_VM_WRITEV, 1, "vm_writev_kx", I386 "process_vm_writev"),
+	OPTIONAL_RESULT(PROCESS_VM_WRITEV, 2, "vm_writev_kx", I386_OWN "process_vm_writev"),
+	SYS(PROCESS_VM_WRITEV, "sys_vm_writev"),
+
+	FENTRY(SIGNAL, 0, "kill_permission_x", "check_kill_permission"),
+	ENTER(SIGNAL, 0, "kill_permission_ke", "check_kill_permission"),
+	LEAVE(SIGNAL, 1, "kill_permission_kx", "check_kill_permission"),
+	SYS(SIGNAL, "sys_signal"),
 
 	FENTRY(CONNECT, 0, "sys_connect_file_x", "__sys_connect_file"),
 	ENTER(CONNECT, 0, "sys_connect_file_ke", "__sys_connect_file"),
@@ -211,10 +254,22 @@ static bool of_socket(uint16_t event)
 	return event == EV_SOCKET || event == EV_LISTEN || event == EV_ACCEPT || event == EV_SETSOCKOPT;
 }
 
+/* Those of one system call each: there is no other way, and no path. */
+static bool is_control(uint16_t event)
+{
+	return event == EV_PRCTL || event == EV_SETRLIMIT || event == EV_PTRACE || event == EV_PROCESS_VM_WRITEV;
+}
+
 const char *hook_misses(uint16_t event, uint8_t rung)
 {
 	if (hook_lineage(event))
 		return "";
+	if (is_control(event))
+		return event == EV_PRCTL ? "" : "a second process that is gone when the call returns";
+	if (event == EV_SIGNAL)
+		return rung == EV_RUNG_TRACEPOINT ? "signals to a group are one event without a target; a target that "
+						    "is gone when the call returns"
+						  : "";
 	if (rung == EV_RUNG_FENTRY || rung == EV_RUNG_KPROBE)
 		return event == EV_OPEN || event == EV_CONNECT || event == EV_BIND || of_socket(event)
 			       ? ""

@@ -28,8 +28,8 @@ struct row {
 
 /*
  * Arguments by index: directory and path, second directory and path, then x and y by event: open flags, mode; unlink
- * flags; mkdir, chmod mode; symlink target; chown owner, group; truncate length (its upper half in y on 32 bits). The
- * i386 numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
+ * flags; mkdir, chmod mode; symlink target; chown owner, group; truncate length (its upper half in y on 32 bits); the
+ * number of a signal, whose process is where a path would be. Those of bpf/control.bpf.c know their arguments. The i386 numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
  */
 static const struct row rows[] = {
 #ifdef __x86_64__
@@ -69,6 +69,17 @@ static const struct row rows[] = {
 	ROW(SYS_fchownat, 298, CHOWN, PATH, 0, 1, _, _, 2, 3),
 	ROW(SYS_truncate, 92, TRUNCATE, PATH, _, 0, _, _, 1, _),
 	ROW(SYS_ftruncate, 93, TRUNCATE, FD, 0, _, _, _, 1, _),
+	ROW(SYS_prctl, 172, PRCTL, PATH, _, _, _, _, _, _),
+	ROW(SYS_setrlimit, 75, SETRLIMIT, PATH, _, _, _, _, _, _),
+	ROW(SYS_prlimit64, 340, SETRLIMIT, PATH, _, _, _, _, _, _),
+	ROW(SYS_ptrace, 26, PTRACE, PATH, _, _, _, _, _, _),
+	ROW(SYS_process_vm_writev, 348, PROCESS_VM_WRITEV, PATH, _, _, _, _, _, _),
+	ROW(SYS_kill, 37, SIGNAL, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_tkill, 238, SIGNAL, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_tgkill, 270, SIGNAL, PATH, _, 1, _, _, 2, _),
+	ROW(SYS_rt_sigqueueinfo, 178, SIGNAL, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_rt_tgsigqueueinfo, 335, SIGNAL, PATH, _, 1, _, _, 2, _),
+	ROW(SYS_pidfd_send_signal, 424, SIGNAL, FD, _, 0, _, _, 1, _),
 	ROW(SYS_connect, 362, CONNECT, PATH, _, _, _, _, _, _),
 	ROW(SYS_bind, 361, BIND, PATH, _, _, _, _, _, _),
 	ROW(SYS_socket, 359, SOCKET, PATH, _, _, _, _, _, _),

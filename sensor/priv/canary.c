@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -85,6 +88,20 @@ static void act_on_listeners(struct canary_done *d)
 	close(fd);
 }
 
+/* Itself alone: nothing of it changes, and to trace itself is refused. */
+static void act_on_itself(struct canary_done *d)
+{
+	char from = 0, to = 1;
+	struct iovec local = { &from, 1 }, remote = { &to, 1 };
+	struct rlimit core;
+
+	did(d, EV_PRCTL, prctl(PR_GET_DUMPABLE) >= 0);
+	did(d, EV_SETRLIMIT, getrlimit(RLIMIT_CORE, &core) == 0 && setrlimit(RLIMIT_CORE, &core) == 0);
+	did(d, EV_PTRACE, ptrace(PTRACE_SEIZE, getpid(), NULL, NULL) < 0 && errno == EPERM);
+	did(d, EV_PROCESS_VM_WRITEV, process_vm_writev(getpid(), &local, 1, &remote, 1, 0) == 1);
+	did(d, EV_SIGNAL, kill(getpid(), 0) == 0);
+}
+
 static void act_on_processes(struct canary_done *d, int self)
 {
 	char *const argv[] = { (char *)CANARY_NAME, NULL }, *const none[] = { NULL };
@@ -129,6 +146,7 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		act_on_files(&done);
 		act_on_sockets(&done);
 		act_on_listeners(&done);
+		act_on_itself(&done);
 		act_on_processes(&done, self);
 		say(fd, &done, sizeof(done));
 		if (getppid() != keeper)

@@ -67,7 +67,8 @@ static void records_hold_every_row(void **state)
 	for (size_t i = 0; i < c->nevents; i++) {
 		unsigned int proc = c->events[i].has_proc;
 
-		assert_true(c->events[i].nnum + proc * EVN_PROC_COUNT <= EV_NUM_MAX);
+		assert_true(c->events[i].nnum + proc * EVN_PROC_COUNT + c->events[i].has_target * EV_TARGET_COUNT <=
+			    EV_NUM_MAX);
 		assert_true(c->events[i].nstr + proc * EVS_PROC_COUNT <= EV_STR_MAX);
 	}
 }

@@ -131,6 +131,27 @@ static void every_row_of_every_event(void **state)
 	}
 }
 
+/* Which process the second one is: four numbers behind the event's own. */
+static void second_process(void **state)
+{
+	(void)state;
+	rec_begin(&rec, EV_SIGNAL);
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_PID] = 77;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_START] = 123456789;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_IDS] = 5 | 6ull << 32;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_EIDS] = 7 | 8ull << 32;
+	assert_int_equal(decode(), 1);
+	assert_int_equal(dec.target.pid, 77);
+	assert_int_equal(dec.target.start_ns, 123456789);
+	assert_int_equal(dec.target.uid, 5);
+	assert_int_equal(dec.target.gid, 6);
+	assert_int_equal(dec.target.euid, 7);
+	assert_int_equal(dec.target.egid, 8);
+	rec_begin(&rec, EV_OPEN);
+	assert_int_equal(decode(), 1);
+	assert_int_equal(dec.target.pid, 0);
+}
+
 static void empty_address(void **state)
 {
 	(void)state;
@@ -441,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_open),
 		cmocka_unit_test(every_row_of_every_event),
+		cmocka_unit_test(second_process),
 		cmocka_unit_test(empty_address),
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(bad_heads),

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a process asks of itself and does to others: prctl, setrlimit and prlimit64, ptrace, process_vm_writev, signals.
+ *
+ * All but signals happen in one system call each, and no other way leads there (io_uring has none of them): so the upper rungs hook
+ * the functions of the system calls themselves, and every rung has the same body, which takes the registers and the result. What
+ * the call did is read from the kernel where the kernel keeps it (limits, the name of a task), so that memory which another thread
+ * of the caller changes meanwhile does not deceive.
+ *
+ * A signal is seen by the upper rungs where the kernel asks whether it may be sent: once for each process of a group.
+ *
+ * The second process goes into the record by its pid in the initial namespace and its start (lib/pid.bpf.h).
+ */
+#include "lib/call.bpf.h"
+#include "lib/pid.bpf.h"
+
+/* Names of the system calls' functions. */
+#if defined(__TARGET_ARCH_x86)
+#define NATIVE		  "__x64_sys_"
+#define COMPAT		  "__ia32_sys_"
+#define COMPAT_OWN	  "__ia32_compat_sys_"
+#define NR_PRLIMIT64	  302u
+#define NR_PRLIMIT64_I386 340u
+#elif defined(__TARGET_ARCH_arm64)
+#define NATIVE		  "__arm64_sys_"
+#define COMPAT		  "__arm64_sys_"
+#define COMPAT_OWN	  "__arm64_compat_sys_"
+#define NR_PRLIMIT64	  261u
+#define NR_PRLIMIT64_I386 0xffffffffu
+#endif
+
+/* A call that is to be told: its arguments, and the record begun. */
+struct control {
+	struct hook h;
+	struct sysargs args;
+	u64 *num;
+};
+
+/* False where there is nothing to tell. */
+INLINE bool control_begin(struct control *c, const u32 type, const u32 nnum, const u32 nstr, u8 rung,
+			  struct pt_regs *regs, s64 ret)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct rec *r;
+
+	if (!reportable(ret) || !hook_begin(&c->h, type))
+		return false;
+	r = &c->h.s->rec;
+	c->args.compat = sys_compat(task);
+	c->args.nr = sys_nr(regs);
+	sys_args(regs, c->args.compat, &c->args);
+	if (c->args.compat)
+		c->h.s->flags |= EV_F_COMPAT;
+	rec_begin(r, type, nnum, nstr, rung);
+	rec_task(r, task);
+	rec_head(r)->retval = result(ret);
+	c->num = rec_num(r);
+	return true;
+}
+
+INLINE int control_end(struct control *c, const u32 type)
+{
+	hook_end(&c->h, type, rec_sieve(c->h.s, c->h.sv, c->h.e, &c->h.alive));
+	return 0;
+}
+
+#define CONTROL(TYPE, MORE, RUNG)                                                                                      \
+	control_begin(&c, EV_##TYPE, EVN_##TYPE##_COUNT + MORE, EVS_##TYPE##_COUNT, RUNG, regs, ret)
+
+/* ---- prctl ----------------------------------------------------------------------------------------------------- */
+
+#define PR_SET_NAME 15
+#define PRCTL_NAME  256 /* bytes of a new name that are kept: the kernel itself takes 15 */
+
+/* The name that the caller gave, or the one that the kernel took if its beginning is not that any more. */
+INLINE void prctl_name(struct slot *s, struct ev_str *str, const void *name, u64 *ret_truncated)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u32 used = s->rec.used;
+	char given[16] = {}, taken[16] = {};
+	u64 at;
+
+	rec_puts(s, str, name, PRCTL_NAME, true);
+	*ret_truncated = !!(s->flags & EV_F_TRUNCATED);
+	bpf_probe_read_kernel_str(taken, sizeof(taken), (void *)task + bpf_core_field_offset(task->comm));
+	if (str->len) {
+		at = used;
+		sv_hide(at);
+		at &= SV_BUF_SIZE - 1;
+		bpf_probe_read_kernel(given, str->len < 15 ? str->len & 15 : 15, s->rec.raw + at);
+	}
+	if (*(u64 *)given == *(u64 *)taken && *(u64 *)(given + 8) == *(u64 *)(taken + 8))
+		return;
+	s->rec.used = used;
+	*ret_truncated = 0;
+	rec_puts(s, str, taken, sizeof(taken), false);
+}
+
+INLINE int prctl_left(u8 rung, struct pt_regs *regs, s64 ret)
+{
+	struct control c;
+
+	if (!CONTROL(PRCTL, 0, rung))
+		return 0;
+	c.num[NUM(PRCTL, OPTION)] = (s64)(s32)c.args.a[0];
+	if ((u32)c.args.a[0] == PR_SET_NAME && ret >= 0)
+		prctl_name(c.h.s, &rec_str(&c.h.s->rec, EVN_PRCTL_COUNT)[STR(PRCTL, NEW_NAME)], (void *)c.args.a[1],
+			   &c.num[NUM(PRCTL, NAME_TRUNCATED)]);
+	return control_end(&c, EV_PRCTL);
+}
+
+SEC("fexit/" NATIVE "prctl")
+int BPF_PROG(prctl_x, struct pt_regs *regs, long ret)
+{
+	return prctl_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" COMPAT "prctl")
+int BPF_PROG(prctl_32_x, struct pt_regs *regs, long ret)
+{
+	return prctl_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("kretprobe/" NATIVE "prctl") /* and its 32-bit twin */
+int prctl_kx(struct pt_regs *ctx)
+{
+	return prctl_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_prctl, struct pt_regs *regs, long ret)
+{
+	return prctl_left(EV_RUNG_TRACEPOINT, regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_prctl_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return prctl_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
+}
+
+/* ---- setrlimit and prlimit64 ------------------------------------------------------------------------------------- */
+
+#define RLIMITS	      16
+#define RLIM_INFINITY ~0ull
+
+/* The limits that the caller gave. */
+INLINE bool limits_given(const void *ptr, bool words, struct rlimit *ret)
+{
+	u32 w[2];
+
+	if (!words)
+		return !bpf_probe_read_user(ret, sizeof(*ret), ptr);
+	if (bpf_probe_read_user(w, sizeof(w), ptr))
+		return false;
+	ret->rlim_cur = w[0] == ~0u ? RLIM_INFINITY : w[0];
+	ret->rlim_max = w[1] == ~0u ? RLIM_INFINITY : w[1];
+	return true;
+}
+
+/* The limits in force. */
+INLINE bool limits_taken(struct task_struct *task, u32 resource, struct rlimit *ret)
+{
+	struct signal_struct *signal = READ(task, signal);
+
+	return task && resource < RLIMITS &&
+	       !bpf_probe_read_kernel(ret, sizeof(*ret),
+				      (void *)signal + bpf_core_field_offset(signal->rlim) + resource * sizeof(*ret));
+}
+
+INLINE int setrlimit_left(u8 rung, struct pt_regs *regs, s64 ret)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct rlimit limit = {};
+	struct control c;
+	bool of_any;
+	u32 resource;
+	u64 ptr;
+
+	if (!CONTROL(SETRLIMIT, EV_TARGET_COUNT, rung))
+		return 0;
+	of_any = c.args.nr == (c.args.compat ? NR_PRLIMIT64_I386 : NR_PRLIMIT64);
+	if (of_any && (s32)c.args.a[0])
+		task = task_of_number(c.args.a[0]);
+	resource = of_any ? c.args.a[1] : c.args.a[0];
+	ptr = of_any ? c.args.a[2] : c.args.a[1];
+	if (!ptr) { /* prlimit64 that only asks */
+		hook_end(&c.h, EV_SETRLIMIT, false);
+		return 0;
+	}
+	if ((ret < 0 || !limits_taken(task, resource, &limit)) &&
+	    !limits_given((void *)ptr, c.args.compat && !of_any, &limit))
+		c.h.s->flags |= EV_F_UNREADABLE;
+	c.num[NUM(SETRLIMIT, RESOURCE)] = resource;
+	c.num[NUM(SETRLIMIT, CUR)] = limit.rlim_cur;
+	c.num[NUM(SETRLIMIT, MAX)] = limit.rlim_max;
+	target_nums(c.num + EVN_SETRLIMIT_COUNT, task);
+	return control_end(&c, EV_SETRLIMIT);
+}
+
+SEC("fexit/" NATIVE "setrlimit")
+int BPF_PROG(setrlimit_x, struct pt_regs *regs, long ret)
+{
+	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" NATIVE "prlimit64")
+int BPF_PROG(prlimit64_x, struct pt_regs *regs, long ret)
+{
+	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" COMPAT_OWN "setrlimit")
+int BPF_PROG(setrlimit_32_x, struct pt_regs *regs, long ret)
+{
+	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" COMPAT "prlimit64")
+int BPF_PROG(prlimit64_32_x, struct pt_regs *regs, long ret)
+{
+	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("kretprobe/" NATIVE "setrlimit") /* and prlimit64, and the 32-bit twins */
+int setrlimit_kx(struct pt_regs *ctx)
+{
+	return setrlimit_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_setrlimit, struct pt_regs *regs, long ret)
+{
+	return setrlimit_left(EV_RUNG_TRACEPOINT, regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_setrlimit_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return setrlimit_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
+}
+
+/* ---- ptrace ------------------------------------------------------------------------------------------------------ */
+
+#define PTRACE_TRACEME 0
+
+INLINE int ptrace_left(u8 rung, struct pt_regs *regs, s64 ret)
+{
+	struct control c;
+	s64 request;
+
+	if (!CONTROL(PTRACE, EV_TARGET_COUNT, rung))
+		return 0;
+	request = c.args.compat ? (s64)(s32)c.args.a[0] : (s64)c.args.a[0];
+	c.num[NUM(PTRACE, REQUEST)] = request;
+	/* Who asks to be traced is the one that is traced. */
+	target_nums(c.num + EVN_PTRACE_COUNT,
+		    request == PTRACE_TRACEME ? (void *)bpf_get_current_task() : task_of_number(c.args.a[1]));
+	return control_end(&c, EV_PTRACE);
+}
+
+SEC("fexit/" NATIVE "ptrace")
+int BPF_PROG(ptrace_x, struct pt_regs *regs, long ret)
+{
+	return ptrace_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" COMPAT_OWN "ptrace")
+int BPF_PROG(ptrace_32_x, struct pt_regs *regs, long ret)
+{
+	return ptrace_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("kretprobe/" NATIVE "ptrace") /* and its 32-bit twin */
+int ptrace_kx(struct pt_regs *ctx)
+{
+	return ptrace_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_ptrace, struct pt_regs *regs, long ret)
+{
+	return ptrace_left(EV_RUNG_TRACEPOINT, regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_ptrace_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return ptrace_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
+}
+
+/* ---- process_vm_writev ------------------------------------------------------------------------------------------- */
+
+#define IOVECS 8 /* of a refused call, that are summed up */
+
+/* How much the caller wanted to write. */
+INLINE u64 iovecs_size(u64 ptr, u64 n, bool compat)
+{
+	const u64 width = compat ? 4 : 8;
+	u64 sum = 0;
+
+	for (u64 i = 0; i < IOVECS; i++) {
+		u64 len = 0;
+
+		if (i >= n || bpf_probe_read_user(&len, compat ? 4 : 8, (void *)(ptr + i * 2 * width + width)))
+			break;
+		sum += len;
+	}
+	return sum;
+}
+
+INLINE int vm_writev_left(u8 rung, struct pt_regs *regs, s64 ret)
+{
+	struct task_struct *task;
+	struct control c;
+
+	if (!CONTROL(PROCESS_VM_WRITEV, EV_TARGET_COUNT, rung))
+		return 0;
+	task = task_of_number(c.args.a[0]);
+	c.num[NUM(PROCESS_VM_WRITEV, PID)] = task ? READ(task, tgid) : (s32)c.args.a[0];
+	c.num[NUM(PROCESS_VM_WRITEV, SIZE)] = ret >= 0 ? ret : iovecs_size(c.args.a[1], c.args.a[2], c.args.compat);
+	target_nums(c.num + EVN_PROCESS_VM_WRITEV_COUNT, task);
+	return control_end(&c, EV_PROCESS_VM_WRITEV);
+}
+
+SEC("fexit/" NATIVE "process_vm_writev")
+int BPF_PROG(vm_writev_x, struct pt_regs *regs, long ret)
+{
+	return vm_writev_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" COMPAT "process_vm_writev") /* from 5.12 on */
+int BPF_PROG(vm_writev_32_x, struct pt_regs *regs, long ret)
+{
+	return vm_writev_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("fexit/" COMPAT_OWN "process_vm_writev") /* before */
+int BPF_PROG(vm_writev_compat_x, struct pt_regs *regs, long ret)
+{
+	return vm_writev_left(EV_RUNG_FENTRY, regs, ret);
+}
+SEC("kretprobe/" NATIVE "process_vm_writev") /* and its 32-bit twins */
+int vm_writev_kx(struct pt_regs *ctx)
+{
+	return vm_writev_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_vm_writev, struct pt_regs *regs, long ret)
+{
+	return vm_writev_left(EV_RUNG_TRACEPOINT, regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_vm_writev_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return vm_writev_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------------------------- */
+
+/* @task may be NULL; then @number is what the caller gave, and its group if it is not above 0. */
+INLINE int signal_sent(u8 rung, s32 sig, struct task_struct *task, s32 number, bool compat, s64 ret)
+{
+	struct hook h;
+	struct rec *r;
+	u64 *num;
+
+	if (!reportable(ret) || !hook_begin(&h, EV_SIGNAL))
+		return 0;
+	r = &h.s->rec;
+	num = rec_num(r);
+	rec_begin(r, EV_SIGNAL, EVN_SIGNAL_COUNT + EV_TARGET_COUNT, EVS_SIGNAL_COUNT, rung);
+	rec_task(r, (void *)bpf_get_current_task());
+	rec_head(r)->retval = ret;
+	if (compat)
+		h.s->flags |= EV_F_COMPAT;
+	num[NUM(SIGNAL, PID)] = task ? (s32)READ(task, tgid) : (s64)number;
+	num[NUM(SIGNAL, TYPE)] = sig;
+	target_nums(num + EVN_SIGNAL_COUNT, task);
+	hook_end(&h, EV_SIGNAL, rec_sieve(h.s, h.sv, h.e, &h.alive));
+	return 0;
+}
+
+/* Whether a process sends it, and not the kernel by itself: si_fromuser() of the kernel. */
+INLINE bool from_process(u64 info)
+{
+	if (info < 2) /* SEND_SIG_NOINFO, SEND_SIG_PRIV */
+		return info == 0;
+	return READ((struct kernel_siginfo *)info, si_code) <= 0;
+}
+
+SEC("fexit/check_kill_permission")
+int BPF_PROG(kill_permission_x, int sig, void *info, struct task_struct *t, int ret)
+{
+	if (!from_process(as_number(info)))
+		return 0;
+	return signal_sent(EV_RUNG_FENTRY, sig, t, 0, sys_compat((void *)bpf_get_current_task()), (s32)ret);
+}
+SEC("kprobe/check_kill_permission")
+int kill_permission_ke(struct pt_regs *ctx)
+{
+	return from_process(FN_ARG2(ctx)) ? call_keep(EV_SIGNAL, ctx) : 0;
+}
+SEC("kretprobe/check_kill_permission")
+int kill_permission_kx(struct pt_regs *ctx)
+{
+	struct call c;
+
+	return call_take(EV_SIGNAL, &c) ? signal_sent(EV_RUNG_KPROBE, c.arg[0], (void *)c.arg[2], 0,
+						      sys_compat((void *)bpf_get_current_task()), (s32)FN_RESULT(ctx))
+					: 0;
+}
+
+INLINE int signal_at_exit(struct pt_regs *regs, s64 ret)
+{
+	struct task_struct *task = 0;
+	struct sysargs args;
+	struct sysdesc d;
+	s32 who, sig;
+
+	if (!sys_desc(regs, &args, &d))
+		return 0;
+	/* kill(pid, sig), tgkill(tgid, tid, sig) and their like */
+	who = d.path == 1 ? args.a[1] : args.a[0];
+	sig = d.x == 2 ? args.a[2] : args.a[1];
+	task = d.form == SYSFORM_FD ? task_of_pidfd(who) : task_of_number(who);
+	/* Without a task, a number of another namespace would name a stranger. */
+	if (!task && (d.form == SYSFORM_FD || (who > 0 && READ(pid_ns(), level))))
+		who = 0;
+	return signal_sent(EV_RUNG_TRACEPOINT, sig, task, who, args.compat, ret);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_signal, struct pt_regs *regs, long ret)
+{
+	return signal_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_signal_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return signal_at_exit(task_regs(), ctx->ret);
+}
