@@ -71,39 +71,197 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 #define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
 #define EXEC_NSTR (EVS_EXEC_COUNT + EVS_PROC_COUNT)
 
-INLINE int exec_done(struct task_struct *task, struct file *file, const void *filename)
+/* ---- scripts: what was asked for, before the kernel went on to its interpreter ----------------------------------- */
+
+#define FILE_NNUM 7 /* of CAT_FILE */
+#define FILE_NSTR 2
+#define ELF_MAGIC 0x464c457f
+
+/*
+ * The kernel looks at the file of an exec for the first time. When the exec is told, a script's file is gone from the kernel's
+ * hands, so its half of the record is made here and kept by thread. An exec that fails leaves it behind; the thread's next
+ * exec, or its end, takes it away.
+ */
+INLINE int bprm_seen(struct linux_binprm *bprm)
 {
+	u32 tid = (u32)bpf_get_current_pid_tgid(), magic = 0;
 	struct hook h;
 	struct place at;
 	struct rec *r;
-	u64 *num;
+
+	if (READ(bprm, interp) != READ(bprm, filename)) /* an interpreter */
+		return 0;
+	bpf_map_delete_elem(&pending, &tid);
+	bpf_probe_read_kernel(&magic, sizeof(magic), (void *)bprm + bpf_core_field_offset(bprm->buf));
+	if (magic == ELF_MAGIC || !hook_sieve(&h, EV_EXEC))
+		return 0;
+	h.s = slot_claim();
+	if (!h.s)
+		return 0;
+	h.s->generation = h.sv->generation;
+	at = place_of_file(READ(bprm, file));
+	r = &h.s->rec;
+	if ((sv_mask_zero(&h.alive) || !path_sieve(h.s, 0, h.sv, h.e, EV_EXEC, at, &h.alive)) &&
+	    path_walk(h.s->index, 0, (u64)at.d, (u64)at.m))
+		h.s->flags |= EV_F_TRUNCATED;
+	rec_begin(r, EV_EXEC, FILE_NNUM, FILE_NSTR, EV_RUNG_TRACEPOINT);
+	file_nums(rec_num(r), at);
+	file_strs(h.s, 0, rec_str(r, FILE_NNUM), at.d);
+	rec_head(r)->policy = h.sv->generation;
+	rec_head(r)->flags = h.s->flags;
+	sv_mask_copy((struct sv_mask *)rec_head(r)->alive, &h.alive);
+	if (slot_ok(h.s) && r->used <= PENDING_MAX)
+		bpf_map_update_elem(&pending, &tid, r, BPF_ANY);
+	slot_release(h.s);
+	return 0;
+}
+
+SEC("fentry/security_bprm_check")
+int BPF_PROG(bprm_check_e, struct linux_binprm *bprm)
+{
+	return bprm_seen(bprm);
+}
+SEC("kprobe/security_bprm_check")
+int bprm_check_ke(struct pt_regs *ctx)
+{
+	return bprm_seen((void *)FN_ARG1(ctx));
+}
+
+/* ---- exec ---------------------------------------------------------------------------------------------------------- */
+
+/* An exec, as the hook has it. */
+struct exec {
+	struct task_struct *task;
+	struct file *file;    /* that runs: of a script, its interpreter */
+	const void *filename; /* as the caller gave it */
+	const void *interp;   /* the interpreter as it is given in the script; NULL: not known */
+	u32 old_tid;	      /* of the thread that called exec */
+	bool script;
+};
+
+/* Leaves the path of a program in work[0], sieved. */
+INLINE void exec_program(struct hook *h, struct exec *x, struct ev_str *str, u64 *num)
+{
+	struct place at = place_of_file(x->file);
+
+	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out then. */
+	if ((sv_mask_zero(&h->alive) || !path_sieve(h->s, 0, h->sv, h->e, EV_EXEC, at, &h->alive)) &&
+	    path_walk(h->s->index, 0, (u64)at.d, (u64)at.m))
+		h->s->flags |= EV_F_TRUNCATED;
+	file_nums(&num[EVN_PROC_FILE_INODE], at);
+	file_strs(h->s, 0, &str[EVS_PROC_FILE_PATH], at.d);
+}
+
+/* Takes the string that bprm_seen() has kept at @p->raw + @from->off into the record; and into work[0] if it is the path. */
+INLINE void kept_str(struct slot *s, struct pending *p, const struct ev_str *from, struct ev_str *str, bool path)
+{
+	u64 off = from->off, len = from->len;
+
+	sv_hide(off);
+	if (off > PENDING_MAX)
+		return;
+	if (path) {
+		sv_hide(len);
+		if (len > EV_PATH_MAX)
+			return;
+		bpf_probe_read_kernel(s->work[0], len, p->raw + off);
+		s->path_off[0] = 0;
+		s->path_len[0] = from->len;
+	}
+	rec_put(s, str, p->raw + off, from->len);
+}
+
+/* The same of a script: what was kept, or where that hook is missing the string that was given. False: that string. */
+INLINE bool exec_script(struct hook *h, struct exec *x, struct pending *p, struct ev_str *str, u64 *num)
+{
+	const struct ev_head *head = (void *)p->raw;
+	const struct ev_str *from = (void *)(p->raw + HEAD + FILE_NNUM * 8);
+
+	if (!p) {
+		if (!string_sieve(h->s, 0, h->sv, h->e, EV_EXEC, x->task, AT_FDCWD, x->filename, false, &h->alive))
+			__builtin_memset(&h->alive, 0, sizeof(h->alive));
+		path_put(h->s, 0, &str[EVS_PROC_FILE_PATH]);
+		return false;
+	}
+	h->s->flags |= head->flags;
+	if (head->policy == h->sv->generation)
+		sv_mask_and(&h->alive, (const struct sv_mask *)head->alive);
+	__builtin_memcpy(&num[EVN_PROC_FILE_INODE], p->raw + HEAD, FILE_NNUM * 8);
+	kept_str(h->s, p, &from[0], &str[EVS_PROC_FILE_PATH], true);
+	kept_str(h->s, p, &from[1], &str[EVS_PROC_FILE_FILESYSTEM], false);
+	return true;
+}
+
+/* The file that runs a script, and how the script names it. */
+INLINE void exec_interpreter(struct slot *s, struct exec *x, struct ev_str *str, u64 *num)
+{
+	struct place at = place_of_file(x->file);
+
+	if (path_walk(s->index, 1, (u64)at.d, (u64)at.m))
+		s->flags |= EV_F_TRUNCATED;
+	file_nums(&num[EVN_PROC_INTERPRETER_INODE], at);
+	file_strs(s, 1, &str[EVS_PROC_INTERPRETER_PATH], at.d);
+	if (x->interp)
+		rec_puts(s, &str[EVS_PROC_INTERPRETER_LINK_PATH], x->interp, 256, false);
+}
+
+/*
+ * The path as it was given, where it is not that of the file in work[0]: then symbolic links have led from the one to the other, and
+ * rules look at both. The sieve has seen one alone: with @before it decides nothing by paths.
+ */
+INLINE void exec_link(struct hook *h, struct exec *x, struct ev_str *str, const struct sv_mask *before)
+{
+	struct slot *s = h->s;
+	u32 flags = s->flags;
+	u64 len;
+	bool ok = string_path(s, 1, x->task, AT_FDCWD, x->filename, false, &len);
+
+	s->flags = flags; /* it is one string more, and says nothing of the file's own */
+	if (!ok || !paths_differ(s->index))
+		return;
+	path_put(s, 1, &str[EVS_PROC_FILE_LINK_PATH]);
+	sv_mask_copy(&h->alive, before);
+}
+
+INLINE int exec_done(struct exec *x)
+{
+	struct hook h;
+	struct sv_mask before;
+	struct pending *p;
+	struct rec *r;
 	struct ev_str *str;
-	bool alive;
+	u64 *num;
+	bool alive, resolved = true;
 
 	if (!process_begin(&h, EV_EXEC))
 		return 0;
-	at = place_of_file(file);
 	r = &h.s->rec;
-	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out
-	 * then. */
-	alive = !sv_mask_zero(&h.alive) && path_sieve(h.s, 0, h.sv, h.e, EV_EXEC, at, &h.alive);
-	if (!alive && path_walk(h.s->index, 0, (u64)at.d, (u64)at.m))
-		h.s->flags |= EV_F_TRUNCATED;
-
 	rec_begin(r, EV_EXEC, EXEC_NNUM, EXEC_NSTR, EV_RUNG_TRACEPOINT);
-	rec_task(r, task);
+	rec_task(r, x->task);
 	num = rec_num(r) + EVN_EXEC_COUNT;
 	str = rec_str(r, EXEC_NNUM) + EVS_EXEC_COUNT;
-	proc_nums(num, task);
-	file_nums(&num[EVN_PROC_FILE_INODE], at);
-	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], filename, EV_PATH_MAX, false);
-	file_strs(h.s, 0, &str[EVS_PROC_FILE_PATH], at.d);
-	proc_strs(h.s, str, task);
-	args_send(h.s, task, rec_head(r)->boot_ns);
+	proc_nums(num, x->task);
+	sv_mask_copy(&before, &h.alive);
+	p = bpf_map_lookup_elem(&pending, &x->old_tid);
+	if (p && p->type != EV_EXEC)
+		p = 0;
+	if (p || x->script) {
+		resolved = exec_script(&h, x, p, str, num);
+		exec_interpreter(h.s, x, str, num);
+	} else {
+		exec_program(&h, x, str, num);
+	}
+	if (resolved)
+		exec_link(&h, x, str, &before);
+	proc_strs(h.s, str, x->task);
+	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], x->filename, EV_PATH_MAX, false);
+	args_send(h.s, x->task, rec_head(r)->boot_ns);
 	rec_head(r)->policy = h.sv->generation;
-	alive = alive && rec_sieve(h.s, h.sv, h.e, &h.alive);
+	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
 	rec_send(h.s, EV_EXEC, alive);
-	if (is_canary_child(task))
+	if (p)
+		bpf_map_delete_elem(&pending, &x->old_tid);
+	if (is_canary_child(x->task))
 		canary_send(EV_EXEC);
 	slot_release(h.s);
 	return 0;
@@ -112,15 +270,22 @@ INLINE int exec_done(struct task_struct *task, struct file *file, const void *fi
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	return exec_done(task, READ(bprm, file), READ(bprm, filename));
+	struct exec x = { .task = task, .file = READ(bprm, file), .old_tid = old_pid };
+
+	x.filename = READ(bprm, filename);
+	x.interp = READ(bprm, interp);
+	x.script = x.interp != x.filename;
+	return exec_done(&x);
 }
+/* Whether it is a script is known only where bprm_seen() has told. */
 SEC("tp/sched/sched_process_exec")
 int process_exec_c(struct trace_event_raw_sched_process_exec *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	u64 string = as_number(ctx) + (ctx->__data_loc_filename & 0xffff);
+	struct exec x = { .task = (void *)bpf_get_current_task(), .old_tid = ctx->old_pid };
 
-	return exec_done(task, READ(task, mm, exe_file), (void *)string);
+	x.file = READ(x.task, mm, exe_file);
+	x.filename = (void *)(as_number(ctx) + (ctx->__data_loc_filename & 0xffff));
+	return exec_done(&x);
 }
 
 #define FORK_NNUM (EVN_FORK_COUNT + EVN_PROC_COUNT)
@@ -205,6 +370,33 @@ int process_fork_c(struct trace_event_raw_sched_process_fork *ctx)
 /* exit.cause */
 enum { EXITED, COREDUMPED, SIGNALED };
 
+#define SIGNAL_GROUP_EXIT 4
+#define EEXIST		  17
+
+/* What wait(2) says of the process: the code of all, or where each thread ended by itself the leader's. */
+INLINE u32 exit_code(struct task_struct *task)
+{
+	struct signal_struct *signal = READ(task, signal);
+
+	if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return READ(signal, group_exit_code);
+	return READ(task, group_leader, exit_code);
+}
+
+/*
+ * Two threads that end at once may both come here after the last one was counted: the first of them tells. Whoever comes
+ * first is not alone; whoever comes later may be.
+ */
+INLINE bool exit_told(struct task_struct *task)
+{
+	struct dir_key key = { READ(task, group_leader, start_boottime), (u32)READ(task, tgid) };
+	u32 one = 1;
+
+	if (READ(task, signal, nr_threads) <= 1)
+		return bpf_map_lookup_elem(&ended, &key) != 0;
+	return bpf_map_update_elem(&ended, &key, &one, BPF_NOEXIST) == -EEXIST;
+}
+
 /* What a missed return of this thread has left behind. */
 INLINE void forget_thread(void)
 {
@@ -231,9 +423,9 @@ INLINE int exit_done(struct task_struct *task)
 	forget_thread();
 
 	/* The last thread ends the process. */
-	if (READ(task, signal, live.counter) || !process_begin(&h, EV_EXIT))
+	if (READ(task, signal, live.counter) || exit_told(task) || !process_begin(&h, EV_EXIT))
 		return 0;
-	code = READ(task, exit_code);
+	code = exit_code(task);
 	rec_begin(&h.s->rec, EV_EXIT, EVN_EXIT_COUNT, EVS_EXIT_COUNT, EV_RUNG_TRACEPOINT);
 	rec_task(&h.s->rec, task);
 	num = rec_num(&h.s->rec);

@@ -31,6 +31,22 @@ static struct val current_value(const struct run *x, const struct cat_field *f)
 	return x->position < v.len ? v.arr[x->position] : no_value;
 }
 
+/* What a value of a field also goes by; empty where it does not. */
+static struct val also_value(const struct run *x, uint32_t i)
+{
+	const struct node *n = node_at(x, i);
+	const struct cat_field *f;
+
+	if (n->op != N_FIELD && n->op != N_CURRENT)
+		return no_value;
+	f = field_at(x, n->a);
+	if (!f->also)
+		return no_value;
+	if (n->op == N_CURRENT)
+		return cat_is_ancestors(f->home) && x->current ? proc_get(x->current, f->also) : no_value;
+	return catalog_get_also(f, x->ev);
+}
+
 /* ---- variables ----------------------------------------------------------------------------------------------------- */
 
 static struct val default_at(const struct run *x, const struct pvar *v, uint32_t i)
@@ -332,15 +348,35 @@ struct val eval_scalar(struct run *x, uint32_t i)
 
 /* ---- predicates ---------------------------------------------------------------------------------------------------- */
 
+static bool same_str(struct val a, struct val b, bool icase)
+{
+	if (a.len != b.len)
+		return false;
+	return a.len == 0 || (icase ? ascii_same(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
+}
+
 static bool eval_streq(struct run *x, const struct node *n)
 {
 	uint32_t room = x->e->text.len;
-	struct val a = eval_value(x, n->a), b = eval_value(x, n->b);
+	struct val a = eval_value(x, n->a), b = eval_value(x, n->b), a2, b2;
 
 	x->e->text.len = room; /* what is there stays until something else is made */
-	if (a.len != b.len)
-		return false;
-	return a.len == 0 || (n->c ? ascii_same(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
+	if (same_str(a, b, n->c))
+		return true;
+	a2 = also_value(x, n->a);
+	b2 = also_value(x, n->b);
+	return (a2.len && same_str(a2, b, n->c)) || (b2.len && same_str(a, b2, n->c)) ||
+	       (a2.len && b2.len && same_str(a2, b2, n->c));
+}
+
+static bool match_one(struct engine *e, const struct node *n, struct val pattern, struct val s)
+{
+	bool icase = n->c & MATCH_ICASE;
+
+	if (!(n->c & MATCH_GLOB))
+		return pattern_match(pattern.s, pattern.len, s.s, s.len, icase);
+	return glob_init(e->glob, GLOB_COMPS, pattern.s, pattern.len, icase, NULL) == 0 &&
+	       glob_match(e->glob, s.s, s.len);
 }
 
 /* A pattern that is none, because of what a variable holds, matches nothing. */
@@ -348,25 +384,22 @@ static bool eval_match(struct run *x, const struct node *n)
 {
 	struct engine *e = x->e;
 	uint32_t room = e->text.len;
-	struct val s = eval_value(x, n->a), pattern = eval_value(x, n->b);
-	bool icase = n->c & MATCH_ICASE;
+	struct val s = eval_value(x, n->a), pattern = eval_value(x, n->b), also = also_value(x, n->a);
 
 	e->text.len = room;
 	if (!pattern.s)
 		pattern.s = "";
-	if (!(n->c & MATCH_GLOB))
-		return pattern_match(pattern.s, pattern.len, s.s, s.len, icase);
-	return glob_init(e->glob, GLOB_COMPS, pattern.s, pattern.len, icase, NULL) == 0 &&
-	       glob_match(e->glob, s.s, s.len);
+	return match_one(e, n, pattern, s) || (also.len && match_one(e, n, pattern, also));
 }
 
 static bool eval_strin(struct run *x, const struct node *n)
 {
 	uint32_t room = x->e->text.len;
-	struct val v = eval_value(x, n->a);
+	struct val v = eval_value(x, n->a), also = also_value(x, n->a);
 
 	x->e->text.len = room;
-	return strsets_match(x->e->strsets, n->b, v.s, v.len);
+	return strsets_match(x->e->strsets, n->b, v.s, v.len) ||
+	       (also.len && strsets_match(x->e->strsets, n->b, also.s, also.len));
 }
 
 static bool ip_match(struct val a, struct val b)
@@ -400,7 +433,8 @@ static bool each_of(const struct val *arr, uint32_t len, bool (*f)(void *ctx, co
 	return true;
 }
 
-static void each_of_ancestors(struct run *x, const struct cat_field *field, bool nested,
+/* @also: what a value also goes by is one more. */
+static void each_of_ancestors(struct run *x, const struct cat_field *field, bool nested, bool also,
 			      bool (*f)(void *ctx, const struct val *v), void *ctx)
 {
 	const struct proc *p = first_ancestor(x, field);
@@ -409,6 +443,11 @@ static void each_of_ancestors(struct run *x, const struct cat_field *field, bool
 		struct val v = proc_get(p, field->slot);
 
 		if (!(nested ? each_of(v.arr, v.len, f, ctx) : f(ctx, &v)))
+			return;
+		if (!also || !field->also)
+			continue;
+		v = proc_get(p, field->also);
+		if (v.len && !f(ctx, &v))
 			return;
 	}
 }
@@ -421,7 +460,7 @@ void eval_each(struct run *x, uint32_t i, bool (*f)(void *ctx, const struct val 
 	if (n->op == N_VAR) {
 		eval_var_each(x, n->a, f, ctx);
 	} else if (is_of_ancestors(x, n)) {
-		each_of_ancestors(x, field_at(x, n->a), x->e->flags[i] & NF_NESTED, f, ctx);
+		each_of_ancestors(x, field_at(x, n->a), x->e->flags[i] & NF_NESTED, true, f, ctx);
 	} else {
 		v = eval_value(x, i);
 		each_of(v.arr, v.len, f, ctx);
@@ -435,7 +474,7 @@ void eval_field_each(struct run *x, uint32_t field, bool (*f)(void *ctx, const s
 	struct val v;
 
 	if (cat_is_ancestors(fld->home)) {
-		each_of_ancestors(x, fld, program_field_several(c, fld), f, ctx);
+		each_of_ancestors(x, fld, program_field_several(c, fld), false, f, ctx);
 		return;
 	}
 	v = catalog_get(fld, x->ev);

@@ -127,7 +127,6 @@ static const struct {
 	{ ".metadata.", "programs are not looked into yet" },
 	{ ".syscall.", "arguments of system calls are not kept yet" },
 	{ ".user_session.", "logins are not followed yet" },
-	{ ".interpreter.", "interpreters are not followed yet" },
 	{ ".caps_", "the use of capabilities is not followed yet" },
 	{ ".hostname", "names of addresses are not kept yet" },
 	{ "container.", "container runtimes are not asked yet" },
@@ -198,6 +197,23 @@ static int field_cmp(const void *a, const void *b)
 	return strcmp(((const struct cat_field *)a)->name, ((const struct cat_field *)b)->name);
 }
 
+/* Of a process: a program that was executed through a symbolic link goes by both names. */
+static uint16_t also_of(const struct cat_field *row)
+{
+	switch (row->slot) {
+	case SLOT_PROC_FILE_PATH:
+		return SLOT_PROC_FILE_LINK_PATH;
+	case SLOT_PROC_FILE_NAME:
+		return SLOT_PROC_FILE_LINK_NAME;
+	case SLOT_PROC_INTERPRETER_PATH:
+		return SLOT_PROC_INTERPRETER_LINK_PATH;
+	case SLOT_PROC_INTERPRETER_NAME:
+		return SLOT_PROC_INTERPRETER_LINK_NAME;
+	default:
+		return 0;
+	}
+}
+
 /* @home < 0 keeps the rows' own home. */
 static void gather(const struct cat_field *rows, size_t n, uint16_t event, int home, uint8_t more_flags)
 {
@@ -209,8 +225,11 @@ static void gather(const struct cat_field *rows, size_t n, uint16_t event, int h
 		*f = rows[i];
 		f->event = event;
 		f->flags |= more_flags;
-		if (home >= 0)
-			f->home = (uint8_t)home;
+		if (home < 0)
+			continue;
+		f->home = (uint8_t)home;
+		if (home != CAT_HOME_BASE)
+			f->also = also_of(f);
 	}
 }
 
@@ -435,8 +454,11 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 			return CAT_SIEVE_NONE;
 		/* fall through */
 	case CAT_SIEVE_PATH:
-		/* A process's own file is only known to the kernel side while the process executes it. */
-		if (f->home == CAT_HOME_PROC && event != EV_EXEC)
+		/*
+		 * A process's own file is only known to the kernel side while the process executes it. It is its first
+		 * path; for the others there is no automaton.
+		 */
+		if (f->home == CAT_HOME_PROC && (event != EV_EXEC || path->index))
 			return CAT_SIEVE_NONE;
 		*ret_index = f->home == CAT_HOME_PROC ? SV_AUT_PATH0 : path_automaton(c, event, path->index);
 		return f->sieve;
@@ -460,6 +482,18 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 	}
 }
 
+bool catalog_sieve_also(const struct catalog *c, uint16_t event, uint16_t automaton)
+{
+	for (size_t i = 0; i < c->nfields; i++) {
+		uint16_t index = 0;
+		int sieve = c->fields[i].also ? catalog_sieve(c, &c->fields[i], event, &index) : CAT_SIEVE_NONE;
+
+		if ((sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME) && index == automaton)
+			return true;
+	}
+	return false;
+}
+
 static uint32_t fnv1a(uint32_t h, const void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -473,8 +507,8 @@ uint32_t catalog_fingerprint(const struct catalog *c)
 
 	for (size_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
-		const uint16_t n[] = { f->type,		  f->flags, f->home, f->sieve,
-				       (uint16_t)f->kind, f->event, f->slot, f->index };
+		const uint16_t n[] = { f->type,	 f->flags, f->home,  f->sieve, (uint16_t)f->kind,
+				       f->event, f->slot,  f->index, f->also };
 
 		h = fnv1a(h, f->name, strlen(f->name) + 1);
 		h = fnv1a(h, n, sizeof(n));
@@ -482,24 +516,34 @@ uint32_t catalog_fingerprint(const struct catalog *c)
 	return h;
 }
 
-struct val catalog_get(const struct cat_field *f, const struct event *ev)
+static struct val get(const struct cat_field *f, uint16_t slot, const struct event *ev)
 {
 	static const struct val none;
 
 	switch (f->home) {
 	case CAT_HOME_BASE:
-		return ev->base[f->slot];
+		return ev->base[slot];
 	case CAT_HOME_EVENT:
-		return ev->v[f->slot];
+		return ev->v[slot];
 	case CAT_HOME_PROC:
-		return ev->proc ? proc_get(ev->proc, f->slot) : none;
+		return ev->proc ? proc_get(ev->proc, slot) : none;
 	case CAT_HOME_PARENT:
-		return ev->proc && ev->proc->parent ? proc_get(ev->proc->parent, f->slot) : none;
+		return ev->proc && ev->proc->parent ? proc_get(ev->proc->parent, slot) : none;
 	case CAT_HOME_TARGET:
-		return ev->target ? proc_get(ev->target, f->slot) : none;
+		return ev->target ? proc_get(ev->target, slot) : none;
 	case CAT_HOME_TARGET_PARENT:
-		return ev->target && ev->target->parent ? proc_get(ev->target->parent, f->slot) : none;
+		return ev->target && ev->target->parent ? proc_get(ev->target->parent, slot) : none;
 	default:
 		return none;
 	}
+}
+
+struct val catalog_get(const struct cat_field *f, const struct event *ev)
+{
+	return get(f, f->slot, ev);
+}
+
+struct val catalog_get_also(const struct cat_field *f, const struct event *ev)
+{
+	return f->also ? get(f, f->also, ev) : (struct val){ .len = 0 };
 }

@@ -97,7 +97,8 @@ struct cat_field {
 	char kind;	   /* 'N', 'S', 'H' or 'U' */
 	uint16_t event;	   /* the event type or the family it belongs to, or EV_NONE: every event has it */
 	uint16_t slot;	   /* in its home */
-	uint16_t index;	   /* N, S: index into the record's num[], str[] (of the event's own rows, or of CAT_PROC's) */
+	uint16_t also;	/* slot of another value of the same home that conditions on this one hold for, too; 0: none */
+	uint16_t index; /* N, S: index into the record's num[], str[] (of the event's own rows, or of CAT_PROC's) */
 	const char *doc;
 };
 
@@ -175,11 +176,19 @@ const char *catalog_nearest(const struct catalog *c, const char *name, size_t le
  */
 int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t event, uint16_t *ret_index);
 
+/*
+ * Whether fields of that automaton may also go by a value that the kernel side does not run through it (cat_field.also). Events
+ * that have one are not decided by this automaton; and two conditions that no one string meets may hold.
+ */
+bool catalog_sieve_also(const struct catalog *c, uint16_t event, uint16_t automaton);
+
 /* A number over everything that bundles rely on (names, types, slots): bundles of another catalog are refused. */
 uint32_t catalog_fingerprint(const struct catalog *c);
 
 /* The value of a field that is not one of all ancestors; an empty value where the process is not known. */
 struct val catalog_get(const struct cat_field *f, const struct event *ev);
+/* What it also goes by: the path that a program was executed by. Empty where there is nothing of the kind. */
+struct val catalog_get_also(const struct cat_field *f, const struct event *ev);
 
 /* The constants of all groups (lib/constants.c). */
 extern const struct cat_constant cat_constants[];

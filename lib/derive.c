@@ -15,13 +15,16 @@ struct derived {
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The extension comes after the name that it is taken from. */
-#define FILE_ROWS_FROM(EV, ID, BASE)                                                                                   \
-	{ D_NAME, SLOT_##EV##_##ID##_NAME - BASE, SLOT_##EV##_##ID##_PATH - BASE },                                    \
-		{ D_EXTENSION, SLOT_##EV##_##ID##_EXTENSION - BASE, SLOT_##EV##_##ID##_NAME - BASE },                  \
+#define FILE_ROWS(EV, ID)                                                                                              \
+	{ D_NAME, SLOT_##EV##_##ID##_NAME, SLOT_##EV##_##ID##_PATH },                                                  \
+		{ D_EXTENSION, SLOT_##EV##_##ID##_EXTENSION, SLOT_##EV##_##ID##_NAME },                                \
 	{                                                                                                              \
-		D_RIGHTS, SLOT_##EV##_##ID##_RIGHTS - BASE, SLOT_##EV##_##ID##_MODE - BASE                             \
+		D_RIGHTS, SLOT_##EV##_##ID##_RIGHTS, SLOT_##EV##_##ID##_MODE                                           \
 	}
-#define FILE_ROWS(EV, ID) FILE_ROWS_FROM(EV, ID, 0)
+#define LINK_ROW(ID)                                                                                                   \
+	{                                                                                                              \
+		D_NAME, SLOT_PROC_##ID##_LINK_NAME, SLOT_PROC_##ID##_LINK_PATH                                         \
+	}
 #define XATTR_ROW(EV)                                                                                                  \
 	{                                                                                                              \
 		D_NAMESPACE, SLOT_##EV##_XATTR_NAMESPACE, SLOT_##EV##_XATTR                                            \
@@ -43,7 +46,7 @@ FILE_EVENT(SYMLINK);
 FILE_EVENT(CHMOD, { D_RIGHTS, SLOT_CHMOD_DEST_RIGHTS, SLOT_CHMOD_MODE });
 FILE_EVENT(CHOWN);
 FILE_EVENT(TRUNCATE);
-FILE_EVENT(PROC);
+FILE_EVENT(PROC, FILE_ROWS(PROC, INTERPRETER), LINK_ROW(FILE), LINK_ROW(INTERPRETER));
 FILE_EVENT(CHDIR);
 FILE_EVENT(CHROOT);
 FILE_EVENT(UTIMES);
@@ -60,8 +63,6 @@ EVENT_ROWS(IMDS, PUBLIC_ROW(IMDS, SRC), PUBLIC_ROW(IMDS, DST));
 EVENT_ROWS(PACKET, PUBLIC_ROW(PACKET, SRC), PUBLIC_ROW(PACKET, DST));
 EVENT_ROWS(ACCEPT, { D_IS_PUBLIC, SLOT_ACCEPT_IS_PUBLIC, SLOT_ACCEPT_IP });
 EVENT_ROWS(LISTEN, { D_IS_PUBLIC, SLOT_LISTEN_IS_PUBLIC, SLOT_LISTEN_IP });
-/* Of a process too, among the slots that are not observed. */
-static const struct derived of_INTERPRETER[] = { FILE_ROWS_FROM(PROC, INTERPRETER, SLOT_PROC_SEEN) };
 EVENT_ROWS(CONNECT, { D_IS_PUBLIC, SLOT_CONNECT_IS_PUBLIC, SLOT_CONNECT_IP });
 EVENT_ROWS(BIND, { D_IS_PUBLIC, SLOT_BIND_IS_PUBLIC, SLOT_BIND_IP });
 
@@ -143,8 +144,6 @@ void proc_derive(struct proc *p)
 {
 	for (size_t i = 0; i < COUNT(of_PROC); i++)
 		derive_row(p->v, &of_PROC[i]);
-	for (size_t i = 0; p->unseen && i < COUNT(of_INTERPRETER); i++)
-		derive_row(p->unseen, &of_INTERPRETER[i]);
 }
 
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */

@@ -103,13 +103,19 @@ static int steps_of_rows(struct steps *st, struct row *rows, size_t n)
 	return st->s ? make_steps(st, rows, 0, n, 0) : -ENOMEM;
 }
 
+/* Numbers that come from the kernel are shown though they are 0; but an interpreter only scripts have. */
+static bool always_shown(const struct cat_field *f)
+{
+	return f->kind == 'N' && !(f->flags & CF_TIME) && !strstr(f->name, ".interpreter.");
+}
+
 static struct step step_of_field(const struct cat_field *f)
 {
 	return (struct step){
 		.kind = ST_VALUE,
 		.type = f->type,
 		.array = f->flags & CF_ARRAY,
-		.always = f->kind == 'N' && !(f->flags & CF_TIME),
+		.always = always_shown(f),
 		.slot = f->slot,
 	};
 }
@@ -122,11 +128,12 @@ static const char *behind(const char *name, const char *prefix)
 	return strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : NULL;
 }
 
-/* Of an exec's process only the file is shown under "exec" too: it is what rules on an exec ask for. */
+/* Of an exec's process only its files are shown under "exec" too: they are what rules on an exec ask for. */
 static bool is_own_row(const struct cat_field *f, const struct cat_event *ev, const char *name)
 {
-	return f->event == ev->type &&
-	       (f->home == CAT_HOME_EVENT || (f->home == CAT_HOME_PROC && strncmp(name, "file.", 5) == 0));
+	bool is_file = strncmp(name, "file.", 5) == 0 || strncmp(name, "interpreter.file.", 17) == 0;
+
+	return f->event == ev->type && (f->home == CAT_HOME_EVENT || (f->home == CAT_HOME_PROC && is_file));
 }
 
 /* "tracee" of "tracee.pid", of a field of the event's second process. */

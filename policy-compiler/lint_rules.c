@@ -156,15 +156,10 @@ static enum operand operand_of(const struct program *p, struct dnf_lit l, uint32
 static bool is_one_value(const struct program *p, uint32_t node)
 {
 	const struct node *n = &p->nodes[node];
-	const char *name, *end;
 
 	if (n->op != N_FIELD)
 		return n->op != N_ELEM && n->op != N_CURRENT;
-	name = p->catalog->fields[n->a].name;
-	end = strstr(name, "file.");
-	if (strncmp(name, "exec.", 5) != 0 && strncmp(name, "process.", 8) != 0 && strncmp(name, "exit.", 5) != 0)
-		return true;
-	return !end || (strcmp(end, "file.path") != 0 && strcmp(end, "file.name") != 0);
+	return !p->catalog->fields[n->a].also;
 }
 
 /* A literal that holds for few values: their number, and value @i of them. 0 for another one. */

@@ -324,8 +324,8 @@ static void copy_automaton(struct sieve *out, struct sv_automaton *to, const str
 }
 
 /*
- * What is alive in no state of an automaton can never be: such clauses go. An automaton that says the same of every string
- * is left out.
+ * What is alive in no state of an automaton can never be: such clauses go, unless a second string may make up for what the
+ * first one lacks. An automaton that says the same of every string is left out.
  */
 static int place_event(struct build *b, uint16_t event)
 {
@@ -343,7 +343,7 @@ static int place_event(struct build *b, uint16_t event)
 		reach = reach_masks(b, a);
 		if (!reach)
 			return -ENOMEM;
-		for (int w = 0; w < SV_WORDS; w++)
+		for (int w = 0; w < SV_WORDS && !catalog_sieve_also(b->p.catalog, event, (uint16_t)k); w++)
 			out->clauses.w[w] &= reach[0].w[w];
 		free(reach);
 		if (a->live > 0)

@@ -37,7 +37,7 @@ enum {
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
-enum { BPF_ANY = 0 };
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
 
@@ -150,6 +150,7 @@ struct rlimit {
 struct signal_struct {
 	atomic_t live;
 	struct rlimit rlim[16];
+	int nr_threads;
 	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
@@ -236,6 +237,7 @@ struct linux_binprm {
 	struct file *file;
 	const char *filename;
 	const char *interp;
+	char buf[256];
 };
 struct in6_addr {
 	u8 bytes[16];
@@ -290,6 +292,7 @@ struct trace_event_raw_sys_exit {
 };
 struct trace_event_raw_sched_process_exec {
 	u32 __data_loc_filename;
+	int old_pid;
 };
 struct trace_event_raw_sched_process_fork {
 	int child_pid;

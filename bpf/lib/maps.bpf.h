@@ -110,6 +110,14 @@ struct {
 	__type(value, struct pending);
 } pending SEC(".maps");
 
+/* Processes of several threads whose end has been told, by start and id: two threads may both find themselves the last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct dir_key);
+	__type(value, u32);
+} ended SEC(".maps");
+
 /* Arguments of functions that have been entered, by event and thread: see call.bpf.h. */
 struct call {
 	u64 arg[3];

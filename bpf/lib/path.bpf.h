@@ -495,6 +495,48 @@ INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 	return path_run(s, w, type, sv, a, 0, false, alive);
 }
 
+/* Whether the paths in work[0] and work[1] differ. A block a call, as in path_normal(). */
+__noinline int differ_block(u32 slot, u64 a, u64 b, u64 len)
+{
+	struct slot *s = slot_at(slot);
+	u64 bad = 0;
+
+	if (!s)
+		return 1;
+	for (u64 i = 0; i < BLOCK / 8; i++) {
+		if (8 * i >= len)
+			break;
+#pragma GCC unroll 8
+		for (u64 j = 0; j < 8; j++) {
+			u64 x = a + 8 * i + j, y = b + 8 * i + j;
+
+			sv_hide(x);
+			sv_hide(y);
+			bad |= 8 * i + j < len ? s->work[0][x & WORK_MASK] ^ s->work[1][y & WORK_MASK] : 0;
+		}
+	}
+	return bad != 0;
+}
+
+__noinline int paths_differ(u32 slot)
+{
+	struct slot *s = slot_at(slot);
+	u64 len, a, b;
+
+	if (!s || s->path_len[0] != s->path_len[1])
+		return 1;
+	len = s->path_len[0];
+	a = s->path_off[0];
+	b = s->path_off[1];
+	for (u64 i = 0; i < EV_PATH_MAX; i += BLOCK) {
+		if (i >= len)
+			break;
+		if (differ_block(slot, a + i, b + i, len - i))
+			return 1;
+	}
+	return 0;
+}
+
 /* ---- the file object in the record ----------------------------------------------------------------------------- */
 
 /* The numbers of CAT_FILE at @num (INODE first), in the order of catalog.def. */

@@ -67,16 +67,31 @@ static void image_container(struct proctable *t, struct image *i)
 	id->len = (uint32_t)len;
 }
 
-/* Everything that follows from other values of the image. */
-static void image_derive(struct proctable *t, struct image *i)
+/* Names of the ids. What is not there has no owner. */
+static void image_names(struct proctable *t, struct image *i)
 {
 	struct val *v = i->p.v;
 
-	argblock_values(i->args, v);
-	v[SLOT_PROC_FILE_NAME] = v[SLOT_PROC_FILE_EXTENSION] = (struct val){ .len = 0 };
-	v[SLOT_PROC_FILE_RIGHTS].num = 0;
-	proc_derive(&i->p);
 	names_fill(&t->names, t->users, v);
+	if (!v[SLOT_PROC_INTERPRETER_PATH].len)
+		v[SLOT_PROC_INTERPRETER_USER] = v[SLOT_PROC_INTERPRETER_GROUP] = (struct val){ .len = 0 };
+}
+
+/* Everything that follows from other values of the image. */
+static void image_derive(struct proctable *t, struct image *i)
+{
+	static const uint8_t texts[] = {
+		SLOT_PROC_FILE_NAME,	    SLOT_PROC_FILE_EXTENSION,	     SLOT_PROC_FILE_LINK_NAME,
+		SLOT_PROC_INTERPRETER_NAME, SLOT_PROC_INTERPRETER_EXTENSION, SLOT_PROC_INTERPRETER_LINK_NAME
+	};
+	struct val *v = i->p.v;
+
+	argblock_values(i->args, v);
+	for (size_t n = 0; n < sizeof(texts); n++)
+		v[texts[n]] = (struct val){ .len = 0 };
+	v[SLOT_PROC_FILE_RIGHTS].num = v[SLOT_PROC_INTERPRETER_RIGHTS].num = 0;
+	proc_derive(&i->p);
+	image_names(t, i);
 }
 
 static void image_args_set(struct proctable *t, struct image *i, const struct decode_args *a)
@@ -108,7 +123,7 @@ static void image_creds(struct proctable *t, struct image *i, const struct ev_he
 	v[SLOT_PROC_GID].num = h->gid;
 	v[SLOT_PROC_EUID].num = h->euid;
 	v[SLOT_PROC_EGID].num = h->egid;
-	names_fill(&t->names, t->users, v);
+	image_names(t, i);
 	images_changed(&t->images, i);
 }
 
@@ -268,7 +283,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 		image_container(t, c);
 		image_derive(t, c);
 	} else {
-		names_fill(&t->names, t->users, c->p.v);
+		image_names(t, c);
 	}
 }
 
@@ -495,7 +510,7 @@ static void image_rename(void *ctx, struct image *i)
 {
 	struct proctable *t = ctx;
 
-	names_fill(&t->names, t->users, i->p.v);
+	image_names(t, i);
 	images_changed(&t->images, i);
 }
 

@@ -9,7 +9,7 @@
 #include "lib/cleanup.h"
 #include "sensor/ingest/args.h"
 
-enum row_kind { ROW_NUM, ROW_STR, ROW_PATH, ROW_IP };
+enum row_kind { ROW_NUM, ROW_STR, ROW_PATH, ROW_GIVEN, ROW_IP };
 
 /* Where a number or string of the record goes. */
 struct row {
@@ -45,7 +45,9 @@ static uint8_t row_kind(const struct cat_field *f)
 		return ROW_NUM;
 	if (f->type == VAL_IP)
 		return ROW_IP;
-	return f->sieve == CAT_SIEVE_PATH ? ROW_PATH : ROW_STR;
+	if (f->sieve == CAT_SIEVE_PATH)
+		return ROW_PATH;
+	return f->flags & CF_GLOB ? ROW_GIVEN : ROW_STR; /* a path that somebody gave: never the kernel's own */
 }
 
 static int rows_put(struct rows *rows, const struct cat_field *f)
@@ -254,11 +256,11 @@ static int record_str(const struct record *rec, const struct ev_str *s, struct v
 	return 0;
 }
 
-static int decode_path(struct decode *d, const struct record *rec, struct val *v)
+static int decode_path(struct decode *d, struct val *v)
 {
 	char *out = d->paths + d->paths_len;
 
-	if (!(rec->head->flags & EV_F_USER_PATH) || !path_needs_work(v->s, v->len))
+	if (!path_needs_work(v->s, v->len))
 		return 0;
 	if (v->len > sizeof(d->paths) - d->paths_len)
 		return -EBADMSG; /* strings that overlap: no kernel side makes them */
@@ -291,8 +293,9 @@ static int decode_rows(struct decode *d, const struct record *rec, const struct 
 		struct val *out = &v[rows->str[i].slot];
 		int r = record_str(rec, &rec->str[str0 + i], out);
 
-		if (!r && rows->str[i].kind == ROW_PATH)
-			r = decode_path(d, rec, out);
+		if (!r && (rows->str[i].kind == ROW_GIVEN ||
+			   (rows->str[i].kind == ROW_PATH && rec->head->flags & EV_F_USER_PATH)))
+			r = decode_path(d, out);
 		else if (!r && rows->str[i].kind == ROW_IP)
 			r = decode_ip(d, i, out);
 		if (r < 0)
@@ -309,6 +312,18 @@ static void decode_head(const struct decode *d, const struct ev_head *h, struct 
 	ev->base[SLOT_BASE_RETVAL].num = h->retval;
 	ev->base[SLOT_BASE_TIMESTAMP].num = ev->now_ns;
 	ev->base[SLOT_BASE_ASYNC].num = !!(h->flags & EV_F_ASYNC);
+}
+
+/* A path that a program was executed by says something only where it is another one, and more than a descriptor. */
+static void decode_link(struct val *link, const struct val *path)
+{
+	static const char fds[] = "/dev/fd/";
+	const size_t n = sizeof(fds) - 1;
+	bool same = link->len == path->len && (!path->len || memcmp(link->s, path->s, path->len) == 0);
+	bool fd = link->len > n && memcmp(link->s, fds, n) == 0 && !memchr(link->s + n, '/', link->len - n);
+
+	if (same || fd)
+		*link = (struct val){ .s = NULL };
 }
 
 static void decode_proc_times(const struct decode *d, struct decoded *ret)
@@ -378,6 +393,8 @@ static int decode_event(struct decode *d, const void *bytes, size_t size, struct
 	if (r < 0)
 		return r;
 	decode_proc_times(d, ret);
+	decode_link(&ret->pv[SLOT_PROC_FILE_LINK_PATH], &ret->pv[SLOT_PROC_FILE_PATH]);
+	decode_link(&ret->pv[SLOT_PROC_INTERPRETER_LINK_PATH], &ret->pv[SLOT_PROC_INTERPRETER_PATH]);
 	if (rec.head->type == EV_EXEC)
 		decode_exec_args(d, ret);
 	return 0;

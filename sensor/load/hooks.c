@@ -46,6 +46,20 @@
 
 const struct hook_row hook_rows[] = {
 	TRACE(EXEC, "process_exec", "sched", "sched_process_exec"),
+	{ .event = EV_EXEC,
+	  .rung = EV_RUNG_TRACEPOINT,
+	  .group = 1,
+	  .kind = HOOK_FENTRY,
+	  .program = "bprm_check_e",
+	  .target = "security_bprm_check",
+	  .optional = true },
+	{ .event = EV_EXEC,
+	  .rung = EV_RUNG_TRACEPOINT,
+	  .group = 1,
+	  .kind = HOOK_KPROBE,
+	  .program = "bprm_check_ke",
+	  .target = "security_bprm_check",
+	  .optional = true },
 	TRACE(FORK, "process_fork", "sched", "sched_process_fork"),
 	TRACE(EXIT, "process_exit", "sched", "sched_process_exit"),
 
@@ -262,6 +276,8 @@ static bool is_control(uint16_t event)
 
 const char *hook_misses(uint16_t event, uint8_t rung)
 {
+	if (event == EV_EXEC)
+		return "without bprm_check: a script's path is the caller's string, symbolic links not resolved";
 	if (hook_lineage(event))
 		return "";
 	if (is_control(event))

@@ -219,6 +219,14 @@ static bool row_works(const struct ladder *l, size_t row, char *ret_why, size_t 
 	return false;
 }
 
+/* Whoever asks for a rung gets nothing of the better ones, not even to help another one's event. */
+static bool kind_allowed(const struct ladder *l, uint8_t kind)
+{
+	if (l->forced == EV_RUNG_TRACEPOINT)
+		return kind != HOOK_FENTRY && kind != HOOK_KPROBE && kind != HOOK_KRETPROBE;
+	return l->forced != EV_RUNG_KPROBE || kind != HOOK_FENTRY;
+}
+
 /* The best row of a group, or -1; *ret_needed where there must be one. */
 static int pick(const struct ladder *l, uint16_t event, uint8_t rung, uint8_t group, bool *ret_needed, char *ret_why,
 		size_t size)
@@ -229,7 +237,7 @@ static int pick(const struct ladder *l, uint16_t event, uint8_t rung, uint8_t gr
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct hook_row *r = &hook_rows[i];
 
-		if (r->event != event || r->rung != rung || r->group != group)
+		if (r->event != event || r->rung != rung || r->group != group || !kind_allowed(l, r->kind))
 			continue;
 		*ret_needed = !r->optional;
 		if (!row_works(l, i, ret_why, size))

@@ -39,7 +39,7 @@ struct row {
 };
 
 /* acts*.c: the rows, each list ending with one without a name */
-extern const struct row rows_basic[], rows_socket[], rows_control[];
+extern const struct row rows_basic[], rows_socket[], rows_control[], rows_exec[];
 
 /* What many rows expect. */
 #define RET(errno_text) "event.retval=" errno_text

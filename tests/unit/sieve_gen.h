@@ -457,6 +457,7 @@ struct event_gen {
 	struct ev_head head;
 	ev_u64 num[EV_NUM_MAX];
 	char path[SV_AUT_ADDR][GEN_TEXT + 1];
+	char link[GEN_TEXT + 1]; /* the path that the program was executed by */
 	char str[4][GEN_TEXT + 1];
 	bool readable[SV_AUTOMATA]; /* a hook skips what it could not read */
 	ev_u8 addr[17];
@@ -553,6 +554,25 @@ static inline void gen_address(struct gen *g, ev_u8 ip[17])
 	ip[16] = 128;
 }
 
+/* Another path that may match: then the kernel side decides nothing by the one that it has. */
+static inline void gen_link(struct policy_gen *p, struct event_gen *e)
+{
+	uint32_t n = p->npatterns < GEN_PATTERNS ? p->npatterns : GEN_PATTERNS;
+	struct val *v = e->proc.v;
+
+	v[SLOT_PROC_FILE_LINK_PATH] = v[SLOT_PROC_FILE_LINK_NAME] = (struct val){ .len = 0 };
+	if (!gen_chance(p->g, 30))
+		return;
+	if (n && gen_chance(p->g, 75))
+		gen_near(p->g, p->patterns[gen_below(p->g, n)], e->link);
+	else
+		gen_path(p->g, false, e->link);
+	v[SLOT_PROC_FILE_LINK_PATH] = gen_str_val(e->link);
+	v[SLOT_PROC_FILE_LINK_NAME] = gen_last(p->g, e->link);
+	if (p->event == EV_EXEC)
+		e->readable[SV_AUT_PATH0] = false;
+}
+
 static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 {
 	const struct catalog *c = catalog_tamis();
@@ -585,6 +605,7 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 		if ((c->fields[i].event == EV_NONE || c->fields[i].event == p->event) && gen_slot(e, &c->fields[i]) &&
 		    !(c->fields[i].flags & CF_ARRAY))
 			gen_value(g, e, &c->fields[i]);
+	gen_link(p, e);
 	for (int k = 0; k < 2; k++)
 		e->argv[k] = gen_str_val(GEN_PICK(g, gen_words));
 	e->proc.v[SLOT_PROC_ARGV] = (struct val){ .arr = e->argv, .len = 2 };
@@ -665,6 +686,27 @@ static inline struct val ref_value(const struct ref *x, uint32_t i)
 	return v;
 }
 
+/* The @k-th of the values that conditions on a node hold for: itself, and the name that a program was called by. */
+static inline bool ref_nth(const struct ref *x, uint32_t i, int k, struct val *ret)
+{
+	const struct node *n = &x->p->nodes[i];
+	const struct cat_field *f = n->op == N_FIELD ? &x->p->catalog->fields[n->a] : NULL;
+
+	if (k == 0)
+		*ret = ref_value(x, i);
+	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_FILE_PATH)
+		*ret = x->ev->proc->v[SLOT_PROC_FILE_LINK_PATH];
+	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_FILE_NAME)
+		*ret = x->ev->proc->v[SLOT_PROC_FILE_LINK_NAME];
+	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_INTERPRETER_PATH)
+		*ret = x->ev->proc->v[SLOT_PROC_INTERPRETER_LINK_PATH];
+	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_INTERPRETER_NAME)
+		*ret = x->ev->proc->v[SLOT_PROC_INTERPRETER_LINK_NAME];
+	else
+		return false;
+	return k == 0 || ret->len;
+}
+
 static inline int64_t ref_int(const struct ref *x, uint32_t i)
 {
 	const struct node *n = &x->p->nodes[i];
@@ -718,6 +760,18 @@ static inline bool ref_strin(const struct ref *x, uint32_t set, struct val v)
 	for (uint32_t i = s->first; i < s->first + s->count; i++)
 		if (ref_strm(x, &x->p->strms[i], v))
 			return true;
+	return false;
+}
+
+/* Any of the one's values is any of the other's. */
+static inline bool ref_streq(const struct ref *x, const struct node *n)
+{
+	struct val a, b;
+
+	for (int k = 0; k < 2; k++)
+		for (int m = 0; m < 2; m++)
+			if (ref_nth(x, n->a, k, &a) && ref_nth(x, n->b, m, &b) && ref_same(a, b, n->c))
+				return true;
 	return false;
 }
 
@@ -798,9 +852,11 @@ static inline bool ref_holds(const struct ref *x, uint32_t i)
 	case N_VAR:
 		return ref_value(x, i).num;
 	case N_MATCH:
-		a = ref_value(x, n->a);
 		b = ref_value(x, n->b);
-		return glob_ref_pattern(b.s, b.len, a.s, a.len, false);
+		for (int k = 0; k < 2; k++)
+			if (ref_nth(x, n->a, k, &a) && glob_ref_pattern(b.s, b.len, a.s, a.len, false))
+				return true;
+		return false;
 	case N_MEET:
 		a = ref_value(x, n->a);
 		for (uint32_t k = 0; k < a.len; k++)
@@ -825,9 +881,12 @@ static inline bool ref_holds(const struct ref *x, uint32_t i)
 	case N_LE:
 		return ref_int(x, n->a) <= ref_int(x, n->b);
 	case N_STREQ:
-		return ref_same(ref_value(x, n->a), ref_value(x, n->b), n->c);
+		return ref_streq(x, n);
 	case N_STRIN:
-		return ref_strin(x, n->b, ref_value(x, n->a));
+		for (int k = 0; k < 2; k++)
+			if (ref_nth(x, n->a, k, &a) && ref_strin(x, n->b, a))
+				return true;
+		return false;
 	case N_INTIN:
 		return ref_intin(x, n);
 	case N_IPEQ:

@@ -74,13 +74,13 @@ static void without_symbol(struct ladder *l, const char *name)
 			l->symbol[i][0][0] = '\0';
 }
 
-/* The kind that serves @ev, which must be one row. */
+/* The kind that serves @ev, which must be one row of those that have to be there. */
 static int kind_of(const struct ladder *l, uint16_t ev)
 {
 	int kind = -1;
 
 	for (size_t i = 0; i < hook_nrows; i++)
-		if (l->used[i] && hook_rows[i].event == ev) {
+		if (l->used[i] && hook_rows[i].event == ev && !hook_rows[i].optional) {
 			assert_int_equal(kind, -1);
 			kind = hook_rows[i].kind;
 		}
@@ -108,6 +108,41 @@ static void the_best_is_taken(void **state)
 	assert_int_equal(ladder_choose(&l, &e), 0);
 	assert_int_equal(l.rung[EV_OPEN], EV_RUNG_TRACEPOINT);
 	assert_int_equal(kind_of(&l, EV_OPEN), HOOK_SYS_BTF);
+}
+
+/* How the file of a script is seen before its interpreter takes its place; HOOK_KINDS: not at all. */
+static int script_kind(const struct ladder *l)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (l->used[i] && strcmp(hook_rows[i].target, "security_bprm_check") == 0)
+			return hook_rows[i].kind;
+	return HOOK_KINDS;
+}
+
+/* A better rung helps an event of the last one, unless the last one was asked for. */
+static void scripts_are_seen_by_the_best_hook(void **state)
+{
+	static struct ladder l;
+	struct err e;
+
+	best_kernel(&l);
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(script_kind(&l), HOOK_FENTRY);
+	l.preempts = true;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(script_kind(&l), HOOK_KPROBE);
+	l.preempts = false;
+	l.forced = EV_RUNG_KPROBE;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(script_kind(&l), HOOK_KPROBE);
+	l.forced = EV_RUNG_TRACEPOINT;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(script_kind(&l), HOOK_KINDS);
+	assert_int_equal(l.rung[EV_EXEC], EV_RUNG_TRACEPOINT);
+	l.forced = EV_RUNG_NONE;
+	l.works[HOOK_FENTRY] = l.works[HOOK_KPROBE] = l.works[HOOK_KRETPROBE] = false;
+	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(script_kind(&l), HOOK_KINDS);
 }
 
 /* Where the kernel skips runs, what it does not skip goes first, on every rung. */
@@ -288,6 +323,7 @@ int main(void)
 		cmocka_unit_test(every_event_has_its_rungs),
 		cmocka_unit_test(clones_are_told_from_pieces),
 		cmocka_unit_test(the_best_is_taken),
+		cmocka_unit_test(scripts_are_seen_by_the_best_hook),
 		cmocka_unit_test(what_loses_nothing_goes_first),
 		cmocka_unit_test(one_missing_function_costs_one_rung_of_one_event),
 		cmocka_unit_test(the_other_dispatcher_is_a_second_chance),

@@ -282,6 +282,54 @@ static void containers(void **state)
 	end();
 }
 
+static const struct proc *signal_of(uint32_t pid, uint32_t target, uint32_t uid)
+{
+	head(EV_SIGNAL, pid);
+	if (target) {
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_PID] = target;
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_START] = target * 1000ull;
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_IDS] = uid | (ev_u64)uid << 32;
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_EIDS] = uid | (ev_u64)uid << 32;
+	}
+	send();
+	return dec.ev.target;
+}
+
+/* The second process of an event: known with all that is above it, unknown, none, and never given up with the first. */
+static void second_process(void **state)
+{
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(7, 1, "/bin/sh");
+	fork_of(7, 8);
+	exec_of(8, 7, "/bin/victim");
+	exec_of(9, 1, "/bin/killer");
+	p = signal_of(9, 8, 1);
+	assert_chain(p, "victim sh");
+	assert_str(p->v[SLOT_PROC_USER], "daemon"); /* its ids are taken over as an actor's are */
+	assert_chain(dec.ev.proc, "killer");
+	assert_ptr_equal(signal_of(9, 9, 0), dec.ev.proc);
+	assert_null(signal_of(9, 0, 0));
+	p = signal_of(9, 99, 1);
+	assert_int_equal(p->v[SLOT_PROC_PID].num, 99);
+	assert_int_equal(p->v[SLOT_PROC_UID].num, 1);
+	exit_of(8);
+	assert_chain(signal_of(9, 8, 1), "victim sh");
+	end();
+
+	begin(2, 0, NULL); /* room for both, and no more */
+	exec_of(7, 1, "/bin/sh");
+	exec_of(8, 1, "/bin/victim");
+	exec_of(9, 1, "/bin/killer");
+	assert_chain(signal_of(9, 8, 0), "victim");
+	assert_chain(dec.ev.proc, "killer");
+	assert_int_equal(signal_of(11, 10, 0)->v[SLOT_PROC_PID].num, 10);
+	assert_int_equal(dec.ev.proc->v[SLOT_PROC_PID].num, 11);
+	end();
+}
+
 static void unknown_processes(void **state)
 {
 	const struct proc *p;
@@ -670,6 +718,7 @@ int main(void)
 		cmocka_unit_test(an_endless_line),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(the_cache),
+		cmocka_unit_test(second_process),
 		cmocka_unit_test(seeded_from_proc),
 		cmocka_unit_test(a_seeded_process_acts),
 		cmocka_unit_test(a_child_that_vanishes),

@@ -62,7 +62,8 @@ static void check_runs(const struct sieve *s, const struct event_gen *e, uint64_
 		if (gen_run_at(s, a, e->path[k], 0) != gen_run_split(s, a, e->path[k]))
 			fail_msg("seed %llu: %s: the directory's state leads elsewhere", (unsigned long long)seed,
 				 e->path[k]);
-		strike_directories(s, a, e->path[k], alive);
+		if (!(e->head.type == EV_EXEC && e->proc.v[SLOT_PROC_FILE_LINK_PATH].len)) /* else no path decides */
+			strike_directories(s, a, e->path[k], alive);
 	}
 }
 
