@@ -76,6 +76,19 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 #define FILE_NNUM 7 /* of CAT_FILE */
 #define FILE_NSTR 2
 #define ELF_MAGIC 0x464c457f
+#define INTERP	  256			 /* bytes of an interpreter's name: the kernel reads no more of a script */
+#define INTERP_AT (PENDING_MAX - INTERP) /* where it is kept, behind a path and a filesystem's type */
+
+/* A later file of the same exec: the interpreter, as the script names it. */
+INLINE int interpreter_seen(struct linux_binprm *bprm)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
+
+	if (p && p->type == EV_EXEC)
+		bpf_probe_read_kernel_str(p->raw + INTERP_AT, INTERP, READ(bprm, interp));
+	return 0;
+}
 
 /*
  * The kernel looks at the file of an exec for the first time. When the exec is told, a script's file is gone from the kernel's
@@ -89,8 +102,8 @@ INLINE int bprm_seen(struct linux_binprm *bprm)
 	struct place at;
 	struct rec *r;
 
-	if (READ(bprm, interp) != READ(bprm, filename)) /* an interpreter */
-		return 0;
+	if (READ(bprm, interp) != READ(bprm, filename))
+		return interpreter_seen(bprm);
 	bpf_map_delete_elem(&pending, &tid);
 	bpf_probe_read_kernel(&magic, sizeof(magic), (void *)bprm + bpf_core_field_offset(bprm->buf));
 	if (magic == ELF_MAGIC || !hook_sieve(&h, EV_EXEC))
@@ -110,7 +123,8 @@ INLINE int bprm_seen(struct linux_binprm *bprm)
 	rec_head(r)->policy = h.sv->generation;
 	rec_head(r)->flags = h.s->flags;
 	sv_mask_copy((struct sv_mask *)rec_head(r)->alive, &h.alive);
-	if (slot_ok(h.s) && r->used <= PENDING_MAX)
+	r->raw[INTERP_AT] = 0;
+	if (slot_ok(h.s) && r->used <= INTERP_AT)
 		bpf_map_update_elem(&pending, &tid, r, BPF_ANY);
 	slot_release(h.s);
 	return 0;
@@ -134,7 +148,7 @@ struct exec {
 	struct task_struct *task;
 	struct file *file;    /* that runs: of a script, its interpreter */
 	const void *filename; /* as the caller gave it */
-	const void *interp;   /* the interpreter as it is given in the script; NULL: not known */
+	const void *interp;   /* the interpreter as the script names it; NULL: bprm_seen() may know */
 	u32 old_tid;	      /* of the thread that called exec */
 	bool script;
 };
@@ -193,16 +207,16 @@ INLINE bool exec_script(struct hook *h, struct exec *x, struct pending *p, struc
 }
 
 /* The file that runs a script, and how the script names it. */
-INLINE void exec_interpreter(struct slot *s, struct exec *x, struct ev_str *str, u64 *num)
+INLINE void exec_interpreter(struct slot *s, struct exec *x, struct pending *p, struct ev_str *str, u64 *num)
 {
 	struct place at = place_of_file(x->file);
+	const void *interp = x->interp ? x->interp : p ? p->raw + INTERP_AT : 0;
 
 	if (path_walk(s->index, 1, (u64)at.d, (u64)at.m))
 		s->flags |= EV_F_TRUNCATED;
 	file_nums(&num[EVN_PROC_INTERPRETER_INODE], at);
 	file_strs(s, 1, &str[EVS_PROC_INTERPRETER_PATH], at.d);
-	if (x->interp)
-		rec_puts(s, &str[EVS_PROC_INTERPRETER_LINK_PATH], x->interp, 256, false);
+	rec_puts(s, &str[EVS_PROC_INTERPRETER_LINK_PATH], interp, INTERP, false);
 }
 
 /*
@@ -243,11 +257,11 @@ INLINE int exec_done(struct exec *x)
 	proc_nums(num, x->task);
 	sv_mask_copy(&before, &h.alive);
 	p = bpf_map_lookup_elem(&pending, &x->old_tid);
-	if (p && p->type != EV_EXEC)
+	if (p && (p->type != EV_EXEC || !p->raw[INTERP_AT])) /* nothing of ours, or no script */
 		p = 0;
 	if (p || x->script) {
 		resolved = exec_script(&h, x, p, str, num);
-		exec_interpreter(h.s, x, str, num);
+		exec_interpreter(h.s, x, p, str, num);
 	} else {
 		exec_program(&h, x, str, num);
 	}
