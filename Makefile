@@ -209,6 +209,7 @@ install: build
 		-exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/tamis/rules/{} \;
 	install -D -m 644 packaging/tamisd.conf $(DESTDIR)/etc/tamis/tamisd.conf
 	install -D -m 644 packaging/systemd/tamisd.service $(DESTDIR)/lib/systemd/system/tamisd.service
+	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/tamis-metrics.socket packaging/systemd/tamis-metrics@.service
 	install -D -m 644 packaging/systemd/tamis.sysusers $(DESTDIR)/usr/lib/sysusers.d/tamis.conf
 	install -D -m 644 packaging/systemd/tamis.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/tamis.conf
 

@@ -5,7 +5,7 @@
 _tamisctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} i=1
-	local words='status hooks stats top reload capture log fim doctor --state --help --version'
+	local words='status hooks stats top metrics reload capture log fim doctor --state --help --version'
 
 	[ "${COMP_WORDS[1]:-}" != --state ] || i=3
 	if [ "$COMP_CWORD" -gt "$i" ]; then

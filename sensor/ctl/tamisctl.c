@@ -19,6 +19,7 @@ static const struct command {
 	{ "hooks", cmd_hooks, "[--json]", "where the sensor is hooked in, and what it misses there" },
 	{ "stats", cmd_stats, "[--json]", "events seen, dropped, sent, lost; cost of each hook over one second" },
 	{ "top", cmd_top, "[--json]", "the same, again each second" },
+	{ "metrics", cmd_metrics, "[--http]", "counters and gauges for Prometheus" },
 	{ "reload", cmd_reload, "BUNDLE.tpb", "put another policy in force, with nothing lost" },
 	{ "capture", cmd_capture, "-o FILE|--info FILE|...", "record events, for tamisd --replay" },
 	{ "log", cmd_log, "verify|prove|tail|export ...", "the signed log; needs no running sensor" },
