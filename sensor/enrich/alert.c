@@ -442,7 +442,7 @@ static void put_var(struct jsonw *w, const struct engine_var *v)
 	jsonw_arr_end(w);
 }
 
-/* ,"variables":{...} at the very end: what they hold after the event. */
+/* ,"variables":{...}: what they hold after the event. */
 static void put_variables(struct alert *a, const struct event *ev, const struct alert_effects *e)
 {
 	struct jsonw w = jsonw_to(&a->out);
@@ -482,11 +482,28 @@ static int put_own(struct alert *a, const struct event *ev, uint16_t type, size_
 		ev = &shown;
 	}
 	event_json_own(a->json, ev, type, &a->out);
-	buf_putc(&a->out, ',');
 	return 0;
 }
 
-/* The member that an object of that name precedes. */
+/* What of its own comes before member @i, or with MEMBERS behind them all. */
+static int put_own_at(struct alert *a, const struct event *ev, size_t i, size_t level)
+{
+	const uint16_t types[] = { ev->type, a->program->catalog->events[ev->type].family };
+	int r = 0;
+
+	for (size_t k = 0; k < 2 && !r; k++) {
+		if (types[k] == EV_NONE || a->place[types[k]] != i)
+			continue;
+		if (i == MEMBERS)
+			buf_putc(&a->out, ',');
+		r = put_own(a, ev, types[k], level);
+		if (i < MEMBERS)
+			buf_putc(&a->out, ',');
+	}
+	return r;
+}
+
+/* The member that an object of that name precedes, or MEMBERS. */
 static uint8_t place_of(const char *name)
 {
 	uint8_t i = 0;
@@ -506,17 +523,13 @@ static void put_head(struct alert *a, const struct event *ev)
 static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, const struct alert_effects *e,
 		     size_t level, size_t *ret_gap)
 {
-	uint16_t family = a->program->catalog->events[ev->type].family;
 	struct buf *b = &a->out;
 	int r = 0;
 
 	buf_reset(b);
 	buf_putc(b, '{');
 	for (size_t i = 0; i < MEMBERS && !r; i++) {
-		if (a->place[ev->type] == i)
-			r = put_own(a, ev, ev->type, level);
-		if (!r && family != EV_NONE && a->place[family] == i)
-			r = put_own(a, ev, family, level);
+		r = put_own_at(a, ev, i, level);
 		if (r)
 			break;
 		switch ((enum member)i) {
@@ -554,9 +567,11 @@ static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, con
 			break;
 		default:
 			put_variables(a, ev, e);
-			buf_putc(b, '}');
 		}
 	}
+	if (!r)
+		r = put_own_at(a, ev, MEMBERS, level);
+	buf_putc(b, '}');
 	return r ? r : buf_error(b);
 }
 

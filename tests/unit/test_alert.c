@@ -302,6 +302,27 @@ static void targets_and_families(void **state)
 	assert_non_null(strstr(text, "\"name\":\"a.b\""));
 }
 
+/* What each event has of its own is in its alert, wherever its name stands among the others. */
+static void every_event_shows_its_own(void **state)
+{
+	const struct catalog *c = catalog_tamis();
+	char member[64];
+
+	(void)state;
+	for (uint16_t t = 1; t < EV_ALL_TYPES; t++) {
+		if (!c->events[t].name || c->events[t].is_family || c->events[t].has_proc || t == EV_EXIT)
+			continue;
+		exec_of(10, 1, "/bin/sh", "sh\0", 3);
+		open_of(10, "/x");
+		memset(dec.ev.v, 0, sizeof(dec.ev.v));
+		dec.ev.type = t;
+		assert_canonical(render(alert, 0));
+		snprintf(member, sizeof(member), "\"%s\":{", c->events[t].name);
+		if (!strstr(text, member))
+			fail_msg("%s is not in %s", member, text);
+	}
+}
+
 /* An alert is an event that rules can be tried on. */
 static void read_back(void **state)
 {
@@ -544,6 +565,7 @@ int main(void)
 		cmocka_unit_test(the_whole_text),
 		cmocka_unit_test(the_cache_is_no_lie),
 		cmocka_unit_test(every_event_type),
+		cmocka_unit_test(every_event_shows_its_own),
 		cmocka_unit_test(read_back),
 		cmocka_unit_test(long_arguments),
 		cmocka_unit_test(the_longest),
