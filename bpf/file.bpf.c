@@ -87,8 +87,11 @@ INLINE void hook_end(struct hook *h, const u32 type, bool alive)
 
 /* ---- one file: head, numbers and strings that all of them have ------------------------------------------------- */
 
-/* The record of an event whose first rows are CAT_FILE; @at.d NULL where only a string is known. */
-INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 nstr, u8 rung, s64 ret, struct place at)
+/*
+ * The record of an event whose first rows are CAT_FILE, but for its strings; @at.d NULL where only a string is known, or
+ * nothing.
+ */
+INLINE void file_head(struct slot *s, const u32 type, const u32 nnum, const u32 nstr, u8 rung, s64 ret, struct place at)
 {
 	struct rec *r = &s->rec;
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -100,7 +103,33 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 		s->flags |= EV_F_ASYNC;
 	if (at.d)
 		file_nums(rec_num(r), at);
-	file_strs(s, 0, rec_str(r, nnum), at.d);
+}
+
+/* The same with the strings of the file, whose path is in work[0]. */
+INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 nstr, u8 rung, s64 ret, struct place at)
+{
+	file_head(s, type, nnum, nstr, rung, ret, at);
+	file_strs(s, 0, rec_str(&s->rec, nnum), at.d);
+}
+
+/*
+ * For what happens often, and may have no file: the numbers of the record are there and decide first, then the path.
+ * @known: so is the result. Completes the record where something is left.
+ */
+INLINE bool file_decide(struct hook *h, const u32 type, const u32 nnum, struct place at, const bool known)
+{
+	struct ev_head *head = rec_head(&h->s->rec);
+	u64 *num = rec_num(&h->s->rec);
+
+	if (known ? !sv_nums(h->e, head, num, &h->alive) : !sv_nums_early(h->e, head, num, &h->alive))
+		return false;
+	if (at.d ? !path_sieve(h->s, 0, h->sv, h->e, type, at, &h->alive)
+		 : !no_path_sieve(h->s, 0, h->sv, h->e, &h->alive))
+		return false;
+	head->policy = h->sv->generation;
+	sv_mask_copy((struct sv_mask *)head->alive, &h->alive);
+	file_strs(h->s, 0, rec_str(&h->s->rec, nnum), at.d);
+	return true;
 }
 
 /* ---- upper rungs: path and result in one function --------------------------------------------------------------- */
@@ -115,6 +144,7 @@ INLINE void file_rec(struct slot *s, const u32 type, const u32 nnum, const u32 n
 		if (ok_) {                                                                                             \
 			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, result(r_), AT);        \
 			u64 *num = rec_num(&h.s->rec);                                                                 \
+			(void)num;                                                                                     \
 			SET;                                                                                           \
 			ok_ = rec_sieve(h.s, h.sv, h.e, &h.alive);                                                     \
 		}                                                                                                      \
@@ -383,23 +413,29 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 	return 0;
 }
 
-/* A name in a directory: unlink, rmdir, mkdir, symlink. SET may use num and s. */
-#define HALF_FILE(RUNG, TYPE, DIR, DENTRY, SET)                                                                        \
+/* One place. SET may use num and s. */
+#define HALF_PLACE(RUNG, TYPE, AT, SET)                                                                                \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
-		struct place at = { (void *)as_number(DENTRY), real_mount(READ(DIR, mnt)) };                           \
 		if (!hook_begin(&h, EV_##TYPE))                                                                        \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
-		bool ok_ = path_sieve(s, 0, h.sv, h.e, EV_##TYPE, at, &h.alive);                                       \
+		bool ok_ = path_sieve(s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive);                                       \
 		if (ok_) {                                                                                             \
-			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, 0, at);                   \
+			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, 0, AT);                   \
 			u64 *num = rec_num(&s->rec);                                                                   \
 			(void)num;                                                                                     \
 			SET;                                                                                           \
 		}                                                                                                      \
 		half_keep(&h, EV_##TYPE, ok_);                                                                         \
 		return 0;                                                                                              \
+	} while (0)
+
+/* A name in a directory: unlink, rmdir, mkdir, symlink. */
+#define HALF_FILE(RUNG, TYPE, DIR, DENTRY, SET)                                                                        \
+	do {                                                                                                           \
+		struct place at = { (void *)as_number(DENTRY), real_mount(READ(DIR, mnt)) };                           \
+		HALF_PLACE(RUNG, TYPE, at, SET);                                                                       \
 	} while (0)
 
 /* Two names: rename and link. Both lie on one mount, else the call has failed before. */
@@ -671,8 +707,8 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 	char first = 1;
 
 	ret_at->d = 0;
-	/* An empty string stands for the descriptor itself (AT_EMPTY_PATH). */
-	if (form == SYSFORM_FD || (fd >= 0 && !bpf_probe_read_user(&first, 1, ptr) && !first))
+	/* An empty string (AT_EMPTY_PATH), or none at all, stands for the descriptor itself. */
+	if (form == SYSFORM_FD || (fd >= 0 && (!ptr || (!bpf_probe_read_user(&first, 1, ptr) && !first))))
 		file = file_of_fd(task, fd);
 	if (file) {
 		*ret_at = place_of_file(file);
@@ -752,6 +788,8 @@ INLINE int truncate_at_exit(struct pt_regs *regs, s64 ret)
 						 : (u32)sys_arg(s, d.x) | sys_arg(s, d.y) << 32);
 }
 
+INLINE int write_forget(struct file *file); /* write.bpf.c */
+
 /* struct open_how */
 struct how {
 	u64 flags, mode, resolve;
@@ -767,10 +805,14 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 	struct how how = {};
 	bool ok;
 
-	if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_OPEN))
+	if (!sys_desc(regs, &args, &d) || !reportable(ret))
+		return 0;
+	file = ret >= 0 ? file_of_fd((void *)bpf_get_current_task(), ret) : 0;
+	if (file)
+		write_forget(file);
+	if (!hook_begin(&h, EV_OPEN))
 		return 0;
 	sys_keep(h.s, &args);
-	file = ret >= 0 ? file_of_fd((void *)bpf_get_current_task(), ret) : 0;
 	if (file) {
 		at = place_of_file(file);
 		ok = path_sieve(h.s, 0, h.sv, h.e, EV_OPEN, at, &h.alive);

@@ -414,12 +414,15 @@ INLINE bool exit_told(struct task_struct *task)
 /* What a missed return of this thread has left behind. */
 INLINE void forget_thread(void)
 {
-	static const u32 types[] = { EV_OPEN,	EV_CHMOD,  EV_CHOWN,  EV_TRUNCATE,   EV_CONNECT,
-				     EV_SOCKET, EV_LISTEN, EV_ACCEPT, EV_SETSOCKOPT, EV_SIGNAL };
+	/* those whose programs keep arguments (lib/call.bpf.h) */
+	static const u32 types[] = {
+		EV_OPEN,   EV_CHMOD,   EV_CHOWN,  EV_UTIMES, EV_SETXATTR, EV_REMOVEXATTR, EV_TRUNCATE, EV_MMAP,
+		EV_SPLICE, EV_CONNECT, EV_SOCKET, EV_LISTEN, EV_ACCEPT,	  EV_SETSOCKOPT,  EV_MPROTECT, EV_SIGNAL,
+	};
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&pending, &tid);
-#pragma GCC unroll 10
+#pragma GCC unroll 64
 	for (u32 i = 0; have_calls && i < sizeof(types) / sizeof(types[0]); i++) {
 		u64 key = (u64)types[i] << 32 | tid;
 

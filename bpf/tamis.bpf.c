@@ -6,7 +6,10 @@
 #include "lib/maps.bpf.h"
 
 #include "file.bpf.c"
+#include "attr.bpf.c"
+#include "write.bpf.c"
 #include "control.bpf.c"
+#include "memory.bpf.c"
 #include "net.bpf.c"
 #include "socket.bpf.c"
 #include "process.bpf.c"

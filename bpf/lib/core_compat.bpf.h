@@ -65,6 +65,39 @@ INLINE struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return READ(kn, parent);
 }
 
+/*
+ * Whether functions that go by the owner of a file have the mount's map of ids as their first argument: from 5.12
+ * on (c7c7a1a18af4).
+ */
+INLINE bool fn_idmapped(void)
+{
+	struct vfsmount___userns *userns = 0;
+	struct vfsmount___idmap *idmap = 0;
+
+	return bpf_core_field_exists(userns->mnt_userns) || bpf_core_field_exists(idmap->mnt_idmap);
+}
+
+/*
+ * Argument @i (a constant) of an fentry or fexit program; behind the last comes the result. In assembly, because the
+ * compiler makes one load with an offset of two in different branches, and the verifier of older kernels takes constant
+ * offsets into a context only.
+ */
+#define CTX_ARG(CTX, I)                                                                                                \
+	({                                                                                                             \
+		u64 arg_;                                                                                              \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(arg_) : "r"(CTX), "i"((I)*8));                            \
+		arg_;                                                                                                  \
+	})
+
+/* The name of the attribute that a call is about: its text comes first in what kname points to. */
+INLINE const char *xattr_kname(void *ctx)
+{
+	struct kernel_xattr_ctx *now = ctx;
+	struct xattr_ctx *old = ctx;
+
+	return bpf_core_field_exists(now->kname) ? READ(now, kname) : READ(old, kname);
+}
+
 /* A system call's arguments and number out of pt_regs, for the 64-bit and (x86) the 32-bit entry. */
 struct sysargs {
 	u64 a[6];
@@ -80,12 +113,14 @@ struct sysargs {
 #define FN_ARG2(ctx)   ((u64)(ctx)->si)
 #define FN_ARG3(ctx)   ((u64)(ctx)->dx)
 #define FN_ARG4(ctx)   ((u64)(ctx)->cx)
+#define FN_ARG5(ctx)   ((u64)(ctx)->r8)
 #define FN_RESULT(ctx) ((u64)(ctx)->ax)
 #elif defined(__TARGET_ARCH_arm64)
 #define FN_ARG1(ctx)   ((u64)(ctx)->regs[0])
 #define FN_ARG2(ctx)   ((u64)(ctx)->regs[1])
 #define FN_ARG3(ctx)   ((u64)(ctx)->regs[2])
 #define FN_ARG4(ctx)   ((u64)(ctx)->regs[3])
+#define FN_ARG5(ctx)   ((u64)(ctx)->regs[4])
 #define FN_RESULT(ctx) ((u64)(ctx)->regs[0])
 #endif
 

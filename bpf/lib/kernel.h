@@ -98,6 +98,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	void *mnt_ns; /* NULL or an error pointer: in no tree that a process sees */
 	int mnt_id;
 };
 struct path {
@@ -107,8 +108,19 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
-	unsigned int f_flags;
+	unsigned int f_flags, f_mode;
 	void *private_data;
+};
+struct pipe_buffer {
+	unsigned int flags;
+};
+struct pipe_inode_info {
+	unsigned int head, ring_size;
+	struct pipe_buffer *bufs;
+};
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
 };
 struct filename {
 	const char *name;
@@ -224,6 +236,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	u64 start_boottime;
+	u64 self_exec_id; /* counts what it has executed */
 	const struct cred *real_cred;
 	const struct cred *cred;
 	char comm[16];
@@ -311,6 +324,18 @@ struct inode___ctime_6_7 { /* 6.7 to 6.10 (12cd44023651) */
 struct inode___ctime_split { /* from 6.11 (3aa63a569c64) */
 	s64 i_mtime_sec, i_ctime_sec;
 	u32 i_mtime_nsec, i_ctime_nsec;
+};
+struct vfsmount___userns { /* 5.12 (a6435940b62f) to 6.2 */
+	void *mnt_userns;
+};
+struct vfsmount___idmap { /* from 6.2 on (256c8aed2b42) */
+	void *mnt_idmap;
+};
+struct xattr_ctx { /* to 6.12 */
+	void *kname;
+};
+struct kernel_xattr_ctx { /* from 6.13 on */
+	void *kname;
 };
 struct kernfs_node___rcu { /* from 6.15 (633488947ef6) */
 	struct kernfs_node *__parent;

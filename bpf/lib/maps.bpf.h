@@ -141,7 +141,18 @@ struct sysdesc {
 	u8 dirfd2, path2; /* second path */
 	u8 x, y;	  /* flags, mode, owner, ...: by event */
 };
-enum sysform { SYSFORM_PATH, SYSFORM_FD, SYSFORM_OPENAT2, SYSFORM_SOCKETCALL, SYSFORM_LEN64 };
+/* utimes: what the times look like */
+enum utimes_form { UTIMES_UTIMBUF, UTIMES_TIMEVAL, UTIMES_TIMESPEC, UTIMES_TIMESPEC64 };
+/* SYSFORM_BLOCK: all arguments are in memory, and the only argument points to them; SYSFORM_OPENED: no event, but an open */
+enum sysform {
+	SYSFORM_PATH,
+	SYSFORM_FD,
+	SYSFORM_OPENAT2,
+	SYSFORM_SOCKETCALL,
+	SYSFORM_LEN64,
+	SYSFORM_BLOCK,
+	SYSFORM_OPENED
+};
 struct sysdescs {
 	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
 };

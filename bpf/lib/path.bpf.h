@@ -333,6 +333,19 @@ INLINE bool path_sieve(struct slot *s, const u32 w, const struct sieve *sv, cons
 	return path_run(s, w, type, sv, a, READ(named.d, d_name.hash_len) >> 32, learn, alive);
 }
 
+/* The same for what has no path, which the automaton takes for an empty one. */
+INLINE bool no_path_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e,
+			  struct sv_mask *alive)
+{
+	const struct sv_automaton *a = &e->automata[w];
+
+	s->path_off[w] = EV_PATH_MAX;
+	s->path_len[w] = 0;
+	if (a->used)
+		sv_mask_and(alive, sv_final_mask(sv, a, 0));
+	return !sv_mask_zero(alive);
+}
+
 /* ---- paths given as strings ------------------------------------------------------------------------------------ */
 
 INLINE struct file *file_of_fd(struct task_struct *task, s32 fd)

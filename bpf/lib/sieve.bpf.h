@@ -199,11 +199,8 @@ SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
 	return v <= p->rhs;
 }
 
-/*
- * Strikes from @alive what the numbers rule out; false when nothing is left. @num has EV_NUM_MAX numbers and lies in map
- * memory: 5.10 knows no reads of the stack at a variable offset. @h gives the head's numbers, @alive may be its alive[].
- */
-SV_INLINE int sv_nums(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive)
+SV_INLINE int sv_nums_with(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive,
+			   const int retval)
 {
 	ev_u32 n = e->npreds;
 
@@ -212,6 +209,8 @@ SV_INLINE int sv_nums(const struct sv_event *e, const struct ev_head *h, const e
 
 		if (i >= n)
 			break;
+		if (!retval && p->slot == SV_SLOT_RETVAL)
+			continue;
 		if (sv_pred_holds(p, sv_slot_value(p->slot, h, num)))
 			sv_mask_and(alive, &p->keep_true);
 		else
@@ -220,6 +219,21 @@ SV_INLINE int sv_nums(const struct sv_event *e, const struct ev_head *h, const e
 			return 0;
 	}
 	return !sv_mask_zero(alive);
+}
+
+/*
+ * Strikes from @alive what the numbers rule out; false when nothing is left. @num has EV_NUM_MAX numbers and lies in map
+ * memory: 5.10 knows no reads of the stack at a variable offset. @h gives the head's numbers, @alive may be its alive[].
+ */
+SV_INLINE int sv_nums(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive)
+{
+	return sv_nums_with(e, h, num, alive, 1);
+}
+
+/* The same before the result is known. */
+SV_INLINE int sv_nums_early(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive)
+{
+	return sv_nums_with(e, h, num, alive, 0);
 }
 
 #endif

@@ -129,6 +129,39 @@ const struct hook_row hook_rows[] = {
 	LEAVE(CHOWN, 1, "chown_common_kx", "chown_common"),
 	SYS(CHOWN, "sys_chown"),
 
+	FENTRY(UTIMES, 0, "vfs_utimes_x", "vfs_utimes"),
+	ENTER(UTIMES, 0, "vfs_utimes_ke", "vfs_utimes"),
+	LEAVE(UTIMES, 1, "vfs_utimes_kx", "vfs_utimes"),
+	SYS(UTIMES, "sys_utimes"),
+
+	FENTRY(SETXATTR, 0, "setxattr_mount_e", "mnt_want_write"),
+	FENTRY(SETXATTR, 1, "setxattr_file_e", "mnt_want_write_file"),
+	FENTRY(SETXATTR, 2, "do_setxattr_e", "do_setxattr"),
+	FENTRY(SETXATTR, 2, "vfs_setxattr_e", "vfs_setxattr"),
+	FENTRY(SETXATTR, 3, "do_setxattr_x", "do_setxattr"),
+	FENTRY(SETXATTR, 3, "vfs_setxattr_x", "vfs_setxattr"),
+	ENTER(SETXATTR, 0, "setxattr_mount_ke", "mnt_want_write"),
+	ENTER(SETXATTR, 1, "setxattr_file_ke", "mnt_want_write_file"),
+	ENTER(SETXATTR, 2, "do_setxattr_ke", "do_setxattr"),
+	ENTER(SETXATTR, 2, "vfs_setxattr_ke", "vfs_setxattr"),
+	LEAVE(SETXATTR, 3, "do_setxattr_kx", "do_setxattr"),
+	LEAVE(SETXATTR, 3, "do_setxattr_kx", "vfs_setxattr"),
+	SYS(SETXATTR, "sys_setxattr"),
+
+	FENTRY(REMOVEXATTR, 0, "removexattr_mount_e", "mnt_want_write"),
+	FENTRY(REMOVEXATTR, 1, "removexattr_file_e", "mnt_want_write_file"),
+	FENTRY(REMOVEXATTR, 2, "vfs_removexattr_e", "vfs_removexattr"),
+	FENTRY(REMOVEXATTR, 3, "vfs_removexattr_x", "vfs_removexattr"),
+	OPTIONAL(REMOVEXATTR, FENTRY, 4, FENTRY, "vfs_remove_acl_e", "vfs_remove_acl"),
+	OPTIONAL(REMOVEXATTR, FENTRY, 5, FENTRY, "vfs_remove_acl_x", "vfs_remove_acl"),
+	ENTER(REMOVEXATTR, 0, "removexattr_mount_ke", "mnt_want_write"),
+	ENTER(REMOVEXATTR, 1, "removexattr_file_ke", "mnt_want_write_file"),
+	ENTER(REMOVEXATTR, 2, "vfs_removexattr_ke", "vfs_removexattr"),
+	LEAVE(REMOVEXATTR, 3, "vfs_removexattr_kx", "vfs_removexattr"),
+	OPTIONAL(REMOVEXATTR, KPROBE, 4, KPROBE, "vfs_remove_acl_ke", "vfs_remove_acl"),
+	OPTIONAL(REMOVEXATTR, KPROBE, 5, KRETPROBE, "vfs_remove_acl_kx", "vfs_remove_acl"),
+	SYS(REMOVEXATTR, "sys_removexattr"),
+
 	FENTRY(TRUNCATE, 0, "vfs_truncate_x", "vfs_truncate"),
 	FENTRY(TRUNCATE, 1, "do_ftruncate_x", "do_ftruncate"),
 	FENTRY(TRUNCATE, 1, "do_sys_ftruncate_x", "do_sys_ftruncate"),
@@ -139,6 +172,36 @@ const struct hook_row hook_rows[] = {
 	LEAVE(TRUNCATE, 3, "do_ftruncate_kx", "do_ftruncate"),
 	LEAVE(TRUNCATE, 3, "do_sys_ftruncate_kx", "do_sys_ftruncate"),
 	SYS(TRUNCATE, "sys_truncate"),
+
+	FENTRY(WRITE, 0, "file_permission_x", "security_file_permission"),
+	FENTRY(WRITE, 1, "file_free_e", "security_file_free"),
+	ENTER(WRITE, 0, "file_permission_ke", "security_file_permission"),
+	ENTER(WRITE, 1, "file_free_ke", "security_file_free"),
+	SYS(WRITE, "sys_write"),
+
+	FENTRY(SPLICE, 0, "do_splice_e", "do_splice"),
+	FENTRY(SPLICE, 1, "do_splice_x", "do_splice"),
+	ENTER(SPLICE, 0, "do_splice_ke", "do_splice"),
+	LEAVE(SPLICE, 1, "do_splice_kx", "do_splice"),
+	SYS(SPLICE, "sys_splice"),
+
+	FENTRY(MMAP, 0, "vm_mmap_pgoff_x", "vm_mmap_pgoff"),
+	ENTER(MMAP, 0, "vm_mmap_pgoff_ke", "vm_mmap_pgoff"),
+	LEAVE(MMAP, 1, "vm_mmap_pgoff_kx", "vm_mmap_pgoff"),
+	SYS(MMAP, "sys_mmap"),
+
+	FENTRY(MPROTECT, 0, "file_mprotect_e", "security_file_mprotect"),
+	FENTRY(MPROTECT, 1, "do_mprotect_pkey_x", "do_mprotect_pkey"),
+	ENTER(MPROTECT, 0, "do_mprotect_pkey_ke", "do_mprotect_pkey"),
+	ENTER(MPROTECT, 1, "file_mprotect_ke", "security_file_mprotect"),
+	LEAVE(MPROTECT, 2, "do_mprotect_pkey_kx", "do_mprotect_pkey"),
+	SYS(MPROTECT, "sys_mprotect"),
+
+	FENTRY(MEMFD_CREATE, 0, "memfd_create_x", NATIVE "memfd_create"),
+	OPTIONAL(MEMFD_CREATE, FENTRY, 1, FENTRY, "memfd_create_32_x", I386 "memfd_create"),
+	RESULT(MEMFD_CREATE, 0, "memfd_create_kx", NATIVE "memfd_create"),
+	OPTIONAL_RESULT(MEMFD_CREATE, 1, "memfd_create_kx", I386 "memfd_create"),
+	SYS(MEMFD_CREATE, "sys_memfd_create"),
 
 	FENTRY(PRCTL, 0, "prctl_x", NATIVE "prctl"),
 	OPTIONAL(PRCTL, FENTRY, 1, FENTRY, "prctl_32_x", I386 "prctl"),
@@ -274,12 +337,38 @@ static bool is_control(uint16_t event)
 	return event == EV_PRCTL || event == EV_SETRLIMIT || event == EV_PTRACE || event == EV_PROCESS_VM_WRITEV;
 }
 
+static const char *misses_of_data(uint16_t event, uint8_t rung)
+{
+	if (event == EV_SPLICE)
+		return rung == EV_RUNG_TRACEPOINT ? "io_uring; what the pipe held before" : "";
+	if (rung == EV_RUNG_TRACEPOINT)
+		return "io_uring, asynchronous I/O, clones by ioctl; stores into shared mappings";
+	return rung == EV_RUNG_KPROBE ? "stores into shared mappings; whether it was refused"
+				      : "stores into shared mappings";
+}
+
+static const char *misses_of_memory(uint16_t event, uint8_t rung)
+{
+	if (event == EV_MMAP)
+		return rung == EV_RUNG_TRACEPOINT ? "a descriptor that was closed meanwhile" : "";
+	if (event == EV_MPROTECT)
+		return rung == EV_RUNG_TRACEPOINT ? "the file, and the protection before"
+						  : "of what is refused at once, the file and the protection before";
+	return "";
+}
+
 const char *hook_misses(uint16_t event, uint8_t rung)
 {
 	if (event == EV_EXEC)
 		return "without bprm_check: a script's path is the caller's string, symbolic links not resolved";
 	if (hook_lineage(event))
 		return "";
+	if (event == EV_WRITE || event == EV_SPLICE)
+		return misses_of_data(event, rung);
+	if (event == EV_MMAP || event == EV_MPROTECT || event == EV_MEMFD_CREATE)
+		return misses_of_memory(event, rung);
+	if ((event == EV_SETXATTR || event == EV_REMOVEXATTR) && rung != EV_RUNG_TRACEPOINT)
+		return "refusals on the way to the file; what file servers in the kernel do";
 	if (is_control(event))
 		return event == EV_PRCTL ? "" : "a second process that is gone when the call returns";
 	if (event == EV_SIGNAL)

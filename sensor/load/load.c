@@ -146,9 +146,8 @@ static int configure(struct load *l, struct err *err)
 	l->skel->rodata->ring_bytes = ring;
 	l->skel->rodata->lineage_bytes = lineage;
 	l->skel->rodata->want_envs = o->envs;
-	/* listen and setsockopt keep arguments on the fentry rung, too */
-	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || l->ladder.rung[EV_LISTEN] == EV_RUNG_FENTRY ||
-				      l->ladder.rung[EV_SETSOCKOPT] == EV_RUNG_FENTRY;
+	/* some keep arguments on the fentry rung, too */
+	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || any_rung(l, EV_RUNG_FENTRY);
 	l->skel->rodata->have_task_regs =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));

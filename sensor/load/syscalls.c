@@ -25,11 +25,19 @@ struct row {
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
+#ifndef SYS_setxattrat
+#define SYS_setxattrat 463
+#endif
+#ifndef SYS_removexattrat
+#define SYS_removexattrat 466
+#endif
 
 /*
  * Arguments by index: directory and path, second directory and path, then x and y by event: open flags, mode; unlink
- * flags; mkdir, chmod mode; symlink target; chown owner, group; truncate length (its upper half in y on 32 bits); the
- * number of a signal, whose process is where a path would be. Those of bpf/control.bpf.c know their arguments. The i386 numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
+ * flags; mkdir, chmod mode; symlink target; times and their form; name of an extended attribute; chown owner, group;
+ * truncate length (its upper half in y on 32 bits); the number of a signal, whose process is where a path would be.
+ * Those of bpf/control.bpf.c and bpf/memory.bpf.c know their arguments. The i386 numbers are those of
+ * arch/x86/entry/syscalls/syscall_32.tbl.
  */
 static const struct row rows[] = {
 #ifdef __x86_64__
@@ -47,6 +55,12 @@ static const struct row rows[] = {
 	ROW(-1, 182, CHOWN, PATH, _, 0, _, _, 1, 2), /* chown16 */
 	ROW(-1, 16, CHOWN, PATH, _, 0, _, _, 1, 2),  /* lchown16 */
 	ROW(-1, 95, CHOWN, FD, 0, _, _, _, 1, 2),    /* fchown16 */
+	ROW(SYS_utime, 30, UTIMES, PATH, _, 0, _, _, 1, UTIMES_UTIMBUF),
+	ROW(SYS_utimes, 271, UTIMES, PATH, _, 0, _, _, 1, UTIMES_TIMEVAL),
+	ROW(SYS_futimesat, 299, UTIMES, PATH, 0, 1, _, _, 2, UTIMES_TIMEVAL),
+	ROW(-1, 412, UTIMES, PATH, 0, 1, _, _, 2, UTIMES_TIMESPEC64), /* utimensat_time64 */
+	ROW(-1, 239, WRITE, FD, 0, _, _, _, _, _),		      /* sendfile64 */
+	ROW(-1, 90, MMAP, BLOCK, _, _, _, _, _, _),
 	ROW(-1, 193, TRUNCATE, LEN64, _, 0, _, _, 1, 2),
 	ROW(-1, 194, TRUNCATE, FD, 0, _, _, _, 1, 2),
 	ROW(-1, 102, CONNECT, SOCKETCALL, _, _, _, _, _, _),
@@ -67,8 +81,30 @@ static const struct row rows[] = {
 	ROW(SYS_fchmodat2, 452, CHMOD, PATH, 0, 1, _, _, 2, _),
 	ROW(SYS_fchown, 207, CHOWN, FD, 0, _, _, _, 1, 2),
 	ROW(SYS_fchownat, 298, CHOWN, PATH, 0, 1, _, _, 2, 3),
+	ROW(SYS_utimensat, 320, UTIMES, PATH, 0, 1, _, _, 2, UTIMES_TIMESPEC),
+	ROW(SYS_setxattr, 226, SETXATTR, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_lsetxattr, 227, SETXATTR, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_fsetxattr, 228, SETXATTR, FD, 0, _, _, _, 1, _),
+	ROW(SYS_setxattrat, 463, SETXATTR, PATH, 0, 1, _, _, 3, _),
+	ROW(SYS_removexattr, 235, REMOVEXATTR, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_lremovexattr, 236, REMOVEXATTR, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_fremovexattr, 237, REMOVEXATTR, FD, 0, _, _, _, 1, _),
+	ROW(SYS_removexattrat, 466, REMOVEXATTR, PATH, 0, 1, _, _, 3, _),
 	ROW(SYS_truncate, 92, TRUNCATE, PATH, _, 0, _, _, 1, _),
 	ROW(SYS_ftruncate, 93, TRUNCATE, FD, 0, _, _, _, 1, _),
+	ROW(SYS_write, 4, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_pwrite64, 181, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_writev, 146, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_pwritev, 334, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_pwritev2, 379, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_sendfile, 187, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_copy_file_range, 377, WRITE, FD, 2, _, _, _, _, _),
+	ROW(SYS_fallocate, 324, WRITE, FD, 0, _, _, _, _, _),
+	ROW(SYS_splice, 313, SPLICE, FD, 0, _, 2, _, _, _),
+	ROW(SYS_mmap, 192, MMAP, FD, _, _, _, _, _, _),
+	ROW(SYS_mprotect, 125, MPROTECT, PATH, _, _, _, _, _, _),
+	ROW(SYS_pkey_mprotect, 380, MPROTECT, PATH, _, _, _, _, _, _),
+	ROW(SYS_memfd_create, 356, MEMFD_CREATE, PATH, _, _, _, _, _, _),
 	ROW(SYS_prctl, 172, PRCTL, PATH, _, _, _, _, _, _),
 	ROW(SYS_setrlimit, 75, SETRLIMIT, PATH, _, _, _, _, _, _),
 	ROW(SYS_prlimit64, 340, SETRLIMIT, PATH, _, _, _, _, _, _),
@@ -94,6 +130,21 @@ static bool any_socket_event(const bool wanted[EV_TYPES])
 	return wanted[EV_SOCKET] || wanted[EV_BIND] || wanted[EV_LISTEN] || wanted[EV_ACCEPT] || wanted[EV_SETSOCKOPT];
 }
 
+/*
+ * What the call of @r tells of writes where its own event is not wanted: a splice may write to what is its second
+ * descriptor, and of an open the write's program has to know.
+ */
+static bool for_writes(const struct row *r, struct sysdesc *ret)
+{
+	*ret = r->d;
+	ret->event = EV_WRITE;
+	if (r->d.event == EV_SPLICE)
+		ret->dirfd = r->d.dirfd2;
+	else
+		ret->form = SYSFORM_OPENED;
+	return r->d.event == EV_SPLICE || r->d.event == EV_OPEN;
+}
+
 void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -103,11 +154,13 @@ void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
 		bool want = wanted[r->d.event] || (r->d.event == EV_UNLINK && r->d.x != NO_ARG && wanted[EV_RMDIR]) ||
 			    (r->d.form == SYSFORM_SOCKETCALL && any_socket_event(wanted));
 
-		if (!want)
+		struct sysdesc d = r->d;
+
+		if (!want && (!wanted[EV_WRITE] || !for_writes(r, &d)))
 			continue;
 		if (r->native >= 0 && r->native < SYSCALLS)
-			ret->native[r->native] = r->d;
+			ret->native[r->native] = d;
 		if (r->compat >= 0 && r->compat < SYSCALLS)
-			ret->compat[r->compat] = r->d;
+			ret->compat[r->compat] = d;
 	}
 }

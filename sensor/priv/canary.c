@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,13 +34,36 @@ static void did(struct canary_done *d, enum ev_type type, bool done)
 	d->acts[type] = (uint8_t)(d->acts[type] + done);
 }
 
+static void act_on_data(struct canary_done *d, int fd)
+{
+	loff_t start = 0;
+	int pipes[2];
+
+	if (fd < 0 || pipe2(pipes, O_CLOEXEC) < 0)
+		return;
+	did(d, EV_WRITE, write(fd, "1", 1) == 1);
+	did(d, EV_SPLICE, splice(fd, &start, pipes[1], NULL, 1, SPLICE_F_NONBLOCK) == 1);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* Where the filesystem has no such attributes, nothing was done that could be seen. */
+static void act_on_attributes(struct canary_done *d)
+{
+	did(d, EV_UTIMES, utimensat(AT_FDCWD, "f", NULL, 0) == 0);
+	did(d, EV_SETXATTR, setxattr("f", "user.canary", "1", 1, 0) == 0);
+	did(d, EV_REMOVEXATTR, removexattr("f", "user.canary") == 0);
+}
+
 static void act_on_files(struct canary_done *d)
 {
 	int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	did(d, EV_OPEN, fd >= 0);
+	act_on_data(d, fd);
 	did(d, EV_CHMOD, chmod("f", 0640) == 0);
 	did(d, EV_CHOWN, chown("f", getuid(), getgid()) == 0);
+	act_on_attributes(d);
 	did(d, EV_TRUNCATE, truncate("f", 1) == 0);
 	did(d, EV_TRUNCATE, fd >= 0 && ftruncate(fd, 0) == 0);
 	if (fd >= 0)
@@ -51,6 +76,20 @@ static void act_on_files(struct canary_done *d)
 	did(d, EV_UNLINK, unlink("f") == 0);
 	did(d, EV_MKDIR, mkdir("d", 0700) == 0);
 	did(d, EV_RMDIR, rmdir("d") == 0);
+}
+
+static void act_on_memory(struct canary_done *d)
+{
+	int fd = memfd_create(CANARY_NAME, MFD_CLOEXEC);
+	void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	did(d, EV_MEMFD_CREATE, fd >= 0);
+	did(d, EV_MMAP, p != MAP_FAILED);
+	did(d, EV_MPROTECT, p != MAP_FAILED && mprotect(p, 4096, PROT_NONE) == 0);
+	if (p != MAP_FAILED)
+		munmap(p, 4096);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* A socket that nobody else can see: the kernel gives it a name, and there is nothing where it connects to. */
@@ -144,6 +183,7 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		/* what was cleared away is not counted: it only adds marks */
 		done = (struct canary_done){ .round = round };
 		act_on_files(&done);
+		act_on_memory(&done);
 		act_on_sockets(&done);
 		act_on_listeners(&done);
 		act_on_itself(&done);

@@ -26,7 +26,6 @@
 #endif
 
 #define TARGET_TEXT "no/such target" /* of the symbolic links */
-#define NOBODY	    65534
 
 int res(long r)
 {
@@ -88,8 +87,7 @@ long low(const char *text)
 	return low_bytes(text, strlen(text) + 1);
 }
 
-/* The row's directory once more, at dir/d. In a mount namespace of the actor's own: it leaves nothing behind. */
-static int bind_mount(const struct spot *s)
+int bind_mount(const struct spot *s)
 {
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;

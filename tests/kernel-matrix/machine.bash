@@ -18,6 +18,7 @@ initramfs_base() {
 	local root=$1 p busybox
 	busybox=$(command -v busybox) || die "busybox is missing; apt-get install busybox-static"
 	! ldd "$busybox" >/dev/null 2>&1 || die "busybox is not static; apt-get install busybox-static"
+	chmod 755 "$root" # it becomes /, which others than root have to pass, too
 	mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,tmp,matrix/bin}
 	install "$busybox" "$root/bin/busybox"
 	for p in $(busybox --list); do

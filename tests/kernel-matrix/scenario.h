@@ -39,7 +39,10 @@ struct row {
 };
 
 /* acts*.c: the rows, each list ending with one without a name */
-extern const struct row rows_basic[], rows_socket[], rows_control[], rows_exec[];
+extern const struct row rows_basic[], rows_attr[], rows_write[], rows_memory[], rows_socket[], rows_control[],
+	rows_exec[];
+
+#define NOBODY 65534 /* who is refused */
 
 /* What many rows expect. */
 #define RET(errno_text) "event.retval=" errno_text
@@ -57,6 +60,9 @@ int compat(long nr, long a, long b, long c);
 /* A copy where 32 bits reach it, of at most PATH_MAX bytes. */
 long low_bytes(const void *bytes, size_t size);
 long low(const char *text);
+
+/* The row's directory once more, at dir/d. In a mount namespace of the actor's own: it leaves nothing behind. */
+int bind_mount(const struct spot *s);
 
 /* One operation by io_uring: 0, or a negative errno. */
 int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t len, uint32_t flags);
