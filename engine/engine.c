@@ -11,8 +11,11 @@
 static void next_stamp(struct engine *e)
 {
 	if (e->stamp == STAMP_MAX) {
-		memset(e->memo, 0, e->p.nnodes * sizeof(*e->memo));
+		for (uint32_t i = 0; i < e->p.nnodes; i++)
+			e->nodes[i].memo = 0;
 		memset(e->fired_at, 0, e->p.nrules * sizeof(*e->fired_at));
+		memset(e->asked_at, 0, e->plan.n * sizeof(*e->asked_at));
+		columns_restart(&e->columns);
 		e->stamp = 0;
 	}
 	e->stamp++;
@@ -27,24 +30,58 @@ static int u32_cmp(const void *a, const void *b)
 
 /* What was found out of the rules that an event could be about. */
 struct found {
-	size_t early, late;
+	uint32_t asked, early, late;
 };
 
+struct coming {
+	struct run *x;
+	struct found *f;
+};
+
+static void come_up(void *ctx, uint32_t candidate)
+{
+	struct coming *c = ctx;
+	struct engine *e = c->x->e;
+
+	if (e->asked_at[candidate] == e->stamp)
+		return;
+	e->asked_at[candidate] = e->stamp;
+	e->asked[c->f->asked++] = candidate;
+}
+
+/* What depends on variables may still change. */
+static bool may_hold(void *ctx, uint32_t part)
+{
+	struct coming *c = ctx;
+
+	return (c->x->e->nodes[part].flags & NF_VAR) || eval_bool(c->x, part);
+}
+
+static bool holds(struct run *x, const struct candidate *c)
+{
+	const uint32_t *parts = x->e->plan.parts + c->parts_first;
+
+	for (uint32_t i = 0; i < c->nparts; i++)
+		if (!eval_bool(x, parts[i]))
+			return false;
+	return true;
+}
+
 /* What depends on variables waits until the rules before it have set theirs. */
-static void eval_bit(struct run *x, const struct bit *b, struct found *f)
+static void ask(struct run *x, struct found *f)
 {
 	struct engine *e = x->e;
 
-	for (uint32_t i = b->first; i < b->first + b->count; i++) {
-		const struct candidate *c = &e->candidates[i];
+	for (uint32_t i = 0; i < f->asked; i++) {
+		const struct candidate *c = &e->plan.v[e->asked[i]];
 
 		if (e->fired_at[c->rule] == e->stamp)
 			continue;
-		if (e->flags[c->root] & NF_VAR) {
-			e->late[f->late++] = *c;
+		if (e->nodes[c->root].flags & NF_VAR) {
+			e->late[f->late++] = e->asked[i];
 			continue;
 		}
-		if (!eval_bool(x, c->root))
+		if (!holds(x, c))
 			continue;
 		e->fired_at[c->rule] = e->stamp;
 		e->early[f->early++] = c->rule;
@@ -67,12 +104,12 @@ static size_t fire_in_order(struct run *x, const struct found *f)
 	struct engine *e = x->e;
 	size_t i = 0, n = 0;
 
-	for (size_t k = 0; k < f->late; k++) {
-		const struct candidate *c = &e->late[k];
+	for (uint32_t k = 0; k < f->late; k++) {
+		const struct candidate *c = &e->plan.v[e->late[k]];
 
 		while (i < f->early && e->early[i] < c->rule)
 			fire(x, e->early[i++], n++);
-		if (e->fired_at[c->rule] == e->stamp || !eval_bool(x, c->root))
+		if (e->fired_at[c->rule] == e->stamp || !holds(x, c))
 			continue;
 		e->fired_at[c->rule] = e->stamp;
 		fire(x, c->rule, n++);
@@ -82,17 +119,12 @@ static size_t fire_in_order(struct run *x, const struct found *f)
 	return n;
 }
 
-static int candidate_cmp(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	return x->rule != y->rule ? u32_cmp(&x->rule, &y->rule) : u32_cmp(&x->root, &y->root);
-}
-
 size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **ret_rules)
 {
 	struct run x = { .e = e, .ev = ev };
 	struct found f = { 0 };
+	struct coming c = { .x = &x, .f = &f };
+	const struct plan_asker to = { .f = come_up, .may = may_hold, .ctx = &c };
 
 	if (ret_rules)
 		*ret_rules = e->fired;
@@ -100,13 +132,12 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 		return 0;
 	next_stamp(e);
 	e->text.len = e->messages.len = e->nacts = 0;
-	for (unsigned w = 0; w < SV_WORDS; w++)
-		for (uint64_t m = ev->alive[w] & e->in_use[ev->type][w]; m; m &= m - 1)
-			eval_bit(&x, &e->bits[ev->type][64 * w + (unsigned)__builtin_ctzll(m)], &f);
+	plan_each(&e->plan, ev, e->stamp, &to);
+	ask(&x, &f);
 	if (f.early > 1)
 		qsort(e->early, f.early, sizeof(*e->early), u32_cmp);
-	if (f.late > 1)
-		qsort(e->late, f.late, sizeof(*e->late), candidate_cmp);
+	if (f.late > 1) /* candidates are in the order of the rules */
+		qsort(e->late, f.late, sizeof(*e->late), u32_cmp);
 	return fire_in_order(&x, &f);
 }
 
@@ -119,8 +150,8 @@ int engine_eval_node(struct engine *e, uint32_t node, const struct event *ev, bo
 {
 	struct run x = { .e = e, .ev = ev };
 
-	if (node >= e->p.nnodes || e->p.nodes[node].type != NT_BOOL || (e->flags[node] & (NF_ELEM | NF_CURRENT)) ||
-	    !catalog_covers(e->p.catalog, e->events[node], ev->type))
+	if (node >= e->p.nnodes || e->p.nodes[node].type != NT_BOOL ||
+	    (e->nodes[node].flags & (NF_ELEM | NF_CURRENT)) || !catalog_covers(e->p.catalog, e->events[node], ev->type))
 		return -EINVAL;
 	next_stamp(e);
 	e->text.len = 0;
@@ -172,7 +203,7 @@ static void scan_node(struct engine *e, uint32_t i)
 {
 	const struct node *n = &e->p.nodes[i];
 	unsigned operands = program_operands(n->op);
-	uint8_t fa = operands & 1 ? e->flags[n->a] : 0, fb = operands & 2 ? e->flags[n->b] : 0;
+	uint8_t fa = operands & 1 ? e->nodes[n->a].flags : 0, fb = operands & 2 ? e->nodes[n->b].flags : 0;
 	uint16_t event = meet(e, operands & 1 ? e->events[n->a] : EV_NONE, operands & 2 ? e->events[n->b] : EV_NONE);
 	uint8_t flags;
 
@@ -185,64 +216,30 @@ static void scan_node(struct engine *e, uint32_t i)
 	/* Reading a field again is cheaper than remembering it; what a variable holds may be something else then. */
 	if (n->type == NT_BOOL && operands && !(flags & (NF_ELEM | NF_CURRENT | NF_VAR)))
 		flags |= NF_MEMO;
-	e->flags[i] = flags;
+	/* A set that an ancestor is compared with by N_CURRENT is asked for one ancestor at a time. */
+	if (e->plan.atom_of[i] && !(flags & NF_CURRENT) && (n->op == N_STRIN || n->op == N_ANY)) {
+		flags |= NF_ATOM;
+		e->nodes[i].atom = (e->plan.atom_of[i] - 1) & 0xffffff;
+	}
+	e->nodes[i].flags = flags;
 	e->events[i] = event;
-}
-
-/* A rule that is not for this host is never asked. */
-static uint32_t clauses_in_use(const struct prule *r)
-{
-	return r->flags & PRULE_OFF ? 0 : r->clause_count;
-}
-
-/* Sorts the clauses of all rules by event type and bit; within a bit they stay in the order of the rules. */
-static void place_candidates(struct engine *e)
-{
-	const struct program *p = &e->p;
-	uint32_t at = 0;
-
-	for (uint32_t i = 0; i < p->nrules; i++)
-		for (uint32_t k = 0; k < clauses_in_use(&p->rules[i]); k++)
-			e->bits[p->rules[i].event][p->clauses[p->rules[i].clause_first + k].bit].count++;
-	for (size_t ev = 0; ev < p->catalog->nevents; ev++)
-		for (unsigned b = 0; b < SV_CLAUSES; b++) {
-			struct bit *bit = &e->bits[ev][b];
-
-			if (!bit->count) /* most types have no rules: their pages stay untouched */
-				continue;
-			bit->first = at;
-			at += bit->count;
-			e->in_use[ev][b / 64] |= UINT64_C(1) << (b % 64);
-			bit->count = 0;
-		}
-	for (uint32_t i = 0; i < p->nrules; i++)
-		for (uint32_t k = 0; k < clauses_in_use(&p->rules[i]); k++) {
-			const struct clause *c = &p->clauses[p->rules[i].clause_first + k];
-			struct bit *bit = &e->bits[p->rules[i].event][c->bit];
-
-			e->candidates[bit->first + bit->count++] = (struct candidate){ .rule = i, .root = c->root };
-		}
 }
 
 static int alloc_tables(struct engine *e)
 {
-	size_t nevents = e->p.catalog->nevents;
-
-	e->flags = calloc(e->p.nnodes + 1, sizeof(*e->flags));
+	e->nodes = calloc(e->p.nnodes + 1, sizeof(*e->nodes));
 	e->events = calloc(e->p.nnodes + 1, sizeof(*e->events));
-	e->memo = calloc(e->p.nnodes + 1, sizeof(*e->memo));
-	e->candidates = calloc(e->p.nclauses + 1, sizeof(*e->candidates));
-	e->bits = calloc(nevents + 1, sizeof(*e->bits));
-	e->in_use = calloc(nevents + 1, sizeof(*e->in_use));
+	e->asked_at = calloc(e->plan.n + 1, sizeof(*e->asked_at));
+	e->asked = calloc(e->plan.n + 1, sizeof(*e->asked));
 	e->fired_at = calloc(e->p.nrules + 1, sizeof(*e->fired_at));
 	e->early = calloc(e->p.nrules + 1, sizeof(*e->early));
-	e->late = calloc(e->p.nclauses + 1, sizeof(*e->late));
+	e->late = calloc(e->plan.n + 1, sizeof(*e->late));
 	e->fired = calloc(e->p.nrules + 1, sizeof(*e->fired));
 	e->matches = calloc(e->p.nrules + 1, sizeof(*e->matches));
 	e->suppressed = calloc(e->p.nrules + 1, sizeof(*e->suppressed));
 	e->acts = calloc(e->p.nactions + 1, sizeof(*e->acts));
-	return e->flags && e->events && e->memo && e->candidates && e->bits && e->in_use && e->fired_at && e->early &&
-			       e->late && e->fired && e->matches && e->suppressed && e->acts
+	return e->nodes && e->events && e->asked_at && e->asked && e->fired_at && e->early && e->late && e->fired &&
+			       e->matches && e->suppressed && e->acts
 		       ? 0
 		       : -ENOMEM;
 }
@@ -304,14 +301,15 @@ int engine_new_with(const struct program *p, const struct engine_options *o, str
 	e->p = *p;
 	if (o)
 		e->options = *o;
-	if (alloc_tables(e) < 0 || alloc_texts(e) < 0 || alloc_state(e) < 0)
-		return err_set(err, -ENOMEM, "out of memory");
-	r = strsets_new(p, &e->strsets, err);
+	r = terms_init(&e->terms, &e->p, err);
 	if (r < 0)
 		return r;
+	if (columns_init(&e->columns, p->catalog, &e->terms) < 0 ||
+	    plan_init(&e->plan, &e->p, &e->terms, &e->columns) < 0 || alloc_tables(e) < 0 || alloc_texts(e) < 0 ||
+	    alloc_state(e) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		scan_node(e, i);
-	place_candidates(e);
 	*ret = TAKE_PTR(e);
 	return 0;
 }
@@ -320,13 +318,13 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	strsets_free(e->strsets);
-	free(e->flags);
+	plan_done(&e->plan);
+	columns_done(&e->columns);
+	terms_done(&e->terms);
+	free(e->nodes);
 	free(e->events);
-	free(e->memo);
-	free(e->candidates);
-	free(e->bits);
-	free(e->in_use);
+	free(e->asked_at);
+	free(e->asked);
 	free(e->fired_at);
 	free(e->early);
 	free(e->late);

@@ -11,8 +11,8 @@
 
 #include "engine/engine.h"
 #include "engine/limit.h"
+#include "engine/plan.h"
 #include "engine/state.h"
-#include "engine/strset.h"
 #include "lib/glob.h"
 #include "tamis/sieve.h"
 
@@ -26,16 +26,14 @@ enum node_flag {
 	NF_CURRENT = 1 << 1, /* uses the position of an N_EXISTS around it */
 	NF_MEMO = 1 << 2,    /* the same for the whole event, and worth remembering */
 	NF_NESTED = 1 << 3,  /* a field of all ancestors that has several values in each */
+	NF_ATOM = 1 << 5,    /* asks one column, see plan.h */
 	NF_VAR = 1 << 4	     /* can change while an event is looked at: depends on a variable, or on chance */
 };
 
-/* One clause, and the rule that fires when it holds. */
-struct candidate {
-	uint32_t rule, root;
-};
-
-struct bit {
-	uint32_t first, count; /* into candidates[] */
+struct node_state {
+	uint32_t memo;	    /* 2 * stamp of the event that it was asked for + its answer */
+	uint32_t flags : 8; /* enum node_flag */
+	uint32_t atom : 24; /* with NF_ATOM: of the plan's */
 };
 
 /* A text that is put together, or several one behind the other. What does not fit is cut. */
@@ -45,21 +43,21 @@ struct text_room {
 };
 
 struct engine {
-	struct program p;	 /* arrays borrowed */
-	struct strsets *strsets; /* owned */
-	uint8_t *flags;		 /* owned; enum node_flag of each node */
-	uint16_t *events;	 /* owned; event type whose fields a node looks at, or EV_NONE */
-	uint32_t *memo;		 /* owned; of each node: 2 * stamp of the event that it was asked for + its answer */
+	struct program p; /* arrays borrowed */
+	struct terms terms;
+	struct columns columns;
+	struct plan plan;
+	struct node_state *nodes; /* owned; of each node */
+	uint16_t *events;	  /* owned; event type whose fields a node looks at, or EV_NONE */
 	uint32_t stamp;
-	struct candidate *candidates;	/* owned */
-	struct bit (*bits)[SV_CLAUSES]; /* owned; of each event type */
-	uint64_t (*in_use)[SV_WORDS];	/* owned; the bits that have candidates */
-	uint32_t *fired_at;		/* owned; of each rule: stamp of the event that it fired for last */
-	uint32_t *early;		/* owned; rules that hold whatever variables hold; room for every rule */
-	struct candidate *late;		/* owned; clauses that have to wait for their turn; room for every clause */
-	uint32_t *fired;		/* owned; room for every rule, as the next */
-	struct engine_match *matches;	/* owned */
-	bool has_effects;		/* some rule has an action or a limit, or is silent */
+	uint32_t *asked_at;	      /* owned; of each candidate: stamp of the event that it came up for last */
+	uint32_t *asked;	      /* owned; candidates that came up; room for all of them */
+	uint32_t *fired_at;	      /* owned; of each rule: stamp of the event that it fired for last */
+	uint32_t *early;	      /* owned; rules that hold whatever variables hold; room for every rule */
+	uint32_t *late;		      /* owned; candidates that have to wait for their turn; room for all of them */
+	uint32_t *fired;	      /* owned; room for every rule, as the next */
+	struct engine_match *matches; /* owned */
+	bool has_effects;	      /* some rule has an action or a limit, or is silent */
 
 	/* what rules remember */
 	struct engine_options options;

@@ -279,7 +279,7 @@ static int64_t text_len(struct run *x, uint32_t i)
 static int64_t eval_len(struct run *x, uint32_t i)
 {
 	const struct node *n = node_at(x, i);
-	bool nested = x->e->flags[i] & NF_NESTED;
+	bool nested = x->e->nodes[i].flags & NF_NESTED;
 	const struct cat_field *f;
 	const struct proc *p;
 	int64_t len = 0;
@@ -398,8 +398,18 @@ static bool eval_strin(struct run *x, const struct node *n)
 	struct val v = eval_value(x, n->a), also = also_value(x, n->a);
 
 	x->e->text.len = room;
-	return strsets_match(x->e->strsets, n->b, v.s, v.len) ||
-	       (also.len && strsets_match(x->e->strsets, n->b, also.s, also.len));
+	return terms_set_match(&x->e->terms, n->b, v.s, v.len) ||
+	       (also.len && terms_set_match(&x->e->terms, n->b, also.s, also.len));
+}
+
+/* A place of the event is asked for all rules at once. */
+static bool eval_atom(struct run *x, uint32_t i)
+{
+	struct engine *e = x->e;
+	const struct atom *a = &e->plan.atoms[e->nodes[i].atom];
+
+	return a->kind == ATOM_SET ? columns_in_set(&e->columns, a->column, a->what, x->ev, e->stamp)
+				   : columns_has(&e->columns, a->column, a->what, x->ev, e->stamp);
 }
 
 static bool ip_match(struct val a, struct val b)
@@ -460,7 +470,7 @@ void eval_each(struct run *x, uint32_t i, bool (*f)(void *ctx, const struct val 
 	if (n->op == N_VAR) {
 		eval_var_each(x, n->a, f, ctx);
 	} else if (is_of_ancestors(x, n)) {
-		each_of_ancestors(x, field_at(x, n->a), x->e->flags[i] & NF_NESTED, true, f, ctx);
+		each_of_ancestors(x, field_at(x, n->a), x->e->nodes[i].flags & NF_NESTED, true, f, ctx);
 	} else {
 		v = eval_value(x, i);
 		each_of(v.arr, v.len, f, ctx);
@@ -591,6 +601,7 @@ static bool eval_exists(struct run *x, const struct node *n)
 
 static bool eval_op(struct run *x, uint32_t i)
 {
+	const struct engine *e = x->e;
 	const struct node *n = node_at(x, i);
 
 	switch (n->op) {
@@ -609,7 +620,7 @@ static bool eval_op(struct run *x, uint32_t i)
 	case N_STREQ:
 		return eval_streq(x, n);
 	case N_STRIN:
-		return eval_strin(x, n);
+		return e->nodes[i].flags & NF_ATOM ? eval_atom(x, i) : eval_strin(x, n);
 	case N_INTIN:
 		return program_intset_has(&x->e->p, n->b, eval_int(x, n->a));
 	case N_IPIN:
@@ -617,7 +628,7 @@ static bool eval_op(struct run *x, uint32_t i)
 	case N_IPEQ:
 		return ip_match(eval_value(x, n->a), eval_value(x, n->b));
 	case N_ANY:
-		return eval_any(x, n);
+		return e->nodes[i].flags & NF_ATOM ? eval_atom(x, i) : eval_any(x, n);
 	case N_EXISTS:
 		return eval_exists(x, n);
 	case N_MATCH:
@@ -635,11 +646,11 @@ bool eval_bool(struct run *x, uint32_t i)
 	struct engine *e = x->e;
 	bool v;
 
-	if (!(e->flags[i] & NF_MEMO))
+	if (!(e->nodes[i].flags & NF_MEMO))
 		return eval_op(x, i);
-	if (e->memo[i] >> 1 == e->stamp)
-		return e->memo[i] & 1;
+	if (e->nodes[i].memo >> 1 == e->stamp)
+		return e->nodes[i].memo & 1;
 	v = eval_op(x, i);
-	e->memo[i] = e->stamp << 1 | v;
+	e->nodes[i].memo = e->stamp << 1 | v;
 	return v;
 }

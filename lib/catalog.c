@@ -494,6 +494,13 @@ bool catalog_sieve_also(const struct catalog *c, uint16_t event, uint16_t automa
 	return false;
 }
 
+uint32_t catalog_cost(const struct cat_field *f)
+{
+	if (cat_is_ancestors(f->home))
+		return 100;
+	return f->flags & CF_ARRAY ? 20 : f->type == VAL_STR ? 2 : 1;
+}
+
 static uint32_t fnv1a(uint32_t h, const void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

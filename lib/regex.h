@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -30,6 +31,20 @@ struct regex;
 int regex_new(const char *pattern, size_t len, bool icase, struct regex **ret, struct err *err);
 void regex_free(struct regex *re);
 DEFINE_CLEANUP(struct regex *, regex_free);
+
+/* Literals of which every text that an expression matches holds at least one, in whatever case; n is 0 where none are known. */
+#define REGEX_NEED_MAX 16
+#define REGEX_NEED_LEN 24
+struct regex_need {
+	uint32_t n;
+	struct {
+		uint8_t len;		/* at least 1 */
+		char s[REGEX_NEED_LEN]; /* lower case */
+	} lit[REGEX_NEED_MAX];
+};
+
+/* -EINVAL where it is no expression, -ENOMEM. */
+int regex_need(const char *pattern, size_t len, bool icase, struct regex_need *ret);
 
 /* Not const: the automaton grows. One thread at a time. */
 bool regex_match(struct regex *re, const char *s, size_t len);

@@ -62,6 +62,7 @@ struct proc {
 	struct val *unseen;	   /* borrowed; the slots from SLOT_PROC_SEEN on, or NULL: all are empty */
 	const struct proc *parent; /* borrowed; NULL at the root of what is known */
 	uint64_t start;		   /* with the pid, what process it is: the same for all images of one; 0: not known */
+	uint64_t version; /* differs for every image and every change of one: what caches go by; 0: not to be cached */
 };
 
 static inline struct val proc_get(const struct proc *p, unsigned slot)

@@ -136,7 +136,7 @@ static void cache_drop(struct images *s, struct image *i)
 
 void images_changed(struct images *s, struct image *i)
 {
-	i->version = ++s->version;
+	i->p.version = ++s->version;
 	cache_drop(s, i);
 }
 
@@ -222,7 +222,7 @@ struct image *images_new(struct images *s, uint32_t pid, uint64_t start_ns)
 		return NULL;
 	i->pid = pid;
 	i->start_ns = i->p.start = start_ns;
-	i->version = ++s->version;
+	i->p.version = ++s->version;
 	list_put(&s->live, i);
 	s->count++;
 	s->count_live++;

@@ -25,7 +25,6 @@ struct image {
 	bool present;	   /* can be found */
 	bool coarse;	   /* start_ns is rounded down to a tick */
 	uint64_t start_ns; /* boot time */
-	uint64_t version;
 	uint64_t known_ns; /* boot time at which /proc said this; 0 for what records said */
 	uint64_t dead_ns;  /* boot time of its end */
 	uint32_t number;   /* in the table that is being saved */

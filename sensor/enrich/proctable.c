@@ -532,7 +532,7 @@ void proctable_stats(const struct proctable *t, struct proctable_stats *ret)
 
 uint64_t proctable_version(const struct proc *p)
 {
-	return image_of(p)->version;
+	return p->version;
 }
 
 const struct proctable_cache *proctable_cache_get(const struct proc *p)

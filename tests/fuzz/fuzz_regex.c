@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_(regex_free) struct regex *re = NULL;
 	const char *p = (const char *)data + 2, *s;
 	size_t plen, len;
+	struct regex_need need;
 	struct err err;
 	bool icase;
 
@@ -42,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A second look at the same text goes through states that are there already. */
 	/* NOLINTNEXTLINE(misc-redundant-expression) */
 	if (regex_match(re, s, len) != regex_match(re, s, len))
+		abort();
+	if (regex_match(re, s, len) && regex_need(p, plen, icase, &need) == 0 && !regex_ref_needed(&need, s, len))
 		abort();
 	compare(re, p, plen, icase, s, len);
 	return 0;

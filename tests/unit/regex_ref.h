@@ -15,6 +15,22 @@
 
 #define REGEX_REF_MAX 62
 
+/* Whether the text holds one of the literals that are needed; true where none are known. */
+static inline bool regex_ref_needed(const struct regex_need *need, const char *s, size_t len)
+{
+	for (uint32_t i = 0; i < need->n; i++)
+		for (size_t at = 0; at + need->lit[i].len <= len; at++) {
+			size_t k = 0;
+
+			while (k < need->lit[i].len &&
+			       (s[at + k] | (s[at + k] >= 'A' && s[at + k] <= 'Z' ? 32 : 0)) == need->lit[i].s[k])
+				k++;
+			if (k == need->lit[i].len)
+				return true;
+		}
+	return need->n == 0;
+}
+
 struct regex_ref {
 	const struct re_tree *t;
 	uint32_t c[REGEX_REF_MAX];

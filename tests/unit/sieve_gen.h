@@ -619,6 +619,7 @@ struct ref {
 	const struct program *p;
 	const struct event *ev;
 	struct val elem;
+	const struct proc *current; /* the ancestor that an N_EXISTS stands at */
 };
 
 /* The @i-th of what a variable holds: its default. */
@@ -669,6 +670,8 @@ static inline struct val ref_value(const struct ref *x, uint32_t i)
 
 	if (n->op == N_FIELD)
 		return catalog_get(&x->p->catalog->fields[n->a], x->ev);
+	if (n->op == N_CURRENT)
+		return proc_get(x->current, x->p->catalog->fields[n->a].slot);
 	if (n->op == N_ELEM)
 		return x->elem;
 	if (n->op == N_VAR)
@@ -686,25 +689,42 @@ static inline struct val ref_value(const struct ref *x, uint32_t i)
 	return v;
 }
 
+/* The name that the program of a process was called by, where conditions on @slot hold for it, too. */
+static inline struct val ref_link(const struct proc *p, uint16_t slot)
+{
+	switch (slot) {
+	case SLOT_PROC_FILE_PATH:
+		return p->v[SLOT_PROC_FILE_LINK_PATH];
+	case SLOT_PROC_FILE_NAME:
+		return p->v[SLOT_PROC_FILE_LINK_NAME];
+	case SLOT_PROC_INTERPRETER_PATH:
+		return p->v[SLOT_PROC_INTERPRETER_LINK_PATH];
+	case SLOT_PROC_INTERPRETER_NAME:
+		return p->v[SLOT_PROC_INTERPRETER_LINK_NAME];
+	default:
+		return (struct val){ 0 };
+	}
+}
+
 /* The @k-th of the values that conditions on a node hold for: itself, and the name that a program was called by. */
 static inline bool ref_nth(const struct ref *x, uint32_t i, int k, struct val *ret)
 {
 	const struct node *n = &x->p->nodes[i];
-	const struct cat_field *f = n->op == N_FIELD ? &x->p->catalog->fields[n->a] : NULL;
+	const struct cat_field *f = n->op == N_FIELD || n->op == N_CURRENT ? &x->p->catalog->fields[n->a] : NULL;
+	const struct proc *p = NULL;
 
-	if (k == 0)
+	if (k == 0) {
 		*ret = ref_value(x, i);
-	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_FILE_PATH)
-		*ret = x->ev->proc->v[SLOT_PROC_FILE_LINK_PATH];
-	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_FILE_NAME)
-		*ret = x->ev->proc->v[SLOT_PROC_FILE_LINK_NAME];
-	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_INTERPRETER_PATH)
-		*ret = x->ev->proc->v[SLOT_PROC_INTERPRETER_LINK_PATH];
-	else if (f && f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_INTERPRETER_NAME)
-		*ret = x->ev->proc->v[SLOT_PROC_INTERPRETER_LINK_NAME];
-	else
-		return false;
-	return k == 0 || ret->len;
+		return true;
+	}
+	if (f && n->op == N_CURRENT)
+		p = x->current;
+	else if (f && f->home == CAT_HOME_PROC)
+		p = x->ev->proc;
+	else if (f && f->home == CAT_HOME_PARENT && x->ev->proc)
+		p = x->ev->proc->parent;
+	*ret = p ? ref_link(p, f->slot) : (struct val){ 0 };
+	return ret->len;
 }
 
 static inline int64_t ref_int(const struct ref *x, uint32_t i)
@@ -714,6 +734,8 @@ static inline int64_t ref_int(const struct ref *x, uint32_t i)
 	switch (n->op) {
 	case N_FIELD:
 	case N_VAR:
+	case N_ELEM:
+	case N_CURRENT:
 		return ref_value(x, i).num;
 	case N_BAND:
 		return ref_int(x, n->a) & ref_int(x, n->b);
@@ -820,6 +842,46 @@ static inline bool ref_intin(const struct ref *x, const struct node *n)
 
 static inline bool ref_holds(const struct ref *x, uint32_t i);
 
+static inline bool ref_any_of(const struct ref *x, uint32_t body, struct val array)
+{
+	struct ref inner = *x;
+
+	for (uint32_t i = 0; i < array.len; i++) {
+		inner.elem = array.arr[i];
+		if (ref_holds(&inner, body))
+			return true;
+	}
+	return false;
+}
+
+/* Of the event's own process only. */
+static inline bool ref_any_ancestor(const struct ref *x, const struct node *n, const struct cat_field *f)
+{
+	struct ref inner = *x;
+
+	for (const struct proc *p = x->ev->proc ? x->ev->proc->parent : NULL; p; p = p->parent) {
+		inner.elem = proc_get(p, f->slot);
+		if (program_field_several(x->p->catalog, f) ? ref_any_of(x, n->b, inner.elem) : ref_holds(&inner, n->b))
+			return true;
+		inner.elem = ref_link(p, f->slot);
+		if (inner.elem.len && ref_holds(&inner, n->b))
+			return true;
+	}
+	return false;
+}
+
+static inline bool ref_exists(const struct ref *x, const struct node *n)
+{
+	struct ref inner = *x;
+
+	for (const struct proc *p = x->ev->proc ? x->ev->proc->parent : NULL; p; p = p->parent) {
+		inner.current = p;
+		if (ref_holds(&inner, n->a))
+			return true;
+	}
+	return false;
+}
+
 static inline bool ref_any(const struct ref *x, const struct node *n)
 {
 	const struct node *array = &x->p->nodes[n->a];
@@ -833,13 +895,10 @@ static inline bool ref_any(const struct ref *x, const struct node *n)
 	}
 	if (array->op == N_VAR)
 		return false;
+	if (array->op == N_FIELD && cat_is_ancestors(x->p->catalog->fields[array->a].home))
+		return ref_any_ancestor(x, n, &x->p->catalog->fields[array->a]);
 	v = ref_value(x, n->a);
-	for (uint32_t i = 0; i < v.len; i++) {
-		inner.elem = v.arr[i];
-		if (ref_holds(&inner, n->b))
-			return true;
-	}
-	return false;
+	return ref_any_of(x, n->b, v);
 }
 
 static inline bool ref_holds(const struct ref *x, uint32_t i)
@@ -866,6 +925,8 @@ static inline bool ref_holds(const struct ref *x, uint32_t i)
 		return false;
 	case N_ANY:
 		return ref_any(x, n);
+	case N_EXISTS:
+		return ref_exists(x, n);
 	case N_BOOL:
 		return n->imm;
 	case N_NOT:

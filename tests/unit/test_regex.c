@@ -164,6 +164,36 @@ static void test_refused(void **state)
 	assert_null(r);
 }
 
+/* The literals that an expression needs, joined by ' '. */
+static const char *needed(const char *re)
+{
+	static char text[REGEX_NEED_MAX * (REGEX_NEED_LEN + 1) + 1];
+	struct regex_need need;
+	size_t n = 0;
+
+	assert_int_equal(regex_need(re, strlen(re), false, &need), 0);
+	for (uint32_t i = 0; i < need.n; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", i ? " " : "", need.lit[i].len,
+				      need.lit[i].s);
+	text[n] = '\0';
+	return text;
+}
+
+static void test_need(void **state)
+{
+	(void)state;
+	assert_string_equal(needed("libpam\\.so"), "libpam.so");
+	assert_string_equal(needed("(?i)LibPAM"), "libpam");
+	assert_string_equal(needed(".*(one|three)x?"), "three one");
+	assert_string_equal(needed("a(b|c)d+"), "ac ab");
+	assert_string_equal(needed("ab.*wxyz.*q$"), "wxyz");
+	assert_string_equal(needed("(abc)?x"), "x");
+	assert_string_equal(needed("(a|b.)*"), "");
+	assert_string_equal(needed("abc|.*"), "");
+	assert_string_equal(needed("[a-z]+\\d"), "");
+	assert_string_equal(needed("\\bsh\\b|^ab$"), "ab sh");
+}
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -212,13 +242,14 @@ static void test_against_reference(void **state)
 					      "*",    "+",   "?",   "{2}", "{1,2}", "^",    "$", "\\b", "\\B",
 					      "(?m)", "(?:", "\\w", "\n",  "(?i)",  "B",    "-" };
 	static const char letters[] = "aabbB\n-";
-	unsigned seed = 7, valid = 0;
+	unsigned seed = 7, valid = 0, needing = 0;
 
 	(void)state;
 	for (int round = 0; round < 60000; round++) {
 		struct re_tree t;
 		struct regex *re = NULL;
 		struct regex_ref ref = { .t = &t };
+		struct regex_need need;
 		char p[64] = "", s[16] = "";
 
 		for (unsigned i = rnd(&seed, 9) + 1; i > 0; i--)
@@ -226,6 +257,8 @@ static void test_against_reference(void **state)
 		if (regex_new(p, strlen(p), false, &re, NULL) < 0)
 			continue;
 		assert_int_equal(re_parse(p, strlen(p), false, &t, NULL), 0);
+		assert_int_equal(regex_need(p, strlen(p), false, &need), 0);
+		needing += need.n > 0;
 		valid++;
 		for (int k = 0; k < 10; k++) {
 			unsigned len = rnd(&seed, 9);
@@ -233,21 +266,22 @@ static void test_against_reference(void **state)
 			for (unsigned i = 0; i < len; i++)
 				s[i] = letters[rnd(&seed, sizeof(letters) - 1)];
 			assert_true(regex_ref_text(&ref, s, len));
+			if (regex_match(re, s, len) && !regex_ref_needed(&need, s, len))
+				fail_msg("%s matches \"%s\", which holds none of what it needs", p, s);
 			if (regex_match(re, s, len) != regex_ref_match(&ref))
 				fail_msg("%s on \"%.*s\"", p, (int)len, s);
 		}
 		re_tree_done(&t);
 		regex_free(re);
 	}
-	assert_true(valid > 10000);
+	assert_true(valid > 10000 && needing > valid / 4);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_against_reference),
+		cmocka_unit_test(test_cases),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_need),   cmocka_unit_test(test_against_reference),
 		cmocka_unit_test(test_linear),
 	};
 

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/columns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE_SIZE 4096 /* a power of two */
+#define TRIES	   4	/* sets of few patterns that are asked one by one before all patterns of the column are */
+#define FEW	   2
+
+typedef void hit_fn(void *ctx, uint32_t term);
+
+/* ---- one value ----------------------------------------------------------------------------------------------------- */
+
+static void exact_hits(const struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
+{
+	uint32_t term;
+
+	if (m->number) {
+		term = terms_find_int(c->terms, v->num);
+		if (term != TERM_NONE)
+			f(ctx, term);
+		return;
+	}
+	if (!(m->lengths >> v->len % 64 & 1))
+		return;
+	for (int icase = 0; icase <= c->terms->any_icase; icase++) {
+		term = terms_find_str(c->terms, v->s, v->len, icase);
+		if (term != TERM_NONE)
+			f(ctx, term);
+	}
+}
+
+static void value_hits(const struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,
+		       void *ctx)
+{
+	exact_hits(c, m, v, f, ctx);
+	if (patterns && m->patterns)
+		patset_scan(m->patterns, v->s, v->len, f, ctx);
+}
+
+/* ---- an image of a process ----------------------------------------------------------------------------------------- */
+
+struct keep {
+	struct cached *to;
+	hit_fn *f;
+	void *ctx;
+};
+
+static void keep_hit(void *ctx, uint32_t term)
+{
+	struct keep *k = ctx;
+
+	if (k->to->n < CACHED_HITS)
+		k->to->hits[k->to->n] = term;
+	k->to->n++;
+	k->f(k->ctx, term);
+}
+
+static void proc_values(const struct columns *c, const struct column *col, const struct proc *p, bool patterns,
+			hit_fn *f, void *ctx)
+{
+	const struct matcher *m = &c->matchers[col->matcher];
+	struct val v = proc_get(p, col->slot);
+
+	if (!col->several) {
+		value_hits(c, m, &v, patterns, f, ctx);
+		v = col->also ? proc_get(p, col->also) : (struct val){ .len = 0 };
+		if (v.len)
+			value_hits(c, m, &v, patterns, f, ctx);
+		return;
+	}
+	for (uint32_t i = 0; i < v.len; i++)
+		value_hits(c, m, &v.arr[i], patterns, f, ctx);
+}
+
+static void proc_hits(struct columns *c, const struct column *col, const struct proc *p, bool patterns, hit_fn *f,
+		      void *ctx)
+{
+	struct keep k = { .f = f, .ctx = ctx };
+	uint64_t key;
+
+	if (!p->version) {
+		proc_values(c, col, p, patterns, f, ctx);
+		return;
+	}
+	key = (p->version ^ (uint64_t)col->matcher << 40) * 0x9e3779b97f4a7c15u;
+	k.to = &c->cache[key >> 32 & (CACHE_SIZE - 1)];
+	if (k.to->version == p->version && k.to->matcher == col->matcher) {
+		for (uint32_t i = 0; i < k.to->n; i++)
+			f(ctx, k.to->hits[i]);
+		return;
+	}
+	*k.to = (struct cached){ .version = p->version, .matcher = col->matcher };
+	proc_values(c, col, p, true, keep_hit, &k);
+	if (k.to->n > CACHED_HITS)
+		k.to->version = 0;
+}
+
+/* ---- a column ------------------------------------------------------------------------------------------------------ */
+
+static const struct proc *proc_of(const struct column *col, const struct event *ev)
+{
+	bool target = col->home == CAT_HOME_TARGET || col->home == CAT_HOME_TARGET_PARENT ||
+		      col->home == CAT_HOME_TARGET_ANCESTORS;
+	const struct proc *p = target ? ev->target : ev->proc;
+
+	return p && col->home != CAT_HOME_PROC && col->home != CAT_HOME_TARGET ? p->parent : p;
+}
+
+static void event_hits(struct columns *c, const struct column *col, bool patterns, const struct event *ev, hit_fn *f,
+		       void *ctx)
+{
+	const struct matcher *m = &c->matchers[col->matcher];
+	const struct val *v = col->home == CAT_HOME_BASE ? &ev->base[col->slot] : &ev->v[col->slot];
+
+	if (!col->several) {
+		value_hits(c, m, v, patterns, f, ctx);
+		return;
+	}
+	for (uint32_t i = 0; i < v->len; i++)
+		value_hits(c, m, &v->arr[i], patterns, f, ctx);
+}
+
+static void column_hits(struct columns *c, const struct column *col, bool patterns, const struct event *ev, hit_fn *f,
+			void *ctx)
+{
+	static const struct proc nobody;
+	const struct proc *p;
+
+	if (col->home == CAT_HOME_BASE || col->home == CAT_HOME_EVENT) {
+		event_hits(c, col, patterns, ev, f, ctx);
+		return;
+	}
+	p = proc_of(col, ev);
+	if (col->ancestors)
+		for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent)
+			proc_hits(c, col, p, patterns, f, ctx);
+	else
+		/* of a process that is not known every value is empty */
+		proc_hits(c, col, p ? p : &nobody, patterns, f, ctx);
+}
+
+static void note_hit(void *ctx, uint32_t term)
+{
+	struct column *col = ctx;
+
+	for (uint32_t i = 0; i < col->nhits; i++)
+		if (col->hits[i] == term)
+			return;
+	if (col->nhits == COLUMN_HITS)
+		col->overflow = true;
+	else
+		col->hits[col->nhits++] = term;
+}
+
+/* Makes its hits those of the event. */
+static void resolve(struct columns *c, struct column *col, bool patterns, const struct event *ev, uint32_t stamp)
+{
+	if (col->full_at == stamp || (!patterns && col->exact_at == stamp))
+		return;
+	col->nhits = 0;
+	col->overflow = false;
+	column_hits(c, col, patterns, ev, note_hit, col);
+	col->exact_at = stamp;
+	if (patterns || !c->matchers[col->matcher].patterns)
+		col->full_at = stamp;
+}
+
+/* Calls @f for each value of a column of texts. */
+static void column_values(const struct columns *c, const struct column *col, const struct event *ev,
+			  void (*f)(void *ctx, const struct val *v), void *ctx)
+{
+	bool own = col->home == CAT_HOME_BASE || col->home == CAT_HOME_EVENT;
+	const struct proc *p = own ? NULL : proc_of(col, ev);
+	int most = col->ancestors ? VAL_ANCESTORS_MAX : 1;
+
+	for (int k = 0; k < most && (own || p || !col->ancestors); k++) {
+		struct val v = own ? col->home == CAT_HOME_BASE ? ev->base[col->slot] : ev->v[col->slot]
+			       : p ? proc_get(p, col->slot)
+				   : (struct val){ .len = 0 };
+
+		if (!col->several)
+			f(ctx, &v);
+		for (uint32_t i = 0; col->several && i < v.len; i++)
+			f(ctx, &v.arr[i]);
+		v = col->also && p ? proc_get(p, col->also) : (struct val){ .len = 0 };
+		if (v.len)
+			f(ctx, &v);
+		p = p ? p->parent : NULL;
+	}
+}
+
+struct search {
+	const struct terms *terms;
+	uint32_t set, term;
+	bool found;
+};
+
+static void search_set(void *ctx, uint32_t term)
+{
+	struct search *s = ctx;
+
+	s->found = s->found || terms_in_set(s->terms, s->set, term);
+}
+
+/* Of the set only what columns do not know of. */
+static void search_bare(void *ctx, const struct val *v)
+{
+	struct search *s = ctx;
+	const struct strset *set = &s->terms->p->strsets[s->set];
+
+	for (uint32_t i = set->first; i < set->first + set->count && !s->found; i++)
+		s->found = s->terms->v[s->terms->of_strm[i]].bare &&
+			   term_match(s->terms, s->terms->of_strm[i], v->s ? v->s : "", v->len);
+}
+
+static void search_term(void *ctx, uint32_t term)
+{
+	struct search *s = ctx;
+
+	s->found = s->found || s->term == term;
+}
+
+/* Whether it is worth asking a set of few patterns by itself: all patterns of the column cost more than some. */
+static bool may_try(struct columns *c, struct column *col, uint32_t set, const struct event *ev, uint32_t stamp)
+{
+	const struct proc *p;
+
+	if (c->sets[set].patterns > FEW || col->several || col->ancestors || col->full_at == stamp)
+		return false;
+	if (col->tries_at != stamp)
+		col->tries = 0;
+	col->tries_at = stamp;
+	p = col->home == CAT_HOME_BASE || col->home == CAT_HOME_EVENT ? NULL : proc_of(col, ev);
+	return !(p && p->version) && col->tries++ < TRIES;
+}
+
+static void search_value(void *ctx, const struct val *v)
+{
+	struct search *s = ctx;
+
+	s->found = s->found || terms_set_match(s->terms, s->set, v->s, v->len);
+}
+
+bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp)
+{
+	struct column *col = &c->v[column];
+	struct search s = { .terms = c->terms, .set = set };
+
+	if (c->sets[set].patterns && may_try(c, col, set, ev, stamp)) {
+		column_values(c, col, ev, search_value, &s);
+		return s.found;
+	}
+	columns_each(c, column, c->sets[set].patterns > c->sets[set].bare, ev, stamp, search_set, &s);
+	if (!s.found && c->sets[set].bare)
+		column_values(c, col, ev, search_bare, &s);
+	return s.found;
+}
+
+bool columns_has(struct columns *c, uint32_t column, uint32_t term, const struct event *ev, uint32_t stamp)
+{
+	struct search s = { .term = term };
+
+	columns_each(c, column, false, ev, stamp, search_term, &s);
+	return s.found;
+}
+
+void columns_each(struct columns *c, uint32_t column, bool patterns, const struct event *ev, uint32_t stamp, hit_fn *f,
+		  void *ctx)
+{
+	struct column *col = &c->v[column];
+
+	resolve(c, col, patterns, ev, stamp);
+	if (col->overflow) {
+		column_hits(c, col, patterns, ev, f, ctx);
+		return;
+	}
+	for (uint32_t i = 0; i < col->nhits; i++)
+		f(ctx, col->hits[i]);
+}
+
+void columns_restart(struct columns *c)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		c->v[i].exact_at = c->v[i].full_at = c->v[i].tries_at = 0;
+}
+
+/* ---- making them --------------------------------------------------------------------------------------------------- */
+
+int columns_init(struct columns *c, const struct catalog *catalog, const struct terms *t)
+{
+	*c = (struct columns){ .catalog = catalog, .terms = t };
+	c->of_field = malloc((catalog->nfields + 1) * sizeof(*c->of_field));
+	c->sets = calloc((size_t)t->p->nstrsets + 1, sizeof(*c->sets));
+	if (!c->of_field || !c->sets)
+		return -ENOMEM;
+	memset(c->of_field, 0xff, catalog->nfields * sizeof(*c->of_field));
+	for (uint32_t i = 0; i < t->p->nstrsets; i++)
+		for (uint32_t k = 0; k < t->p->strsets[i].count; k++) {
+			const struct term *x = &t->v[t->of_strm[t->p->strsets[i].first + k]];
+
+			c->sets[i].patterns += x->kind != STRM_EXACT && c->sets[i].patterns < UINT8_MAX;
+			c->sets[i].bare += x->bare && c->sets[i].bare < UINT8_MAX;
+		}
+	return 0;
+}
+
+void columns_done(struct columns *c)
+{
+	for (uint32_t i = 0; i < c->nmatchers; i++)
+		patset_free(c->matchers[i].patterns);
+	free(c->matchers);
+	free(c->v);
+	free(c->of_field);
+	free(c->sets);
+	free(c->wanted);
+	free(c->cache);
+	*c = (struct columns){ 0 };
+}
+
+static int64_t add_matcher(struct columns *c, const struct matcher *m)
+{
+	int r;
+
+	for (uint32_t i = 0; i < c->nmatchers; i++)
+		if (c->matchers[i].kind == m->kind && c->matchers[i].event == m->event &&
+		    c->matchers[i].slot == m->slot)
+			return i;
+	r = terms_room(&c->matchers, &c->matchers_cap, c->nmatchers + 1, sizeof(*c->matchers));
+	if (r < 0)
+		return r;
+	c->matchers[c->nmatchers] = *m;
+	return c->nmatchers++;
+}
+
+static int64_t add_column(struct columns *c, const struct column *x)
+{
+	int r;
+
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->v[i].home == x->home && c->v[i].event == x->event && c->v[i].slot == x->slot)
+			return i;
+	r = terms_room(&c->v, &c->cap, c->n + 1, sizeof(*c->v));
+	if (r < 0)
+		return r;
+	c->v[c->n] = *x;
+	return c->n++;
+}
+
+int64_t columns_add(struct columns *c, const struct cat_field *f)
+{
+	uint32_t index = catalog_index(c->catalog, f);
+	bool own = f->home == CAT_HOME_EVENT, proc = !own && f->home != CAT_HOME_BASE;
+	struct matcher m = {
+		.event = own ? f->event : EV_NONE, .slot = f->slot, .kind = proc ? 2 : own, .number = f->type == VAL_INT
+	};
+	struct column x = { .event = m.event, .slot = f->slot, .home = f->home };
+	int64_t r;
+
+	if (c->of_field[index] != COLUMN_NONE)
+		return c->of_field[index];
+	x.also = f->also;
+	x.several = program_field_several(c->catalog, f);
+	x.ancestors = cat_is_ancestors(f->home);
+	r = add_matcher(c, &m);
+	if (r < 0)
+		return r;
+	x.matcher = (uint32_t)r;
+	r = add_column(c, &x);
+	if (r >= 0)
+		c->of_field[index] = (uint32_t)r;
+	return r;
+}
+
+int columns_want_term(struct columns *c, uint32_t column, uint32_t term)
+{
+	const struct term *t = &c->terms->v[term];
+	uint32_t matcher = c->v[column].matcher;
+	int r;
+
+	if (t->kind == TERM_INT)
+		return 0;
+	if (t->bare)
+		return 0;
+	if (t->kind == STRM_EXACT) {
+		c->matchers[matcher].lengths |= UINT64_C(1) << t->len % 64;
+		return 0;
+	}
+	r = terms_room(&c->wanted, &c->wanted_cap, c->nwanted + 1, sizeof(*c->wanted));
+	if (r == 0)
+		c->wanted[c->nwanted++] = (uint64_t)matcher << 32 | term;
+	return r;
+}
+
+int columns_want_set(struct columns *c, uint32_t column, uint32_t set)
+{
+	const struct strset *s = &c->terms->p->strsets[set];
+	int r = 0;
+
+	for (uint32_t i = s->first; i < s->first + s->count && r == 0; i++)
+		r = columns_want_term(c, column, c->terms->of_strm[i]);
+	return r;
+}
+
+static int u64_cmp(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int columns_seal(struct columns *c)
+{
+	uint32_t *ids = malloc(((size_t)c->nwanted + 1) * sizeof(*ids)), n;
+	int r = ids ? 0 : -ENOMEM;
+
+	if (c->nwanted)
+		qsort(c->wanted, c->nwanted, sizeof(*c->wanted), u64_cmp);
+	for (uint32_t i = 0, k; i < c->nwanted && r == 0; i = k) {
+		uint32_t matcher = (uint32_t)(c->wanted[i] >> 32);
+
+		for (n = 0, k = i; k < c->nwanted && c->wanted[k] >> 32 == matcher; k++)
+			if (n == 0 || ids[n - 1] != (uint32_t)c->wanted[k])
+				ids[n++] = (uint32_t)c->wanted[k];
+		r = patset_new(c->terms, ids, n, &c->matchers[matcher].patterns);
+	}
+	free(ids);
+	free(c->wanted);
+	c->wanted = NULL;
+	for (uint32_t i = 0; i < c->n && r == 0 && !c->cache; i++)
+		if (c->v[i].home != CAT_HOME_BASE && c->v[i].home != CAT_HOME_EVENT) {
+			c->cache = calloc(CACHE_SIZE, sizeof(*c->cache));
+			r = c->cache ? 0 : -ENOMEM;
+		}
+	return r;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_ENGINE_COLUMNS_H
+#define TAMIS_ENGINE_COLUMNS_H
+
+/*
+ * A column is a place that an event has a value in, or several (arguments, ancestors). What all rules compare that place with
+ * is found in one go, at most once an event, and only when somebody asks: the terms that its values match, its hits.
+ * What an image of a process has matched is remembered beyond the event, as long as its version stays the same.
+ * Events are borrowed for the call; nothing is allocated after columns_seal().
+ */
+
+#include "engine/patset.h"
+#include "lib/value.h"
+
+#define COLUMN_HITS 24 /* that are kept; with more, the values are looked at again */
+#define COLUMN_NONE UINT32_MAX
+
+struct column {
+	uint32_t matcher;
+	uint16_t event; /* of home EVENT */
+	uint16_t slot;
+	uint16_t also;	/* slot of what the value also goes by, or 0 */
+	uint8_t home;	/* enum cat_home */
+	bool several;	/* values in one process, or in the event */
+	bool ancestors; /* of each process above one */
+	bool overflow;	/* more hits than are kept */
+	uint32_t exact_at, full_at,
+		tries_at; /* stamp of the event for which: exact terms, all terms, tries are known */
+	uint32_t tries;
+	uint32_t nhits, hits[COLUMN_HITS]; /* terms, each once unless overflow */
+};
+
+/* What all places that hold the same thing are compared with: a slot of processes, whichever of them, or of an event. */
+struct matcher {
+	uint64_t lengths;	 /* bit (length % 64) of each exact text */
+	struct patset *patterns; /* owned, or NULL */
+	uint16_t event, slot;
+	uint8_t kind; /* 0 of the base values, 1 of an event, 2 of a process */
+	bool number;
+};
+
+/* Hits of one matcher on an image. */
+#define CACHED_HITS 5
+struct cached {
+	uint64_t version; /* 0: free */
+	uint32_t matcher;
+	uint32_t n, hits[CACHED_HITS];
+};
+
+struct set_shape {
+	uint8_t patterns; /* how many it has, at most 255 */
+	uint8_t bare;	  /* of them expressions without literals: they are asked by themselves, where it matters */
+};
+
+struct columns {
+	const struct catalog *catalog; /* borrowed */
+	const struct terms *terms;     /* borrowed */
+	struct column *v;	       /* owned */
+	uint32_t n, cap;
+	struct matcher *matchers; /* owned */
+	uint32_t nmatchers, matchers_cap;
+	uint32_t *of_field;	/* owned; column of each field of the catalog, or COLUMN_NONE */
+	struct set_shape *sets; /* owned; of each string set */
+	uint64_t *wanted;	/* owned until it is sealed: matcher << 32 | pattern */
+	uint32_t nwanted, wanted_cap;
+	struct cached *cache; /* owned; NULL: no column is of processes */
+};
+
+int columns_init(struct columns *c, const struct catalog *catalog, const struct terms *t);
+void columns_done(struct columns *c);
+
+/* The column of a field: -ENOMEM. */
+int64_t columns_add(struct columns *c, const struct cat_field *f);
+/* The column is going to be asked for this set, or term. -ENOMEM. */
+int columns_want_set(struct columns *c, uint32_t column, uint32_t set);
+int columns_want_term(struct columns *c, uint32_t column, uint32_t term);
+/* Everything was asked for: -ENOMEM. */
+int columns_seal(struct columns *c);
+
+/* Stamps begin anew. */
+void columns_restart(struct columns *c);
+
+/* Whether some value is in the string set, or is matched by the term. @stamp: a number of the event, never 0. */
+bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp);
+bool columns_has(struct columns *c, uint32_t column, uint32_t term, const struct event *ev, uint32_t stamp);
+/* Calls @f for each hit, maybe more than once for the same. @patterns: those are wanted too, not only exact terms. */
+void columns_each(struct columns *c, uint32_t column, bool patterns, const struct event *ev, uint32_t stamp,
+		  void (*f)(void *ctx, uint32_t term), void *ctx);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_ENGINE_PLAN_H
+#define TAMIS_ENGINE_PLAN_H
+
+/*
+ * Which rules an event could be about, found from what the event holds and not by walking over the rules. Most conditions ask
+ * for some text or number among others: "the path is one of these, and ...". That part is the rule's guard. Guards are kept
+ * by the terms that they ask for: a value that matches a term brings up the rules behind it. A rule of which no part can be a
+ * guard is found by its clause bits alone.
+ *
+ * Also here: the order in which the parts of a condition are asked. A condition is a list of parts that all have to hold,
+ * those that cost little and mostly fail first; what has to be fetched or walked for comes last.
+ */
+
+#include "engine/columns.h"
+#include "tamis/sieve.h"
+
+/* One root, and the rule that fires when it holds; the bits of those of its clauses that have this root. */
+struct candidate {
+	uint32_t rule, root;
+	uint32_t parts_first; /* into parts[] */
+	uint32_t bits_first;  /* into bits[]: the others */
+	uint16_t nparts, nbits;
+	uint8_t bit; /* the first */
+};
+
+/* Candidates without a guard whose first part is the same: where it does not hold, none of them does. */
+struct group {
+	uint32_t part;
+	uint32_t first, count; /* into unguarded[] */
+};
+
+/* A closed BOOL node that asks whether a column has a value in a set, or one that a term matches. */
+struct atom {
+	uint32_t column;
+	uint32_t what; /* SET: string set; TERM: term; INTS: integer set */
+	uint8_t kind;  /* enum atom_kind */
+};
+enum atom_kind { ATOM_SET, ATOM_TERM, ATOM_INTS };
+
+/* Rules of an event type behind a term in a column. */
+struct slice {
+	uint32_t column;
+	uint16_t event;
+	uint16_t pad;
+	uint32_t first, count; /* into entries[]; of one candidate: itself */
+};
+
+/* A column that brings up rules of an event type. */
+struct guard_column {
+	uint32_t column;
+	bool patterns;		 /* some guard is a pattern */
+	uint64_t mask[SV_WORDS]; /* bits of the rules behind it */
+};
+
+struct guard_range {
+	uint32_t first, count;
+};
+
+struct plan {
+	const struct program *p; /* borrowed; the next two too */
+	struct terms *terms;
+	struct columns *columns;
+	struct candidate *v; /* owned; in the order of the rules */
+	uint32_t n, cap;
+	uint32_t *parts; /* owned */
+	uint32_t nparts, parts_cap;
+	uint8_t *bits; /* owned */
+	uint32_t nbits, bits_cap;
+	uint32_t *atom_of;  /* owned; of each node: 1 + its atom, or 0 */
+	struct atom *atoms; /* owned */
+	uint32_t natoms, atoms_cap;
+
+	struct slice *slices; /* owned; term after term: a term's place is that of its first */
+	uint32_t nslices;
+	uint32_t *entries;	       /* owned; candidates */
+	struct guard_column *guards;   /* owned; of all event types */
+	struct guard_range *guards_of; /* owned; of each event type */
+
+	struct guard_range (*by_bit)[SV_CLAUSES]; /* owned; of each event type: into groups[] */
+	struct group *groups;			  /* owned */
+	uint64_t (*unguarded_bits)[SV_WORDS];	  /* owned; of each event type: bits that have some */
+	uint32_t *unguarded;			  /* owned */
+	uint32_t nguarded;
+};
+
+/* @terms and @columns are filled here, and sealed. -ENOMEM. */
+int plan_init(struct plan *pl, const struct program *p, struct terms *terms, struct columns *columns);
+void plan_done(struct plan *pl);
+
+/*
+ * Calls @f for each candidate that the event could be about, maybe more than once, as far as its bits are set in ev->alive.
+ * After those with a guard it calls @may for the first parts of the others; where that says false, they cannot hold. @f must not
+ * ask columns.
+ */
+struct plan_asker {
+	void (*f)(void *ctx, uint32_t candidate);
+	bool (*may)(void *ctx, uint32_t part);
+	void *ctx;
+};
+void plan_each(struct plan *pl, const struct event *ev, uint32_t stamp, const struct plan_asker *to);
+
+static inline const struct atom *plan_atom(const struct plan *pl, uint32_t node)
+{
+	return &pl->atoms[pl->atom_of[node] - 1];
+}
+
+#endif
