@@ -302,6 +302,52 @@ int process_exec_c(struct trace_event_raw_sched_process_exec *ctx)
 	return exec_done(&x);
 }
 
+/* ---- processes that nobody has told of ----------------------------------------------------------------------------- */
+
+/*
+ * For each process a record of what it is, when user space asks: records of it were lost, or the engine process is another
+ * one. Of a script this is the interpreter. The walk does not wait; what finds the ring full is asked for again another time.
+ */
+SEC("iter/task")
+int process_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = (void *)as_number(ctx->task);
+	struct file *file = READ(task, mm, exe_file);
+	struct slot *s;
+	struct ev_head *h;
+	struct place at;
+	struct ev_str *str;
+	u64 *num;
+
+	if (!task || !file || READ(task, pid) != READ(task, tgid))
+		return 0;
+	s = slot_claim();
+	if (!s)
+		return 0;
+	rec_begin(&s->rec, EV_TASK, EXEC_NNUM, EXEC_NSTR, EV_RUNG_TRACEPOINT);
+	h = rec_head(&s->rec);
+	num = rec_num(&s->rec) + EVN_EXEC_COUNT;
+	str = rec_str(&s->rec, EXEC_NNUM) + EVS_EXEC_COUNT;
+	proc_nums(num, task);
+	h->boot_ns = bpf_ktime_get_boot_ns();
+	h->pid = h->tid = num[EVN_PROC_PID];
+	h->start_ns = num[EVN_PROC_CREATED_AT];
+	h->uid = num[EVN_PROC_UID];
+	h->gid = num[EVN_PROC_GID];
+	h->euid = num[EVN_PROC_EUID];
+	h->egid = num[EVN_PROC_EGID];
+	at = place_of_file(file);
+	if (path_walk(s->index, 0, (u64)at.d, (u64)at.m))
+		s->flags |= EV_F_TRUNCATED;
+	file_nums(&num[EVN_PROC_FILE_INODE], at);
+	file_strs(s, 0, &str[EVS_PROC_FILE_PATH], at.d);
+	proc_strs(s, str, task);
+	if (slot_ok(s))
+		raw_send(s->rec.raw, EV_TASK, s->rec.used, RAW_MAX, s->flags | EV_F_CONTEXT);
+	slot_release(s);
+	return 0;
+}
+
 #define FORK_NNUM (EVN_FORK_COUNT + EVN_PROC_COUNT)
 #define FORK_NSTR (EVS_FORK_COUNT + EVS_PROC_COUNT)
 

@@ -299,6 +299,16 @@ struct pt_regs {
 };
 #endif
 
+/* What an iterator hands over. */
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
 /* What classic tracepoints hand over. */
 struct trace_event_raw_sys_exit {
 	long ret;

@@ -46,7 +46,8 @@ enum ev_type {
 #undef U
 #undef F
 		EV_ALL_TYPES, /* the same with the types that no record has yet: what policies and JSON know */
-	EV_ARGS = 0x100	      /* not an event: a piece of argv/envp */
+	EV_ARGS = 0x100,      /* not an event: a piece of argv/envp */
+	EV_TASK /* not an event: a process as it is, asked for; rows as of an exec, the head is that process's own */
 };
 
 /* Indexes into num[] and str[], one enum an event: EVN_OPEN_FLAGS, EVS_OPEN_FILE_PATH, ... EVN_OPEN_COUNT */
@@ -99,7 +100,8 @@ enum ev_flags {
 };
 
 /* Goes by the ring of its own: nothing that files do can push it out. */
-#define EV_IS_LINEAGE(TYPE) ((TYPE) == EV_EXEC || (TYPE) == EV_FORK || (TYPE) == EV_EXIT || (TYPE) == EV_ARGS)
+#define EV_IS_LINEAGE(TYPE)                                                                                            \
+	((TYPE) == EV_EXEC || (TYPE) == EV_FORK || (TYPE) == EV_EXIT || (TYPE) == EV_ARGS || (TYPE) == EV_TASK)
 
 enum ev_rung { EV_RUNG_NONE, EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNGS };
 

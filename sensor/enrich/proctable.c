@@ -149,6 +149,7 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 	image_fill(t, i, d, true);
 	i->p.v[SLOT_PROC_IS_EXEC].num = !kthread;
 	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
+	t->stats.pathless += !kthread && !d->pv[SLOT_PROC_FILE_PATH].len;
 	image_container(t, i);
 	image_derive(t, i);
 	images_put(&t->images, i);
@@ -216,8 +217,10 @@ static struct image *table_unknown(struct proctable *t, const struct ev_head *h)
 	struct image *i = looks_may(&t->looks) ? image_from_proc(t, h->pid, h->start_ns) : NULL;
 
 	*(i ? &t->stats.late : &t->stats.minimal) += 1;
-	if (!i)
+	if (!i) {
 		i = image_minimal(t, h);
+		t->stats.pathless++;
+	}
 	if (!i)
 		return NULL;
 	images_retire(&t->images, h->pid, i);
@@ -372,6 +375,41 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	return n;
 }
 
+/* What the kernel says of a process of which not even the program was known. */
+static void image_complete(struct proctable *t, struct image *i, const struct decoded *d)
+{
+	static const uint8_t own[] = { SLOT_PROC_IS_THREAD, SLOT_PROC_IS_EXEC, SLOT_PROC_IS_KWORKER };
+	struct val keep[sizeof(own)];
+
+	for (size_t n = 0; n < sizeof(own); n++)
+		keep[n] = i->p.v[own[n]];
+	memcpy(i->p.v, d->pv, sizeof(i->p.v));
+	for (size_t n = 0; n < sizeof(own); n++)
+		i->p.v[own[n]] = keep[n];
+	for (int s = 0; s < EVS_PROC_COUNT; s++)
+		image_str_set(t, i, s, d->pv[procio_str_slots[s]]);
+	image_container(t, i);
+	image_derive(t, i);
+	images_changed(&t->images, i);
+	t->stats.completed++;
+}
+
+/* A process as it is. Of what is known nothing changes: records that are under way may be newer, or older, than this. */
+static struct image *table_task(struct proctable *t, const struct decoded *d)
+{
+	struct image *i = images_find(&t->images, d->head.pid, d->head.start_ns);
+
+	if (!i)
+		i = table_unknown(t, &d->head);
+	if (!i || i->dead)
+		return i;
+	image_exact(t, i, d->head.start_ns);
+	if (!i->p.v[SLOT_PROC_FILE_PATH].len)
+		image_complete(t, i, d);
+	image_find_parent(t, i);
+	return i;
+}
+
 static struct image *table_exit(struct proctable *t, const struct decoded *d)
 {
 	struct image *i = table_acting(t, &d->head);
@@ -398,6 +436,9 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d,
 		break;
 	case EV_EXIT:
 		i = table_exit(t, d);
+		break;
+	case EV_TASK:
+		i = table_task(t, d);
 		break;
 	default:
 		i = table_acting(t, &d->head);

@@ -37,10 +37,13 @@ struct proctable_stats {
 	uint64_t seeded;	/* from /proc at the start */
 	uint64_t late;		/* unknown process of a record, read from /proc */
 	uint64_t minimal;	/* unknown process of a record, nothing but the record's head known */
-	uint64_t late_args;	/* execs whose arguments did not all come and were read from /proc */
-	uint64_t vanished;	/* processes whose end was noticed by looking: their exit record was lost */
-	uint64_t over_budget;	/* look-ups in /proc that were not done, because there were too many */
-	uint64_t failures;	/* no memory */
+	uint64_t
+		pathless; /* times that a process was found without its program: /proc does not show that to everybody */
+	uint64_t completed;   /* of them, those that the kernel then told of */
+	uint64_t late_args;   /* execs whose arguments did not all come and were read from /proc */
+	uint64_t vanished;    /* processes whose end was noticed by looking: their exit record was lost */
+	uint64_t over_budget; /* look-ups in /proc that were not done, because there were too many */
+	uint64_t failures;    /* no memory */
 };
 
 struct proctable_options {

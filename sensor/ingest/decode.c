@@ -212,6 +212,7 @@ size_t decode_path_plain(const char *path, size_t len, char *out)
 /* A record whose head and tables were found to lie within its bytes. */
 struct record {
 	const struct ev_head *head;
+	uint16_t type; /* whose rows it has */
 	const ev_u64 *num;
 	const struct ev_str *str;
 	const char *bytes;
@@ -222,23 +223,25 @@ static int record_open(const struct decode *d, const void *bytes, size_t size, s
 {
 	const struct ev_head *h = bytes;
 	uint32_t nnum, nstr, tail;
+	uint16_t type;
 
 	if (size < sizeof(*h) || h->size < sizeof(*h) || h->size > size || h->size > EV_REC_MAX || h->size % 8)
 		return -EBADMSG;
-	if (h->type == EV_NONE || h->type >= EV_TYPES || h->rung >= EV_RUNGS || !d->catalog->events[h->type].name)
+	type = h->type == EV_TASK ? EV_EXEC : h->type;
+	if (type == EV_NONE || type >= EV_TYPES || h->rung >= EV_RUNGS || !d->catalog->events[type].name)
 		return -EBADMSG;
-	nnum = d->event[h->type].nnum;
-	nstr = d->event[h->type].nstr;
-	if (d->catalog->events[h->type].has_proc) {
+	nnum = d->event[type].nnum;
+	nstr = d->event[type].nstr;
+	if (d->catalog->events[type].has_proc) {
 		nnum += d->proc.nnum;
 		nstr += d->proc.nstr;
 	}
-	if (d->catalog->events[h->type].has_target)
+	if (d->catalog->events[type].has_target)
 		nnum += EV_TARGET_COUNT;
 	tail = (uint32_t)(sizeof(*h) + nnum * sizeof(ev_u64) + nstr * sizeof(struct ev_str));
 	if (h->nnum != nnum || h->nstr != nstr || h->size < tail)
 		return -EBADMSG;
-	*ret = (struct record){ .head = h, .num = (const ev_u64 *)(h + 1), .bytes = bytes, .tail = tail };
+	*ret = (struct record){ .head = h, .type = type, .num = (const ev_u64 *)(h + 1), .bytes = bytes, .tail = tail };
 	ret->str = (const struct ev_str *)(ret->num + nnum);
 	return 0;
 }
@@ -374,15 +377,19 @@ static int decode_event(struct decode *d, const void *bytes, size_t size, struct
 
 	if (r < 0)
 		return r;
-	rows = &d->event[rec.head->type];
+	rows = &d->event[rec.type];
 	d->paths_len = 0;
 	ret->head = *rec.head;
-	ret->has_proc = d->catalog->events[rec.head->type].has_proc;
+	ret->has_proc = d->catalog->events[rec.type].has_proc;
 	ret->proc_start_ns = 0;
 	ret->args = (struct decode_args){ 0 };
 	ret->target = (struct ev_head){ 0 };
 	decode_head(d, rec.head, &ret->ev);
-	if (d->catalog->events[rec.head->type].has_target)
+	if (rec.head->type == EV_TASK) { /* nothing that happened */
+		ret->ev.type = EV_NONE;
+		memset(ret->ev.alive, 0, sizeof(ret->ev.alive));
+	}
+	if (d->catalog->events[rec.type].has_target)
 		decode_target(rec.num + rows->nnum, rec.head, &ret->target);
 	r = decode_rows(d, &rec, rows, 0, 0, ret->ev.v);
 	if (r < 0 || !ret->has_proc)

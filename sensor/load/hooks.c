@@ -60,6 +60,7 @@ const struct hook_row hook_rows[] = {
 	  .program = "bprm_check_ke",
 	  .target = "security_bprm_check",
 	  .optional = true },
+	OPTIONAL(EXEC, TRACEPOINT, 2, ITER, "process_tasks", "bpf_iter_task"),
 	TRACE(FORK, "process_fork", "sched", "sched_process_fork"),
 	TRACE(EXIT, "process_exit", "sched", "sched_process_exit"),
 

@@ -117,6 +117,14 @@ static void try_kprobes(struct ladder *l)
 	l->works[HOOK_KRETPROBE] = l->works[HOOK_KPROBE];
 }
 
+/* Whether it loads is seen when it is loaded. */
+static void try_iterator(struct ladder *l, const struct btf *btf)
+{
+	l->works[HOOK_ITER] = btf && btf__find_by_name_kind(btf, "bpf_iter_task", BTF_KIND_FUNC) >= 0;
+	if (!l->works[HOOK_ITER])
+		does_not(l, HOOK_ITER, "needs a kernel that knows its own types");
+}
+
 static void try_tracepoints(struct ladder *l)
 {
 	try_perf(l, HOOK_TP, BPF_PROG_TYPE_TRACEPOINT, perf_try_tracepoint("sched/sched_process_exit"));
@@ -165,6 +173,7 @@ void ladder_probe(struct ladder *l, const struct btf *kernel_btf)
 	try_kprobes(l);
 	try_tp_btf(l, kernel_btf);
 	try_tracepoints(l);
+	try_iterator(l, kernel_btf);
 	l->perf_later = perf_later();
 	l->preempts = kernel_preempts(l->preempts_how, sizeof(l->preempts_how));
 }
@@ -179,6 +188,7 @@ static const char *const kind_names[HOOK_KINDS] = {
 	[HOOK_TP] = "classic tracepoint",
 	[HOOK_SYS_BTF] = "BTF tracepoint",
 	[HOOK_SYS_TP] = "classic tracepoint",
+	[HOOK_ITER] = "iterator",
 };
 
 static bool any_broken(const struct ladder *l, uint8_t kind)

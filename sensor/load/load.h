@@ -49,6 +49,12 @@ struct load_hook {
 	bool missed_known;
 };
 
+/*
+ * Has the kernel tell of each process what it is, as EV_TASK records. 0, or a negative errno where this kernel cannot; what
+ * found its ring full is not told.
+ */
+int load_tasks(struct load *l);
+
 /* "fentry", "kprobe", "tracepoint", or NULL; and back (EV_RUNG_NONE if unknown). */
 const char *load_rung_name(enum ev_rung r);
 enum ev_rung load_rung_parse(const char *name);

@@ -554,6 +554,9 @@ static int on_ready(struct monitor *m, struct child *c)
 	c->asked_ns = 0;
 	if (m->phase != PHASE_STARTING)
 		log_info("the %s process is up again (pid %d)", role_name(c->role), c->pid);
+	/* A new engine has read /proc without our privileges: the kernel tells it what everybody's programs are. */
+	if (m->phase == PHASE_RUNNING && c->role == ROLE_ENGINE)
+		load_tasks(m->load);
 	return 0;
 }
 

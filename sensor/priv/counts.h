@@ -31,6 +31,7 @@ struct engine_counts {
 	uint64_t queue_peak;
 	uint64_t canary[EV_TYPES];   /* marks of the canary's acts */
 	uint64_t queue_refused;	     /* records that found no memory: lost */
+	uint64_t pathless;	     /* times that a process was found without its program */
 	uint64_t processes;	     /* images in the process table now */
 	uint64_t last_key;	     /* names the last event counted in received: see take_record() */
 	uint64_t suppressed;	     /* matches within their rule's "every" */

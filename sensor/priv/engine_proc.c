@@ -333,6 +333,7 @@ static void tick(struct engine_proc *p)
 	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused + p->shed);
 	enrich_stats(p->enrich, &s);
 	p->counts.processes = s.table.images;
+	p->counts.pathless = s.table.pathless;
 	policies_variables(p->policies, &p->counts.variables, &lost);
 	if (lost > p->variables_lost)
 		p->counts.variables_lost += lost - p->variables_lost;

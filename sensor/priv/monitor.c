@@ -121,6 +121,34 @@ static void check_ready(struct monitor *m)
 	malloc_trim(0);
 }
 
+/* Records of forks and execs that did not get to the engine process. */
+static uint64_t lineage_lost(struct monitor *m)
+{
+	struct ev_stats st[EV_TYPES];
+
+	if (load_stats(m->load, st) < 0)
+		return m->tasks.lost;
+	return st[EV_FORK].lost + st[EV_FORK].lost_context + st[EV_EXEC].lost + st[EV_EXEC].lost_context;
+}
+
+/*
+ * The engine process may not look at the programs of others' processes. Where it met some without, or records were lost that would
+ * have told of some, the kernel tells it of all.
+ */
+static void tell_processes(struct monitor *m)
+{
+	uint64_t lost = lineage_lost(m);
+	struct engine_counts ec;
+
+	engine_counts_get(m->engine_page, &ec);
+	if (m->phase != PHASE_RUNNING || m->engine.state != CHILD_UP ||
+	    (ec.pathless == m->tasks.pathless && lost == m->tasks.lost))
+		return;
+	m->tasks.pathless = ec.pathless;
+	m->tasks.lost = lost;
+	load_tasks(m->load);
+}
+
 static void tick(struct monitor *m)
 {
 	uint64_t now = clock_mono_ns();
@@ -129,6 +157,7 @@ static void tick(struct monitor *m)
 		return;
 	m->tick_ns = now;
 	notes_losses(m);
+	tell_processes(m);
 	requests_tick(m);
 	captures_tick(m);
 	canary_tick(m);

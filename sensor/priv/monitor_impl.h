@@ -122,6 +122,9 @@ struct monitor {
 	struct ev_stats lost_told[EV_TYPES]; /* kernel losses that are in the log */
 	uint64_t shed_told[EV_TYPES][SHED_LEVELS];
 	struct {
+		uint64_t pathless, lost; /* see tell_processes(): when the kernel was asked last */
+	} tasks;
+	struct {
 		uint64_t hook, engine, record;
 	} told; /* the like, of other places */
 	struct note notes[NOTES_WAITING];

@@ -6,12 +6,16 @@
  *	sensor_tool memfd PROGRAM	executes a copy of the program that is in memory only
  *	sensor_tool bind|connect PROGRAM
  *					takes a port, or begins a connection to a host that is not there; then becomes the program
+ *	sensor_tool threads N		has N threads, all of which end it with status 7 at once
+ *	sensor_tool late FILE		opens FILE once it gets SIGUSR1
  *	sensor_tool talk SOCKET		sends garbage to a control socket and waits until it is hung up on
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +112,37 @@ static int with_socket(bool binds, char *program)
 	return 1;
 }
 
+static void *end_all(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	_exit(7);
+}
+
+static int threads(unsigned n)
+{
+	pthread_barrier_t barrier;
+	pthread_t t;
+
+	pthread_barrier_init(&barrier, NULL, n);
+	for (unsigned i = 0; i < n; i++)
+		if (pthread_create(&t, NULL, end_all, &barrier))
+			return 1;
+	for (;;)
+		pause();
+}
+
+static int late(const char *file)
+{
+	sigset_t usr1;
+	int sig;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
+	sigwait(&usr1, &sig);
+	return opens(1, file);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "opens") == 0)
@@ -118,6 +153,10 @@ int main(int argc, char **argv)
 		return in_memory(argv[2]);
 	if (argc == 3 && (strcmp(argv[1], "bind") == 0 || strcmp(argv[1], "connect") == 0))
 		return with_socket(argv[1][0] == 'b', argv[2]);
+	if (argc == 3 && strcmp(argv[1], "threads") == 0)
+		return threads((unsigned)atoi(argv[2]));
+	if (argc == 3 && strcmp(argv[1], "late") == 0)
+		return late(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "talk") == 0)
 		return talk(argv[2]);
 	return 2;

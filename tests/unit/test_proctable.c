@@ -330,6 +330,58 @@ static void second_process(void **state)
 	end();
 }
 
+static const struct proc *task_of(uint32_t pid, uint32_t ppid, const char *path)
+{
+	rec_begin(&rec, EV_EXEC);
+	rec.head.type = EV_TASK;
+	rec.head.flags = EV_F_CONTEXT;
+	rec.head.pid = rec.head.tid = pid;
+	rec.head.start_ns = pid * 1000ull;
+	rec.head.boot_ns = now++;
+	rec.num[rec.proc + EVN_PROC_PID] = rec.num[rec.proc + EVN_PROC_TID] = pid;
+	rec.num[rec.proc + EVN_PROC_PPID] = ppid;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = pid * 1000ull;
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, path);
+	return send();
+}
+
+/* What the kernel tells of a process when it is asked: it completes what is known, and changes nothing of it. */
+static void told_of_processes(void **state)
+{
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(5, 1, "/bin/sh");
+	open_of(99); /* its fork and exec were lost */
+	fork_of(99, 100);
+	p = task_of(99, 5, "/bin/late");
+	assert_int_equal(dec.ev.type, EV_NONE);
+	assert_int_equal(dec.ev.alive[0], 0);
+	assert_str(p->v[SLOT_PROC_FILE_NAME], "late");
+	assert_chain(p, "late sh");
+	assert_ptr_equal(open_of(99), p);
+	assert_int_equal(stats().pathless, 1);
+	assert_int_equal(stats().completed, 1);
+	/* its child, which had the parent's program when that was not known, is told of too, and stays forked */
+	p = task_of(100, 99, "/bin/late");
+	assert_chain(p, "late late sh");
+	assert_int_equal(p->v[SLOT_PROC_IS_THREAD].num, 1);
+	assert_int_equal(stats().completed, 2);
+
+	/* a record of an exec is worth more: of a script, for one */
+	exec_of(7, 5, "/bin/script");
+	assert_chain(task_of(7, 5, "/bin/dash"), "script sh");
+	assert_int_equal(stats().completed, 2);
+	/* one that nobody knew */
+	assert_chain(task_of(8, 5, "/bin/cat"), "cat sh");
+	/* the end came first */
+	exit_of(99);
+	task_of(99, 5, "/bin/other");
+	assert_str(exit_of(99)->v[SLOT_PROC_FILE_NAME], "late");
+	end();
+}
+
 static void unknown_processes(void **state)
 {
 	const struct proc *p;
@@ -719,6 +771,7 @@ int main(void)
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(the_cache),
 		cmocka_unit_test(second_process),
+		cmocka_unit_test(told_of_processes),
 		cmocka_unit_test(seeded_from_proc),
 		cmocka_unit_test(a_seeded_process_acts),
 		cmocka_unit_test(a_child_that_vanishes),
