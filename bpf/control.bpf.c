@@ -310,20 +310,21 @@ INLINE int vm_writev_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return control_end(&c, EV_PROCESS_VM_WRITEV);
 }
 
+/* 5.10's types do not say what the registers are in this file of the kernel: the argument cannot be read. */
 SEC("fexit/" NATIVE "process_vm_writev")
 int BPF_PROG(vm_writev_x, struct pt_regs *regs, long ret)
 {
-	return vm_writev_left(EV_RUNG_FENTRY, regs, ret);
+	return vm_writev_left(EV_RUNG_FENTRY, task_regs(), ret);
 }
 SEC("fexit/" COMPAT "process_vm_writev") /* from 5.12 on */
 int BPF_PROG(vm_writev_32_x, struct pt_regs *regs, long ret)
 {
-	return vm_writev_left(EV_RUNG_FENTRY, regs, ret);
+	return vm_writev_left(EV_RUNG_FENTRY, task_regs(), ret);
 }
 SEC("fexit/" COMPAT_OWN "process_vm_writev") /* before */
 int BPF_PROG(vm_writev_compat_x, struct pt_regs *regs, long ret)
 {
-	return vm_writev_left(EV_RUNG_FENTRY, regs, ret);
+	return vm_writev_left(EV_RUNG_FENTRY, task_regs(), ret);
 }
 SEC("kretprobe/" NATIVE "process_vm_writev") /* and its 32-bit twins */
 int vm_writev_kx(struct pt_regs *ctx)
