@@ -72,10 +72,10 @@ struct regex {
 };
 
 #define CLASSES_MAX 4096
-#define ROWS_BYTES  (128 << 10)
+#define ROWS_BYTES  (32 << 10)
 #define STATES_MIN  32
-#define STATES_MAX  1024
-#define POOL_MIN    8192
+#define STATES_MAX  512
+#define POOL_MIN    2048
 #define STEPS_MAX   (1 << 20) /* of writing out: repetitions of nothing make no instructions */
 
 /* ---- classes of characters ----------------------------------------------------------------------------------------- */
