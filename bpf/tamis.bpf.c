@@ -11,6 +11,7 @@
 #include "control.bpf.c"
 #include "memory.bpf.c"
 #include "net.bpf.c"
+#include "packet.bpf.c"
 #include "socket.bpf.c"
 #include "process.bpf.c"
 #include "tracepoint.bpf.c"

@@ -11,6 +11,7 @@ static const char *const event_rung_words[EV_RUNGS] = {
 	[EV_RUNG_FENTRY] = "fentry",
 	[EV_RUNG_KPROBE] = "kprobe",
 	[EV_RUNG_TRACEPOINT] = "tracepoint",
+	[EV_RUNG_CGROUP] = "cgroup",
 };
 
 /* What a reader of an alert has to know about how the event was seen; by their words. */

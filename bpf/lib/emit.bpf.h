@@ -59,17 +59,28 @@ INLINE struct slot *slot_claim(void)
 	return s;
 }
 
+/* @me: what the slot was claimed with. */
+INLINE bool slot_ok_as(struct slot *s, u64 me)
+{
+	return *(volatile u64 *)&s->owner == me && !*(volatile u64 *)&s->dirty;
+}
+
 INLINE bool slot_ok(struct slot *s)
 {
-	return *(volatile u64 *)&s->owner == slot_me() && !*(volatile u64 *)&s->dirty;
+	return slot_ok_as(s, slot_me());
+}
+
+INLINE void slot_release_as(struct slot *s, u64 me)
+{
+	if (*(volatile u64 *)&s->owner == me)
+		*(volatile u64 *)&s->owner = 0;
+	else
+		*(volatile u64 *)&s->dirty = 1;
 }
 
 INLINE void slot_release(struct slot *s)
 {
-	if (*(volatile u64 *)&s->owner == slot_me())
-		*(volatile u64 *)&s->owner = 0;
-	else
-		*(volatile u64 *)&s->dirty = 1;
+	slot_release_as(s, slot_me());
 }
 
 /* ---- records --------------------------------------------------------------------------------------------------------
@@ -237,10 +248,10 @@ INLINE void canary_send(const u32 type)
 }
 
 /* Sends the record of @s, and counts it. @alive false: it goes out only to keep the process table. */
-INLINE void rec_send(struct slot *s, const u32 type, bool alive)
+INLINE void rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 {
-	bool sent =
-		slot_ok(s) && raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
+	bool sent = slot_ok_as(s, me) &&
+		    raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
 	u32 key = type;
 	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
 
@@ -254,6 +265,11 @@ INLINE void rec_send(struct slot *s, const u32 type, bool alive)
 		st->context++;
 	else
 		st->lost_context++;
+}
+
+INLINE void rec_send(struct slot *s, const u32 type, bool alive)
+{
+	rec_send_as(s, slot_me(), type, alive);
 }
 
 /*

@@ -283,6 +283,13 @@ struct socket {
 	struct sock *sk;
 };
 
+struct net_device {
+	char name[16];
+};
+struct sk_buff {
+	struct net_device *dev;
+};
+
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
@@ -352,5 +359,16 @@ struct kernfs_node___rcu { /* from 6.15 (633488947ef6) */
 };
 
 #pragma clang attribute pop
+
+/* What programs at cgroups get: the kernel's interface, which it translates itself. As far as it is read here. */
+struct __sk_buff {
+	u32 len;
+};
+struct bpf_sock_addr {
+	u32 user_family;
+	u32 user_ip4;
+	u32 user_ip6[4];
+	u32 user_port;
+};
 
 #endif

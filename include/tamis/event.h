@@ -103,7 +103,7 @@ enum ev_flags {
 #define EV_IS_LINEAGE(TYPE)                                                                                            \
 	((TYPE) == EV_EXEC || (TYPE) == EV_FORK || (TYPE) == EV_EXIT || (TYPE) == EV_ARGS || (TYPE) == EV_TASK)
 
-enum ev_rung { EV_RUNG_NONE, EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNGS };
+enum ev_rung { EV_RUNG_NONE, EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNG_CGROUP, EV_RUNGS };
 
 struct ev_str {
 	ev_u32 off; /* from the start of the record */

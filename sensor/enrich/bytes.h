@@ -3,7 +3,8 @@
 #define TAMIS_ENRICH_BYTES_H
 
 /*
- * Records that bring bytes which mean something: the instructions of a packet filter. A string row of the record holds the bytes,
+ * Records that bring bytes which mean something: the instructions of a packet filter, a DNS message, the
+ * begin of an HTTP message. A string row of the record holds the bytes,
  * and here the event's values are made of them; nothing of the bytes themselves stays in the event. They are untrusted.
  */
 

@@ -41,6 +41,15 @@
 #define SYS(EVENT, PROGRAM)                                                                                            \
 	ROW(EVENT, TRACEPOINT, 0, SYS_BTF, PROGRAM, "sys_exit"),                                                       \
 		ROW(EVENT, TRACEPOINT, 0, SYS_TP, PROGRAM "_c", "raw_syscalls/sys_exit")
+/* A program at the root of the cgroups; those of one name serve several events and are attached once. */
+#define CGROUP(EVENT, GROUP, PROGRAM, TARGET) ROW(EVENT, CGROUP, GROUP, CGROUP, PROGRAM, TARGET)
+#define PACKETS(EVENT)                                                                                                 \
+	CGROUP(EVENT, 0, "packet_egress", "cgroup_skb/egress"),                                                        \
+		CGROUP(EVENT, 1, "packet_ingress", "cgroup_skb/ingress"),                                              \
+		CGROUP(EVENT, 2, "packet_connect4", "cgroup/connect4"),                                                \
+		CGROUP(EVENT, 3, "packet_connect6", "cgroup/connect6"),                                                \
+		CGROUP(EVENT, 4, "packet_sendmsg4", "cgroup/sendmsg4"),                                                \
+		CGROUP(EVENT, 5, "packet_sendmsg6", "cgroup/sendmsg6")
 #define TRACE(EVENT, PROGRAM, CATEGORY, NAME)                                                                          \
 	ROW(EVENT, TRACEPOINT, 0, TP_BTF, PROGRAM, NAME), ROW(EVENT, TRACEPOINT, 0, TP, PROGRAM "_c", CATEGORY "/" NAME)
 
@@ -283,6 +292,9 @@ const struct hook_row hook_rows[] = {
 	RESULT(SETSOCKOPT, 1, "sys_setsockopt_kx", "__sys_setsockopt"),
 	OPTIONAL_RESULT(SETSOCKOPT, 2, "sys_setsockopt_kx", "do_sock_setsockopt"),
 	SYS(SETSOCKOPT, "sys_setsockopt"),
+
+	PACKETS(DNS),
+	PACKETS(IMDS),
 };
 
 const size_t hook_nrows = sizeof(hook_rows) / sizeof(hook_rows[0]);
@@ -376,6 +388,8 @@ const char *hook_misses(uint16_t event, uint8_t rung)
 		return rung == EV_RUNG_TRACEPOINT ? "signals to a group are one event without a target; a target that "
 						    "is gone when the call returns"
 						  : "";
+	if (rung == EV_RUNG_CGROUP)
+		return "packets of no socket here: forwarded ones, packet sockets; what is encrypted";
 	if (rung == EV_RUNG_FENTRY || rung == EV_RUNG_KPROBE)
 		return event == EV_OPEN || event == EV_CONNECT || event == EV_BIND || of_socket(event)
 			       ? ""

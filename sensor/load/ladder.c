@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "sensor/load/cgroup.h"
 #include "sensor/load/kernel.h"
 #include "sensor/load/load.h"
 #include "sensor/load/perf.h"
@@ -131,6 +132,14 @@ static void try_tracepoints(struct ladder *l)
 	try_perf(l, HOOK_SYS_TP, BPF_PROG_TYPE_TRACEPOINT, perf_try_tracepoint("raw_syscalls/sys_exit"));
 }
 
+static void try_cgroup(struct ladder *l)
+{
+	char *why = l->why_not[HOOK_CGROUP];
+
+	l->cgroup = cgroup_root(why, sizeof(l->why_not[HOOK_CGROUP]));
+	l->works[HOOK_CGROUP] = l->cgroup >= 0 && cgroup_try(l->cgroup, why, sizeof(l->why_not[HOOK_CGROUP])) == 0;
+}
+
 /* ---- targets --------------------------------------------------------------------------------------------------- */
 
 static void add_symbol(struct ladder *l, size_t row, const char *symbol)
@@ -174,6 +183,7 @@ void ladder_probe(struct ladder *l, const struct btf *kernel_btf)
 	try_tp_btf(l, kernel_btf);
 	try_tracepoints(l);
 	try_iterator(l, kernel_btf);
+	try_cgroup(l);
 	l->perf_later = perf_later();
 	l->preempts = kernel_preempts(l->preempts_how, sizeof(l->preempts_how));
 }
@@ -189,6 +199,7 @@ static const char *const kind_names[HOOK_KINDS] = {
 	[HOOK_SYS_BTF] = "BTF tracepoint",
 	[HOOK_SYS_TP] = "classic tracepoint",
 	[HOOK_ITER] = "iterator",
+	[HOOK_CGROUP] = "cgroup program",
 };
 
 static bool any_broken(const struct ladder *l, uint8_t kind)
@@ -280,9 +291,9 @@ static bool rung_try(struct ladder *l, uint16_t event, uint8_t rung, char *ret_w
 }
 
 /* The rungs, best first. */
-static const uint8_t ladder_usual[] = { EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT };
+static const uint8_t ladder_usual[] = { EV_RUNG_FENTRY, EV_RUNG_KPROBE, EV_RUNG_TRACEPOINT, EV_RUNG_CGROUP };
 /* Where runs are skipped, a dearer hook that sees everything is better than one that does not. */
-static const uint8_t ladder_preempted[] = { EV_RUNG_KPROBE, EV_RUNG_FENTRY, EV_RUNG_TRACEPOINT };
+static const uint8_t ladder_preempted[] = { EV_RUNG_KPROBE, EV_RUNG_FENTRY, EV_RUNG_TRACEPOINT, EV_RUNG_CGROUP };
 #define NRUNGS (sizeof(ladder_usual) / sizeof(ladder_usual[0]))
 
 static bool has_rung(uint16_t event, uint8_t rung)
@@ -312,7 +323,7 @@ static void choose(struct ladder *l, uint16_t event)
 
 		if (!has_rung(event, rungs[i]))
 			continue;
-		if (l->forced && !hook_lineage(event) && rungs[i] != l->forced)
+		if (l->forced && !hook_lineage(event) && rungs[i] != EV_RUNG_CGROUP && rungs[i] != l->forced)
 			continue;
 		if (rung_try(l, event, rungs[i], why, sizeof(why)))
 			l->rung[event] = rungs[i];

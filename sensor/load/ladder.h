@@ -21,6 +21,7 @@ struct btf;
 
 struct ladder {
 	/* what was found out */
+	int cgroup; /* owned by whoever probes: the root of the cgroups, or a negative errno */
 	enum ev_rung forced;
 	bool works[HOOK_KINDS];
 	char why_not[HOOK_KINDS][LADDER_WHY / 2];

@@ -38,7 +38,7 @@ struct load {
 	int ncpus;
 };
 
-static const char *const rung_names[EV_RUNGS] = { "none", "fentry", "kprobe", "tracepoint" };
+static const char *const rung_names[EV_RUNGS] = { "none", "fentry", "kprobe", "tracepoint", "cgroup" };
 
 const char *load_rung_name(enum ev_rung r)
 {
@@ -47,7 +47,8 @@ const char *load_rung_name(enum ev_rung r)
 
 enum ev_rung load_rung_parse(const char *name)
 {
-	for (int r = EV_RUNG_NONE + 1; r < EV_RUNGS; r++)
+	/* what is seen at the cgroups has no other rung, so nobody can ask for it */
+	for (int r = EV_RUNG_NONE + 1; r < EV_RUNG_CGROUP; r++)
 		if (strcmp(name, rung_names[r]) == 0)
 			return r;
 	return EV_RUNG_NONE;
@@ -257,7 +258,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 
 	if (!l)
 		return err_set(err, -ENOMEM, "out of memory");
-	l->sieve_fd = l->measure_fd = -1;
+	l->sieve_fd = l->measure_fd = l->ladder.cgroup = -1;
 	l->options = *o;
 	l->ladder.forced = o->rung;
 	libbpf_set_print(keep_message);
@@ -331,14 +332,36 @@ static unsigned int returns_of(const struct hook_row *r)
 	return r->event == EV_OPEN || r->event == EV_CONNECT || r->event == EV_ACCEPT ? PERF_RETURNS_MAX : PERF_RETURNS;
 }
 
-static int attach_row(struct load *l, size_t row, struct err *err)
+/* The row that has the hook of @row: of programs at cgroups, which serve several events, the first that is used. */
+static size_t holder(const struct load *l, size_t row)
 {
+	if (hook_rows[row].kind != HOOK_CGROUP)
+		return row;
+	for (size_t i = 0; i < row; i++)
+		if (l->ladder.used[i] && strcmp(hook_rows[i].program, hook_rows[row].program) == 0)
+			return i;
+	return row;
+}
+
+static int attach_cgroup(struct load *l, struct bpf_program *prog, struct perf_hook *h, struct err *err)
+{
+	h->link = bpf_program__attach_cgroup(prog, l->ladder.cgroup);
+	return h->link ? 0
+		       : err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno),
+				 last_message);
+}
+
+static int attach_row(struct load *l, size_t row_, struct err *err)
+{
+	const size_t row = holder(l, row_);
 	const struct hook_row *r = &hook_rows[row];
 	struct bpf_program *prog = program_of(l, row);
 	int ret = 0;
 
 	if (l->hook[row][0].link)
 		return 0;
+	if (r->kind == HOOK_CGROUP)
+		return attach_cgroup(l, prog, &l->hook[row][0], err);
 	if (r->kind == HOOK_TP)
 		return perf_tracepoint(prog, r->target, &l->hook[row][0], err);
 	if (r->kind != HOOK_KPROBE && r->kind != HOOK_KRETPROBE)
@@ -414,12 +437,23 @@ static int attach_first(struct load *l, const struct sieve *s, struct err *err)
 	}
 }
 
+/* Does @s need the hook of a row, for its event or another one that the program serves? */
+static bool row_wanted(const struct load *l, const struct sieve *s, size_t row)
+{
+	if (!l->ladder.used[row])
+		return false;
+	for (size_t i = row; i < hook_nrows; i++)
+		if (holder(l, i) == row && l->ladder.used[i] && wants(s, hook_rows[i].event))
+			return true;
+	return now_or_never(l, row);
+}
+
 static void detach_unwanted(struct load *l, const struct sieve *s)
 {
 	bool dispatch = false;
 
 	for (size_t i = 0; i < hook_nrows; i++) {
-		bool want = l->ladder.used[i] && (wants(s, hook_rows[i].event) || now_or_never(l, i));
+		bool want = row_wanted(l, s, i);
 
 		dispatch |= want && dispatched(i);
 		/* A program that could not come back stays: without clauses it returns at once. */
@@ -576,7 +610,7 @@ static void hook_fill(struct load *l, size_t row, struct load_hook *h)
 	};
 	if (r->kind == HOOK_KPROBE || r->kind == HOOK_KRETPROBE)
 		h->target = l->ladder.symbol[row][0];
-	h->attached = dispatched(row) ? l->dispatch.link != NULL : l->hook[row][0].link != NULL;
+	h->attached = dispatched(row) ? l->dispatch.link != NULL : l->hook[holder(l, row)][0].link != NULL;
 	h->misses = hook_misses(r->event, r->rung);
 	snprintf(h->why, sizeof(h->why), "%s", l->ladder.why[r->event]);
 	h->missed = row_missed(l, row, &h->missed_known);
@@ -624,7 +658,7 @@ enum ev_rung load_attached(const struct load *l, uint16_t event)
 {
 	for (size_t i = 0; i < hook_nrows; i++)
 		if (l->ladder.used[i] && hook_rows[i].event == event && l->wanted[event] &&
-		    (dispatched(i) ? l->dispatch.link : l->hook[i][0].link))
+		    (dispatched(i) ? l->dispatch.link : l->hook[holder(l, i)][0].link))
 			return hook_rows[i].rung;
 	return EV_RUNG_NONE;
 }
@@ -735,6 +769,8 @@ void load_free(struct load *l)
 	if (l->skel)
 		unbuild(l);
 	perf_close();
+	if (l->ladder.cgroup >= 0)
+		close(l->ladder.cgroup);
 	if (l->sieve_fd >= 0)
 		close(l->sieve_fd);
 	if (l->measure_fd >= 0)

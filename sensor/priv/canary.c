@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/priv/canary.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -141,6 +142,22 @@ static void act_on_itself(struct canary_done *d)
 	did(d, EV_SIGNAL, kill(getpid(), 0) == 0);
 }
 
+/*
+ * What goes to the port of name servers, of one byte, so that nobody takes it for a question; to an address of this machine
+ * that nobody uses. One program sees questions and the metadata service, to which nothing is sent without need.
+ */
+static void act_on_packets(struct canary_done *d)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr = { htonl(0x7ffffffe) } };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool sent = fd >= 0 && sendto(fd, "c", 1, MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a)) == 1;
+
+	did(d, EV_DNS, sent);
+	did(d, EV_IMDS, sent);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void act_on_processes(struct canary_done *d, int self)
 {
 	char *const argv[] = { (char *)CANARY_NAME, NULL }, *const none[] = { NULL };
@@ -187,6 +204,7 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		act_on_sockets(&done);
 		act_on_listeners(&done);
 		act_on_itself(&done);
+		act_on_packets(&done);
 		act_on_processes(&done, self);
 		say(fd, &done, sizeof(done));
 		if (getppid() != keeper)

@@ -90,16 +90,18 @@ static const struct {
 	cap_value_t cap;
 	bool keep;
 	const char *name, *why;
+	bool optional; /* without it less is seen, which tamisctl hooks says */
 } caps[] = {
-	{ CAP_BPF, true, "CAP_BPF", "load BPF programs" },
-	{ CAP_PERFMON, true, "CAP_PERFMON", "attach BPF programs" },
-	{ CAP_SETUID, true, "CAP_SETUID", "give up root" },
-	{ CAP_SETGID, true, "CAP_SETGID", "give up root's groups" },
-	{ CAP_SETPCAP, true, "CAP_SETPCAP", "drop capabilities for good" },
-	{ CAP_KILL, true, "CAP_KILL", "end a process that hangs" },
-	{ CAP_SYS_PTRACE, true, "CAP_SYS_PTRACE", "read what the running processes are" },
-	{ CAP_DAC_READ_SEARCH, true, "CAP_DAC_READ_SEARCH", "read /proc and the log's directory" },
-	{ CAP_CHOWN, false, "CAP_CHOWN", "give the log to its keeper" },
+	{ CAP_BPF, true, "CAP_BPF", "load BPF programs", false },
+	{ CAP_PERFMON, true, "CAP_PERFMON", "attach BPF programs", false },
+	{ CAP_SETUID, true, "CAP_SETUID", "give up root", false },
+	{ CAP_SETGID, true, "CAP_SETGID", "give up root's groups", false },
+	{ CAP_SETPCAP, true, "CAP_SETPCAP", "drop capabilities for good", false },
+	{ CAP_KILL, true, "CAP_KILL", "end a process that hangs", false },
+	{ CAP_SYS_PTRACE, true, "CAP_SYS_PTRACE", "read what the running processes are", false },
+	{ CAP_DAC_READ_SEARCH, true, "CAP_DAC_READ_SEARCH", "read /proc and the log's directory", false },
+	{ CAP_CHOWN, false, "CAP_CHOWN", "give the log to its keeper", false },
+	{ CAP_NET_ADMIN, true, "CAP_NET_ADMIN", "see packets", true },
 };
 
 int confine_check_caps(struct err *e)
@@ -109,7 +111,7 @@ int confine_check_caps(struct err *e)
 	int r = have ? 0 : err_set(e, -ENOMEM, "no memory");
 
 	for (size_t i = 0; r == 0 && i < COUNT(caps); i++)
-		if (cap_get_flag(have, caps[i].cap, CAP_EFFECTIVE, &on) < 0 || on != CAP_SET)
+		if (!caps[i].optional && (cap_get_flag(have, caps[i].cap, CAP_EFFECTIVE, &on) < 0 || on != CAP_SET))
 			r = err_set(e, -EPERM,
 				    "tamisd needs %s to %s: start it as root, or add it to the container's "
 				    "capabilities",

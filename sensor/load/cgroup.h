@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root of the cgroups, where programs see the packets of every socket. Opened once, while we still may; a link that is made
+ * on it ends with us. Links leave the programs of others as they are, before ours and behind them.
+ */
+#ifndef TAMIS_LOAD_CGROUP_H
+#define TAMIS_LOAD_CGROUP_H
+
+#include <stddef.h>
+
+/* A descriptor of its directory; owned by the caller. A negative errno, and @ret_why, where there is none to be had. */
+int cgroup_root(char *ret_why, size_t size);
+
+/* Does a link at the root of the cgroups work, and may we load the programs? 0, or a negative errno and @ret_why. */
+int cgroup_try(int root, char *ret_why, size_t size);
+
+#endif
