@@ -40,8 +40,13 @@ struct {
 	__type(value, struct owner);
 } sock_owners SEC(".maps");
 
+union ip { /* IPv4 mapped into IPv6 */
+	u8 b[16];
+	u32 w[4];
+};
+
 struct pkt {
-	u8 src[16], dst[16]; /* IPv4 mapped into IPv6 */
+	union ip src, dst;
 	u32 sport, dport;
 	u32 l3, l4;
 	u32 payload, len; /* where the payload begins, and its bytes */
@@ -63,21 +68,15 @@ INLINE void owner_current(struct owner *o)
 	o->start_ns = READ(task, group_leader, start_boottime);
 }
 
-INLINE bool is_imds(const u8 ip[16])
+/* 169.254.169.254, mapped, or fd00:ec2::254. In words: byte by byte the verifier would follow each on its own. */
+INLINE bool is_imds(const u32 ip[4])
 {
-	static const u8 v4[16] = { [10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254, [14] = 169, [15] = 254 };
-	static const u8 v6[16] = { [0] = 0xfd, [2] = 0x0e, [3] = 0xc2, [14] = 0x02, [15] = 0x54 }; /* fd00:ec2::254 */
-	bool is4 = true, is6 = true;
-
-#pragma GCC unroll 16
-	for (int i = 0; i < 16; i++) {
-		is4 &= ip[i] == v4[i];
-		is6 &= ip[i] == v6[i];
-	}
-	return is4 || is6;
+	if (!ip[0] && !ip[1] && ip[2] == __builtin_bswap32(0xffff))
+		return ip[3] == __builtin_bswap32(0xa9fea9fe);
+	return ip[0] == __builtin_bswap32(0xfd000ec2) && !ip[1] && !ip[2] && ip[3] == __builtin_bswap32(0x254);
 }
 
-INLINE int owner_note(struct bpf_sock_addr *ctx, const u8 ip[16])
+INLINE int owner_note(struct bpf_sock_addr *ctx, const u32 ip[4])
 {
 	struct owner o = {};
 	u64 cookie;
@@ -92,18 +91,16 @@ INLINE int owner_note(struct bpf_sock_addr *ctx, const u8 ip[16])
 
 INLINE int owner_note4(struct bpf_sock_addr *ctx)
 {
-	u32 v4 = ctx->user_ip4;
-	u8 ip[16] = { [10] = 0xff, [11] = 0xff };
+	u32 ip[4] = { 0, 0, __builtin_bswap32(0xffff), ctx->user_ip4 };
 
-	__builtin_memcpy(&ip[12], &v4, 4);
 	return owner_note(ctx, ip);
 }
 
 INLINE int owner_note6(struct bpf_sock_addr *ctx)
 {
-	u32 v6[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+	u32 ip[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
-	return owner_note(ctx, (const u8 *)v6);
+	return owner_note(ctx, ip);
 }
 
 SEC("cgroup/connect4")
@@ -170,9 +167,9 @@ INLINE bool pkt_v4(struct __sk_buff *skb, struct pkt *p, const u8 *h)
 	p->l4 = h[9];
 	if ((h[6] & 0x1f) || h[7])
 		return false; /* not the first of its fragments */
-	p->src[10] = p->src[11] = p->dst[10] = p->dst[11] = 0xff;
-	__builtin_memcpy(&p->src[12], h + 12, 4);
-	__builtin_memcpy(&p->dst[12], h + 16, 4);
+	p->src.w[2] = p->dst.w[2] = __builtin_bswap32(0xffff);
+	__builtin_memcpy(&p->src.b[12], h + 12, 4);
+	__builtin_memcpy(&p->dst.b[12], h + 16, 4);
 	return pkt_l4(skb, p, (h[0] & 15) * 4);
 }
 
@@ -184,8 +181,8 @@ INLINE bool pkt_v6(struct __sk_buff *skb, struct pkt *p)
 	if (bpf_skb_load_bytes(skb, 0, h, 40))
 		return false;
 	p->l3 = ETH_P_IPV6;
-	__builtin_memcpy(p->src, h + 8, 16);
-	__builtin_memcpy(p->dst, h + 24, 16);
+	__builtin_memcpy(p->src.b, h + 8, 16);
+	__builtin_memcpy(p->dst.b, h + 24, 16);
 	next = h[6];
 	/* hop by hop, routing, destination, fragment: as many as anybody sends */
 #pragma GCC unroll 4
@@ -215,7 +212,11 @@ INLINE bool pkt_read(struct __sk_buff *skb, struct pkt *p)
 	return h[0] >> 4 == 6 && pkt_v6(skb, p);
 }
 
-/* At most @max bytes (a constant) of the payload from @skip on, to the begin of work[0]; how many, or 0. */
+/*
+ * At most @max bytes (a constant) of the payload from @skip on, to the begin of work[0]; how many, or 0 for less than two.
+ * The two bounds stand apart: put into one comparison of a difference, verifiers before 6.13 learn nothing of it, and below one
+ * is equal to zero, of which those before 6.8 do not.
+ */
 INLINE u64 pkt_load(struct slot *s, struct __sk_buff *skb, const struct pkt *p, u32 skip, const u32 max)
 {
 	u64 n = p->len > skip ? p->len - skip : 0;
@@ -223,7 +224,10 @@ INLINE u64 pkt_load(struct slot *s, struct __sk_buff *skb, const struct pkt *p, 
 	if (n > max)
 		n = max;
 	sv_hide(n);
-	if (n < 1 || n > max)
+	if (n < 2)
+		return 0;
+	sv_hide(n);
+	if (n > max)
 		return 0;
 	return bpf_skb_load_bytes(skb, p->payload + skip, s->work[0], n) ? 0 : n;
 }
@@ -280,7 +284,7 @@ INLINE bool pkt_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 	struct ev_str *str;
 
 	if (aut->used) {
-		sv_mask_and(&h->alive, sv_final_mask(h->sv, aut, sv_dfa_run_addr(h->sv, aut, p->src)));
+		sv_mask_and(&h->alive, sv_final_mask(h->sv, aut, sv_dfa_run_addr(h->sv, aut, p->src.b)));
 		if (sv_mask_zero(&h->alive))
 			return false;
 	}
@@ -301,8 +305,8 @@ INLINE bool pkt_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 	num[EVN_DNS_DIRECTION] = egress ? EGRESS : INGRESS;
 	num[EVN_DNS_SIZE] = skb->len;
 	str = rec_str(r, nnum);
-	rec_put(h->s, &str[EVS_DNS_SRC_IP], p->src, 16);
-	rec_put(h->s, &str[EVS_DNS_DST_IP], p->dst, 16);
+	rec_put(h->s, &str[EVS_DNS_SRC_IP], p->src.b, 16);
+	rec_put(h->s, &str[EVS_DNS_DST_IP], p->dst.b, 16);
 	if (dev)
 		rec_puts(h->s, &str[EVS_DNS_IFNAME], (void *)dev + bpf_core_field_offset(dev->name), 16, false);
 	return true;
@@ -478,7 +482,7 @@ int packet_egress(struct __sk_buff *skb)
 	if (p.dport == DNS_PORT) {
 		if (!packet_of_canary(skb, &p))
 			dns_packet(skb, &p, true);
-	} else if (p.l4 == IPPROTO_TCP && is_imds(p.dst)) {
+	} else if (p.l4 == IPPROTO_TCP && is_imds(p.dst.w)) {
 		imds_packet(skb, &p, true);
 	}
 	return PASS;
@@ -493,7 +497,7 @@ int packet_ingress(struct __sk_buff *skb)
 		return PASS;
 	if (p.sport == DNS_PORT)
 		dns_packet(skb, &p, false);
-	else if (p.l4 == IPPROTO_TCP && is_imds(p.src))
+	else if (p.l4 == IPPROTO_TCP && is_imds(p.src.w))
 		imds_packet(skb, &p, false);
 	return PASS;
 }

@@ -62,7 +62,13 @@ static int server(const union address *a, socklen_t n, int type)
 
 	if (fd < 0)
 		return errno == EAFNOSUPPORT ? -ENOSYS : -errno;
-	if (bind(fd, &a->any, n) < 0 || (type == SOCK_STREAM && listen(fd, 1) < 0))
+	/* an address of IPv6 is tentative for a moment, on the loopback device, too */
+	for (int i = 0; bind(fd, &a->any, n) < 0; i++) {
+		if (errno != EADDRNOTAVAIL || i == 100)
+			return -errno;
+		usleep(20000);
+	}
+	if (type == SOCK_STREAM && listen(fd, 1) < 0)
 		return -errno;
 	return fd;
 }
