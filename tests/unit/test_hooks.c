@@ -137,6 +137,9 @@ static void scripts_are_seen_by_the_best_hook(void **state)
 	assert_int_equal(script_kind(&l), HOOK_KPROBE);
 	l.forced = EV_RUNG_TRACEPOINT;
 	assert_int_equal(ladder_choose(&l, &e), 0);
+	assert_int_equal(l.rung[EV_DNS], EV_RUNG_CGROUP); /* which has no other, and nobody can ask for */
+	assert_int_equal(load_rung_parse("cgroup"), EV_RUNG_NONE);
+	assert_int_equal(ladder_choose(&l, &e), 0);
 	assert_int_equal(script_kind(&l), HOOK_KINDS);
 	assert_int_equal(l.rung[EV_EXEC], EV_RUNG_TRACEPOINT);
 	l.forced = EV_RUNG_NONE;
