@@ -7,10 +7,8 @@
 #include "tamis/event.h"
 
 static const char *const event_rung_words[EV_RUNGS] = {
-	[EV_RUNG_NONE] = "none",
-	[EV_RUNG_FENTRY] = "fentry",
-	[EV_RUNG_KPROBE] = "kprobe",
-	[EV_RUNG_TRACEPOINT] = "tracepoint",
+	[EV_RUNG_NONE] = "none",     [EV_RUNG_FENTRY] = "fentry",
+	[EV_RUNG_KPROBE] = "kprobe", [EV_RUNG_TRACEPOINT] = "tracepoint",
 	[EV_RUNG_CGROUP] = "cgroup",
 };
 
