@@ -94,11 +94,17 @@ struct dentry {
 struct vfsmount {
 	struct dentry *mnt_root;
 };
+struct ns_common {
+	unsigned int inum;
+};
+struct mnt_namespace {
+	struct ns_common ns;
+};
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
-	void *mnt_ns; /* NULL or an error pointer: in no tree that a process sees */
+	struct mnt_namespace *mnt_ns; /* NULL or an error pointer: in no tree that a process sees */
 	int mnt_id;
 };
 struct path {

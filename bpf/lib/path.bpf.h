@@ -56,6 +56,22 @@ INLINE bool place_cross(struct place *at)
 	return true;
 }
 
+/*
+ * Whether the mount that a walk ended at is attached nowhere: unmounted while in use (MNT_DETACH), or not mounted yet
+ * (open_tree, fsmount). What lies above it cannot be known then. Namespaces of the latter have no number or, on newer
+ * kernels, a common one. Mounts of the kernel's own (memfd, pipes) have an error in place of a namespace.
+ */
+INLINE bool mount_is_adrift(struct mount *m)
+{
+	struct mnt_namespace *ns = READ(m, mnt_ns);
+	u32 inum;
+
+	if ((u64)ns >= (u64)-4095)
+		return false;
+	inum = ns ? READ(ns, ns.inum) : 0;
+	return inum == 0 || inum == 0xEFFFFFF7; /* MNT_NS_ANON_INO */
+}
+
 INLINE struct slot *slot_at(u32 index)
 {
 	return bpf_map_lookup_elem(&slots, &index);
@@ -90,8 +106,8 @@ INLINE int path_prepend(struct slot *s, u32 w, struct dentry *d, bool slash)
 }
 
 /*
- * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long, or
- * was renamed while it was read: then it is not to be relied on.
+ * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long,
+ * attached nowhere, or was renamed while it was read: then it is not to be relied on.
  */
 __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 {
@@ -124,7 +140,7 @@ __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 		s->work[w & 1][EV_PATH_MAX - 1] = '/';
 	}
 	s->path_len[w & 1] = EV_PATH_MAX - s->path_off[w & 1];
-	return done ? 0 : -1;
+	return done && !mount_is_adrift(at.m) ? 0 : -1;
 }
 
 INLINE void mix(struct dir_key *k, u64 v)
@@ -440,8 +456,32 @@ __noinline int path_normal(u32 ids, u64 off, u64 len)
 	return 1;
 }
 
+/* Whether "/" of a process is the root of its namespace: 0 in a chroot, where there is more above it. */
+__noinline int root_is_all(u64 fs_)
+{
+	struct fs_struct *fs = (struct fs_struct *)fs_;
+	struct place at = { READ(fs, root.dentry), real_mount(READ(fs, root.mnt)) };
+
+	at = place_named(at);
+	return at.d == READ(at.m, mnt.mnt_root) && !mount_is_adrift(at.m);
+}
+
+/* The directory that a string begins at. False where there is none. */
+INLINE bool place_of_string(struct task_struct *task, s32 dirfd, bool absolute, struct place *ret)
+{
+	struct fs_struct *fs;
+
+	if (!absolute)
+		return place_of_dirfd(task, dirfd, ret);
+	fs = READ(task, fs);
+	ret->d = READ(fs, root.dentry);
+	ret->m = real_mount(READ(fs, root.mnt));
+	return true;
+}
+
 /*
- * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX] and, where it is relative, the path of @dirfd before that.
+ * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX] and, where it is relative, the path of @dirfd before that; in
+ * a chroot the path of its root, and then there are two slashes, which user space takes out.
  * The path is then work[w][path_off..+path_len); *ret_len is the length of the string. False, with the reason in the
  * flags, where it cannot be relied on.
  */
@@ -449,6 +489,7 @@ INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s
 			u64 *ret_len)
 {
 	struct place base;
+	bool absolute, cut;
 	u64 end;
 	long n;
 
@@ -463,16 +504,21 @@ INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s
 		return false;
 	}
 	n--;
+	/* one byte less than the longest that there can be: whether there was more is not known */
+	cut = n == EV_PATH_MAX - 2;
+	if (cut)
+		s->flags |= EV_F_TRUNCATED;
 	end = n;
 	sv_hide(end);
 	__builtin_memset(&s->work[w][EV_PATH_MAX + 1 + (end & (EV_PATH_MAX - 1))], 0, 8);
 	*ret_len = n;
-	if (n > 0 && s->work[w][EV_PATH_MAX + 1] == '/') {
+	absolute = n > 0 && s->work[w][EV_PATH_MAX + 1] == '/';
+	if (absolute && root_is_all((u64)READ(task, fs))) {
 		s->path_off[w] = EV_PATH_MAX + 1;
 		s->path_len[w] = n;
-		return true;
+		return !cut;
 	}
-	if (!place_of_dirfd(task, dirfd, &base) || path_walk(s->index, w, (u64)base.d, (u64)base.m)) {
+	if (!place_of_string(task, dirfd, absolute, &base) || path_walk(s->index, w, (u64)base.d, (u64)base.m)) {
 		s->flags |= EV_F_UNREADABLE;
 		s->path_len[w] = 0;
 		return false;
@@ -484,7 +530,7 @@ INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s
 		s->path_off[w] = EV_PATH_MAX;
 	s->path_len[w] = EV_PATH_MAX - s->path_off[w] + 1 + n;
 	if (s->path_len[w] <= EV_PATH_MAX)
-		return true;
+		return !cut;
 	s->flags |= EV_F_TRUNCATED;
 	return false;
 }

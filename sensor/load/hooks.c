@@ -395,10 +395,11 @@ const char *hook_misses(uint16_t event, uint8_t rung)
 			       ? ""
 			       : "refusals on the way to the last directory";
 	if (event == EV_OPEN)
-		return "io_uring; a refused open's path is the caller's string";
+		return "io_uring; a refused open's path is the caller's string, which another thread can change before it is read";
 	if (of_socket(event))
 		return "io_uring";
 	if (event == EV_CONNECT || event == EV_BIND)
-		return "io_uring; the address is read from user memory after the call";
-	return "io_uring; the path is the caller's string, read after the call, symbolic links not resolved";
+		return "io_uring; the address is read from user memory after the call, and another thread can change it before";
+	return "io_uring; the path is the caller's string, read after the call: another thread can change it before, and "
+	       "symbolic links are not resolved";
 }

@@ -52,9 +52,10 @@ struct canary {
 	bool gone;     /* for good: nobody has the socket's other end */
 	uint8_t round; /* what the present one is asked for by */
 	unsigned int restarts;
-	bool looked;			       /* at least one round is over */
-	uint64_t due_ns, deadline_ns, seen_ns; /* next round, end of this one, when the last one ended */
-	uint32_t generation;		       /* of the policy when the round began */
+	bool looked;			    /* at least one round is over */
+	uint64_t due_ns, asked_ns, seen_ns; /* next round, when this one began, when the last one ended */
+	uint32_t generation;		    /* of the policy when the round began */
+	uint64_t answered_ns;
 	struct canary_done done;
 	uint64_t before[EV_TYPES]; /* marks, when the round began */
 	bool blind[EV_TYPES];	   /* whose act did not arrive in the last round */

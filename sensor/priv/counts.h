@@ -29,6 +29,7 @@ struct engine_counts {
 	uint64_t queue_records; /* waiting now */
 	uint64_t queue_bytes;
 	uint64_t queue_peak;
+	uint64_t drained_ns;	     /* when the rings were empty last: all that was sent before has been taken */
 	uint64_t canary[EV_TYPES];   /* marks of the canary's acts */
 	uint64_t queue_refused;	     /* records that found no memory: lost */
 	uint64_t pathless;	     /* times that a process was found without its program */

@@ -116,12 +116,15 @@ static int take_record(void *ctx, const void *rec, size_t size)
 
 static int drain_ring(struct engine_proc *p)
 {
+	uint64_t before = clock_mono_ns();
 	struct queue_stats q;
 	int n;
 
 	if (!queue_has_room(p->queue))
 		return 0;
 	n = ring_drain(p->ring, take_record, p, RING_EACH);
+	if (n >= 0 && n < RING_EACH && queue_has_room(p->queue))
+		p->counts.drained_ns = before;
 	queue_stats(p->queue, &q);
 	p->counts.queue_records = q.records;
 	p->counts.queue_bytes = q.bytes;

@@ -43,6 +43,20 @@ static void expand(const struct expansion *x, const char *value, char *out, size
 
 #define NONE "(none)"
 
+/* An array of words, with commas between them. */
+static void words_text(const json_t *words, char *out, size_t size)
+{
+	size_t i, n = 0;
+	json_t *word;
+
+	*out = '\0';
+	json_array_foreach(words, i, word)
+	{
+		if (n < size && json_is_string(word))
+			n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "," : "", json_string_value(word));
+	}
+}
+
 /* The value at a dotted name, as text; NONE if there is none. */
 static void field_text(const json_t *alert, const char *field, unsigned long mask, char *out, size_t size)
 {
@@ -56,6 +70,8 @@ static void field_text(const json_t *alert, const char *field, unsigned long mas
 		snprintf(out, size, "%s", json_string_value(v));
 	else if (json_is_integer(v))
 		snprintf(out, size, "%lld", json_integer_value(v) & (mask ? (json_int_t)mask : -1LL));
+	else if (json_is_array(v))
+		words_text(v, out, size);
 	else if (json_is_boolean(v))
 		snprintf(out, size, "%s", json_is_true(v) ? "true" : "false");
 	else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Just enough io_uring for one operation at a time, without its library. */
+/* Just enough io_uring for one operation after another, without its library. */
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <stdint.h>
@@ -34,22 +34,32 @@ static int ring_open(struct ring *r)
 	return r->sq == MAP_FAILED || r->cq == MAP_FAILED || (void *)r->sqes == MAP_FAILED ? -errno : 0;
 }
 
-/* The ring is never closed: the actor that opened it is about to end. */
+static uint32_t *word(char *base, uint32_t off)
+{
+	return (uint32_t *)(base + off);
+}
+
+/* One ring a process. It is never closed: the actor that opened it is about to end. */
 int uring_do(const struct io_uring_sqe *sqe)
 {
-	struct io_uring_cqe *cqe;
-	struct ring r;
+	static struct ring r = { .fd = -1 };
+	const struct io_uring_cqe *cqe;
+	uint32_t at;
 	int res;
 
-	res = ring_open(&r);
-	if (res < 0)
-		return res;
-	r.sqes[0] = *sqe;
-	*(uint32_t *)(r.sq + r.p.sq_off.array) = 0;
-	__atomic_store_n((uint32_t *)(r.sq + r.p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	if (r.fd < 0) {
+		res = ring_open(&r);
+		if (res < 0)
+			return res;
+	}
+	at = *word(r.sq, r.p.sq_off.tail) & (r.p.sq_entries - 1);
+	r.sqes[at] = *sqe;
+	word(r.sq, r.p.sq_off.array)[at] = at;
+	__atomic_fetch_add(word(r.sq, r.p.sq_off.tail), 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, r.fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
 		return -errno;
-	cqe = (struct io_uring_cqe *)(r.cq + r.p.cq_off.cqes);
+	at = __atomic_fetch_add(word(r.cq, r.p.cq_off.head), 1, __ATOMIC_RELEASE) & (r.p.cq_entries - 1);
+	cqe = (const struct io_uring_cqe *)(r.cq + r.p.cq_off.cqes) + at;
 	/* an operation that the kernel does not know */
 	return cqe->res == -EINVAL ? -ENOSYS : cqe->res;
 }

@@ -65,8 +65,8 @@ verdict "which is an alert, too" until_true 5 alarm '"id":"tamis_canary".*"what"
 verdict "and the new one is marked" until_true 20 says '"blind":\[\].*"restarts":3.*"state":"up"'
 verdict "nobody else is there" test "$(pgrep -cu 1879050003)" = 2
 
-unhook hold "$(bird)" 20 &
-verdict "one that is held by a debugger is noticed" until_true 20 says '"state":"dead"'
+unhook hold "$(bird)" 60 &
+verdict "one that is held by a debugger is noticed" until_true 40 says '"state":"dead"'
 pkill -P "$!" # the subshell's child
 wait "$!" 2>/dev/null
 verdict "and answers when it is let go" until_true 20 says '"state":"up"'
