@@ -464,19 +464,17 @@ int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_re
 
 static int prove_link_json(const json_t *link, struct sig_key *key, struct prove_pruned *ret, struct err *e)
 {
-	struct checkpoint_note note;
+	bool record = json_object_get(link, "record");
 	struct prove_found found;
-	int r = prove_take_note(json_object_get(link, "checkpoint"), key, &note, e);
 
-	if (r < 0)
+	if (record ? prove_check_place(link, key, &found, e) < 0
+		   : prove_take_note(json_object_get(link, "checkpoint"), key, &found.note, e) < 0)
 		return -EBADMSG;
-	ret->c = note.c;
-	memcpy(ret->key_hash, note.key_hash, sizeof(ret->key_hash));
-	checkpoint_hash(&note, ret->hash);
-	if (!json_object_get(link, "record"))
+	ret->c = found.note.c;
+	memcpy(ret->key_hash, found.note.key_hash, sizeof(ret->key_hash));
+	checkpoint_hash(&found.note, ret->hash);
+	if (!record)
 		return 0;
-	if (prove_check_place(link, key, &found, e) < 0)
-		return -EBADMSG;
 	return line_str_is(found.line.kind, "epoch") ? epoch_key_of(&found.line, &ret->next, e)
 						     : err_set(e, -EBADMSG, "its record is no `epoch` record");
 }
