@@ -557,14 +557,15 @@ static bool verify_live(const struct verifier *v)
 /* A live sensor may be between a batch's records and its checkpoint: look again before calling that bad. */
 static int verify_newest(struct verifier *v, uint64_t number)
 {
-	const struct timespec pause = { .tv_nsec = 50000000 };
+	const unsigned int step = v->o.wait_ms < 50 ? v->o.wait_ms : 50;
+	const struct timespec pause = { .tv_nsec = (long)step * 1000000 };
 	unsigned int waited = 0;
 	int r;
 
 	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->may_settle && waited < v->o.wait_ms &&
 	       verify_live(v)) {
 		nanosleep(&pause, NULL);
-		waited += 50;
+		waited += step;
 	}
 	return r;
 }
