@@ -155,7 +155,7 @@ static bool take_option(int opt, struct witness_args *a)
 
 int cmd_log_witness(int argc, char **argv, const char *state_dir)
 {
-	struct witness_args a = { NULL };
+	struct witness_args a = { .since = NULL };
 	const char *what = argc > 1 ? argv[1] : "";
 	int opt;
 

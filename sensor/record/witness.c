@@ -12,7 +12,6 @@
 
 #define DASH "\xe2\x80\x94 "
 
-DEFINE_CLEANUP(struct sig_key *, sig_key_free);
 DEFINE_CLEANUP(json_t *, json_decref);
 
 /* ---- asking -------------------------------------------------------------------------------------------------------- */

@@ -24,7 +24,8 @@ verdict "its acts are no alerts" test "$(own_alerts)" = 0
 syscalls_map() { "$BPFTOOL" -j map show name syscalls | tr '{' '\n' | grep -o '"id":[0-9]*' | tail -n 1 | cut -d: -f2; }
 if ctl hooks --json | grep -q '"target":"\(raw_syscalls/\)\?sys_exit"'; then
 	map=$(syscalls_map)
-	blank=$(for _ in $(seq 8192); do printf '00 '; done)
+	size=$("$BPFTOOL" -j map show id "$map" | grep -o '"bytes_value":[0-9]*' | cut -d: -f2)
+	blank=$(for _ in $(seq "$size"); do printf '00 '; done)
 	# shellcheck disable=SC2086 # one word a byte
 	"$BPFTOOL" map update id "$map" key hex 00 00 00 00 value hex $blank
 	verdict "blindness is noticed" until_true 12 says '"blind":\["chmod","connect","open","unlink"\]'
