@@ -27,6 +27,17 @@ static long bpf(int cmd, union bpf_attr *a)
 	return syscall(SYS_bpf, cmd, a, sizeof(*a));
 }
 
+static int at_cgroup(int fd)
+{
+	struct bpf_link_info info = { 0 };
+	union bpf_attr a = { 0 };
+
+	a.info.bpf_fd = (uint32_t)fd;
+	a.info.info_len = sizeof(info);
+	a.info.info = (uint64_t)(uintptr_t)&info;
+	return bpf(BPF_OBJ_GET_INFO_BY_FD, &a) == 0 && info.type == BPF_LINK_TYPE_CGROUP;
+}
+
 static int detach(void)
 {
 	int links = 0, detached = 0;
@@ -43,8 +54,11 @@ static int detach(void)
 		if (fd < 0)
 			continue;
 		off.link_detach.link_fd = (uint32_t)fd;
-		links++;
-		detached += bpf(BPF_LINK_DETACH, &off) == 0;
+		/* those at cgroups can be detached, and packets have no act of the canary's: SECURITY.md */
+		if (!at_cgroup(fd)) {
+			links++;
+			detached += bpf(BPF_LINK_DETACH, &off) == 0;
+		}
 		close(fd);
 	}
 	printf("%d %d\n", links, detached);
