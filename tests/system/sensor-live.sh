@@ -17,7 +17,8 @@ begin=$(now_ms)
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 took=$(($(now_ms) - begin))
 echo "# ready $took ms after exec"
-verdict "from start to the first possible alert under 1 s" test $took -lt 1000
+# 0.3 s with 15 kinds of events, 1.0 s with 33: all programs are loaded before privileges are dropped
+verdict "from start to the first possible alert under 3 s" test $took -lt 3000
 
 sum() { awk '{ s += $1 } END { print s }'; }
 sleep 2
