@@ -41,7 +41,7 @@ static uint64_t time_of(int dir_fd, uint64_t number)
 
 int prune_find(int dir_fd, const struct prune_limits *limits, struct prune_plan *ret, struct err *e)
 {
-	_cleanup_free_ uint64_t *list = NULL;
+	_cleanup_free_ uint64_t *list = NULL, *bytes = NULL;
 	uint64_t all = 0;
 	size_t n;
 	int r = segment_list(dir_fd, &list, &n);
@@ -49,12 +49,14 @@ int prune_find(int dir_fd, const struct prune_limits *limits, struct prune_plan 
 	*ret = (struct prune_plan){ .first = 1 };
 	if (r < 0)
 		return err_set(e, r, "cannot list the log's segments: %s", strerror(-r));
+	bytes = calloc(n + 1, sizeof(*bytes));
+	if (!bytes)
+		return err_set(e, -ENOMEM, "no memory for the sizes of the log's segments");
 	for (size_t i = 0; i < n; i++)
-		all += bytes_of(dir_fd, list[i]);
+		all += bytes[i] = bytes_of(dir_fd, list[i]);
 	for (size_t i = 0; i + KEEP < n; i++) {
 		bool large = limits->bytes && all > limits->bytes;
 		bool old = limits->before_ns && time_of(dir_fd, list[i]) < limits->before_ns;
-		uint64_t bytes = bytes_of(dir_fd, list[i]);
 
 		if (!large && !old)
 			break;
@@ -62,8 +64,8 @@ int prune_find(int dir_fd, const struct prune_limits *limits, struct prune_plan 
 			ret->first = list[0];
 		ret->last = list[i];
 		ret->reason = large ? "size" : "age";
-		ret->bytes += bytes;
-		all -= bytes;
+		ret->bytes += bytes[i];
+		all -= bytes[i];
 	}
 	return 0;
 }

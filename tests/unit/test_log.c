@@ -934,28 +934,48 @@ static int private_keys(const struct place *p)
 	return n;
 }
 
-/* The parent sees what a crash right before the n-th call leaves; false: the run came to its end before. */
-static bool crash_at(const struct place *p, int n)
+/* The parent sees what a crash right before the n-th call leaves; false: the run of so many records came to its end before. */
+static bool crash_at(const struct place *p, const struct auditlog_options *o, int records, int n)
 {
-	struct auditlog_options o = { .segment_bytes = 1, .io = &fault_io };
 	struct auditlog *log;
 	pid_t child = fork();
 	int status;
 
 	if (!child) {
 		fault_set(0, 0, 0);
-		log = place_open(p, &o);
+		log = place_open(p, o);
 		fault_set(n, n, 0);
 		fault.die = true;
-		append(log, "open");
-		auditlog_flush(log, NULL);
-		append(log, "exec");
-		auditlog_flush(log, NULL);
+		while (records--) {
+			append(log, "open");
+			auditlog_flush(log, NULL);
+		}
 		_exit(42);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status) != 42;
+}
+
+/*
+ * Killed before the n-th call, and a second time while it starts again; then it goes on, and the log is good. False: the run
+ * came to its end before.
+ */
+static bool crash_twice(const struct place *p, const struct auditlog_options *o, int records, int n,
+			struct verify_report *ret)
+{
+	bool reached = crash_at(p, o, records, n);
+	struct auditlog *log;
+
+	crash_at(p, o, records, n);
+	fault_set(0, 0, 0);
+	log = place_open(p, o);
+	append(log, "after");
+	flush(log);
+	assert_null(auditlog_prune_error(log));
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	assert_verifies(p, ret);
+	return reached;
 }
 
 /* Two epochs end, and the sensor is killed before each call in turn: once, and a second time while it starts again. */
@@ -966,18 +986,10 @@ static void a_crash_at_each_step_of_ending_an_epoch_is_survived(void **state)
 	bool reached = true;
 
 	for (int n = 1; reached; n++) {
-		struct auditlog *log;
 		struct place p;
 
 		place_new(&p);
-		reached = crash_at(&p, n);
-		crash_at(&p, n);
-		fault_set(0, 0, 0);
-		log = place_open(&p, &o);
-		append(log, "after");
-		flush(log);
-		assert_int_equal(auditlog_close(log, NULL), 0);
-		assert_verifies(&p, &rep);
+		reached = crash_twice(&p, &o, 2, n, &rep);
 		assert_int_equal(rep.records, rep.last_seq);
 		/* each segment has an end of its own, but one that was begun by the last `stop` */
 		assert_int_equal(rep.epochs, rep.segments);
@@ -1349,30 +1361,6 @@ static void evidence_is_not_pruned(void **state)
 	place_remove(&p);
 }
 
-/* Killed before each call in turn while segments are pruned, and once more while it starts again. */
-static bool crash_pruning_at(const struct place *p, int n)
-{
-	struct auditlog_options o = { .segment_bytes = 1, .keep_bytes = 1, .io = &fault_io };
-	struct auditlog *log;
-	pid_t child = fork();
-	int status;
-
-	if (!child) {
-		fault_set(0, 0, 0);
-		log = place_open(p, &o);
-		fault_set(n, n, 0);
-		fault.die = true;
-		for (int i = 0; i < 3; i++) {
-			append(log, "open");
-			auditlog_flush(log, NULL);
-		}
-		_exit(42);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status) != 42;
-}
-
 static void a_crash_at_each_step_of_pruning_is_survived(void **state)
 {
 	struct auditlog_options o = { .segment_bytes = 1, .keep_bytes = 1, .io = &fault_io };
@@ -1380,19 +1368,10 @@ static void a_crash_at_each_step_of_pruning_is_survived(void **state)
 	bool reached = true;
 
 	for (int n = 1; reached; n++) {
-		struct auditlog *log;
 		struct place p;
 
 		place_new(&p);
-		reached = crash_pruning_at(&p, n);
-		crash_pruning_at(&p, n);
-		fault_set(0, 0, 0);
-		log = place_open(&p, &o);
-		append(log, "after");
-		flush(log);
-		assert_null(auditlog_prune_error(log));
-		assert_int_equal(auditlog_close(log, NULL), 0);
-		assert_verifies(&p, &rep);
+		reached = crash_twice(&p, &o, 3, n, &rep);
 		assert_true(rep.pruned > 0);
 		assert_proves(&p, rep.last_seq);
 		place_remove(&p);
