@@ -696,25 +696,33 @@ INLINE u64 sys_arg(struct slot *s, u8 i)
 }
 
 /*
- * Path @w of a call: the file of a descriptor, or a string from a directory. *ret_at tells the file where there is one.
+ * Path @w as a caller gave it: the file of a descriptor, or the string @ptr from the directory @fd. *ret_at tells the file
+ * where there is one.
  */
-INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 dirfd, u8 path, struct place *ret_at)
+INLINE bool given_path(struct hook *h, const u32 w, const u32 type, s32 fd, const void *ptr, bool by_fd,
+		       struct place *ret_at)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	const void *ptr = (const void *)sys_arg(h->s, path);
-	s32 fd = dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h->s, dirfd);
 	struct file *file = 0;
 	char first = 1;
 
 	ret_at->d = 0;
+	ret_at->m = 0; /* 5.10 takes no loads of what was never stored, even where they are not used */
 	/* An empty string (AT_EMPTY_PATH), or none at all, stands for the descriptor itself. */
-	if (form == SYSFORM_FD || (fd >= 0 && (!ptr || (!bpf_probe_read_user(&first, 1, ptr) && !first))))
+	if (by_fd || (fd >= 0 && (!ptr || (!bpf_probe_read_user(&first, 1, ptr) && !first))))
 		file = file_of_fd(task, fd);
 	if (file) {
 		*ret_at = place_of_file(file);
 		return path_sieve(h->s, w, h->sv, h->e, type, *ret_at, &h->alive);
 	}
 	return string_sieve(h->s, w, h->sv, h->e, type, task, fd, ptr, true, &h->alive);
+}
+
+/* The same of a call's arguments, by their indexes. */
+INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 dirfd, u8 path, struct place *ret_at)
+{
+	return given_path(h, w, type, dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h->s, dirfd),
+			  (const void *)sys_arg(h->s, path), form == SYSFORM_FD, ret_at);
 }
 
 /* The frame of a sys_exit program with one path. SET may use num, s, d. */

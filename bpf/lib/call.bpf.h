@@ -17,9 +17,9 @@ INLINE u64 call_key(const u32 type)
 }
 
 /* Keeps arguments of the function that is entered; the event is lost, and counted, where there is no room. */
-INLINE int call_keep_args(const u32 type, u64 arg1, u64 arg2, u64 arg3)
+INLINE int call_keep_all(const u32 type, u64 arg1, u64 arg2, u64 arg3, u64 arg4)
 {
-	struct call c = { { arg1, arg2, arg3 } };
+	struct call c = { { arg1, arg2, arg3, arg4 } };
 	const struct sieve *sv = sieve_get();
 	u64 key = call_key(type);
 
@@ -33,9 +33,14 @@ INLINE int call_keep_args(const u32 type, u64 arg1, u64 arg2, u64 arg3)
 	return 0;
 }
 
+INLINE int call_keep_args(const u32 type, u64 arg1, u64 arg2, u64 arg3)
+{
+	return call_keep_all(type, arg1, arg2, arg3, 0);
+}
+
 INLINE int call_keep(const u32 type, struct pt_regs *ctx)
 {
-	return call_keep_args(type, FN_ARG1(ctx), FN_ARG2(ctx), FN_ARG3(ctx));
+	return call_keep_all(type, FN_ARG1(ctx), FN_ARG2(ctx), FN_ARG3(ctx), FN_ARG4(ctx));
 }
 
 /* Takes them back. False where there are none: the call began before the hooks were there. */

@@ -123,6 +123,12 @@ INLINE struct pt_regs *task_regs(void)
 	return (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
 }
 
+/* Whether the current thread is in a 32-bit system call. */
+INLINE bool task_compat(void)
+{
+	return sys_compat((void *)bpf_get_current_task());
+}
+
 /*
  * Whether io_uring does what is being done: in one of its worker threads, or at once in io_uring_enter. For hooks in
  * functions that system calls and io_uring share.
@@ -130,6 +136,25 @@ INLINE struct pt_regs *task_regs(void)
 INLINE bool task_async(struct task_struct *task)
 {
 	return READ(task, flags) & PF_IO_WORKER || sys_nr(task_regs()) == SYS_IO_URING_ENTER;
+}
+
+#define CRED_OFF(FIELD) bpf_core_field_offset(((struct cred *)0)->FIELD)
+
+/* Credentials but for uid and gid: in two reads, where the kernel has not shuffled its structure. */
+INLINE void rec_cred(struct ev_head *h, const struct cred *cred)
+{
+	if (CRED_OFF(egid) == CRED_OFF(euid) + 4 && CRED_OFF(fsuid) == CRED_OFF(euid) + 8 &&
+	    CRED_OFF(fsgid) == CRED_OFF(euid) + 12 && CRED_OFF(cap_effective) == CRED_OFF(cap_permitted) + 8) {
+		bpf_probe_read_kernel(&h->euid, 16, (void *)cred + CRED_OFF(euid));
+		bpf_probe_read_kernel(&h->cap_permitted, 16, (void *)cred + CRED_OFF(cap_permitted));
+		return;
+	}
+	h->euid = READ(cred, euid.val);
+	h->egid = READ(cred, egid.val);
+	h->fsuid = READ(cred, fsuid.val);
+	h->fsgid = READ(cred, fsgid.val);
+	bpf_probe_read_kernel(&h->cap_permitted, 8, (void *)cred + CRED_OFF(cap_permitted));
+	bpf_probe_read_kernel(&h->cap_effective, 8, (void *)cred + CRED_OFF(cap_effective));
 }
 
 /* Fills in who acts, and when. */
@@ -144,8 +169,7 @@ INLINE void rec_task(struct rec *r, struct task_struct *task)
 	h->tid = (u32)ids;
 	h->uid = (u32)ugid;
 	h->gid = ugid >> 32;
-	h->euid = READ(cred, euid.val);
-	h->egid = READ(cred, egid.val);
+	rec_cred(h, cred);
 	h->start_ns = READ(task, group_leader, start_boottime);
 }
 
@@ -236,15 +260,24 @@ INLINE bool is_canary_child(struct task_struct *task)
 	return canary_pid && (u32)READ(task, real_parent, tgid) == canary_pid;
 }
 
-/* The mark of an act: that the hook ran to its end is all there is to say. */
-INLINE void canary_send(const u32 type)
+/*
+ * The mark of an act: that the hook ran to its end is all there is to say. A function of its own, so that the head does not
+ * lie on the stack of each program: of all stacks together there are 512 bytes.
+ */
+__noinline int canary_send(u32 type)
 {
 	struct ev_head h = { .type = type };
+	bool sent;
 
 	h.boot_ns = bpf_ktime_get_boot_ns();
 	h.tid = (u32)bpf_get_current_pid_tgid();
-	if (!raw_send((u8 *)&h, type, sizeof(h), sizeof(h), EV_F_CONTEXT | EV_F_CANARY))
+	if (EV_IS_LINEAGE(type))
+		sent = raw_send((u8 *)&h, EV_EXEC, sizeof(h), sizeof(h), EV_F_CONTEXT | EV_F_CANARY);
+	else
+		sent = raw_send((u8 *)&h, EV_OPEN, sizeof(h), sizeof(h), EV_F_CONTEXT | EV_F_CANARY);
+	if (!sent)
 		stat_add(type, lost_context);
+	return 0;
 }
 
 /* Sends the record of @s, and counts it. @alive false: it goes out only to keep the process table. */
@@ -273,17 +306,26 @@ INLINE void rec_send(struct slot *s, const u32 type, bool alive)
 }
 
 /*
- * Numbers decide last: fills in the policy and the mask. False, and counted, when nothing is alive.
+ * Numbers decide last: fills in the policy and the mask. False, and counted, when nothing is alive. @after (a constant):
+ * the acting process's ids are not known, the head has those after the event.
  */
-INLINE bool rec_sieve(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive)
+INLINE bool rec_sieve_ids(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive,
+			  const bool after)
 {
 	struct ev_head *h = rec_head(&s->rec);
 
 	h->policy = sv->generation;
-	if (!sv_nums(e, h, rec_num(&s->rec), alive))
+	if (after)
+		s->flags |= EV_F_CREDS_AFTER;
+	if (!(after ? sv_nums_but_ids(e, h, rec_num(&s->rec), alive) : sv_nums(e, h, rec_num(&s->rec), alive)))
 		return false;
 	sv_mask_copy((struct sv_mask *)h->alive, alive);
 	return true;
+}
+
+INLINE bool rec_sieve(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive)
+{
+	return rec_sieve_ids(s, sv, e, alive, false);
 }
 
 #endif

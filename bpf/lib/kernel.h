@@ -94,18 +94,28 @@ struct dentry {
 struct vfsmount {
 	struct dentry *mnt_root;
 };
+struct proc_ns_operations {
+	int type; /* up to 6.17 */
+};
 struct ns_common {
+	const struct proc_ns_operations *ops;
 	unsigned int inum;
 };
+struct mount;
 struct mnt_namespace {
 	struct ns_common ns;
+	struct mount *root;
 };
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
 	struct mnt_namespace *mnt_ns; /* NULL or an error pointer: in no tree that a process sees */
+	struct list_head mnt_mounts, mnt_child;
 	int mnt_id;
+};
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 };
 struct path {
 	struct vfsmount *mnt;
@@ -247,6 +257,7 @@ struct task_struct {
 	const struct cred *cred;
 	char comm[16];
 	struct fs_struct *fs;
+	struct nsproxy *nsproxy;
 	struct files_struct *files;
 	struct signal_struct *signal;
 	kuid_t loginuid;

@@ -120,7 +120,7 @@ struct {
 
 /* Arguments of functions that have been entered, by event and thread: see call.bpf.h. */
 struct call {
-	u64 arg[3];
+	u64 arg[4];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -151,7 +151,12 @@ enum sysform {
 	SYSFORM_SOCKETCALL,
 	SYSFORM_LEN64,
 	SYSFORM_BLOCK,
-	SYSFORM_OPENED
+	SYSFORM_OPENED,
+	SYSFORM_SETFS,
+	SYSFORM_FSMOUNT,
+	SYSFORM_OPEN_TREE,
+	SYSFORM_MOVE_MOUNT,
+	SYSFORM_MOUNT_SETATTR
 };
 struct sysdescs {
 	struct sysdesc native[SYSCALLS], compat[SYSCALLS];

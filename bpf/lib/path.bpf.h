@@ -375,16 +375,27 @@ INLINE struct file *file_of_fd(struct task_struct *task, s32 fd)
 	return f;
 }
 
+INLINE struct place place_of_pwd(struct task_struct *task)
+{
+	struct place at = { READ(task, fs, pwd.dentry), real_mount(READ(task, fs, pwd.mnt)) };
+
+	return at;
+}
+
+INLINE struct place place_of_root(struct task_struct *task)
+{
+	struct place at = { READ(task, fs, root.dentry), real_mount(READ(task, fs, root.mnt)) };
+
+	return at;
+}
+
 /* The directory that @dirfd means. False where it means nothing. */
 INLINE bool place_of_dirfd(struct task_struct *task, s32 dirfd, struct place *ret)
 {
-	struct fs_struct *fs;
 	struct file *f;
 
 	if (dirfd == AT_FDCWD) {
-		fs = READ(task, fs);
-		ret->d = READ(fs, pwd.dentry);
-		ret->m = real_mount(READ(fs, pwd.mnt));
+		*ret = place_of_pwd(task);
 		return true;
 	}
 	f = file_of_fd(task, dirfd);

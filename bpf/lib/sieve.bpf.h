@@ -199,8 +199,15 @@ SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
 	return v <= p->rhs;
 }
 
+/* Whether a number is an id of the acting process. */
+SV_INLINE int sv_slot_id(ev_u64 slot)
+{
+	return slot >= SV_SLOT_UID && slot <= SV_SLOT_EGID;
+}
+
+/* sv_nums(); without @retval or @ids (constants) what is said of the result, or the process's ids, decides nothing. */
 SV_INLINE int sv_nums_with(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive,
-			   const int retval)
+			   const int retval, const int ids)
 {
 	ev_u32 n = e->npreds;
 
@@ -209,7 +216,7 @@ SV_INLINE int sv_nums_with(const struct sv_event *e, const struct ev_head *h, co
 
 		if (i >= n)
 			break;
-		if (!retval && p->slot == SV_SLOT_RETVAL)
+		if ((!retval && p->slot == SV_SLOT_RETVAL) || (!ids && sv_slot_id(p->slot)))
 			continue;
 		if (sv_pred_holds(p, sv_slot_value(p->slot, h, num)))
 			sv_mask_and(alive, &p->keep_true);
@@ -227,13 +234,20 @@ SV_INLINE int sv_nums_with(const struct sv_event *e, const struct ev_head *h, co
  */
 SV_INLINE int sv_nums(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive)
 {
-	return sv_nums_with(e, h, num, alive, 1);
+	return sv_nums_with(e, h, num, alive, 1, 1);
 }
 
 /* The same before the result is known. */
 SV_INLINE int sv_nums_early(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num, struct sv_mask *alive)
 {
-	return sv_nums_with(e, h, num, alive, 0);
+	return sv_nums_with(e, h, num, alive, 0, 1);
+}
+
+/* The same where the head does not know the ids that rules ask for (EV_F_CREDS_AFTER). */
+SV_INLINE int sv_nums_but_ids(const struct sv_event *e, const struct ev_head *h, const ev_u64 *num,
+			      struct sv_mask *alive)
+{
+	return sv_nums_with(e, h, num, alive, 1, 0);
 }
 
 #endif

@@ -96,7 +96,8 @@ enum ev_flags {
 	EV_F_CONTEXT = 1 << 4,	      /* no clause is alive: sent only to keep the process table */
 	EV_F_COMPAT = 1 << 5,	      /* 32-bit system call */
 	EV_F_ARGS_TRUNCATED = 1 << 6, /* exec: arguments or environment beyond EV_ARGS_MAX */
-	EV_F_CANARY = 1 << 7	      /* a mark: the canary's act of this type was seen; a head and nothing else */
+	EV_F_CANARY = 1 << 7,	      /* a mark: the canary's act of this type was seen; a head and nothing else */
+	EV_F_CREDS_AFTER = 1 << 8     /* the head's credentials are those that the event gave, those before are gone */
 };
 
 /* Goes by the ring of its own: nothing that files do can push it out. */
@@ -117,7 +118,12 @@ struct ev_head {
 	ev_u64 boot_ns; /* CLOCK_BOOTTIME */
 	ev_u32 pid;	/* thread group */
 	ev_u32 tid;
-	ev_u32 uid, gid, euid, egid; /* in the initial user namespace, of the acting thread */
+	/*
+	 * Credentials of the acting thread, in the initial user namespace. When an event is about a change of them, those
+	 * before, if not EV_F_CREDS_AFTER. From euid on in the order of the kernel's struct cred.
+	 */
+	ev_u32 uid, gid, euid, egid, fsuid, fsgid;
+	ev_u64 cap_permitted, cap_effective;
 	ev_u64 start_ns; /* CLOCK_BOOTTIME start of the thread group's leader: with pid, names a process for good */
 	ev_s64 retval;	 /* 0 or a negative errno */
 	ev_u32 policy;	 /* generation of the sieve that looked at it */
@@ -148,8 +154,8 @@ struct ev_stats {
 };
 
 #ifndef __bpf__
-_Static_assert(sizeof(struct ev_head) == 104, "ev_head is an ABI");
-_Static_assert(sizeof(struct ev_args) == 120, "ev_args is an ABI");
+_Static_assert(sizeof(struct ev_head) == 128, "ev_head is an ABI");
+_Static_assert(sizeof(struct ev_args) == 144, "ev_args is an ABI");
 _Static_assert(sizeof(struct ev_stats) == 48, "ev_stats is an ABI");
 #endif
 

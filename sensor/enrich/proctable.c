@@ -27,6 +27,7 @@ struct proctable {
 	uint64_t trimmed;	      /* images freed when memory was given back last */
 	struct proctable_stats stats; /* but for what images counts */
 	struct decoded scratch;	      /* what /proc said */
+	struct ev_head after;	      /* of an event that changed credentials: those after it. type EV_NONE: none */
 	struct image **loaded;	      /* owned: while a table is loaded, its images by their numbers */
 	uint32_t nloaded, loaded_size;
 };
@@ -111,20 +112,80 @@ static void image_fill(struct proctable *t, struct image *i, const struct decode
 	i->p.v[SLOT_PROC_IS_EXEC].num = is_exec;
 }
 
+/* Writes credentials of @h to a process's values; whether any is another than before. */
+static bool creds_set(struct val *v, const struct ev_head *h)
+{
+	const struct {
+		uint8_t slot;
+		int64_t num;
+	} of[] = {
+		{ SLOT_PROC_UID, h->uid },
+		{ SLOT_PROC_GID, h->gid },
+		{ SLOT_PROC_EUID, h->euid },
+		{ SLOT_PROC_EGID, h->egid },
+		{ SLOT_PROC_FSUID, h->fsuid },
+		{ SLOT_PROC_FSGID, h->fsgid },
+		{ SLOT_PROC_CAP_EFFECTIVE, (int64_t)h->cap_effective },
+		{ SLOT_PROC_CAP_PERMITTED, (int64_t)h->cap_permitted },
+	};
+	bool changed = false;
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		changed |= v[of[i].slot].num != of[i].num;
+		v[of[i].slot].num = of[i].num;
+	}
+	return changed;
+}
+
 /* Credentials of the acting thread. */
 static void image_creds(struct proctable *t, struct image *i, const struct ev_head *h)
 {
-	struct val *v = i->p.v;
-
-	if (v[SLOT_PROC_UID].num == h->uid && v[SLOT_PROC_EUID].num == h->euid && v[SLOT_PROC_GID].num == h->gid &&
-	    v[SLOT_PROC_EGID].num == h->egid)
+	if (!creds_set(i->p.v, h))
 		return;
-	v[SLOT_PROC_UID].num = h->uid;
-	v[SLOT_PROC_GID].num = h->gid;
-	v[SLOT_PROC_EUID].num = h->euid;
-	v[SLOT_PROC_EGID].num = h->egid;
 	image_names(t, i);
 	images_changed(&t->images, i);
+}
+
+/*
+ * What an event is about that changes credentials: rules on it look at the process as it was before. So what it was given
+ * is put down, and taken over when the event has been evaluated.
+ */
+static void creds_after(struct proctable *t, const struct decoded *d)
+{
+	const struct val *v = d->ev.v;
+	struct ev_head *h = &t->after;
+
+	*h = d->head;
+	if (h->flags & EV_F_CREDS_AFTER)
+		return;
+	switch (h->type) {
+	case EV_SETUID:
+		h->uid = (ev_u32)v[SLOT_SETUID_UID].num;
+		h->euid = (ev_u32)v[SLOT_SETUID_EUID].num;
+		h->fsuid = (ev_u32)v[SLOT_SETUID_FSUID].num;
+		break;
+	case EV_SETGID:
+		h->gid = (ev_u32)v[SLOT_SETGID_GID].num;
+		h->egid = (ev_u32)v[SLOT_SETGID_EGID].num;
+		h->fsgid = (ev_u32)v[SLOT_SETGID_FSGID].num;
+		break;
+	case EV_CAPSET:
+		h->cap_effective = (ev_u64)v[SLOT_CAPSET_EFFECTIVE].num;
+		h->cap_permitted = (ev_u64)v[SLOT_CAPSET_PERMITTED].num;
+		break;
+	default:
+		h->type = EV_NONE;
+	}
+}
+
+/* The event before is done with. */
+static void creds_settle(struct proctable *t)
+{
+	struct image *i = t->after.type ? images_find(&t->images, t->after.pid, t->after.start_ns) : NULL;
+
+	t->after.type = EV_NONE;
+	if (i)
+		image_creds(t, i, &t->after);
 }
 
 /* ---- /proc --------------------------------------------------------------------------------------------------------- */
@@ -201,10 +262,7 @@ static struct image *image_minimal(struct proctable *t, const struct ev_head *h)
 	v = i->p.v;
 	v[SLOT_PROC_PID].num = h->pid;
 	v[SLOT_PROC_TID].num = h->pid;
-	v[SLOT_PROC_UID].num = v[SLOT_PROC_FSUID].num = h->uid;
-	v[SLOT_PROC_GID].num = v[SLOT_PROC_FSGID].num = h->gid;
-	v[SLOT_PROC_EUID].num = h->euid;
-	v[SLOT_PROC_EGID].num = h->egid;
+	creds_set(v, h);
 	v[SLOT_PROC_AUID].num = UINT32_MAX;
 	v[SLOT_PROC_CREATED_AT].num = h->start_ns ? (int64_t)(h->start_ns + (uint64_t)t->clock) : 0;
 	image_derive(t, i);
@@ -247,7 +305,8 @@ static struct image *table_acting(struct proctable *t, const struct ev_head *h)
 	if (!i)
 		return table_unknown(t, h);
 	image_exact(t, i, h->start_ns);
-	image_creds(t, i, h);
+	if (!(h->flags & EV_F_CREDS_AFTER))
+		image_creds(t, i, h);
 	images_use(&t->images, i);
 	return i;
 }
@@ -423,6 +482,8 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d,
 {
 	struct image *i, *target = NULL;
 
+	creds_settle(t);
+	creds_after(t, d);
 	if (d->head.boot_ns > t->images.now_ns)
 		t->images.now_ns = d->head.boot_ns;
 	t->clock = (int64_t)((uint64_t)d->ev.now_ns - d->head.boot_ns);
@@ -663,6 +724,7 @@ int proctable_save(struct proctable *t, proctable_fn fn, void *ctx)
 	struct image_list *lists[] = { &t->images.live, &t->images.held };
 	int r = 0;
 
+	creds_settle(t);
 	buf_init(&s.out, 2u << 20);
 	buf_init(&s.args, 1u << 20);
 	for (int l = 0; l < 2; l++)

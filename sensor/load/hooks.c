@@ -53,6 +53,18 @@
 #define TRACE(EVENT, PROGRAM, CATEGORY, NAME)                                                                          \
 	ROW(EVENT, TRACEPOINT, 0, TP_BTF, PROGRAM, NAME), ROW(EVENT, TRACEPOINT, 0, TP, PROGRAM "_c", CATEGORY "/" NAME)
 
+/*
+ * Both widths of a system call: the programs PROGRAM_x and PROGRAM_x32, and on the kprobe rung PROGRAM_kx for both. On other
+ * machines than x86 there is no second function.
+ */
+#define CALL64(EVENT, GROUP, PROGRAM, NAME)                                                                            \
+	FENTRY(EVENT, GROUP, PROGRAM "_x", NATIVE NAME), RESULT(EVENT, GROUP, PROGRAM "_kx", NATIVE NAME)
+#define MAYBE(EVENT, GROUP, FEXIT, KRETPROBE, TARGET)                                                                  \
+	OPTIONAL(EVENT, FENTRY, GROUP, FENTRY, FEXIT, TARGET), OPTIONAL_RESULT(EVENT, GROUP, KRETPROBE, TARGET)
+#ifdef __x86_64__
+#define CALL32(EVENT, GROUP, PROGRAM, NAME) MAYBE(EVENT, GROUP, PROGRAM "_x32", PROGRAM "_kx", I386 NAME)
+#endif
+
 const struct hook_row hook_rows[] = {
 	TRACE(EXEC, "process_exec", "sched", "sched_process_exec"),
 	{ .event = EV_EXEC,
@@ -182,6 +194,78 @@ const struct hook_row hook_rows[] = {
 	LEAVE(TRUNCATE, 3, "do_ftruncate_kx", "do_ftruncate"),
 	LEAVE(TRUNCATE, 3, "do_sys_ftruncate_kx", "do_sys_ftruncate"),
 	SYS(TRUNCATE, "sys_truncate"),
+
+	CALL64(CHDIR, 0, "chdir", "chdir"),
+	CALL64(CHDIR, 1, "fchdir", "fchdir"),
+#ifdef CALL32
+	CALL32(CHDIR, 2, "chdir", "chdir"),
+	CALL32(CHDIR, 3, "fchdir", "fchdir"),
+#endif
+	SYS(CHDIR, "sys_chdir"),
+
+	CALL64(CHROOT, 0, "chroot", "chroot"),
+#ifdef CALL32
+	CALL32(CHROOT, 1, "chroot", "chroot"),
+#endif
+	SYS(CHROOT, "sys_chroot"),
+
+	CALL64(PIVOT_ROOT, 0, "pivot_root", "pivot_root"),
+#ifdef CALL32
+	CALL32(PIVOT_ROOT, 1, "pivot_root", "pivot_root"),
+#endif
+	FENTRY(PIVOT_ROOT, 2, "sb_pivotroot_e", "security_sb_pivotroot"),
+	ENTER(PIVOT_ROOT, 2, "sb_pivotroot_ke", "security_sb_pivotroot"),
+	SYS(PIVOT_ROOT, "sys_pivot_root"),
+
+	FENTRY(MOUNT, 0, "path_mount_x", "path_mount"),
+	ENTER(MOUNT, 0, "path_mount_ke", "path_mount"),
+	LEAVE(MOUNT, 1, "path_mount_kx", "path_mount"),
+	CALL64(MOUNT, 2, "fsmount", "fsmount"),
+	CALL64(MOUNT, 3, "open_tree", "open_tree"),
+	CALL64(MOUNT, 4, "move_mount", "move_mount"),
+	MAYBE(MOUNT, 5, "mount_setattr_x", "mount_setattr_kx", NATIVE "mount_setattr"),
+	MAYBE(MOUNT, 6, "open_tree_attr_x", "open_tree_kx", NATIVE "open_tree_attr"),
+#ifdef CALL32
+	CALL32(MOUNT, 7, "fsmount", "fsmount"),
+	CALL32(MOUNT, 8, "open_tree", "open_tree"),
+	CALL32(MOUNT, 9, "move_mount", "move_mount"),
+	CALL32(MOUNT, 10, "mount_setattr", "mount_setattr"),
+	MAYBE(MOUNT, 11, "open_tree_attr_x32", "open_tree_kx", I386 "open_tree_attr"),
+#endif
+	OPTIONAL(MOUNT, FENTRY, 12, FENTRY, "clone_mnt_e", "clone_mnt"),
+	OPTIONAL(MOUNT, KPROBE, 12, KPROBE, "clone_mnt_ke", "clone_mnt"),
+	SYS(MOUNT, "sys_mount"),
+
+	FENTRY(UMOUNT, 0, "path_umount_e", "path_umount"),
+	FENTRY(UMOUNT, 1, "path_umount_x", "path_umount"),
+	ENTER(UMOUNT, 0, "path_umount_ke", "path_umount"),
+	LEAVE(UMOUNT, 1, "path_umount_kx", "path_umount"),
+	SYS(UMOUNT, "sys_umount"),
+
+	FENTRY(SETUID, 0, "task_fix_setuid_x", "security_task_fix_setuid"),
+	ENTER(SETUID, 0, "task_fix_setuid_ke", "security_task_fix_setuid"),
+	LEAVE(SETUID, 1, "task_fix_setuid_kx", "security_task_fix_setuid"),
+	SYS(SETUID, "sys_setuid"),
+
+	FENTRY(SETGID, 0, "task_fix_setgid_x", "security_task_fix_setgid"),
+	ENTER(SETGID, 0, "task_fix_setgid_ke", "security_task_fix_setgid"),
+	LEAVE(SETGID, 1, "task_fix_setgid_kx", "security_task_fix_setgid"),
+	SYS(SETGID, "sys_setgid"),
+
+	FENTRY(CAPSET, 0, "capset_x", "security_capset"),
+	ENTER(CAPSET, 0, "capset_ke", "security_capset"),
+	LEAVE(CAPSET, 1, "capset_kx", "security_capset"),
+	SYS(CAPSET, "sys_capset"),
+
+	CALL64(SETNS, 0, "setns", "setns"),
+#ifdef CALL32
+	CALL32(SETNS, 1, "setns", "setns"),
+#endif
+	SYS(SETNS, "sys_setns"),
+
+	FENTRY(UNSHARE, 0, "ksys_unshare_x", "ksys_unshare"),
+	RESULT(UNSHARE, 0, "ksys_unshare_kx", "ksys_unshare"),
+	SYS(UNSHARE, "sys_unshare"),
 
 	FENTRY(WRITE, 0, "file_permission_x", "security_file_permission"),
 	FENTRY(WRITE, 1, "file_free_e", "security_file_free"),
@@ -370,8 +454,41 @@ static const char *misses_of_memory(uint16_t event, uint8_t rung)
 	return "";
 }
 
+/* What io_uring cannot do: system calls alone. NULL for other events. */
+static const char *call_misses(uint16_t event, bool tracepoint)
+{
+	switch (event) {
+	case EV_SETUID:
+	case EV_SETGID:
+	case EV_CAPSET:
+		return tracepoint ? "the credentials before are those of the process's last event" : "";
+	case EV_SETNS:
+	case EV_UNSHARE:
+		return "";
+	case EV_CHDIR:
+	case EV_CHROOT:
+		return "a refused one's path is the caller's string";
+	case EV_PIVOT_ROOT:
+		return tracepoint ? "the paths are the caller's strings, read after the call"
+				  : "a refused one's paths are the caller's strings";
+	case EV_UMOUNT:
+		return tracepoint ? "the path is the caller's string, symbolic links not resolved"
+				  : "refusals on the way to the mount point";
+	case EV_MOUNT:
+		return tracepoint
+			       ? "the paths are the caller's strings, symbolic links not resolved; of mount(2) the root, and "
+				 "of a bind the type of the filesystem"
+			       : "of move_mount and mount_setattr by a path, that is the caller's string";
+	}
+	return NULL;
+}
+
 const char *hook_misses(uint16_t event, uint8_t rung)
 {
+	const char *call = call_misses(event, rung == EV_RUNG_TRACEPOINT);
+
+	if (call)
+		return call;
 	if (event == EV_EXEC)
 		return "without bprm_check: a script's path is the caller's string, symbolic links not resolved";
 	if (hook_lineage(event))

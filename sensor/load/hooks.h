@@ -13,7 +13,7 @@
 #include "tamis/event.h"
 
 #define HOOK_ROWS_MAX 512
-#define HOOK_GROUPS   8
+#define HOOK_GROUPS   16
 
 /* How a program is hung on its target. */
 enum hook_kind {

@@ -22,6 +22,12 @@ struct row {
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
@@ -63,6 +69,15 @@ static const struct row rows[] = {
 	ROW(-1, 90, MMAP, BLOCK, _, _, _, _, _, _),
 	ROW(-1, 193, TRUNCATE, LEN64, _, 0, _, _, 1, 2),
 	ROW(-1, 194, TRUNCATE, FD, 0, _, _, _, 1, 2),
+	ROW(-1, 22, UMOUNT, PATH, _, 0, _, _, _, _),   /* umount(2) of old */
+	ROW(-1, 23, SETUID, PATH, _, _, _, _, _, _),   /* setuid16 */
+	ROW(-1, 70, SETUID, PATH, _, _, _, _, _, _),   /* setreuid16 */
+	ROW(-1, 164, SETUID, PATH, _, _, _, _, _, _),  /* setresuid16 */
+	ROW(-1, 138, SETUID, SETFS, _, _, _, _, _, _), /* setfsuid16 */
+	ROW(-1, 46, SETGID, PATH, _, _, _, _, _, _),   /* setgid16 */
+	ROW(-1, 71, SETGID, PATH, _, _, _, _, _, _),   /* setregid16 */
+	ROW(-1, 170, SETGID, PATH, _, _, _, _, _, _),  /* setresgid16 */
+	ROW(-1, 139, SETGID, SETFS, _, _, _, _, _, _), /* setfsgid16 */
 	ROW(-1, 102, CONNECT, SOCKETCALL, _, _, _, _, _, _),
 #endif
 	ROW(SYS_openat, 295, OPEN, PATH, 0, 1, _, _, 2, 3),
@@ -116,6 +131,28 @@ static const struct row rows[] = {
 	ROW(SYS_rt_sigqueueinfo, 178, SIGNAL, PATH, _, 0, _, _, 1, _),
 	ROW(SYS_rt_tgsigqueueinfo, 335, SIGNAL, PATH, _, 1, _, _, 2, _),
 	ROW(SYS_pidfd_send_signal, 424, SIGNAL, FD, _, 0, _, _, 1, _),
+	ROW(SYS_chdir, 12, CHDIR, PATH, _, 0, _, _, _, _),
+	ROW(SYS_fchdir, 133, CHDIR, FD, 0, _, _, _, _, _),
+	ROW(SYS_chroot, 61, CHROOT, PATH, _, 0, _, _, _, _),
+	ROW(SYS_pivot_root, 217, PIVOT_ROOT, PATH, _, 0, _, 1, _, _),
+	ROW(SYS_mount, 21, MOUNT, PATH, _, 1, _, 0, 3, _),
+	ROW(SYS_fsmount, 432, MOUNT, FSMOUNT, _, _, _, _, _, _),
+	ROW(SYS_open_tree, 428, MOUNT, OPEN_TREE, _, _, _, _, _, _),
+	ROW(SYS_open_tree_attr, 467, MOUNT, OPEN_TREE, _, _, _, _, _, _),
+	ROW(SYS_move_mount, 429, MOUNT, MOVE_MOUNT, _, _, _, _, _, _),
+	ROW(SYS_mount_setattr, 442, MOUNT, MOUNT_SETATTR, _, _, _, _, _, _),
+	ROW(SYS_umount2, 52, UMOUNT, PATH, _, 0, _, _, 1, _),
+	ROW(SYS_setns, 346, SETNS, FD, 0, _, _, _, 1, _),
+	ROW(SYS_unshare, 310, UNSHARE, PATH, _, _, _, _, 0, _),
+	ROW(SYS_setuid, 213, SETUID, PATH, _, _, _, _, _, _),
+	ROW(SYS_setreuid, 203, SETUID, PATH, _, _, _, _, _, _),
+	ROW(SYS_setresuid, 208, SETUID, PATH, _, _, _, _, _, _),
+	ROW(SYS_setfsuid, 215, SETUID, SETFS, _, _, _, _, _, _),
+	ROW(SYS_setgid, 214, SETGID, PATH, _, _, _, _, _, _),
+	ROW(SYS_setregid, 204, SETGID, PATH, _, _, _, _, _, _),
+	ROW(SYS_setresgid, 210, SETGID, PATH, _, _, _, _, _, _),
+	ROW(SYS_setfsgid, 216, SETGID, SETFS, _, _, _, _, _, _),
+	ROW(SYS_capset, 185, CAPSET, PATH, _, _, _, _, _, _),
 	ROW(SYS_connect, 362, CONNECT, PATH, _, _, _, _, _, _),
 	ROW(SYS_bind, 361, BIND, PATH, _, _, _, _, _, _),
 	ROW(SYS_socket, 359, SOCKET, PATH, _, _, _, _, _, _),

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +93,34 @@ static void act_on_memory(struct canary_done *d)
 		munmap(p, 4096);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* To what it has already. The calls themselves: the C library's functions would have to reach all threads. */
+static void act_on_credentials(struct canary_done *d)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	did(d, EV_SETUID, syscall(SYS_setuid, getuid()) == 0);
+	did(d, EV_SETGID, syscall(SYS_setgid, getgid()) == 0);
+	did(d, EV_CAPSET, syscall(SYS_capget, &head, caps) == 0 && syscall(SYS_capset, &head, caps) == 0);
+}
+
+/* Refused, but where it changes nothing. */
+static void act_on_places(struct canary_done *d)
+{
+	int ns = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+
+	did(d, EV_CHDIR, chdir(".") == 0);
+	did(d, EV_CHROOT, chroot(".") < 0 && errno == EPERM);
+	did(d, EV_PIVOT_ROOT, syscall(SYS_pivot_root, ".", ".") < 0 && errno == EPERM);
+	did(d, EV_MOUNT, syscall(SYS_mount, "none", ".", "tmpfs", 0, NULL) < 0 && errno == EPERM);
+	did(d, EV_UMOUNT, syscall(SYS_umount2, ".", 0) < 0 && errno == EPERM);
+	did(d, EV_UNSHARE, unshare(CLONE_FILES) == 0);
+	if (ns < 0)
+		return;
+	did(d, EV_SETNS, setns(ns, CLONE_NEWUTS) < 0 && errno == EPERM);
+	close(ns);
 }
 
 /* A socket that nobody else can see: the kernel gives it a name, and there is nothing where it connects to. */
@@ -201,6 +231,8 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		done = (struct canary_done){ .round = round };
 		act_on_files(&done);
 		act_on_memory(&done);
+		act_on_credentials(&done);
+		act_on_places(&done);
 		act_on_sockets(&done);
 		act_on_listeners(&done);
 		act_on_itself(&done);

@@ -991,7 +991,11 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 {
 	const struct sv_event *ev = &s->event[e->head.type];
 
-	if (!sv_alive_start(ev, alive) || !sv_nums(ev, &e->head, e->num, alive))
+	bool after = e->head.flags & EV_F_CREDS_AFTER;
+
+	if (!sv_alive_start(ev, alive))
+		return;
+	if (!(after ? sv_nums_but_ids(ev, &e->head, e->num, alive) : sv_nums(ev, &e->head, e->num, alive)))
 		return;
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
 		const struct sv_automaton *a = &ev->automata[k];

@@ -250,6 +250,106 @@ static void credentials(void **state)
 	end();
 }
 
+static void all_credentials(void **state)
+{
+	const struct proc *p, *child;
+
+	(void)state;
+	begin(0, 0, NULL);
+	p = exec_of(5, 1, "/usr/bin/su");
+	head(EV_OPEN, 5);
+	rec.head.fsuid = 1;
+	rec.head.fsgid = 2;
+	rec.head.cap_effective = 1ull << 40;
+	rec.head.cap_permitted = 3;
+	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_FSUID].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_FSGID].num, 2);
+	assert_str(p->v[SLOT_PROC_FSUSER], "daemon");
+	assert_str(p->v[SLOT_PROC_FSGROUP], "bin");
+	assert_int_equal(p->v[SLOT_PROC_CAP_EFFECTIVE].num, 1ll << 40);
+	assert_int_equal(p->v[SLOT_PROC_CAP_PERMITTED].num, 3);
+
+	/* of a process that nothing else is known of, too */
+	head(EV_OPEN, 77);
+	rec.head.fsuid = 1;
+	rec.head.cap_effective = 5;
+	child = send();
+	assert_int_equal(child->v[SLOT_PROC_FSUID].num, 1);
+	assert_int_equal(child->v[SLOT_PROC_CAP_EFFECTIVE].num, 5);
+	end();
+}
+
+/* A record of a change shows the process as it was before; afterwards it is what the record said. */
+static void changed_credentials(void **state)
+{
+	const struct proc *p;
+	uint64_t version;
+
+	(void)state;
+	begin(0, 0, NULL);
+	p = exec_of(5, 1, "/usr/bin/su");
+	version = proctable_version(p);
+	head(EV_SETUID, 5);
+	rec.num[EVN_SETUID_UID] = 1;
+	rec.num[EVN_SETUID_EUID] = 1;
+	rec.num[EVN_SETUID_FSUID] = 1;
+	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_UID].num, 0);
+	assert_int_equal(p->v[SLOT_PROC_EUID].num, 0);
+	assert_int_equal(proctable_version(p), version);
+	open_of(6); /* the next record, whoever's it is */
+	assert_int_equal(p->v[SLOT_PROC_UID].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_FSUID].num, 1);
+	assert_str(p->v[SLOT_PROC_EUSER], "daemon");
+	assert_int_not_equal(proctable_version(p), version);
+
+	head(EV_SETGID, 5);
+	rec.head.uid = rec.head.euid = rec.head.fsuid = 1;
+	rec.num[EVN_SETGID_GID] = 2;
+	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_GID].num, 0);
+	head(EV_CAPSET, 5);
+	rec.head.uid = rec.head.euid = rec.head.fsuid = 1;
+	rec.head.gid = 2;
+	rec.num[EVN_CAPSET_EFFECTIVE] = 6;
+	rec.num[EVN_CAPSET_PERMITTED] = 7;
+	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_GID].num, 2);
+	assert_int_equal(p->v[SLOT_PROC_CAP_EFFECTIVE].num, 0);
+	open_of(6);
+	assert_int_equal(p->v[SLOT_PROC_CAP_EFFECTIVE].num, 6);
+	assert_int_equal(p->v[SLOT_PROC_CAP_PERMITTED].num, 7);
+	end();
+}
+
+/* Where the record knows only what came of it, what was known of the process before stays until it is done with. */
+static void credentials_after(void **state)
+{
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	p = exec_of(5, 1, "/usr/bin/su");
+	head(EV_SETUID, 5);
+	rec.head.flags = EV_F_CREDS_AFTER;
+	rec.head.uid = rec.head.euid = rec.head.fsuid = rec.num[EVN_SETUID_UID] = rec.num[EVN_SETUID_EUID] = 1;
+	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_UID].num, 0);
+	assert_int_equal(p->v[SLOT_PROC_FSUID].num, 0);
+	open_of(6);
+	assert_int_equal(p->v[SLOT_PROC_UID].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_FSUID].num, 1);
+
+	/* the process may be gone by then */
+	head(EV_SETUID, 6);
+	rec.head.flags = EV_F_CREDS_AFTER;
+	send();
+	exit_of(6);
+	open_of(5);
+	end();
+}
+
 static void containers(void **state)
 {
 	static const char id[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -763,6 +863,9 @@ int main(void)
 		cmocka_unit_test(exec_on_exec),
 		cmocka_unit_test(a_parent_that_execs_later),
 		cmocka_unit_test(credentials),
+		cmocka_unit_test(all_credentials),
+		cmocka_unit_test(changed_credentials),
+		cmocka_unit_test(credentials_after),
 		cmocka_unit_test(containers),
 		cmocka_unit_test(unknown_processes),
 		cmocka_unit_test(a_pid_that_is_used_again),

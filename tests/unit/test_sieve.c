@@ -90,6 +90,24 @@ static void check_early(const struct sieve *s, const struct event_gen *e, uint64
 	}
 }
 
+/* Where the head has other ids than the process had, and says so, nothing is lost by them. */
+static void check_other_ids(const struct program *p, const struct sieve *s, struct event_gen *e, uint64_t seed)
+{
+	struct ref ref = { .p = p, .ev = &e->ev };
+	struct sv_mask alive = { { 0 } };
+	const struct ev_head head = e->head;
+
+	e->head.flags |= EV_F_CREDS_AFTER;
+	e->head.uid ^= 0xffff0000u;
+	e->head.gid = e->head.euid = e->head.egid = 4242;
+	gen_sieve(s, e, &alive);
+	for (uint32_t i = 0; i < p->nrules; i++)
+		if (!gen_rule_alive(p, i, &alive) && ref_holds(&ref, p->rules[i].root))
+			fail_msg("seed %llu: rule %u holds, the sieve dropped it by ids of afterwards",
+				 (unsigned long long)seed, i);
+	e->head = head;
+}
+
 static void check_event(struct engine *engine, const struct program *p, const struct sieve *s, struct event_gen *e,
 			uint64_t seed, struct tally *t)
 {
@@ -101,6 +119,7 @@ static void check_event(struct engine *engine, const struct program *p, const st
 	gen_sieve(s, e, &alive);
 	check_early(s, e, seed);
 	check_runs(s, e, seed, &alive);
+	check_other_ids(p, s, e, seed);
 	for (uint32_t i = 0; i < p->nrules; i++) {
 		bool holds = ref_holds(&ref, p->rules[i].root);
 

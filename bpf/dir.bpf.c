@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * chdir, chroot, pivot_root: where a process stands. io_uring does none of them, so all rungs look at the end of the
+ * system call itself: there a process's new directory is its working directory (or root), whatever string or descriptor it
+ * was reached by. Of what was refused there is only what the caller gave.
+ *
+ * After pivot_root the names of both directories are others, so on the upper rungs they are taken before, in
+ * security_sb_pivotroot.
+ */
+#include "lib/call.bpf.h"
+
+/* @type and its sizes are constants; @by_fd: the call's first argument is a descriptor. */
+INLINE int dir_left(u8 rung, const u32 type, const u32 nnum, const u32 nstr, const struct sysargs *args, bool by_fd,
+		    s64 ret)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const void *string = (void *)args->a[0];
+	struct place at = {};
+	struct hook h;
+	bool ok;
+
+	if (!reportable(ret) || !hook_begin(&h, type))
+		return 0;
+	if (args->compat)
+		h.s->flags |= EV_F_COMPAT;
+	if (ret < 0) {
+		ok = given_path(&h, 0, type, by_fd ? (s32)args->a[0] : AT_FDCWD, string, by_fd, &at);
+	} else {
+		at = type == EV_CHDIR ? place_of_pwd(task) : place_of_root(task);
+		ok = path_sieve(h.s, 0, h.sv, h.e, type, at, &h.alive);
+	}
+	if (ok) {
+		file_rec(h.s, type, nnum, nstr, rung, ret, at);
+		if (type == EV_CHDIR && !by_fd)
+			rec_puts(h.s, &rec_str(&h.s->rec, nnum)[STR(CHDIR, SYSCALL_PATH)], string, EV_PATH_MAX, true);
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	}
+	hook_end(&h, type, ok);
+	return 0;
+}
+
+#define DIR_LEFT(RUNG, TYPE, ARGS, BY_FD, RET)                                                                         \
+	dir_left(RUNG, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, ARGS, BY_FD, RET)
+
+INLINE int chdir_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+{
+	struct sysargs args;
+
+	sys_args_of(regs, compat, &args);
+	return DIR_LEFT(rung, CHDIR, &args, false, ret);
+}
+INLINE int fchdir_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+{
+	struct sysargs args;
+
+	sys_args_of(regs, compat, &args);
+	return DIR_LEFT(rung, CHDIR, &args, true, ret);
+}
+INLINE int chroot_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+{
+	struct sysargs args;
+
+	sys_args_of(regs, compat, &args);
+	return DIR_LEFT(rung, CHROOT, &args, false, ret);
+}
+
+/* Both paths are in work[]; the record is made of them. */
+INLINE void pivot_rec(struct hook *h, u8 rung, s64 ret)
+{
+	struct rec *r = &h->s->rec;
+
+	rec_begin(r, EV_PIVOT_ROOT, 0, EVS_PIVOT_ROOT_COUNT, rung);
+	rec_task(r, (void *)bpf_get_current_task());
+	rec_head(r)->retval = ret;
+	path_put(h->s, 0, &rec_str(r, 0)[STR(PIVOT_ROOT, NEW)]);
+	path_put(h->s, 1, &rec_str(r, 0)[STR(PIVOT_ROOT, OLD)]);
+}
+
+_Static_assert(EVN_PIVOT_ROOT_COUNT == 0, "strings alone");
+
+INLINE int pivot_begun(u8 rung, struct path *put_old, struct path *new_root)
+{
+	struct hook h;
+	bool ok;
+
+	if (!hook_begin(&h, EV_PIVOT_ROOT))
+		return 0;
+	ok = path_sieve(h.s, 0, h.sv, h.e, EV_PIVOT_ROOT, place_of(new_root), &h.alive) &&
+	     path_sieve(h.s, 1, h.sv, h.e, EV_PIVOT_ROOT, place_of(put_old), &h.alive);
+	if (ok)
+		pivot_rec(&h, rung, 0);
+	half_keep(&h, EV_PIVOT_ROOT, ok);
+	return 0;
+}
+
+/* By the strings of the call: all that there is at sys_exit, and of what was refused before security_sb_pivotroot. */
+INLINE int pivot_given(u8 rung, const struct sysargs *args, s64 ret)
+{
+	struct place at;
+	struct hook h;
+	bool ok;
+
+	if (!reportable(ret) || !hook_begin(&h, EV_PIVOT_ROOT))
+		return 0;
+	if (args->compat)
+		h.s->flags |= EV_F_COMPAT;
+	ok = given_path(&h, 0, EV_PIVOT_ROOT, AT_FDCWD, (void *)args->a[0], false, &at) &&
+	     given_path(&h, 1, EV_PIVOT_ROOT, AT_FDCWD, (void *)args->a[1], false, &at);
+	if (ok) {
+		pivot_rec(&h, rung, ret);
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	}
+	hook_end(&h, EV_PIVOT_ROOT, ok);
+	return 0;
+}
+
+INLINE int pivot_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
+	struct sysargs args;
+
+	if (p && p->type == EV_PIVOT_ROOT)
+		return half_send(EV_PIVOT_ROOT, ret, reportable(ret));
+	if (ret >= 0) /* the first half has ruled it out */
+		return 0;
+	sys_args_of(regs, compat, &args);
+	return pivot_given(rung, &args, ret);
+}
+
+/* ---- upper rungs: the system calls' own functions --------------------------------------------------------------- */
+
+SEC("fexit/" SYSCALL64("chdir"))
+int BPF_PROG(chdir_x, struct pt_regs *regs, long ret)
+{
+	return chdir_left(EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("fchdir"))
+int BPF_PROG(fchdir_x, struct pt_regs *regs, long ret)
+{
+	return fchdir_left(EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("chroot"))
+int BPF_PROG(chroot_x, struct pt_regs *regs, long ret)
+{
+	return chroot_left(EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("pivot_root"))
+int BPF_PROG(pivot_root_x, struct pt_regs *regs, long ret)
+{
+	return pivot_left(EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fentry/security_sb_pivotroot")
+int BPF_PROG(sb_pivotroot_e, struct path *put_old, struct path *new_root)
+{
+	return pivot_begun(EV_RUNG_FENTRY, put_old, new_root);
+}
+
+#ifdef SYSCALL32
+SEC("fexit/" SYSCALL32("chdir"))
+int BPF_PROG(chdir_x32, struct pt_regs *regs, long ret)
+{
+	return chdir_left(EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("fchdir"))
+int BPF_PROG(fchdir_x32, struct pt_regs *regs, long ret)
+{
+	return fchdir_left(EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("chroot"))
+int BPF_PROG(chroot_x32, struct pt_regs *regs, long ret)
+{
+	return chroot_left(EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("pivot_root"))
+int BPF_PROG(pivot_root_x32, struct pt_regs *regs, long ret)
+{
+	return pivot_left(EV_RUNG_FENTRY, regs, true, ret);
+}
+#endif
+
+/* One for both widths: the thread knows which it is. */
+SEC("kretprobe/" SYSCALL64("chdir"))
+int chdir_kx(struct pt_regs *ctx)
+{
+	return chdir_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kretprobe/" SYSCALL64("fchdir"))
+int fchdir_kx(struct pt_regs *ctx)
+{
+	return fchdir_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kretprobe/" SYSCALL64("chroot"))
+int chroot_kx(struct pt_regs *ctx)
+{
+	return chroot_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kretprobe/" SYSCALL64("pivot_root"))
+int pivot_root_kx(struct pt_regs *ctx)
+{
+	return pivot_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kprobe/security_sb_pivotroot")
+int sb_pivotroot_ke(struct pt_regs *ctx)
+{
+	return pivot_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
+}
+
+/* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
+
+INLINE int chdir_at_exit(struct pt_regs *regs, s64 ret)
+{
+	struct sysargs args;
+	struct sysdesc d;
+
+	if (!sys_desc(regs, &args, &d))
+		return 0;
+	return DIR_LEFT(EV_RUNG_TRACEPOINT, CHDIR, &args, d.form == SYSFORM_FD, ret);
+}
+INLINE int chroot_at_exit(struct pt_regs *regs, s64 ret)
+{
+	return chroot_left(EV_RUNG_TRACEPOINT, regs, task_compat(), ret);
+}
+INLINE int pivot_at_exit(struct pt_regs *regs, s64 ret)
+{
+	struct sysargs args;
+
+	sys_args_of(regs, task_compat(), &args);
+	return pivot_given(EV_RUNG_TRACEPOINT, &args, ret);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_chdir, struct pt_regs *regs, long ret)
+{
+	return chdir_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_chdir_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return chdir_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_chroot, struct pt_regs *regs, long ret)
+{
+	return chroot_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_chroot_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return chroot_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_pivot_root, struct pt_regs *regs, long ret)
+{
+	return pivot_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_pivot_root_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return pivot_at_exit(task_regs(), ctx->ret);
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * mount and umount. io_uring does neither.
+ *
+ * mount(2) ends in path_mount, which has the mount point as it was looked up, and the strings that the caller gave. What
+ * was mounted is found there: the newest mount on that place. Where a bind mount takes it from is known only inside: the
+ * first clone_mnt of the call. The newer calls (fsmount, open_tree, move_mount, mount_setattr) work on descriptors, of
+ * which all is known at their end, on every rung.
+ *
+ * mount.flags are those of mount(2). For the newer calls, what they amount to: MS_BIND for a copy of a tree, MS_MOVE where
+ * a mount gets its place, MS_REMOUNT | MS_BIND for other attributes; of the attributes the four that have the same bits.
+ *
+ * umount takes the path's last reference, so the record is made before, in path_umount, and sent after.
+ */
+#include "lib/call.bpf.h"
+
+#define MS_REMOUNT	 (1 << 5)
+#define MS_BIND		 (1 << 12)
+#define MS_MOVE		 (1 << 13)
+#define MS_REC		 (1 << 14)
+#define MS_PROPAGATION	 (1 << 17 | 1 << 18 | 1 << 19 | 1 << 20) /* unbindable, private, slave, shared */
+#define MS_MGC_VAL	 0xc0ed0000u /* callers of old add it, and the kernel takes it off */
+#define MS_MGC_MSK	 0xffff0000u
+#define MOUNT_ATTRIBUTES 15 /* read-only, nosuid, nodev, noexec: MOUNT_ATTR_* and MS_* alike */
+
+#define OPEN_TREE_CLONE	     1
+#define OPEN_TREE_RECURSIVE  0x8000 /* AT_RECURSIVE */
+#define MOVE_MOUNT_SET_GROUP 0x100
+
+#if defined(__TARGET_ARCH_x86)
+#define NR_MOUNT   165
+#define NR_MOUNT32 21
+#elif defined(__TARGET_ARCH_arm64)
+#define NR_MOUNT   40
+#define NR_MOUNT32 21
+#endif
+#define NR_OPEN_TREE	  428 /* the same on every architecture */
+#define NR_OPEN_TREE_ATTR 467
+
+/* A directory: looked up, or as the caller gave it, or neither. */
+struct told {
+	struct place at;
+	const void *string;
+	s32 dirfd;
+	bool user; /* the string lies in user memory */
+};
+
+struct mounted {
+	struct told target, source;
+	struct mount *m; /* NULL: not known */
+	const char *fs;	 /* where m is NULL */
+	bool fs_user;
+	bool detached;
+	u32 flags;
+	const void *say[3]; /* source, target and type as given to mount(2), in user memory */
+};
+
+INLINE bool told_sieve(struct hook *h, const u32 w, const struct told *t)
+{
+	if (t->at.d)
+		return path_sieve(h->s, w, h->sv, h->e, EV_MOUNT, t->at, &h->alive);
+	return string_sieve(h->s, w, h->sv, h->e, EV_MOUNT, (void *)bpf_get_current_task(), t->dirfd, t->string,
+			    t->user, &h->alive);
+}
+
+INLINE bool is_told(const struct told *t)
+{
+	return t->at.d || t->string;
+}
+
+/* The mount's root as a path in its filesystem, to work[0], and the filesystem's type. */
+INLINE void mount_strs(struct slot *s, struct ev_str *str, struct mount *m)
+{
+	struct dentry *root = READ(m, mnt.mnt_root);
+
+	/* No mount to cross: it ends at the filesystem's root, whose name is "/" and comes before the slash of the next. */
+	if (!path_walk(s->index, 0, (u64)root, 0)) {
+		if (s->path_len[0] > 1) {
+			s->path_off[0]++;
+			s->path_len[0]--;
+		}
+		path_put(s, 0, &str[STR(MOUNT, ROOT)]);
+	}
+	rec_puts(s, &str[STR(MOUNT, FS_TYPE)], READ(root, d_sb, s_type, name), 32, false);
+}
+
+INLINE int mount_told(u8 rung, const struct mounted *m, s64 ret)
+{
+	struct hook h;
+	struct ev_str *str;
+	u64 *num;
+	bool ok;
+
+	if (!reportable(ret) || !hook_begin(&h, EV_MOUNT))
+		return 0;
+	if (task_compat())
+		h.s->flags |= EV_F_COMPAT;
+	ok = (!is_told(&m->target) || told_sieve(&h, 0, &m->target)) &&
+	     (!is_told(&m->source) || told_sieve(&h, 1, &m->source));
+	if (ok) {
+		rec_begin(&h.s->rec, EV_MOUNT, EVN_MOUNT_COUNT, EVS_MOUNT_COUNT, rung);
+		rec_task(&h.s->rec, (void *)bpf_get_current_task());
+		rec_head(&h.s->rec)->retval = result(ret);
+		num = rec_num(&h.s->rec);
+		str = rec_str(&h.s->rec, EVN_MOUNT_COUNT);
+		num[NUM(MOUNT, DETACHED)] = m->detached;
+		num[NUM(MOUNT, VISIBLE)] = !m->detached && ret >= 0;
+		num[NUM(MOUNT, FLAGS)] = m->flags;
+		if (is_told(&m->target))
+			path_put(h.s, 0, &str[STR(MOUNT, MOUNTPOINT)]);
+		if (is_told(&m->source))
+			path_put(h.s, 1, &str[STR(MOUNT, SOURCE)]);
+		if (m->m)
+			mount_strs(h.s, str, m->m);
+		else
+			rec_puts(h.s, &str[STR(MOUNT, FS_TYPE)], m->fs, 64, m->fs_user);
+		rec_puts(h.s, &str[STR(MOUNT, SYSCALL_SOURCE)], m->say[0], EV_PATH_MAX, true);
+		rec_puts(h.s, &str[STR(MOUNT, SYSCALL_MOUNTPOINT)], m->say[1], EV_PATH_MAX, true);
+		rec_puts(h.s, &str[STR(MOUNT, SYSCALL_FS_TYPE)], m->say[2], 64, true);
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	}
+	hook_end(&h, EV_MOUNT, ok);
+	return 0;
+}
+
+/* ---- where a copy is made from ----------------------------------------------------------------------------------- */
+
+#define COPY_OF_MOUNT (0x8000 | EV_MOUNT) /* a key of its own in the map of calls */
+
+INLINE bool copies_mounts(u32 nr)
+{
+	return nr == NR_OPEN_TREE || nr == NR_OPEN_TREE_ATTR || nr == (task_compat() ? NR_MOUNT32 : NR_MOUNT);
+}
+
+/* Keeps the first one of a call: what follows are the mounts below it, and copies that shared mounts get of it. */
+INLINE int copy_begun(struct mount *old, struct dentry *root)
+{
+	struct call c = { { (u64)root, (u64)old } };
+	const struct sieve *sv = sieve_get();
+	u64 key = call_key(COPY_OF_MOUNT);
+
+	if (sv && !sv_mask_zero(&sv->event[EV_MOUNT].clauses) && copies_mounts(sys_nr(task_regs())))
+		bpf_map_update_elem(&calls, &key, &c, BPF_NOEXIST);
+	return 0;
+}
+
+/* To be asked at the end of every call that may have kept one. */
+INLINE void copy_taken(struct told *ret)
+{
+	struct call c;
+
+	if (!call_take(COPY_OF_MOUNT, &c))
+		return;
+	ret->at.d = (void *)c.arg[0];
+	ret->at.m = (void *)c.arg[1];
+}
+
+/* ---- mount(2) ------------------------------------------------------------------------------------------------------ */
+
+/* The mount that was put on @at last: mounts are appended to the children of the one below. */
+INLINE struct mount *newest_mount(struct place at)
+{
+	struct list_head *last = READ(at.m, mnt_mounts.prev);
+	struct mount *m = (void *)last - bpf_core_field_offset(at.m->mnt_child);
+
+	if ((void *)last == (void *)at.m + bpf_core_field_offset(at.m->mnt_mounts))
+		return 0;
+	return READ(m, mnt_mountpoint) == at.d && READ(m, mnt_parent) == at.m ? m : 0;
+}
+
+INLINE u32 mount_flags(u64 flags)
+{
+	return (flags & MS_MGC_MSK) == MS_MGC_VAL ? flags & ~MS_MGC_MSK : flags;
+}
+
+/* What is done to a mount that is there already. The kernel asks in this order. */
+INLINE bool is_change(u32 flags)
+{
+	return flags & MS_REMOUNT || (!(flags & MS_BIND) && flags & MS_PROPAGATION);
+}
+
+INLINE bool has_source(u32 flags)
+{
+	return !is_change(flags) && flags & (MS_BIND | MS_MOVE);
+}
+
+INLINE int path_mount_left(u8 rung, const char *device, struct path *path, const char *type, u64 flags, s64 ret)
+{
+	struct pt_regs *regs = task_regs();
+	struct mounted m = { .flags = mount_flags(flags), .target.at = place_of(path) };
+	struct sysargs args;
+	struct told from = {};
+
+	copy_taken(&from);
+	if (has_source(m.flags)) {
+		from.string = device;
+		from.dirfd = AT_FDCWD;
+		m.source = from;
+	} else if (!is_change(m.flags)) {
+		m.fs = type;
+	}
+	if (is_change(m.flags))
+		m.m = m.target.at.m;
+	else if (!ret)
+		m.m = newest_mount(m.target.at);
+	if (sys_nr(regs) == (task_compat() ? NR_MOUNT32 : NR_MOUNT)) {
+		sys_args_of(regs, task_compat(), &args);
+		m.say[0] = (void *)args.a[0];
+		m.say[1] = (void *)args.a[1];
+		m.say[2] = (void *)args.a[2];
+	}
+	return mount_told(rung, &m, ret);
+}
+
+/* ---- newer calls --------------------------------------------------------------------------------------------------- */
+
+/* What a descriptor and a string together mean: with an empty string the descriptor's file, else the string from there. */
+INLINE struct told told_of(s32 fd, const void *string)
+{
+	struct told t = { .string = string, .dirfd = fd, .user = true };
+	struct file *file = 0;
+	char first = 1;
+
+	if (fd >= 0 && (!string || (!bpf_probe_read_user(&first, 1, string) && !first)))
+		file = file_of_fd((void *)bpf_get_current_task(), fd);
+	if (file)
+		t.at = place_of_file(file);
+	return t;
+}
+
+/* The mount of an open file. */
+INLINE struct mount *mount_of_fd(s32 fd)
+{
+	struct file *file = file_of_fd((void *)bpf_get_current_task(), fd);
+
+	return file ? real_mount(READ(file, f_path.mnt)) : 0;
+}
+
+/* Hangs on nothing, and is not what everything hangs on. */
+INLINE bool is_detached(struct mount *m)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return READ(m, mnt_parent) == m && m != READ(task, nsproxy, mnt_ns, root);
+}
+
+INLINE int fsmount_left(u8 rung, const struct sysargs *args, s64 ret)
+{
+	struct mounted m = { .detached = true, .flags = args->a[2] & MOUNT_ATTRIBUTES };
+
+	if (ret >= 0)
+		m.m = mount_of_fd(ret);
+	return mount_told(rung, &m, ret);
+}
+
+INLINE int open_tree_left(u8 rung, const struct sysargs *args, s64 ret)
+{
+	struct mounted m = { .detached = true, .flags = MS_BIND };
+
+	if (!(args->a[2] & OPEN_TREE_CLONE))
+		return 0;
+	m.source = told_of(args->a[0], (void *)args->a[1]);
+	copy_taken(&m.source);
+	if (args->a[2] & OPEN_TREE_RECURSIVE)
+		m.flags |= MS_REC;
+	if (ret >= 0)
+		m.m = mount_of_fd(ret);
+	return mount_told(rung, &m, ret);
+}
+
+/* By its descriptor the mount is known, and with it where it is now. */
+INLINE int move_mount_left(u8 rung, const struct sysargs *args, s64 ret)
+{
+	struct mounted m = { .flags = MS_MOVE };
+	struct told from = told_of(args->a[0], (void *)args->a[1]);
+
+	if (from.at.d && !(args->a[4] & MOVE_MOUNT_SET_GROUP))
+		m.m = from.at.m;
+	else
+		m.source = from;
+	if (m.m && ret >= 0) {
+		m.target.at.d = READ(m.m, mnt_mountpoint);
+		m.target.at.m = READ(m.m, mnt_parent);
+	} else {
+		m.target = told_of(args->a[2], (void *)args->a[3]);
+	}
+	return mount_told(rung, &m, ret);
+}
+
+/* struct mount_attr */
+struct attr {
+	u64 set, clear, propagation;
+};
+
+INLINE int mount_setattr_left(u8 rung, const struct sysargs *args, s64 ret)
+{
+	struct mounted m = { .flags = MS_REMOUNT | MS_BIND, .target = told_of(args->a[0], (void *)args->a[1]) };
+	struct attr attr = {};
+
+	if (!bpf_probe_read_user(&attr, sizeof(attr), (void *)args->a[3]))
+		m.flags |= (attr.set & MOUNT_ATTRIBUTES) | (attr.propagation & MS_PROPAGATION);
+	if (args->a[2] & OPEN_TREE_RECURSIVE)
+		m.flags |= MS_REC;
+	if (m.target.at.d) {
+		m.m = m.target.at.m;
+		m.detached = is_detached(m.m);
+	}
+	if (m.detached)
+		m.target = (struct told){};
+	return mount_told(rung, &m, ret);
+}
+
+#define NEWER(CALL, RUNG, REGS, COMPAT, RET)                                                                           \
+	({                                                                                                             \
+		struct sysargs args_;                                                                                  \
+		sys_args_of(REGS, COMPAT, &args_);                                                                     \
+		CALL##_left(RUNG, &args_, RET);                                                                        \
+	})
+
+/* ---- upper rungs --------------------------------------------------------------------------------------------------- */
+
+SEC("fexit/path_mount")
+int BPF_PROG(path_mount_x, const char *device, struct path *path, const char *type, unsigned long flags, void *data,
+	     int ret)
+{
+	return path_mount_left(EV_RUNG_FENTRY, device, path, type, flags, (s32)ret);
+}
+SEC("kprobe/path_mount")
+int path_mount_ke(struct pt_regs *ctx)
+{
+	return call_keep(EV_MOUNT, ctx);
+}
+SEC("kretprobe/path_mount")
+int path_mount_kx(struct pt_regs *ctx)
+{
+	struct call c;
+
+	return call_take(EV_MOUNT, &c) ? path_mount_left(EV_RUNG_KPROBE, (void *)c.arg[0], (void *)c.arg[1],
+							 (void *)c.arg[2], c.arg[3], (s32)FN_RESULT(ctx))
+				       : 0;
+}
+SEC("fentry/clone_mnt")
+int BPF_PROG(clone_mnt_e, struct mount *old, struct dentry *root)
+{
+	return copy_begun((void *)as_number(old), (void *)as_number(root));
+}
+SEC("kprobe/clone_mnt")
+int clone_mnt_ke(struct pt_regs *ctx)
+{
+	return copy_begun((void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
+}
+
+SEC("fexit/" SYSCALL64("fsmount"))
+int BPF_PROG(fsmount_x, struct pt_regs *regs, long ret)
+{
+	return NEWER(fsmount, EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("open_tree"))
+int BPF_PROG(open_tree_x, struct pt_regs *regs, long ret)
+{
+	return NEWER(open_tree, EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("open_tree_attr")) /* from 6.15 on */
+int BPF_PROG(open_tree_attr_x, struct pt_regs *regs, long ret)
+{
+	return NEWER(open_tree, EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("move_mount"))
+int BPF_PROG(move_mount_x, struct pt_regs *regs, long ret)
+{
+	return NEWER(move_mount, EV_RUNG_FENTRY, regs, false, ret);
+}
+SEC("fexit/" SYSCALL64("mount_setattr")) /* from 5.12 on */
+int BPF_PROG(mount_setattr_x, struct pt_regs *regs, long ret)
+{
+	return NEWER(mount_setattr, EV_RUNG_FENTRY, regs, false, ret);
+}
+
+#ifdef SYSCALL32
+SEC("fexit/" SYSCALL32("fsmount"))
+int BPF_PROG(fsmount_x32, struct pt_regs *regs, long ret)
+{
+	return NEWER(fsmount, EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("open_tree"))
+int BPF_PROG(open_tree_x32, struct pt_regs *regs, long ret)
+{
+	return NEWER(open_tree, EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("open_tree_attr"))
+int BPF_PROG(open_tree_attr_x32, struct pt_regs *regs, long ret)
+{
+	return NEWER(open_tree, EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("move_mount"))
+int BPF_PROG(move_mount_x32, struct pt_regs *regs, long ret)
+{
+	return NEWER(move_mount, EV_RUNG_FENTRY, regs, true, ret);
+}
+SEC("fexit/" SYSCALL32("mount_setattr"))
+int BPF_PROG(mount_setattr_x32, struct pt_regs *regs, long ret)
+{
+	return NEWER(mount_setattr, EV_RUNG_FENTRY, regs, true, ret);
+}
+#endif
+
+SEC("kretprobe/" SYSCALL64("fsmount"))
+int fsmount_kx(struct pt_regs *ctx)
+{
+	return NEWER(fsmount, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kretprobe/" SYSCALL64("open_tree")) /* or open_tree_attr */
+int open_tree_kx(struct pt_regs *ctx)
+{
+	return NEWER(open_tree, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kretprobe/" SYSCALL64("move_mount"))
+int move_mount_kx(struct pt_regs *ctx)
+{
+	return NEWER(move_mount, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+SEC("kretprobe/" SYSCALL64("mount_setattr"))
+int mount_setattr_kx(struct pt_regs *ctx)
+{
+	return NEWER(mount_setattr, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
+}
+
+/* ---- umount -------------------------------------------------------------------------------------------------------- */
+
+/* Makes the record of what is in work[0], and decides on all but, for the first half, the result. */
+INLINE void umount_rec(struct hook *h, u8 rung, u32 flags, s64 ret)
+{
+	struct rec *r = &h->s->rec;
+
+	rec_begin(r, EV_UMOUNT, EVN_UMOUNT_COUNT, EVS_UMOUNT_COUNT, rung);
+	rec_task(r, (void *)bpf_get_current_task());
+	rec_head(r)->retval = ret;
+	rec_num(r)[NUM(UMOUNT, FLAGS)] = flags;
+	path_put(h->s, 0, &rec_str(r, EVN_UMOUNT_COUNT)[STR(UMOUNT, MOUNTPOINT)]);
+}
+
+INLINE int umount_begun(u8 rung, struct path *path, u32 flags)
+{
+	struct hook h;
+	bool ok;
+
+	if (!hook_begin(&h, EV_UMOUNT))
+		return 0;
+	if (task_compat())
+		h.s->flags |= EV_F_COMPAT;
+	ok = path_sieve(h.s, 0, h.sv, h.e, EV_UMOUNT, place_of(path), &h.alive);
+	if (ok)
+		umount_rec(&h, rung, flags, 0);
+	half_keep(&h, EV_UMOUNT, ok);
+	return 0;
+}
+
+SEC("fentry/path_umount")
+int BPF_PROG(path_umount_e, struct path *path, int flags)
+{
+	return umount_begun(EV_RUNG_FENTRY, path, flags);
+}
+SEC("fexit/path_umount")
+int BPF_PROG(path_umount_x, struct path *path, int flags, int ret)
+{
+	return half_send(EV_UMOUNT, (s32)ret, reportable((s32)ret));
+}
+SEC("kprobe/path_umount")
+int path_umount_ke(struct pt_regs *ctx)
+{
+	return umount_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), FN_ARG2(ctx));
+}
+SEC("kretprobe/path_umount")
+int path_umount_kx(struct pt_regs *ctx)
+{
+	return half_send(EV_UMOUNT, (s32)FN_RESULT(ctx), reportable((s32)FN_RESULT(ctx)));
+}
+
+/* ---- tracepoint rung ----------------------------------------------------------------------------------------------- */
+
+/* mount(2) by what the caller gave. */
+INLINE int mount_given(const struct sysargs *args, s64 ret)
+{
+	struct mounted m = { .flags = mount_flags(args->a[3]) };
+
+	m.target = (struct told){ .string = (void *)args->a[1], .dirfd = AT_FDCWD, .user = true };
+	m.say[0] = (void *)args->a[0];
+	m.say[1] = (void *)args->a[1];
+	m.say[2] = (void *)args->a[2];
+	if (has_source(m.flags))
+		m.source = (struct told){ .string = m.say[0], .dirfd = AT_FDCWD, .user = true };
+	else if (!is_change(m.flags))
+		m.fs = m.say[2];
+	m.fs_user = true;
+	return mount_told(EV_RUNG_TRACEPOINT, &m, ret);
+}
+
+INLINE int mount_at_exit(struct pt_regs *regs, s64 ret)
+{
+	struct sysargs args;
+	struct sysdesc d;
+
+	if (!sys_desc(regs, &args, &d))
+		return 0;
+	switch (d.form) {
+	case SYSFORM_FSMOUNT:
+		return fsmount_left(EV_RUNG_TRACEPOINT, &args, ret);
+	case SYSFORM_OPEN_TREE:
+		return open_tree_left(EV_RUNG_TRACEPOINT, &args, ret);
+	case SYSFORM_MOVE_MOUNT:
+		return move_mount_left(EV_RUNG_TRACEPOINT, &args, ret);
+	case SYSFORM_MOUNT_SETATTR:
+		return mount_setattr_left(EV_RUNG_TRACEPOINT, &args, ret);
+	}
+	return mount_given(&args, ret);
+}
+
+INLINE int umount_at_exit(struct pt_regs *regs, s64 ret)
+{
+	struct sysargs args;
+	struct place at;
+	struct sysdesc d;
+	struct hook h;
+	bool ok;
+
+	if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_UMOUNT))
+		return 0;
+	if (args.compat)
+		h.s->flags |= EV_F_COMPAT;
+	ok = given_path(&h, 0, EV_UMOUNT, AT_FDCWD, (void *)args.a[0], false, &at);
+	if (ok) {
+		umount_rec(&h, EV_RUNG_TRACEPOINT, d.x == NO_ARG ? 0 : args.a[1], ret);
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	}
+	hook_end(&h, EV_UMOUNT, ok);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_mount, struct pt_regs *regs, long ret)
+{
+	return mount_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_mount_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return mount_at_exit(task_regs(), ctx->ret);
+}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_umount, struct pt_regs *regs, long ret)
+{
+	return umount_at_exit(regs, ret);
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_umount_c(struct trace_event_raw_sys_exit *ctx)
+{
+	return umount_at_exit(task_regs(), ctx->ret);
+}
