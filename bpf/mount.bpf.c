@@ -287,15 +287,15 @@ INLINE int move_mount_left(u8 rung, const struct sysargs *args, s64 ret)
 	return mount_told(rung, &m, ret);
 }
 
-/* struct mount_attr */
-struct attr {
+/* What mount_setattr is handed. */
+struct mount_attr {
 	u64 set, clear, propagation;
 };
 
 INLINE int mount_setattr_left(u8 rung, const struct sysargs *args, s64 ret)
 {
 	struct mounted m = { .flags = MS_REMOUNT | MS_BIND, .target = told_of(args->a[0], (void *)args->a[1]) };
-	struct attr attr = {};
+	struct mount_attr attr = {};
 
 	if (!bpf_probe_read_user(&attr, sizeof(attr), (void *)args->a[3]))
 		m.flags |= (attr.set & MOUNT_ATTRIBUTES) | (attr.propagation & MS_PROPAGATION);

@@ -147,6 +147,20 @@ void proc_derive(struct proc *p)
 		derive_row(p->v, &of_PROC[i]);
 }
 
+uint32_t derive_words(struct val text, struct val *out, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0, from = 0; i <= text.len && n < max; i++) {
+		if (i < text.len && text.s[i] != ' ')
+			continue;
+		if (i > from)
+			out[n++] = (struct val){ .s = text.s + from, .len = i - from };
+		from = i + 1;
+	}
+	return n;
+}
+
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */
 
 /* What stands behind the dashes; *ret_long where there were two. Empty where the argument is no option. */

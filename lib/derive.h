@@ -24,6 +24,9 @@ struct val derive_extension(struct val name);
 
 #define DERIVE_ARGS_MAX 256 /* flags, and options, of one process */
 
+/* The words of @text, between spaces, of which the first @max go to @out; how many there are in it. */
+uint32_t derive_words(struct val text, struct val *out, uint32_t max);
+
 /*
  * Flags among the arguments (argv without its first), no dashes: "--name" gives name, "-xyz" gives xyz, x, y and z. Only
  * letters, digits, '-' and '_' make a flag. Returns how many are in @ret, at most @max; borrowed from @argv.

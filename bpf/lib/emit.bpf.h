@@ -18,6 +18,20 @@
 			st_->FIELD++;                                                                                  \
 	} while (0)
 
+/*
+ * Process and thread, as bpf_get_current_pid_tgid() has them: for what programs of cgroups call, too, which on some
+ * kernels have no such helper.
+ */
+INLINE u64 current_ids(void)
+{
+	struct task_struct *task;
+
+	if (have_current_ids)
+		return bpf_get_current_pid_tgid();
+	task = (void *)bpf_get_current_task();
+	return (u64)(u32)READ(task, tgid) << 32 | (u32)READ(task, pid);
+}
+
 /* ---- slots ----------------------------------------------------------------------------------------------------------
  */
 
@@ -44,7 +58,7 @@ INLINE struct slot *slot_try(u32 i, u64 me)
 
 INLINE u64 slot_me(void)
 {
-	return (u64)(u32)bpf_get_current_pid_tgid() + 1;
+	return (u64)(u32)current_ids() + 1;
 }
 
 INLINE struct slot *slot_claim(void)
@@ -113,14 +127,18 @@ INLINE void rec_begin(struct rec *r, u16 type, const u32 nnum, const u32 nstr, u
 #define SYS_IO_URING_ENTER 426	 /* the same number on every architecture */
 #define STACK_SIZE	   16384 /* of a kernel thread on x86-64 */
 
+/* The registers that @task entered the kernel with, by where they lie. */
+INLINE struct pt_regs *task_regs_of(struct task_struct *task)
+{
+	return (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
+}
+
 /* The registers that the current thread entered the kernel with. */
 INLINE struct pt_regs *task_regs(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
 	if (have_task_regs)
 		return (void *)as_number((void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
-	return (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
+	return task_regs_of((void *)bpf_get_current_task());
 }
 
 /* Whether the current thread is in a 32-bit system call. */
@@ -161,7 +179,7 @@ INLINE void rec_cred(struct ev_head *h, const struct cred *cred)
 INLINE void rec_task(struct rec *r, struct task_struct *task)
 {
 	struct ev_head *h = rec_head(r);
-	u64 ids = bpf_get_current_pid_tgid(), ugid = bpf_get_current_uid_gid();
+	u64 ids = current_ids(), ugid = bpf_get_current_uid_gid();
 	const struct cred *cred = READ(task, cred);
 
 	h->boot_ns = bpf_ktime_get_boot_ns();
@@ -251,7 +269,7 @@ INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags
 
 INLINE bool is_canary(void)
 {
-	return canary_pid && (u32)(bpf_get_current_pid_tgid() >> 32) == canary_pid;
+	return canary_pid && (u32)(current_ids() >> 32) == canary_pid;
 }
 
 /* A child of it, for what a process does to itself: exec and exit. */
@@ -270,7 +288,7 @@ __noinline int canary_send(u32 type)
 	bool sent;
 
 	h.boot_ns = bpf_ktime_get_boot_ns();
-	h.tid = (u32)bpf_get_current_pid_tgid();
+	h.tid = (u32)current_ids();
 	if (EV_IS_LINEAGE(type))
 		sent = raw_send((u8 *)&h, EV_EXEC, sizeof(h), sizeof(h), EV_F_CONTEXT | EV_F_CANARY);
 	else

@@ -28,7 +28,7 @@ typedef _Bool bool;
 #define false 0
 
 /* From the uapi headers; they cannot be included next to this file. */
-enum {
+enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
@@ -37,9 +37,17 @@ enum {
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
+enum bpf_prog_type { BPF_PROG_TYPE_UNSPEC = 0 };
+enum bpf_attach_type { BPF_CGROUP_INET_INGRESS = 0 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
+
+/* What a program of cgroup/sysctl is handed: the kernel rewrites these accesses itself. */
+struct bpf_sysctl {
+	u32 write;
+	u32 file_pos;
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -284,7 +292,14 @@ struct sock_fprog_kern {
 	u16 len;
 	struct sock_filter *filter;
 };
+struct bpf_prog_aux {
+	char name[16];
+};
 struct bpf_prog {
+	enum bpf_prog_type type;
+	enum bpf_attach_type expected_attach_type;
+	u8 tag[8];
+	struct bpf_prog_aux *aux;
 	struct sock_fprog_kern *orig_prog; /* of a classic filter: what it was made from */
 };
 struct sk_filter {
@@ -298,6 +313,16 @@ struct sock {
 struct socket {
 	short type;
 	struct sock *sk;
+};
+struct kernfs_open_file {
+	struct file *file;
+};
+struct module {
+	char name[56];
+};
+struct bpf_map {
+	enum bpf_map_type map_type;
+	char name[16];
 };
 
 struct net_device {
@@ -343,6 +368,20 @@ struct trace_event_raw_sched_process_exec {
 };
 struct trace_event_raw_sched_process_fork {
 	int child_pid;
+};
+struct trace_event_raw_cgroup_migrate {
+	int pid;
+};
+struct trace_event_raw_cap_capable {
+	const struct cred *cred;
+	int cap;
+	int ret;
+};
+struct trace_event_raw_module_load {
+	u32 __data_loc_name;
+};
+struct trace_event_raw_module_free {
+	u32 __data_loc_name;
 };
 
 /* Shapes that changed. */

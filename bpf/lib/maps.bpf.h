@@ -129,6 +129,31 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
+/* Names of modules that a thread loads or removes, from the tracepoint that knows them to the end of the call. */
+struct module_name {
+	char s[64];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, struct module_name);
+} module_names SEC(".maps");
+
+/* Capabilities that a process image has tried and used since a point in time: see caps.bpf.c. */
+struct caps {
+	u64 start_ns, image; /* whose they are */
+	u64 generation;	     /* of the sieve that they were shown to */
+	u64 since;
+	u64 attempted, used;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u32);
+	__type(value, struct caps);
+} caps_of SEC(".maps");
+
 /*
  * The tracepoint rung: how each system call tells its event. Indexes are into the call's arguments, NO_ARG where there
  * is none. Filled by user space from one table (sensor/load/syscalls.c).
@@ -178,12 +203,16 @@ struct {
 /* The process whose acts are marked instead of sieved, as the kernel numbers it; 0: none. Written while we run. */
 volatile __u32 canary_pid;
 
+/* Our own process, whose bpf calls are no events. */
+volatile __u32 self_pid;
+
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
 const volatile __u32 lineage_bytes = 2 << 20;
 const volatile __u32 want_envs = 0;
-const volatile __u32 have_calls = 0;	 /* some program keeps arguments (call.bpf.h) */
-const volatile __u32 have_task_regs = 0; /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
+const volatile __u32 have_calls = 0;	   /* some program keeps arguments (call.bpf.h) */
+const volatile __u32 have_task_regs = 0;   /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
+const volatile __u32 have_current_ids = 0; /* bpf_get_current_pid_tgid in programs of cgroups: 5.11 or so */
 const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
 
 #endif

@@ -18,7 +18,8 @@ struct enrich {
 	struct names names[EV_TYPES];
 	struct bytes bytes; /* of the present event */
 	uint64_t no_process;
-	enrich_fn watch; /* NULL: nobody */
+	struct val words[DERIVE_ARGS_MAX]; /* of the present event: parameters of a module */
+	enrich_fn watch;		   /* NULL: nobody */
 	void *watch_ctx;
 	struct buf names_text; /* owned: names that are loaded, until the last piece came */
 };
@@ -96,6 +97,14 @@ int enrich_seed(struct enrich *e)
 	return proctable_seed(e->table, decode_clock_now());
 }
 
+static void enrich_module(struct enrich *e, struct val *v)
+{
+	v[SLOT_LOAD_MODULE_ARGV] = (struct val){
+		.arr = e->words,
+		.len = derive_words(v[SLOT_LOAD_MODULE_ARGS], e->words, DERIVE_ARGS_MAX),
+	};
+}
+
 void enrich_event(struct enrich *e, struct decoded *d)
 {
 	struct val *base = d->ev.base;
@@ -109,6 +118,8 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	names_fill(&e->names[d->ev.type], e->users, d->ev.v);
 	bytes_expand(&e->bytes, &d->ev);
 	event_derive(&d->ev);
+	if (d->ev.type == EV_LOAD_MODULE)
+		enrich_module(e, d->ev.v);
 }
 
 /* ---- captures and replays ------------------------------------------------------------------------------------------ */

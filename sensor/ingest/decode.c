@@ -9,7 +9,9 @@
 #include "lib/cleanup.h"
 #include "sensor/ingest/args.h"
 
-enum row_kind { ROW_NUM, ROW_STR, ROW_PATH, ROW_GIVEN, ROW_IP };
+enum row_kind { ROW_NUM, ROW_STR, ROW_PATH, ROW_GIVEN, ROW_IP, ROW_BITS };
+
+#define BITS_BYTES 32 /* of an array of small numbers, of which an event has one at most */
 
 /* Where a number or string of the record goes. */
 struct row {
@@ -31,6 +33,7 @@ struct decode {
 	int64_t clock;
 	struct decode_stats stats;
 	unsigned char ip[EV_STR_MAX][VAL_IP_BYTES]; /* addresses of the present record, with their prefix */
+	struct val bits[8 * BITS_BYTES];	    /* numbers of the present record's array of small numbers */
 	char paths[EV_REC_MAX];			    /* paths of the present record that had to be made plain */
 	size_t paths_len;
 };
@@ -45,6 +48,8 @@ static uint8_t row_kind(const struct cat_field *f)
 		return ROW_NUM;
 	if (f->type == VAL_IP)
 		return ROW_IP;
+	if (f->type == VAL_INT)
+		return ROW_BITS;
 	if (f->sieve == CAT_SIEVE_PATH)
 		return ROW_PATH;
 	return f->flags & CF_GLOB ? ROW_GIVEN : ROW_STR; /* a path that somebody gave: never the kernel's own */
@@ -286,6 +291,21 @@ static int decode_ip(struct decode *d, size_t at, struct val *v)
 	return 0;
 }
 
+/* The numbers of the bits that are set. */
+static int decode_bits(struct decode *d, struct val *v)
+{
+	const unsigned char *bytes = (const unsigned char *)v->s;
+	uint32_t n = 0;
+
+	if (v->len > BITS_BYTES)
+		return -EBADMSG;
+	for (uint32_t bit = 0; bit < 8 * v->len; bit++)
+		if (bytes[bit / 8] & 1 << bit % 8)
+			d->bits[n++] = (struct val){ .num = bit };
+	*v = (struct val){ .arr = d->bits, .len = n };
+	return 0;
+}
+
 /* Reads the rows of one list, which begin at num[num0] and str[str0], into @v. */
 static int decode_rows(struct decode *d, const struct record *rec, const struct rows *rows, size_t num0, size_t str0,
 		       struct val *v)
@@ -301,6 +321,8 @@ static int decode_rows(struct decode *d, const struct record *rec, const struct 
 			r = decode_path(d, out);
 		else if (!r && rows->str[i].kind == ROW_IP)
 			r = decode_ip(d, i, out);
+		else if (!r && rows->str[i].kind == ROW_BITS)
+			r = decode_bits(d, out);
 		if (r < 0)
 			return r;
 	}

@@ -4,8 +4,10 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,7 +17,8 @@
 
 #include "lib/cleanup.h"
 
-#define ROOT_INODE 1 /* kernfs counts from there; a cgroup namespace shows another one as its root */
+#define FIRST_PID_NS 0xeffffffcU /* of the machine: the inode that the kernel gives it (PROC_PID_INIT_INO) */
+#define ROOT_INODE   1		 /* kernfs counts from there; a cgroup namespace shows another one as its root */
 
 static int open_at(int at, const char *path)
 {
@@ -30,11 +33,36 @@ static int open_at(int at, const char *path)
 	return TAKE_FD(fd);
 }
 
-/* A mount of our own that hangs nowhere: for hosts that have the unified hierarchy at no place that we know. */
+/* Where process 1 has it, which is seen past our own mounts. -ENOENT: nowhere; -EXDEV: not its root. */
+static int open_mounted(void)
+{
+	_cleanup_fclose_ FILE *f = setmntent("/proc/1/mounts", "re");
+	struct mntent *m;
+	char path[PATH_MAX];
+	int fd = -ENOENT;
+
+	while (fd < 0 && f && (m = getmntent(f)))
+		if (strcmp(m->mnt_type, "cgroup2") == 0 &&
+		    snprintf(path, sizeof(path), "/proc/1/root%s", m->mnt_dir) < (int)sizeof(path)) {
+			fd = open_at(AT_FDCWD, path);
+			fd = fd < 0 ? -EXDEV : fd;
+		}
+	return f ? fd : -errno;
+}
+
+/*
+ * A mount of our own that hangs nowhere: for hosts that have the unified hierarchy at no place. A mount sets the hierarchy's
+ * options anew for everybody (nsdelegate, memory_recursiveprot), so none is made where somebody may have it: process 1 has
+ * to be the machine's, and without it.
+ */
 static int open_mount(void)
 {
-	_cleanup_close_ int fs = fsopen("cgroup2", FSOPEN_CLOEXEC), mount = -1;
+	_cleanup_close_ int fs = -1, mount = -1;
+	struct stat ns;
 
+	if (stat("/proc/self/ns/pid", &ns) < 0 || ns.st_ino != FIRST_PID_NS)
+		return -ENOENT;
+	fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
@@ -50,8 +78,10 @@ int cgroup_root(char *ret_why, size_t size)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && fd < 0; i++)
 		fd = open_at(AT_FDCWD, places[i]);
 	if (fd < 0)
-		fd = open_mount();
+		fd = open_mounted();
 	if (fd == -ENOENT)
+		fd = open_mount();
+	if (fd == -ENOENT || fd == -EXDEV)
 		snprintf(ret_why, size,
 			 "the cgroups' root is not to be seen (a container needs the host's cgroup namespace)");
 	else if (fd < 0)

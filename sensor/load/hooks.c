@@ -64,6 +64,13 @@
 #ifdef __x86_64__
 #define CALL32(EVENT, GROUP, PROGRAM, NAME) MAYBE(EVENT, GROUP, PROGRAM "_x32", PROGRAM "_kx", I386 NAME)
 #endif
+/* The tracepoint that tells the name of a module, beside the hooks of any rung. */
+#define NAME_ON(EVENT, RUNG, GROUP, PROGRAM)                                                                           \
+	OPTIONAL(EVENT, RUNG, GROUP, TP_BTF, PROGRAM, PROGRAM),                                                        \
+		OPTIONAL(EVENT, RUNG, GROUP, TP, PROGRAM "_c", "module/" PROGRAM)
+#define NAMES(EVENT, GROUP, PROGRAM)                                                                                   \
+	NAME_ON(EVENT, FENTRY, GROUP, PROGRAM), NAME_ON(EVENT, KPROBE, GROUP, PROGRAM),                                \
+		NAME_ON(EVENT, TRACEPOINT, GROUP, PROGRAM)
 
 const struct hook_row hook_rows[] = {
 	TRACE(EXEC, "process_exec", "sched", "sched_process_exec"),
@@ -332,6 +339,72 @@ const struct hook_row hook_rows[] = {
 	LEAVE(SIGNAL, 1, "kill_permission_kx", "check_kill_permission"),
 	SYS(SIGNAL, "sys_signal"),
 
+	FENTRY(BPF, 0, "bpf_x", NATIVE "bpf"),
+	RESULT(BPF, 0, "bpf_kx", NATIVE "bpf"),
+	OPTIONAL(BPF, FENTRY, 1, FENTRY, "bpf_32_x", I386 "bpf"),
+	OPTIONAL(BPF, KPROBE, 1, KRETPROBE, "bpf_kx", I386 "bpf"),
+	SYS(BPF, "sys_bpf"),
+
+	FENTRY(LOAD_MODULE, 0, "init_module_x", NATIVE "init_module"),
+	FENTRY(LOAD_MODULE, 1, "finit_module_x", NATIVE "finit_module"),
+	RESULT(LOAD_MODULE, 0, "init_module_kx", NATIVE "init_module"),
+	RESULT(LOAD_MODULE, 1, "finit_module_kx", NATIVE "finit_module"),
+	OPTIONAL(LOAD_MODULE, FENTRY, 2, FENTRY, "init_module_32_x", I386 "init_module"),
+	OPTIONAL(LOAD_MODULE, FENTRY, 3, FENTRY, "finit_module_32_x", I386 "finit_module"),
+	OPTIONAL(LOAD_MODULE, KPROBE, 2, KRETPROBE, "init_module_kx", I386 "init_module"),
+	OPTIONAL(LOAD_MODULE, KPROBE, 3, KRETPROBE, "finit_module_kx", I386 "finit_module"),
+	SYS(LOAD_MODULE, "sys_load_module"),
+	NAMES(LOAD_MODULE, 4, "module_load"),
+
+	FENTRY(UNLOAD_MODULE, 0, "delete_module_x", NATIVE "delete_module"),
+	RESULT(UNLOAD_MODULE, 0, "delete_module_kx", NATIVE "delete_module"),
+	OPTIONAL(UNLOAD_MODULE, FENTRY, 1, FENTRY, "delete_module_32_x", I386 "delete_module"),
+	OPTIONAL(UNLOAD_MODULE, KPROBE, 1, KRETPROBE, "delete_module_kx", I386 "delete_module"),
+	SYS(UNLOAD_MODULE, "sys_unload_module"),
+	NAMES(UNLOAD_MODULE, 2, "module_free"),
+
+	FENTRY(KEXEC, 0, "kexec_load_x", NATIVE "kexec_load"),
+	FENTRY(KEXEC, 1, "kexec_file_load_x", NATIVE "kexec_file_load"),
+	RESULT(KEXEC, 0, "kexec_load_kx", NATIVE "kexec_load"),
+	RESULT(KEXEC, 1, "kexec_file_load_kx", NATIVE "kexec_file_load"),
+	OPTIONAL(KEXEC, FENTRY, 2, FENTRY, "kexec_load_32_x", I386_OWN "kexec_load"),
+	OPTIONAL(KEXEC, KPROBE, 2, KRETPROBE, "kexec_load_kx", I386_OWN "kexec_load"),
+	SYS(KEXEC, "sys_kexec"),
+
+	CGROUP(SYSCTL, 0, "sysctl_asked", "cgroup/sysctl"),
+
+	FENTRY(CGROUP_WRITE, 0, "cgroup_procs_x", "cgroup_procs_write"),
+	OPTIONAL(CGROUP_WRITE, FENTRY, 1, FENTRY, "cgroup_threads_x", "cgroup_threads_write"),
+	OPTIONAL(CGROUP_WRITE, FENTRY, 2, FENTRY, "cgroup1_procs_x", "cgroup1_procs_write"),
+	OPTIONAL(CGROUP_WRITE, FENTRY, 3, FENTRY, "cgroup1_tasks_x", "cgroup1_tasks_write"),
+	ENTER(CGROUP_WRITE, 0, "cgroup_write_ke", "cgroup_procs_write"),
+	LEAVE(CGROUP_WRITE, 1, "cgroup_write_kx", "cgroup_procs_write"),
+	OPTIONAL(CGROUP_WRITE, KPROBE, 2, KPROBE, "cgroup_write_ke", "cgroup_threads_write"),
+	OPTIONAL(CGROUP_WRITE, KPROBE, 3, KRETPROBE, "cgroup_write_kx", "cgroup_threads_write"),
+	OPTIONAL(CGROUP_WRITE, KPROBE, 4, KPROBE, "cgroup_write_ke", "cgroup1_procs_write"),
+	OPTIONAL(CGROUP_WRITE, KPROBE, 5, KRETPROBE, "cgroup_write_kx", "cgroup1_procs_write"),
+	OPTIONAL(CGROUP_WRITE, KPROBE, 6, KPROBE, "cgroup_write_ke", "cgroup1_tasks_write"),
+	OPTIONAL(CGROUP_WRITE, KPROBE, 7, KRETPROBE, "cgroup_write_kx", "cgroup1_tasks_write"),
+	TRACE(CGROUP_WRITE, "cgroup_attach", "cgroup", "cgroup_attach_task"),
+
+	FENTRY(SELINUX, 0, "sel_write_enforce_x", "sel_write_enforce"),
+	FENTRY(SELINUX, 1, "sel_write_bool_x", "sel_write_bool"),
+	FENTRY(SELINUX, 2, "sel_commit_bools_x", "sel_commit_bools_write"),
+	OPTIONAL(SELINUX, FENTRY, 3, FENTRY, "sel_write_disable_x", "sel_write_disable"),
+	ENTER(SELINUX, 0, "sel_write_ke", "sel_write_enforce"),
+	ENTER(SELINUX, 1, "sel_write_ke", "sel_write_bool"),
+	ENTER(SELINUX, 2, "sel_write_ke", "sel_commit_bools_write"),
+	OPTIONAL(SELINUX, KPROBE, 3, KPROBE, "sel_write_ke", "sel_write_disable"),
+	LEAVE(SELINUX, 4, "sel_write_enforce_kx", "sel_write_enforce"),
+	LEAVE(SELINUX, 5, "sel_write_bool_kx", "sel_write_bool"),
+	LEAVE(SELINUX, 6, "sel_commit_bools_kx", "sel_commit_bools_write"),
+	OPTIONAL(SELINUX, KPROBE, 7, KRETPROBE, "sel_write_disable_kx", "sel_write_disable"),
+
+	FENTRY(CAPABILITIES, 0, "capable_x", "security_capable"),
+	ENTER(CAPABILITIES, 0, "capable_ke", "security_capable"),
+	LEAVE(CAPABILITIES, 1, "capable_kx", "security_capable"),
+	TRACE(CAPABILITIES, "cap_capable", "capability", "cap_capable"),
+
 	FENTRY(CONNECT, 0, "sys_connect_file_x", "__sys_connect_file"),
 	ENTER(CONNECT, 0, "sys_connect_file_ke", "__sys_connect_file"),
 	LEAVE(CONNECT, 1, "sys_connect_file_kx", "__sys_connect_file"),
@@ -505,6 +578,20 @@ const char *hook_misses(uint16_t event, uint8_t rung)
 		return rung == EV_RUNG_TRACEPOINT ? "signals to a group are one event without a target; a target that "
 						    "is gone when the call returns"
 						  : "";
+	if (event == EV_SELINUX)
+		return rung == EV_RUNG_TRACEPOINT ? "everything" : "";
+	if (event == EV_CGROUP_WRITE)
+		return rung == EV_RUNG_TRACEPOINT ? "refusals; the file of what io_uring writes" : "";
+	if (event == EV_CAPABILITIES)
+		return rung == EV_RUNG_TRACEPOINT
+			       ? "what other security modules refuse; tells no checks that the kernel makes by itself from others"
+			       : "";
+	if (event == EV_SYSCTL)
+		return "results: it is asked before the access";
+	if (event == EV_BPF)
+		return "calls that programs make (light skeletons)";
+	if (event == EV_LOAD_MODULE || event == EV_UNLOAD_MODULE || event == EV_KEXEC)
+		return "";
 	if (rung == EV_RUNG_CGROUP)
 		return "packets of no socket here: forwarded ones, packet sockets; what is encrypted";
 	if (rung == EV_RUNG_FENTRY || rung == EV_RUNG_KPROBE)

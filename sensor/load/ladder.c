@@ -161,6 +161,14 @@ static void see_symbol(void *ctx, const char *symbol)
 			add_symbol(l, i, symbol);
 }
 
+static bool has_btf_tracepoint(const struct btf *btf, const char *name)
+{
+	char type[80];
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) >= 0;
+}
+
 static void find_targets(struct ladder *l, const struct btf *btf)
 {
 	memset(l->symbol, 0, sizeof(l->symbol));
@@ -168,6 +176,10 @@ static void find_targets(struct ladder *l, const struct btf *btf)
 		const struct hook_row *r = &hook_rows[i];
 
 		if (r->kind == HOOK_FENTRY && (!btf || btf__find_by_name_kind(btf, r->target, BTF_KIND_FUNC) < 0))
+			continue;
+		if (r->kind == HOOK_TP_BTF && btf && !has_btf_tracepoint(btf, r->target))
+			continue;
+		if (r->kind == HOOK_TP && !perf_has_tracepoint(r->target))
 			continue;
 		if (r->kind != HOOK_KPROBE && r->kind != HOOK_KRETPROBE)
 			add_symbol(l, i, r->target);

@@ -146,11 +146,14 @@ static int configure(struct load *l, struct err *err)
 		return err_set(err, -EIO, "no random bytes from the kernel");
 	l->skel->rodata->ring_bytes = ring;
 	l->skel->rodata->lineage_bytes = lineage;
+	l->skel->bss->self_pid = (uint32_t)getpid();
 	l->skel->rodata->want_envs = o->envs;
 	/* some keep arguments on the fentry rung, too */
 	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || any_rung(l, EV_RUNG_FENTRY);
 	l->skel->rodata->have_task_regs =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
+	l->skel->rodata->have_current_ids =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_FUNC_get_current_pid_tgid, NULL) == 1;
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
 	bpf_map__set_max_entries(l->skel->maps.lineage, lineage);
 	return bpf_map__set_max_entries(l->skel->maps.events, ring);

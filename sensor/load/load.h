@@ -28,7 +28,7 @@ struct load_options {
 
 #define LOAD_RING_BYTES	   (8u << 20)
 #define LOAD_LINEAGE_BYTES (2u << 20)
-#define LOAD_HOOKS_MAX	   96
+#define LOAD_HOOKS_MAX	   256
 
 /* One program that serves events: a row of `tamisctl hooks`. */
 struct load_hook {

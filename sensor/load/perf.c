@@ -173,6 +173,14 @@ int perf_try_kprobe(const char *symbol, bool ret)
 	return nameless_kprobe(symbol, ret);
 }
 
+bool perf_has_tracepoint(const char *tracepoint)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "events/%s/id", tracepoint);
+	return tracefs < 0 || faccessat(tracefs, path, F_OK, 0) == 0;
+}
+
 int perf_try_tracepoint(const char *tracepoint)
 {
 	return tracefs_event(tracepoint);

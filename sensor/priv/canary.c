@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,26 @@ static void act_on_packets(struct canary_done *d)
 		close(fd);
 }
 
+/* The kernel refuses them to whoever is not root, and that it was asked is seen. */
+static void act_on_kernel(struct canary_done *d)
+{
+	uint64_t attr[2] = { 0 };
+	char none[1] = "", text[16];
+	int fd = open("/proc/sys/kernel/ngroups_max", O_RDONLY | O_CLOEXEC);
+
+	did(d, EV_BPF, syscall(SYS_bpf, BPF_PROG_GET_NEXT_ID, attr, sizeof(attr)) < 0 && errno == EPERM);
+	did(d, EV_LOAD_MODULE, syscall(SYS_init_module, none, 0, none) < 0 && errno == EPERM);
+	did(d, EV_LOAD_MODULE, syscall(SYS_finit_module, -1, none, 0) < 0 && errno == EPERM);
+	did(d, EV_UNLOAD_MODULE, syscall(SYS_delete_module, none, 0) < 0 && errno == EPERM);
+	did(d, EV_KEXEC, syscall(SYS_kexec_load, 0, 0, NULL, 0) < 0 && errno == EPERM);
+	did(d, EV_KEXEC, syscall(SYS_kexec_file_load, -1, -1, 0, NULL, 0) < 0 && errno == EPERM);
+	did(d, EV_CAPABILITIES, chroot(".") < 0 && errno == EPERM);
+	if (fd < 0)
+		return;
+	did(d, EV_SYSCTL, read(fd, text, sizeof(text)) > 0);
+	close(fd);
+}
+
 static void act_on_processes(struct canary_done *d, int self)
 {
 	char *const argv[] = { (char *)CANARY_NAME, NULL }, *const none[] = { NULL };
@@ -237,6 +258,7 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		act_on_listeners(&done);
 		act_on_itself(&done);
 		act_on_packets(&done);
+		act_on_kernel(&done);
 		act_on_processes(&done, self);
 		say(fd, &done, sizeof(done));
 		if (getppid() != keeper)

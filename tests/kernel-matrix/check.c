@@ -43,17 +43,23 @@ static void expand(const struct expansion *x, const char *value, char *out, size
 
 #define NONE "(none)"
 
-/* An array of words, with commas between them. */
-static void words_text(const json_t *words, char *out, size_t size)
+/* The values of an array of strings or numbers, with commas between them. */
+static void array_text(const json_t *array, char *out, size_t size)
 {
 	size_t i, n = 0;
-	json_t *word;
+	json_t *v;
 
-	*out = '\0';
-	json_array_foreach(words, i, word)
+	out[0] = '\0';
+	json_array_foreach(array, i, v)
 	{
-		if (n < size && json_is_string(word))
-			n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "," : "", json_string_value(word));
+		const char *comma = i ? "," : "";
+
+		if (json_is_string(v))
+			n += (size_t)snprintf(out + n, size - n, "%s%s", comma, json_string_value(v));
+		else
+			n += (size_t)snprintf(out + n, size - n, "%s%lld", comma, json_integer_value(v));
+		if (n >= size)
+			return;
 	}
 }
 
@@ -70,10 +76,10 @@ static void field_text(const json_t *alert, const char *field, unsigned long mas
 		snprintf(out, size, "%s", json_string_value(v));
 	else if (json_is_integer(v))
 		snprintf(out, size, "%lld", json_integer_value(v) & (mask ? (json_int_t)mask : -1LL));
-	else if (json_is_array(v))
-		words_text(v, out, size);
 	else if (json_is_boolean(v))
 		snprintf(out, size, "%s", json_is_true(v) ? "true" : "false");
+	else if (json_is_array(v))
+		array_text(v, out, size);
 	else
 		snprintf(out, size, v ? "(an object)" : NONE);
 }
@@ -94,7 +100,7 @@ static int differs(const struct expansion *x, const json_t *alert, const char *e
 	}
 	expand(x, eq + 1, want, sizeof(want));
 	field_text(alert, field, mask, got, sizeof(got));
-	if (!strcmp(want, got) || (!strcmp(got, NONE) && (!strcmp(want, "0") || !strcmp(want, "false"))))
+	if (!strcmp(want, got) || (!strcmp(got, NONE) && (!want[0] || !strcmp(want, "0") || !strcmp(want, "false"))))
 		return 0;
 	snprintf(why, size, "%s is %.160s, not %.160s", field, got, want);
 	return 1;

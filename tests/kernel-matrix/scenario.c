@@ -25,7 +25,7 @@ static const char usage[] =
 /* One list a file of acts. */
 static const struct row *const row_lists[] = { rows_basic,  rows_paths,	 rows_attr,    rows_write,
 					       rows_memory, rows_socket, rows_control, rows_exec,
-					       rows_packet, rows_creds,	 rows_mount };
+					       rows_packet, rows_creds,	 rows_mount,   rows_kernel };
 #define FOR_EACH_ROW(row)                                                                                              \
 	for (size_t l_ = 0; l_ < sizeof(row_lists) / sizeof(row_lists[0]); l_++)                                       \
 		for ((row) = row_lists[l_]; (row)->name; (row)++)
@@ -250,6 +250,8 @@ int main(int argc, char **argv)
 	/* what the exec rows run: a copy of this program */
 	if (argc >= 2 && !strcmp(argv[1], "noop"))
 		return 0;
+	if (argc == 2 && !strcmp(argv[1], "chroot"))
+		return chroot("/") < 0;
 	if ((argc == 2 || argc == 3) && !strcmp(argv[1], "list"))
 		return list(argc == 3 ? argv[2] : "all");
 	if (argc == 3 && !strcmp(argv[1], "storm"))

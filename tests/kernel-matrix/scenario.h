@@ -29,8 +29,8 @@ struct row {
 	int (*prepare)(const struct spot *s); /* in the parent; may be NULL */
 	int (*act)(const struct spot *s); /* in the actor; 0 or a negative errno, -ENOSYS where the kernel lacks it */
 	/*
-	 * What the alert must hold: "field=value", the field by its dotted name; an absent one is 0 or false. In values %d is the row's directory, %p
-	 * the actor's process id. "field&mask=value" compares the bits of a mask.
+	 * What the alert must hold: "field=value", the field by its dotted name; an absent one is 0, false or empty. In values %d is the row's directory, %p
+	 * the actor's process id. An array is its values with commas between them. "field&mask=value" compares the bits of a mask.
 	 */
 	const char *expect[8];
 	const char *image; /* process.file.path, as a value; NULL is this very program */
@@ -40,7 +40,7 @@ struct row {
 
 /* acts*.c: the rows, each list ending with one without a name */
 extern const struct row rows_basic[], rows_paths[], rows_attr[], rows_write[], rows_memory[], rows_socket[],
-	rows_control[], rows_exec[], rows_packet[], rows_creds[], rows_mount[];
+	rows_control[], rows_exec[], rows_packet[], rows_creds[], rows_mount[], rows_kernel[];
 
 #define NOBODY 65534 /* who is refused */
 
@@ -50,6 +50,9 @@ extern const struct row rows_basic[], rows_paths[], rows_attr[], rows_write[], r
 #define ASYNC		"event.async=true"
 #define ADDR(ev, ip, port, family, protocol)                                                                           \
 	ev ".addr.ip=" ip, ev ".addr.port=" port, ev ".addr.family=" family, ev ".protocol=" protocol
+
+/* acts.c: g becomes a copy of this program, to be executed. */
+int prepare_program(const struct spot *s);
 
 /* acts.c: ways to do it that many rows share. A call's result as ours: 0, or a negative errno. */
 int res(long r);

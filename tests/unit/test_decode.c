@@ -47,6 +47,19 @@ static void assert_str(struct val v, const char *s)
 	assert_memory_equal(v.s, s, v.len);
 }
 
+/* The numbers of the bits that are set in @s. */
+static void assert_bits(struct val v, const char *s)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < 8 * strlen(s); i++)
+		if (s[i / 8] & 1 << i % 8) {
+			assert_true(n < v.len);
+			assert_int_equal(v.arr[n++].num, i);
+		}
+	assert_int_equal(v.len, n);
+}
+
 static void make_open(void)
 {
 	rec_begin(&rec, EV_OPEN);
@@ -123,6 +136,8 @@ static void every_row_of_every_event(void **state)
 				assert_int_equal(v.num, 1000 + (proc ? rec.proc : 0) + f->index);
 			else if (f->kind == 'S' && f->type == VAL_STR)
 				assert_str(v, text[(proc ? rec.proc_str : 0) + f->index]);
+			else if (f->kind == 'S' && f->type == VAL_INT)
+				assert_bits(v, text[f->index]);
 			else if (f->kind == 'S')
 				assert_memory_equal(v.s, "0123456789abcdef\x80", VAL_IP_BYTES);
 			else
@@ -150,6 +165,24 @@ static void second_process(void **state)
 	rec_begin(&rec, EV_OPEN);
 	assert_int_equal(decode(), 1);
 	assert_int_equal(dec.target.pid, 0);
+}
+
+static void helpers_are_bits(void **state)
+{
+	static const char bits[33] = { 0x02, 0, 0, 0, [31] = (char)0x80, [32] = 1 };
+
+	(void)state;
+	rec_begin(&rec, EV_BPF);
+	assert_int_equal(decode(), 1);
+	assert_int_equal(dec.ev.v[SLOT_BPF_HELPERS].len, 0);
+	rec_bytes(&rec, EVS_BPF_HELPERS, bits, 32);
+	assert_int_equal(decode(), 1);
+	assert_int_equal(dec.ev.v[SLOT_BPF_HELPERS].len, 2);
+	assert_int_equal(dec.ev.v[SLOT_BPF_HELPERS].arr[0].num, 1);
+	assert_int_equal(dec.ev.v[SLOT_BPF_HELPERS].arr[1].num, 255);
+	/* more than there is room for */
+	rec_bytes(&rec, EVS_BPF_HELPERS, bits, 33);
+	assert_int_equal(decode(), -EBADMSG);
 }
 
 static void empty_address(void **state)
@@ -463,6 +496,7 @@ int main(void)
 		cmocka_unit_test(an_open),
 		cmocka_unit_test(every_row_of_every_event),
 		cmocka_unit_test(second_process),
+		cmocka_unit_test(helpers_are_bits),
 		cmocka_unit_test(empty_address),
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(bad_heads),

@@ -169,7 +169,8 @@ static void check_event(struct gen *g, const struct event_gen *e, uint64_t seed)
 
 static void test_same_as_host(void **state)
 {
-	static const uint16_t events[] = { EV_OPEN, EV_RENAME, EV_EXEC, EV_CHMOD, EV_CONNECT };
+	static const uint16_t events[] = { EV_OPEN,    EV_RENAME, EV_EXEC,	  EV_CHMOD,
+					   EV_CONNECT, EV_BPF,	  EV_LOAD_MODULE, EV_CAPABILITIES };
 	uint64_t seed = gen_seed("sieve_bpf", 5);
 
 	need_bpf();

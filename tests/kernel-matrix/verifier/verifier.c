@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROGRAMS  256
+#define PROGRAMS  512
 #define LOG_BYTES 4096
 #define LOG_STATS 4
 
