@@ -9,8 +9,18 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
 VERSION := $(shell cat VERSION)
+# `make ARCH=arm64` builds for another architecture, in build/arm64, with Debian's cross compiler and the libraries that
+# tools/sysroot unpacks there.
+HOST_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
+ARCH    ?= $(HOST_ARCH)
+ifeq ($(ARCH),$(HOST_ARCH))
 B       ?= build
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+else
+B       ?= build/$(ARCH)
+SYSROOT := build/$(ARCH)/sysroot
+CC      := $(patsubst arm64,aarch64,$(patsubst amd64,x86_64,$(ARCH)))-linux-gnu-gcc --sysroot=$(SYSROOT)
+endif
 # Debian 12 has version 14, Debian 13 has 19.
 tool     = $(firstword $(foreach v,14 19,$(if $(shell command -v $(1)-$(v)),$(1)-$(v))) $(1))
 CLANG   ?= $(call tool,clang)
@@ -53,11 +63,11 @@ BINS        := $(B)/bin/tamisc $(B)/bin/tamisd $(B)/bin/tamisctl
 SKEL        := $(B)/gen/tamis.skel.h
 
 .PHONY: build deps run check check-host matrix stress bench fuzz lint format deb install clean all tests help asan
-build: $(BINS) $(B)/bin/conformance docs-gen
+build: $(BINS) $(B)/bin/conformance $(if $(SYSROOT),,docs-gen)
 all: build tests
 
 # ---- BPF: one object of all families, embedded as a skeleton ------------------------------------------------------
-BPF_ARCH   := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+BPF_ARCH   := $(patsubst amd64,x86,$(ARCH))
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -I. -Ibpf -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Wno-missing-declarations
 $(B)/bpf/tamis.bpf.o: bpf/tamis.bpf.c $(BPF_SRC) $(wildcard include/tamis/*)
@@ -70,10 +80,15 @@ $(SKEL): $(B)/bpf/tamis.bpf.o
 	$(call say,GEN,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name tamis > $@
 
+ifdef SYSROOT
+$(SYSROOT)/complete:
+	$(Q)tools/sysroot $(ARCH)
+endif
+
 # ---- C -------------------------------------------------------------------------------------------------------------
 # Only sensor/load includes the skeleton.
 $(patsubst %.c,$(B)/obj/%.o,$(wildcard sensor/load/*.c)): | $(SKEL)
-$(B)/obj/%.o: %.c
+$(B)/obj/%.o: %.c | $(SYSROOT:%=%/complete)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@

@@ -26,7 +26,7 @@
 #define COMPAT		  "__arm64_sys_"
 #define COMPAT_OWN	  "__arm64_compat_sys_"
 #define NR_PRLIMIT64	  261u
-#define NR_PRLIMIT64_I386 0xffffffffu
+#define NR_PRLIMIT64_I386 369u /* of 32-bit Arm */
 #endif
 
 /* A call that is to be told: its arguments, and the record begun. */

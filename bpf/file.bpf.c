@@ -152,8 +152,6 @@ INLINE bool file_decide(struct hook *h, const u32 type, const u32 nnum, struct p
 	} while (0)
 
 #define FMODE_EXEC	0x20 /* open_flag of the kernel's own opens for execve */
-#define O_NONBLOCK	04000
-#define O_LARGEFILE	0100000 /* added by 64-bit kernels to what the caller gave; on no rung part of open.flags */
 #define IS_ERR_VALUE(x) ((u64)(x) >= (u64)-4095)
 
 /* io_uring's first try adds O_NONBLOCK to what the caller gave. */
@@ -164,7 +162,7 @@ INLINE u32 open_flags(struct slot *s, u32 flags)
 
 INLINE int open_left(u8 rung, s32 dfd, struct filename *name, const struct open_flags *op, struct file *file)
 {
-	u32 flags = READ(op, open_flag) & ~O_LARGEFILE;
+	u32 flags = open_flags_portable(READ(op, open_flag));
 	u16 mode = READ(op, mode);
 	struct place none = {};
 	s64 ret = as_number(file);
@@ -651,14 +649,13 @@ int do_linkat_kx(struct pt_regs *ctx)
 /* How this call tells its event, as a copy, and its arguments. False for a call that tells none. */
 INLINE bool sys_desc(struct pt_regs *regs, struct sysargs *args, struct sysdesc *ret)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	u32 zero = 0;
 	struct sysdescs *all = bpf_map_lookup_elem(&syscalls, &zero);
 	u64 nr = sys_nr(regs);
 
 	if (!all || nr >= SYSCALLS)
 		return false;
-	args->compat = sys_compat(task);
+	args->compat = sys_compat((void *)bpf_get_current_task());
 	args->nr = nr;
 	sv_hide(nr);
 	nr &= SYSCALLS - 1;
@@ -836,12 +833,12 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 			if (bpf_probe_read_user(&how, sizeof(how), (void *)sys_arg(h.s, d.x)))
 				h.s->flags |= EV_F_UNREADABLE;
 		} else {
-			how.flags = d.x == NO_ARG ? (args.nr == 85 || args.compat ? 01101 : 0) : sys_arg(h.s, d.x);
+			how.flags = d.x == NO_ARG ? O_CREAT | O_WRONLY | O_TRUNC : sys_arg(h.s, d.x); /* creat(2) */
 			how.mode = sys_arg(h.s, d.y);
 		}
 		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_TRACEPOINT, result(ret), at);
-		num[NUM(OPEN, FLAGS)] = (u32)how.flags & ~O_LARGEFILE;
-		num[NUM(OPEN, MODE)] = how.flags & 0100 ? how.mode & 07777 : 0;
+		num[NUM(OPEN, FLAGS)] = open_flags_portable(how.flags);
+		num[NUM(OPEN, MODE)] = how.flags & O_CREAT ? how.mode & 07777 : 0;
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
 	}
 	hook_end(&h, EV_OPEN, ok);

@@ -98,7 +98,7 @@ INLINE const char *xattr_kname(void *ctx)
 	return bpf_core_field_exists(now->kname) ? READ(now, kname) : READ(old, kname);
 }
 
-/* A system call's arguments and number out of pt_regs, for the 64-bit and (x86) the 32-bit entry. */
+/* A system call's arguments and number out of pt_regs, for the 64-bit and the 32-bit entry. */
 struct sysargs {
 	u64 a[6];
 	u32 nr;
@@ -106,6 +106,7 @@ struct sysargs {
 };
 
 #define TS_COMPAT 0x0002 /* thread_info.status: 32-bit system call (arch/x86/include/asm/thread_info.h) */
+#define TIF_32BIT 22	 /* thread_info.flags: a 32-bit program (arch/arm64/include/asm/thread_info.h) */
 
 /*
  * The function of a system call, by the name of the call: of 64 bits, and of 32 bits where those have one of their own. Their
@@ -169,7 +170,7 @@ INLINE u32 sys_nr(struct pt_regs *regs)
 }
 INLINE bool sys_compat(struct task_struct *task)
 {
-	return false;
+	return READ(task, thread_info.flags) >> TIF_32BIT & 1;
 }
 INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 {
@@ -189,5 +190,32 @@ INLINE void sys_args_of(struct pt_regs *regs, bool compat, struct sysargs *s)
 	s->compat = compat;
 	sys_args(regs, compat, s);
 }
+
+/*
+ * Flags of open(2). On every architecture open.flags has the numbers that x86 gives them, so that a policy means the same
+ * everywhere; O_LARGEFILE, which 64-bit kernels add to what the caller gave, is left out.
+ */
+#define O_NONBLOCK 04000
+#define O_WRONLY   01
+#define O_CREAT	   0100
+#define O_TRUNC	   01000
+#if defined(__TARGET_ARCH_x86)
+#define O_LARGEFILE 0100000
+INLINE u32 open_flags_portable(u32 flags)
+{
+	return flags & ~O_LARGEFILE;
+}
+#elif defined(__TARGET_ARCH_arm64)
+/* arch/arm64/include/uapi/asm/fcntl.h; 32-bit programs have the same */
+enum { ARM_DIRECTORY = 040000, ARM_NOFOLLOW = 0100000, ARM_DIRECT = 0200000, ARM_LARGEFILE = 0400000 };
+enum { X86_DIRECT = 040000, X86_DIRECTORY = 0200000, X86_NOFOLLOW = 0400000 };
+INLINE u32 open_flags_portable(u32 flags)
+{
+	u32 same = flags & ~(ARM_DIRECTORY | ARM_NOFOLLOW | ARM_DIRECT | ARM_LARGEFILE);
+
+	return same | (flags & ARM_DIRECTORY ? X86_DIRECTORY : 0) | (flags & ARM_NOFOLLOW ? X86_NOFOLLOW : 0) |
+	       (flags & ARM_DIRECT ? X86_DIRECT : 0);
+}
+#endif
 
 #endif

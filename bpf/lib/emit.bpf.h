@@ -124,13 +124,12 @@ INLINE void rec_begin(struct rec *r, u16 type, const u32 nnum, const u32 nstr, u
 }
 
 #define PF_IO_WORKER	   0x10
-#define SYS_IO_URING_ENTER 426	 /* the same number on every architecture */
-#define STACK_SIZE	   16384 /* of a kernel thread on x86-64 */
+#define SYS_IO_URING_ENTER 426 /* the same number on every architecture */
 
 /* The registers that @task entered the kernel with, by where they lie. */
 INLINE struct pt_regs *task_regs_of(struct task_struct *task)
 {
-	return (struct pt_regs *)(READ(task, stack) + STACK_SIZE) - 1;
+	return READ(task, stack) + stack_bytes - bpf_core_type_size(struct pt_regs);
 }
 
 /* The registers that the current thread entered the kernel with. */

@@ -208,7 +208,8 @@ struct mm_struct {
 	struct file *exe_file;
 };
 struct thread_info {
-	u32 status;
+	unsigned long flags;
+	u32 status; /* x86 */
 };
 struct hlist_node {
 	struct hlist_node *next;

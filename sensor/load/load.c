@@ -154,6 +154,8 @@ static int configure(struct load *l, struct err *err)
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	l->skel->rodata->have_current_ids =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_FUNC_get_current_pid_tgid, NULL) == 1;
+	if (sysconf(_SC_PAGESIZE) > (long)l->skel->rodata->stack_bytes) /* arm64 with large pages */
+		l->skel->rodata->stack_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
 	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
 	bpf_map__set_max_entries(l->skel->maps.lineage, lineage);
 	return bpf_map__set_max_entries(l->skel->maps.events, ring);

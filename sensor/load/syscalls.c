@@ -6,7 +6,7 @@
 
 struct row {
 	int native; /* -1: not there */
-	int compat; /* i386 */
+	int compat; /* as i386 numbers it, or ARM_ONLY; -1: not there */
 	struct sysdesc d;
 };
 
@@ -19,6 +19,28 @@ struct row {
 		}                                                                                                      \
 	}
 
+#ifndef __x86_64__
+/* Newer architectures have only the newer calls; 32-bit programs on them have these all the same. */
+enum {
+	SYS_open = -1,
+	SYS_creat = -1,
+	SYS_unlink = -1,
+	SYS_rmdir = -1,
+	SYS_rename = -1,
+	SYS_mkdir = -1,
+	SYS_link = -1,
+	SYS_symlink = -1,
+	SYS_chmod = -1,
+	SYS_chown = -1,
+	SYS_lchown = -1,
+	SYS_utime = -1,
+	SYS_utimes = -1,
+	SYS_futimesat = -1,
+};
+#endif
+#ifndef SYS_renameat /* riscv */
+#define SYS_renameat -1
+#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -43,10 +65,9 @@ struct row {
  * flags; mkdir, chmod mode; symlink target; times and their form; name of an extended attribute; chown owner, group;
  * truncate length (its upper half in y on 32 bits); the number of a signal, whose process is where a path would be.
  * Those of bpf/control.bpf.c and bpf/memory.bpf.c know their arguments. The i386 numbers are those of
- * arch/x86/entry/syscalls/syscall_32.tbl.
+ * arch/x86/entry/syscalls/syscall_32.tbl; on arm64 they are translated (syscalls_arm.c).
  */
 static const struct row rows[] = {
-#ifdef __x86_64__
 	ROW(SYS_open, 5, OPEN, PATH, _, 0, _, _, 1, 2),
 	ROW(SYS_creat, 8, OPEN, PATH, _, 0, _, _, _, 1),
 	ROW(SYS_unlink, 10, UNLINK, PATH, _, 0, _, _, _, _),
@@ -79,14 +100,11 @@ static const struct row rows[] = {
 	ROW(-1, 170, SETGID, PATH, _, _, _, _, _, _),  /* setresgid16 */
 	ROW(-1, 139, SETGID, SETFS, _, _, _, _, _, _), /* setfsgid16 */
 	ROW(-1, 102, CONNECT, SOCKETCALL, _, _, _, _, _, _),
-#endif
 	ROW(SYS_openat, 295, OPEN, PATH, 0, 1, _, _, 2, 3),
 	ROW(SYS_openat2, 437, OPEN, OPENAT2, 0, 1, _, _, 2, _),
 	ROW(SYS_open_by_handle_at, 342, OPEN, PATH, 0, _, _, _, 2, _),
 	ROW(SYS_unlinkat, 301, UNLINK, PATH, 0, 1, _, _, 2, _),
-#ifdef SYS_renameat
 	ROW(SYS_renameat, 302, RENAME, PATH, 0, 1, 2, 3, _, _),
-#endif
 	ROW(SYS_renameat2, 353, RENAME, PATH, 0, 1, 2, 3, _, _),
 	ROW(SYS_mkdirat, 296, MKDIR, PATH, 0, 1, _, _, 2, _),
 	ROW(SYS_linkat, 303, LINK, PATH, 0, 1, 2, 3, _, _),
@@ -163,7 +181,7 @@ static const struct row rows[] = {
 	ROW(SYS_bind, 361, BIND, PATH, _, _, _, _, _, _),
 	ROW(SYS_socket, 359, SOCKET, PATH, _, _, _, _, _, _),
 	ROW(SYS_listen, 363, LISTEN, PATH, _, _, _, _, _, _),
-	ROW(SYS_accept, -1, ACCEPT, PATH, _, _, _, _, _, _),
+	ROW(SYS_accept, ARM_ONLY(285), ACCEPT, PATH, _, _, _, _, _, _),
 	ROW(SYS_accept4, 364, ACCEPT, PATH, _, _, _, _, _, _),
 	ROW(SYS_setsockopt, 366, SETSOCKOPT, PATH, _, _, _, _, _, _),
 };
@@ -172,6 +190,23 @@ static bool any_socket_event(const bool wanted[EV_TYPES])
 {
 	return wanted[EV_SOCKET] || wanted[EV_BIND] || wanted[EV_LISTEN] || wanted[EV_ACCEPT] || wanted[EV_SETSOCKOPT];
 }
+
+#if defined(__aarch64__)
+/* 32-bit Arm keeps an argument of 64 bits in an even pair of registers, so one is left out before it. */
+static int compat_number(const struct row *r, struct sysdesc *d)
+{
+	if (r->compat == 193 || r->compat == 194) {
+		d->x = 2;
+		d->y = 3;
+	}
+	return syscalls_arm(r->compat);
+}
+#else
+static int compat_number(const struct row *r, struct sysdesc *d)
+{
+	return r->compat < ARM_ONLY(0) ? r->compat : -1;
+}
+#endif
 
 /*
  * What the call of @r tells of writes where its own event is not wanted: a splice may write to what is its second
@@ -193,17 +228,18 @@ void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
 	memset(ret, 0, sizeof(*ret));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
+		struct sysdesc d = r->d;
+		int compat;
 		/* unlinkat also removes directories, socketcall does much; their programs check again. */
 		bool want = wanted[r->d.event] || (r->d.event == EV_UNLINK && r->d.x != NO_ARG && wanted[EV_RMDIR]) ||
 			    (r->d.form == SYSFORM_SOCKETCALL && any_socket_event(wanted));
-
-		struct sysdesc d = r->d;
 
 		if (!want && (!wanted[EV_WRITE] || !for_writes(r, &d)))
 			continue;
 		if (r->native >= 0 && r->native < SYSCALLS)
 			ret->native[r->native] = d;
-		if (r->compat >= 0 && r->compat < SYSCALLS)
-			ret->compat[r->compat] = d;
+		compat = compat_number(r, &d);
+		if (compat >= 0 && compat < SYSCALLS)
+			ret->compat[compat] = d;
 	}
 }

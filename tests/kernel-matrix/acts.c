@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "scenario.h"
+#include "sensor/load/syscalls.h"
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
@@ -56,35 +58,101 @@ int prepare_program(const struct spot *s)
 
 /* ---- ways to do it that many rows share ----------------------------------------------------------------------------- */
 
-int compat(long nr, long a, long b, long c)
+#if defined(__x86_64__)
+int compat6(long nr, const long a[6])
 {
-#ifdef __x86_64__
 	long r;
 
-	__asm__ volatile("int $0x80" : "=a"(r) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("sub $128, %%rsp\n\tpush %%rbp\n\tmov %[f], %%rbp\n\tint $0x80\n\tpop %%rbp\n\tadd $128, %%rsp"
+			 : "=a"(r)
+			 : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4]), [f] "r"(a[5])
+			 : "memory", "r8", "r9", "r10", "r11");
 	return r < 0 ? r : 0;
-#else
-	return -ENOSYS;
-#endif
 }
-
-enum { I386_OPEN = 5, I386_UNLINK = 10, I386_CHMOD = 15, I386_RENAME = 38, I386_MKDIR = 39 };
 
 long low_bytes(const void *bytes, size_t size)
 {
-#ifdef __x86_64__
 	char *p = mmap(NULL, PATH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
 	return p == MAP_FAILED ? 0 : (long)(intptr_t)memcpy(p, bytes, size);
+}
+#elif defined(__aarch64__)
+/* What low_bytes() has made. */
+static struct low {
+	size_t used;
+	unsigned char bytes[PATH_MAX];
+} lows[4];
+static size_t nlows;
+
+/* An argument for COMPAT32: a number, or bytes in hexadecimal. */
+static void compat_arg(long value, char *out)
+{
+	for (size_t k = 0; k < nlows; k++) {
+		if (value != (long)(intptr_t)lows[k].bytes)
+			continue;
+		*out++ = 'x';
+		for (size_t i = 0; i < lows[k].used; i++)
+			out += sprintf(out, "%02x", lows[k].bytes[i]);
+		return;
+	}
+	sprintf(out, "n%ld", value);
+}
+
+int compat6(long nr, const long a[6])
+{
+	static char texts[7][2 * PATH_MAX + 32];
+	char *argv[] = { "compat32", texts[0], texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], NULL };
+	int arm = syscalls_arm((int)nr);
+
+	if (arm < 0)
+		return -ENOSYS;
+	sprintf(texts[0], "%d", arm);
+	for (int i = 0; i < 6; i++)
+		compat_arg(a[i], texts[i + 1]);
+	execv(COMPAT32, argv);
+	return errno == ENOEXEC ? -ENOSYS : -errno;
+}
+
+long low_bytes(const void *bytes, size_t size)
+{
+	struct low *l = &lows[nlows];
+
+	if (nlows == sizeof(lows) / sizeof(lows[0]) || size > sizeof(l->bytes))
+		return 0;
+	nlows++;
+	l->used = size;
+	return (long)(intptr_t)memcpy(l->bytes, bytes, size);
+}
 #else
-	return 0;
+int compat6(long nr, const long a[6])
+{
+	(void)nr, (void)a;
+	return -ENOSYS;
+}
+
+long low_bytes(const void *bytes, size_t size)
+{
+	(void)size;
+	return (long)(intptr_t)bytes;
+}
 #endif
+
+int compat5(long nr, long a, long b, long c, long d, long e)
+{
+	return compat6(nr, (long[6]){ a, b, c, d, e });
+}
+
+int compat(long nr, long a, long b, long c)
+{
+	return compat6(nr, (long[6]){ a, b, c });
 }
 
 long low(const char *text)
 {
 	return low_bytes(text, strlen(text) + 1);
 }
+
+enum { I386_OPEN = 5, I386_UNLINK = 10, I386_CHMOD = 15, I386_RENAME = 38, I386_MKDIR = 39 };
 
 int bind_mount(const struct spot *s)
 {

@@ -38,22 +38,6 @@ enum {
 	I386_VM_WRITEV = 348
 };
 
-/* A system call with six arguments by its i386 number; compat() for more. */
-static int compat6(long nr, const long a[6])
-{
-#ifdef __x86_64__
-	long r;
-
-	__asm__ volatile("sub $128, %%rsp\n\tpush %%rbp\n\tmov %[f], %%rbp\n\tint $0x80\n\tpop %%rbp\n\tadd $128, %%rsp"
-			 : "=a"(r)
-			 : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4]), [f] "r"(a[5])
-			 : "memory", "r8", "r9", "r10", "r11");
-	return r < 0 ? r : 0;
-#else
-	return -ENOSYS;
-#endif
-}
-
 /* ---- who does it to whom -------------------------------------------------------------------------------------------- */
 
 typedef int (*deed)(pid_t target);

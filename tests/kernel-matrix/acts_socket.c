@@ -27,22 +27,6 @@ static int socketcall(long call, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
 	return compat(I386_SOCKETCALL, call, low_bytes(args, sizeof(args)), 0);
 }
 
-/* An act may be more than compat() has arguments for. */
-static int compat5(long nr, long a, long b, long c, long d, long e)
-{
-#ifdef __x86_64__
-	long r;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(r)
-			 : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return r < 0 ? r : 0;
-#else
-	return -ENOSYS;
-#endif
-}
-
 /* ---- socket -------------------------------------------------------------------------------------------------------- */
 
 /* A family that the kernel was built without is no finding. */

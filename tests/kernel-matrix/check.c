@@ -106,13 +106,28 @@ static int differs(const struct expansion *x, const json_t *alert, const char *e
 	return 1;
 }
 
+/* process.file.path of a row. */
+static const char *image_of(const struct row *row)
+{
+	const char *variant = strchr(row->name, '.');
+
+	if (row->image)
+		return row->image;
+#ifdef __aarch64__
+	if (variant && !strncmp(variant, ".compat", 7))
+		return COMPAT32;
+#endif
+	(void)variant;
+	return IMAGE_DEFAULT;
+}
+
 /* How many expectations an alert misses; @why gets the first. */
 static int misses(const struct row *row, const struct expansion *x, const json_t *alert, char *why, size_t size)
 {
 	char image[PATH_MAX], other[512];
 	int i, n = 0;
 
-	snprintf(image, sizeof(image), "process.file.path=%s", row->image ? row->image : IMAGE_DEFAULT);
+	snprintf(image, sizeof(image), "process.file.path=%s", image_of(row));
 	n += differs(x, alert, image, why, size);
 	for (i = 0; i < 8 && row->expect[i]; i++)
 		n += differs(x, alert, row->expect[i], n ? other : why, n ? sizeof(other) : size);

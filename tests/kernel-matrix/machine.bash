@@ -1,26 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # QEMU is of who sources this
+# shellcheck shell=bash disable=SC2034,SC2154 # QEMU is of who sources this, the tables are for them
 # What everything that boots the kernels of the matrix shares.
 
 die() { echo "kernel-matrix: $*" >&2; exit 2; }
 
-# a program and the libraries that it needs, at the paths where it looks for them
-add_program() {
-	local root=$1 lib
-	install -D "$2" "$root/matrix/bin/${2##*/}"
-	for lib in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
-		[ -e "$root$lib" ] || install -D "$lib" "$root$lib"
+BIN=${TAMIS_BIN:-build/bin} # the programs to test, of this machine's architecture
+HOST_ARCH=$(dpkg --print-architecture 2>/dev/null || echo amd64)
+declare -A EMULATOR=([amd64]="qemu-system-x86_64 -cpu max" [arm64]="qemu-system-aarch64 -M virt -cpu cortex-a72")
+declare -A EMULATOR_PACKAGE=([amd64]=qemu-system-x86 [arm64]=qemu-system-arm)
+declare -A CONSOLE=([amd64]=ttyS0 [arm64]=ttyAMA0)
+declare -A TRIPLET=([amd64]=x86_64-linux-gnu [arm64]=aarch64-linux-gnu)
+
+# The programs to test, what they are linked with (nothing for this machine's), and the compiler, of an architecture.
+bin_of() { if [ "$1" = "$HOST_ARCH" ]; then echo "$BIN"; else echo "build/$1/bin"; fi; }
+sysroot_of() { [ "$1" = "$HOST_ARCH" ] || echo "build/$1/sysroot"; }
+compile() {
+	local arch=$1
+	shift
+	if [ "$arch" = "$HOST_ARCH" ]; then
+		"${CC:-gcc}" "$@"
+	else
+		"${TRIPLET[$arch]}-gcc" --sysroot="$(sysroot_of "$arch")" "$@"
+	fi
+}
+
+# libraries PROGRAM [SYSROOT]: those of this machine or of a sysroot that it needs, at the paths where it looks for them
+libraries() {
+	local sysroot=${2:-} lib path
+	if [ -z "$sysroot" ]; then
+		ldd "$1" 2>/dev/null | grep -o '/[^ ]*' || true
+		return
+	fi
+	readelf -l "$1" | sed -n 's/.*program interpreter: \(.*\)]/\1/p'
+	for lib in $(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)]/\1/p'); do
+		path=$(find "$sysroot/lib" "$sysroot/usr/lib" -name "$lib" -print -quit)
+		[ -n "$path" ] || die "$1 needs $lib, which is not in $sysroot"
+		echo "${path#"$sysroot"}"
+		libraries "$path" "$sysroot"
 	done
 }
 
-# initramfs_base ROOT: busybox, and the users
+# add_program ROOT PROGRAM [SYSROOT]
+add_program() {
+	local root=$1 sysroot=${3:-} lib
+	install -D "$2" "$root/matrix/bin/${2##*/}"
+	for lib in $(libraries "$2" "$sysroot" | sort -u); do
+		[ -e "$root$lib" ] || install -D "$sysroot$lib" "$root$lib"
+	done
+}
+
+# initramfs_base ROOT [SYSROOT]: busybox, and the users
 initramfs_base() {
-	local root=$1 p busybox
+	local root=$1 sysroot=${2:-} p busybox
 	busybox=$(command -v busybox) || die "busybox is missing; apt-get install busybox-static"
 	! ldd "$busybox" >/dev/null 2>&1 || die "busybox is not static; apt-get install busybox-static"
 	chmod 755 "$root" # it becomes /, which others than root have to pass, too
 	mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,tmp,matrix/bin}
-	install "$busybox" "$root/bin/busybox"
+	install "$(if [ -n "$sysroot" ]; then echo "$sysroot/bin/busybox"; else echo "$busybox"; fi)" "$root/bin/busybox"
 	for p in $(busybox --list); do
 		[ "$p" = busybox ] || ln -s busybox "$root/bin/$p"
 	done

@@ -33,7 +33,7 @@ struct row {
 	 * the actor's process id. An array is its values with commas between them. "field&mask=value" compares the bits of a mask.
 	 */
 	const char *expect[8];
-	const char *image; /* process.file.path, as a value; NULL is this very program */
+	const char *image; /* process.file.path, as a value; NULL is this very program, or COMPAT32 */
 	const char *event; /* the alert's event, if it is not that of the name */
 	int ends;	   /* the actor's wait status, if the act does not return */
 };
@@ -57,7 +57,12 @@ int prepare_program(const struct spot *s);
 /* acts.c: ways to do it that many rows share. A call's result as ours: 0, or a negative errno. */
 int res(long r);
 
-/* A system call by its i386 number, from 64-bit code. Without CONFIG_IA32_EMULATION it is a fault, which means a skip. */
+/*
+ * A 32-bit system call by its i386 number. On x86 64-bit code makes it: without CONFIG_IA32_EMULATION it is a fault, which
+ * means a skip. On arm64 the program COMPAT32 takes this one's place, and makes the call of that name.
+ */
+int compat6(long nr, const long a[6]);
+int compat5(long nr, long a, long b, long c, long d, long e);
 int compat(long nr, long a, long b, long c);
 
 /* A copy where 32 bits reach it, of at most PATH_MAX bytes. */
@@ -89,6 +94,9 @@ socklen_t loopback(union address *a, int family, uint16_t port);
 
 /* acts.c: the listener of PORT_OPEN. Returns the socket or a negative errno. */
 int listener_open(void);
+
+/* Where the runner puts the program that makes 32-bit system calls on arm64. */
+#define COMPAT32 "/tmp/tamis-matrix/bin/compat32"
 
 /* uring.c: one operation through io_uring. The operation's result, or -ENOSYS where the kernel has no such operation. */
 struct io_uring_sqe;

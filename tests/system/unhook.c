@@ -7,15 +7,18 @@
  *	unhook hold PID SECONDS	stops the process as a debugger does: its parent is not told
  */
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,37 +105,68 @@ static int grab(pid_t pid)
 	return 0;
 }
 
-/* The process waits in a system call, so behind it is the instruction that makes one. */
+#define SVC 0xd4000001 /* arm64's instruction for it */
+
+/* Registers of a stopped process, and what makes of them a call of close(2). */
+typedef struct user_regs_struct regs_t;
+
+static long regs_io(int request, pid_t pid, regs_t *regs)
+{
+	struct iovec v = { regs, sizeof(*regs) };
+
+	return ptrace(request, pid, (void *)NT_PRSTATUS, &v);
+}
+
+/*
+ * The process waits in a system call, so before where it is is the instruction that makes one; or, on arm64 where the call
+ * is going to be made again, there.
+ */
+static void regs_close(pid_t pid, regs_t *regs, int fd)
+{
+#if defined(__x86_64__)
+	(void)pid;
+	regs->rip -= 2;
+	regs->rax = SYS_close;
+	regs->rdi = (unsigned int)fd;
+	regs->orig_rax = (unsigned long long)-1;
+#elif defined(__aarch64__)
+	if ((uint32_t)ptrace(PTRACE_PEEKTEXT, pid, (void *)regs->pc, NULL) != SVC)
+		regs->pc -= 4;
+	regs->regs[8] = SYS_close;
+	regs->regs[0] = (unsigned int)fd;
+#endif
+}
+
+static bool regs_done(const regs_t *regs)
+{
+#if defined(__x86_64__)
+	return regs->rax == 0;
+#elif defined(__aarch64__)
+	return regs->regs[0] == 0;
+#endif
+}
+
 static int close_hooks(pid_t pid)
 {
-#ifdef __x86_64__
-	struct user_regs_struct before, now;
 	int fds[FDS_MAX], n, status, closed = 0;
+	regs_t before, now;
 
-	if (grab(pid) < 0 || ptrace(PTRACE_GETREGS, pid, NULL, &before) < 0)
+	if (grab(pid) < 0 || regs_io(PTRACE_GETREGSET, pid, &before) < 0)
 		return 1;
 	n = hooks_of(pid, fds);
 	for (int i = 0; i < n; i++) {
 		now = before;
-		now.rip -= 2;
-		now.rax = SYS_close;
-		now.rdi = (unsigned int)fds[i];
-		now.orig_rax = (unsigned long long)-1;
-		if (ptrace(PTRACE_SETREGS, pid, NULL, &now) < 0 || ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0 ||
+		regs_close(pid, &now, fds[i]);
+		if (regs_io(PTRACE_SETREGSET, pid, &now) < 0 || ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0 ||
 		    waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 			return 1;
-		ptrace(PTRACE_GETREGS, pid, NULL, &now);
-		closed += now.rax == 0;
+		regs_io(PTRACE_GETREGSET, pid, &now);
+		closed += regs_done(&now);
 	}
-	ptrace(PTRACE_SETREGS, pid, NULL, &before);
+	regs_io(PTRACE_SETREGSET, pid, &before);
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	printf("%d\n", closed);
 	return n == 0 || closed < n;
-#else
-	(void)pid;
-	(void)hooks_of;
-	return 77;
-#endif
 }
 
 int main(int argc, char **argv)

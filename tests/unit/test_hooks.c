@@ -300,6 +300,21 @@ static void only_wanted_calls_are_looked_at(void **state)
 #endif
 }
 
+/* A few of each kind; the whole table is what unistd.h of both says. */
+static void arm_numbers_calls_its_own_way(void **state)
+{
+	assert_int_equal(syscalls_arm(5), 5);	  /* open */
+	assert_int_equal(syscalls_arm(102), -1);  /* socketcall */
+	assert_int_equal(syscalls_arm(217), 218); /* pivot_root */
+	assert_int_equal(syscalls_arm(295), 322); /* openat */
+	assert_int_equal(syscalls_arm(353), 382); /* renameat2 */
+	assert_int_equal(syscalls_arm(362), 283); /* connect */
+	assert_int_equal(syscalls_arm(402), 304); /* msgctl */
+	assert_int_equal(syscalls_arm(437), 437); /* openat2 */
+	assert_int_equal(syscalls_arm(-1), -1);
+	assert_int_equal(syscalls_arm(ARM_ONLY(285)), 285); /* accept */
+}
+
 static void every_event_has_a_call(void **state)
 {
 	static struct sysdescs d;
@@ -335,6 +350,7 @@ int main(void)
 		cmocka_unit_test(preemption_modes),
 		cmocka_unit_test(rungs_have_names),
 		cmocka_unit_test(only_wanted_calls_are_looked_at),
+		cmocka_unit_test(arm_numbers_calls_its_own_way),
 		cmocka_unit_test(every_event_has_a_call),
 	};
 
