@@ -85,7 +85,9 @@ static const struct {
 	{ "cgroup.file.mount_id", "process.cgroup.file.mount_id" },
 	{ "cgroup.manager", "process.cgroup.manager" },
 	{ "cgroup.version", "process.cgroup.version" },
+	{ "cgroup.unit", "process.cgroup.unit" },
 	{ "container.id", "process.container.id" },
+	{ "container.pod_uid", "process.container.pod_uid" },
 };
 
 static const struct cat_event plain_events[] = {
@@ -126,10 +128,9 @@ static const struct {
 	{ ".package.", "the package database is not asked yet" },
 	{ ".metadata.", "programs are not looked into yet" },
 	{ ".syscall.", "arguments of system calls are not kept yet" },
-	{ ".user_session.", "logins are not followed yet" },
+	{ ".user_session.", "only the process that the user logged in by knows" },
 	{ ".caps_", "the use of capabilities is not followed yet" },
 	{ ".hostname", "names of addresses are not kept yet" },
-	{ "container.", "container runtimes are not asked yet" },
 	{ "", "nothing fills it in yet" },
 };
 

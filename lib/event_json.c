@@ -33,7 +33,7 @@ struct steps {
 struct event_json {
 	const struct catalog *catalog; /* borrowed */
 	struct steps *own;	       /* owned; of each event type and family */
-	struct steps proc, brief;
+	struct steps proc, brief, container;
 };
 
 /* ---- the order of fields ------------------------------------------------------------------------------------------- */
@@ -213,6 +213,21 @@ static int make_proc(struct event_json *ej, struct row *rows)
 	return 0;
 }
 
+/* What is known of the container beside its id, which is the process's. */
+static int make_container(struct event_json *ej, struct row *rows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ej->catalog->nfields; i++) {
+		const struct cat_field *f = &ej->catalog->fields[i];
+		const char *name = behind(f->name, "container");
+
+		if (name && f->home == CAT_HOME_BASE)
+			rows[n++] = (struct row){ name, step_of_field(f) };
+	}
+	return steps_of_rows(&ej->container, rows, n);
+}
+
 int event_json_new(const struct catalog *c, struct event_json **ret)
 {
 	_cleanup_(event_json_free) struct event_json *ej = calloc(1, sizeof(*ej));
@@ -229,6 +244,8 @@ int event_json_new(const struct catalog *c, struct event_json **ret)
 		r = c->events[i].name ? make_own(ej, &c->events[i], rows) : 0;
 	if (r == 0)
 		r = make_proc(ej, rows);
+	if (r == 0)
+		r = make_container(ej, rows);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(ej);
@@ -251,6 +268,7 @@ void event_json_free(struct event_json *ej)
 	free(ej->own);
 	steps_done(&ej->proc);
 	steps_done(&ej->brief);
+	steps_done(&ej->container);
 	free(ej);
 }
 
@@ -514,6 +532,33 @@ void event_json_head(const struct event_json *ej, const struct event *ev, struct
 	put_head(ej, ev, &w);
 }
 
+/* With its name, and only where something is known. */
+static bool put_container(const struct event_json *ej, const struct event *ev, struct jsonw *w)
+{
+	struct source src = { .ej = ej, .v = ev->base, .how = EVENT_JSON_ALONE };
+	size_t len = w->b->len, begin;
+	bool comma = w->comma;
+
+	jsonw_key(w, "container");
+	jsonw_obj_begin(w);
+	begin = w->b->len;
+	put_steps(w, &ej->container, 0, ej->container.n, &src);
+	if (w->b->len == begin && !buf_error(w->b)) {
+		buf_truncate(w->b, len);
+		w->comma = comma;
+		return false;
+	}
+	jsonw_obj_end(w);
+	return true;
+}
+
+bool event_json_container(const struct event_json *ej, const struct event *ev, struct buf *out)
+{
+	struct jsonw w = jsonw_to(out);
+
+	return put_container(ej, ev, &w);
+}
+
 static void put_member(const struct event_json *ej, const struct event *ev, uint16_t type, struct jsonw *w)
 {
 	jsonw_key(w, ej->catalog->events[type].name);
@@ -523,7 +568,7 @@ static void put_member(const struct event_json *ej, const struct event *ev, uint
 /* The members in the order of their names: what the event has of its own stands among them. */
 void event_json_write(const struct event_json *ej, const struct event *ev, struct buf *out)
 {
-	static const char *const heads[] = { "event", "process", NULL };
+	static const char *const heads[] = { "container", "event", "process", NULL };
 	uint16_t own[2] = { EV_NONE, EV_NONE };
 	struct jsonw w = jsonw_to(out);
 	int n = 0, next = 0;
@@ -535,13 +580,15 @@ void event_json_write(const struct event_json *ej, const struct event *ev, struc
 		n += own[n] != EV_NONE;
 	}
 	jsonw_obj_begin(&w);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		while (next < n && (!heads[i] || strcmp(ej->catalog->events[own[next]].name, heads[i]) < 0))
 			put_member(ej, ev, own[next++], &w);
 		if (i == 0) {
+			put_container(ej, ev, &w);
+		} else if (i == 1) {
 			jsonw_key(&w, heads[i]);
 			put_head(ej, ev, &w);
-		} else if (i == 1 && ev->proc) {
+		} else if (i == 2 && ev->proc) {
 			jsonw_key(&w, heads[i]);
 			put_proc(ej, ev->proc, EVENT_JSON_WHOLE, &w);
 		}

@@ -39,12 +39,14 @@ enum event_json_proc {
 
 /*
  * Each appends one JSON object to @out; errors stay in the buffer. _head is the value of "event", _own that of the member
- * that is named like @type, the event's type ("open") or its family ("network"), _proc that of "process".
+ * that is named like @type, the event's type ("open") or its family ("network"), _proc that of "process". _container appends
+ * the member with its name, and nothing (false) where nothing is known of one.
  */
 void event_json_head(const struct event_json *ej, const struct event *ev, struct buf *out);
+bool event_json_container(const struct event_json *ej, const struct event *ev, struct buf *out);
 void event_json_own(const struct event_json *ej, const struct event *ev, uint16_t type, struct buf *out);
 void event_json_proc(const struct event_json *ej, const struct proc *p, enum event_json_proc how, struct buf *out);
-/* {"event":...,"open":...,"process":...}, in the order of their names */
+/* {"container":...,"event":...,"open":...,"process":...}, in the order of their names */
 void event_json_write(const struct event_json *ej, const struct event *ev, struct buf *out);
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */

@@ -253,6 +253,13 @@ static const struct heirloom {
 	{ SLOT_PROC_FSUSER, "fsuser", "uid" },
 	{ SLOT_PROC_FSGROUP, "fsgroup", "gid" },
 	{ SLOT_PROC_CONTAINER_ID, "container.id", "cgroup.id" },
+	{ SLOT_PROC_POD_UID, "container.pod_uid", "cgroup.id" },
+	{ SLOT_PROC_CGROUP_MANAGER, "cgroup.manager", "cgroup.id" },
+	{ SLOT_PROC_CGROUP_VERSION, "cgroup.version", "cgroup.id" },
+	{ SLOT_PROC_CGROUP_UNIT, "cgroup.unit", "cgroup.id" },
+	{ SLOT_PROC_SSH_CLIENT_IP, "user_session.ssh_client_ip", NULL },
+	{ SLOT_PROC_SSH_PORT, "user_session.ssh_port", "user_session.ssh_client_ip" },
+	{ SLOT_PROC_SSH_USERNAME, "user_session.ssh_username", "user_session.ssh_client_ip" },
 };
 
 /* Whether the test gives the field: in a map of fields, or in an event under either name that it has there. */

@@ -15,6 +15,7 @@
 
 /* The fixed members of an alert in their order; the event's own object stands where its name sorts. */
 enum member {
+	M_CONTAINER,
 	M_EVENT,
 	M_HOST,
 	M_KIND,
@@ -28,8 +29,8 @@ enum member {
 	M_VARIABLES,
 	MEMBERS
 };
-static const char *const members[MEMBERS] = { "event", "host",	     "kind", "log", "process",	"rule",
-					      "seq",   "suppressed", "time", "v",   "variables" };
+static const char *const members[MEMBERS] = { "container", "event", "host",	  "kind", "log", "process",
+					      "rule",	   "seq",   "suppressed", "time", "v",	 "variables" };
 
 /* How much of arguments and environment is shown, and of how many ancestors. */
 struct limits {
@@ -533,6 +534,10 @@ static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, con
 		if (r)
 			break;
 		switch ((enum member)i) {
+		case M_CONTAINER:
+			if (event_json_container(a->json, ev, b))
+				buf_putc(b, ',');
+			break;
 		case M_EVENT:
 			put_head(a, ev);
 			break;

@@ -6,7 +6,7 @@
  * The JSON of an alert: canonical (RFC 8785, see lib/jsonw.h), in the vocabulary of the rules. It is rendered without its
  * sequence number, which only the keeper of the log knows: the text has a gap right after "seq": where the number goes.
  *
- *	{"event":{...},"host":"...","kind":"alert","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
+ *	{"container":{...},"event":{...},"host":"...","kind":"alert","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
  *
  * Where the rule's actions leave something to show there are also "log":[{"level":"info","message":"..."}], "suppressed":3
  * (matches since the last alert that its limit kept back) and "variables":{"process.name":...}, what it has set.

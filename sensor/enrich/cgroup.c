@@ -100,6 +100,116 @@ bool cgroup_container_id(const char *path, size_t len, const char **ret, size_t 
 	return false;
 }
 
+/* ---- runtime, pod, unit -------------------------------------------------------------------------------------------- */
+
+static bool begins_with(const char *s, size_t len, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return len >= n && memcmp(s, prefix, n) == 0;
+}
+
+/* What stands before the container's id, in its own component or as the one above. */
+static const struct {
+	const char *before, *runtime;
+} runtimes[] = {
+	{ "docker-", "docker" },
+	{ "docker/", "docker" },
+	{ "cri-containerd-", "containerd" },
+	{ "cri-containerd:", "containerd" },
+	{ "nerdctl-", "containerd" },
+	{ "/default/", "containerd" },
+	{ "crio-", "cri-o" },
+	{ "crio:", "cri-o" },
+	{ "libpod-", "podman" },
+	{ "/libpod_parent/", "podman" },
+	{ "garden/", "garden" },
+};
+
+static const char *runtime_of(const char *path, size_t before)
+{
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
+		if (ends_with(path, before, runtimes[i].before))
+			return runtimes[i].runtime;
+	return "";
+}
+
+/* "UID" at the start of @s, with '-' or '_' between its groups, or the 32 digits of a static pod. */
+static bool pod_uid(const char *s, size_t len, char ret[37])
+{
+	size_t n = hex_run(s, len) == 32 ? 32 : 36;
+
+	if (len < n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		bool dash = n == 36 && (i == 8 || i == 13 || i == 18 || i == 23);
+
+		if (dash ? s[i] != '-' && s[i] != '_' : !is_hex(s[i]))
+			return false;
+		ret[i] = dash ? '-' : s[i];
+	}
+	ret[n] = 0;
+	return len == n || s[n] == '/' || s[n] == ':' || begins_with(s + n, len - n, ".slice");
+}
+
+/* Below "kubepods": "podUID", or "kubepods-burstable-podUID.slice". The last one counts. */
+static void find_pod(const char *path, size_t len, char ret[37])
+{
+	const char *at = memmem(path, len, "kubepods", strlen("kubepods"));
+
+	ret[0] = 0;
+	while (at && (at = memmem(at + 1, len - (size_t)(at + 1 - path), "pod", 3))) {
+		char uid[37];
+
+		if ((at[-1] == '/' || at[-1] == '-') && pod_uid(at + 3, len - (size_t)(at + 3 - path), uid))
+			memcpy(ret, uid, sizeof(uid));
+	}
+}
+
+static bool is_unit(const char *s, size_t len)
+{
+	static const char *const kinds[] = { ".service", ".scope", ".socket", ".mount", ".swap" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (len > strlen(kinds[i]) && ends_with(s, len, kinds[i]))
+			return true;
+	return false;
+}
+
+/* Below any number of slices. A name that looks like one of the kernel's own has a '_' before it. */
+static void find_unit(const char *path, size_t len, struct cgroup_facts *ret)
+{
+	const char *end = path + len;
+
+	while (path < end) {
+		const char *slash = memchr(path, '/', (size_t)(end - path));
+		size_t n = (size_t)((slash ? slash : end) - path);
+
+		if (n && !ends_with(path, n, ".slice")) {
+			if (*path == '_') {
+				path++;
+				n--;
+			}
+			if (is_unit(path, n)) {
+				ret->unit = path;
+				ret->unit_len = n;
+			}
+			return;
+		}
+		path += n + 1;
+	}
+}
+
+void cgroup_describe(const char *path, size_t len, struct cgroup_facts *ret)
+{
+	*ret = (struct cgroup_facts){ .runtime = "" };
+	if (cgroup_container_id(path, len, &ret->id, &ret->id_len))
+		ret->runtime = runtime_of(path, (size_t)(ret->id - path));
+	find_pod(path, len, ret->pod);
+	find_unit(path, len, ret);
+	ret->manager = ret->runtime[0] ? ret->runtime : ret->unit ? "systemd" : "";
+}
+
 /* ---- /proc/PID/cgroup ---------------------------------------------------------------------------------------------- */
 
 /* One line, "4:memory:/a/b": how much its path is worth. */
@@ -128,7 +238,7 @@ static enum worth line_worth(const char *line, size_t len, const char **ret, siz
 	return ends_with(controllers, (size_t)(path - controllers) - 1, "name=systemd") ? WORTH_SYSTEMD : WORTH_ANY;
 }
 
-bool cgroup_of_proc(const char *text, size_t len, const char **ret, size_t *ret_len)
+bool cgroup_of_proc(const char *text, size_t len, const char **ret, size_t *ret_len, unsigned *ret_version)
 {
 	enum worth best = WORTH_NONE;
 
@@ -141,6 +251,7 @@ bool cgroup_of_proc(const char *text, size_t len, const char **ret, size_t *ret_
 			best = w;
 			*ret = path;
 			*ret_len = path_len;
+			*ret_version = begins_with(text, line, "0::") ? 2 : 1;
 		}
 		len -= end ? line + 1 : line;
 		text += end ? line + 1 : line;

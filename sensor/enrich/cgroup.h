@@ -17,10 +17,23 @@
  */
 bool cgroup_container_id(const char *path, size_t len, const char **ret, size_t *ret_len);
 
+/* What else the path tells. Strings are borrowed from @path, or constant; NULL where nothing is known. */
+struct cgroup_facts {
+	const char *
+		runtime; /* of the container: docker, containerd, cri-o, podman, garden; "" where the path does not tell */
+	const char *manager; /* that, or systemd of what is in a unit; "" */
+	const char *unit;    /* of systemd, such as nginx.service: the first component that is no slice */
+	size_t id_len, unit_len;
+	const char *id; /* as of cgroup_container_id */
+	char pod[37];	/* the uid of the Kubernetes pod, with dashes; of a static pod 32 digits; "" */
+};
+void cgroup_describe(const char *path, size_t len, struct cgroup_facts *ret);
+
 /*
  * Picks the path out of the text of /proc/PID/cgroup that says most: the one with a container id, else that of the default
- * hierarchy ("0::"), else that of the "name=systemd" or the first hierarchy. False when the text has none.
+ * hierarchy ("0::"), else that of the "name=systemd" or the first hierarchy. False when the text has none. *ret_version: 2 for
+ * the default hierarchy, else 1.
  */
-bool cgroup_of_proc(const char *text, size_t len, const char **ret, size_t *ret_len);
+bool cgroup_of_proc(const char *text, size_t len, const char **ret, size_t *ret_len, unsigned *ret_version);
 
 #endif

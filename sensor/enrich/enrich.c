@@ -8,6 +8,7 @@
 #include "lib/capture.h"
 #include "lib/derive.h"
 #include "sensor/enrich/bytes.h"
+#include "sensor/enrich/container.h"
 #include "sensor/enrich/names.h"
 
 struct enrich {
@@ -105,6 +106,16 @@ static void enrich_module(struct enrich *e, struct val *v)
 	};
 }
 
+/* What is known of the process's container. */
+static void container_values(const struct proc *p, struct val *base)
+{
+	const struct container *c = p ? proctable_container(p) : NULL;
+
+	base[SLOT_BASE_CONTAINER_CREATED_AT].num = c ? c->created_ns : 0;
+	base[SLOT_BASE_CONTAINER_RUNTIME] = c ? val_of(c->runtime) : (struct val){ .len = 0 };
+	base[SLOT_BASE_CONTAINER_TAGS] = c ? (struct val){ .arr = c->tags, .len = c->ntags } : (struct val){ .len = 0 };
+}
+
 void enrich_event(struct enrich *e, struct decoded *d)
 {
 	struct val *base = d->ev.base;
@@ -115,6 +126,7 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	base[SLOT_BASE_SOURCE] = e->source;
 	d->ev.proc = proctable_event(e->table, d, &d->ev.target);
 	e->no_process += !d->ev.proc;
+	container_values(d->ev.proc, base);
 	names_fill(&e->names[d->ev.type], e->users, d->ev.v);
 	bytes_expand(&e->bytes, &d->ev);
 	event_derive(&d->ev);

@@ -185,9 +185,10 @@ static void image_free(struct images *s, struct image *i)
 	s->count_live -= !i->dead;
 	list_take(list_of(s, i), i);
 	cache_drop(s, i);
-	for (int n = 0; n < EVS_PROC_COUNT; n++)
+	for (int n = 0; n < PROCIO_STRS; n++)
 		strpool_unref(s->strings, i->str[n]);
 	s->arg_bytes -= argblock_unref(i->args);
+	container_unref(&s->containers, i->container);
 	s->count--;
 	s->freed++;
 	free(i);
@@ -231,7 +232,8 @@ struct image *images_new(struct images *s, uint32_t pid, uint64_t start_ns)
 
 size_t images_bytes(const struct images *s)
 {
-	return s->count * sizeof(struct image) + s->arg_bytes + s->cache_bytes + strpool_bytes(s->strings);
+	return s->count * sizeof(struct image) + s->arg_bytes + s->cache_bytes + strpool_bytes(s->strings) +
+	       containers_bytes(&s->containers);
 }
 
 static bool images_full(const struct images *s)

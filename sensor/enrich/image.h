@@ -11,6 +11,8 @@
  */
 
 #include "sensor/enrich/argblock.h"
+#include "sensor/enrich/container.h"
+#include "sensor/enrich/procio.h"
 #include "sensor/enrich/proctable.h"
 #include "sensor/enrich/strpool.h"
 
@@ -35,9 +37,10 @@ struct image {
 	struct image *hash_next;
 	struct image *prev, *next; /* in its list */
 
-	struct str *str[EVS_PROC_COUNT]; /* owned references; p.v points into them */
-	struct argblock *args;		 /* owned reference, or NULL */
-	struct proctable_cache cache;	 /* owned text */
+	struct str *str[PROCIO_STRS]; /* owned references; p.v points into them */
+	struct argblock *args;	      /* owned reference, or NULL */
+	struct container *container;  /* owned reference, or NULL */
+	struct proctable_cache cache; /* owned text */
 };
 
 /* A doubly linked list, oldest first. */
@@ -50,6 +53,7 @@ struct images {
 	struct image_list live; /* by last use */
 	struct image_list dead, held;
 	struct strpool *strings; /* owned */
+	struct containers containers;
 	size_t max, max_bytes;
 	size_t arg_bytes, cache_bytes;
 	uint64_t tick_ns; /* what a coarse start is rounded to; 0: there are none */

@@ -174,21 +174,23 @@ bool looks_args(struct looks *l, uint32_t pid, struct decode_args *ret)
 	return true;
 }
 
-bool looks_cgroup(struct looks *l, uint32_t pid, const char **ret, size_t *ret_len)
+bool looks_cgroup(struct looks *l, uint32_t pid, const char **ret, size_t *ret_len, unsigned *ret_version)
 {
 	uint32_t len;
 	struct rd rd;
 
 	if (!l->proc) {
-		if (!told(l, LOOK_CGROUP, &pid, &rd) || procio_get_str(&rd, ret, &len) < 0)
+		if (!told(l, LOOK_CGROUP, &pid, &rd) || procio_get_str(&rd, ret, &len) < 0 ||
+		    rd_u32(&rd, ret_version) < 0)
 			return false;
 		*ret_len = len;
 		return true;
 	}
-	if (!procfs_cgroup_v1(l->proc) || !looks_may(l) || !procfs_cgroup(l->proc, pid, ret, ret_len))
+	if (!procfs_cgroup_v1(l->proc) || !looks_may(l) || !procfs_cgroup(l->proc, pid, ret, ret_len, ret_version))
 		return false;
 	if (l->watch) {
 		procio_put_str(down_begin(l, LOOK_CGROUP, pid), *ret, *ret_len);
+		buf_put_u32(&l->scratch, *ret_version);
 		down_end(l);
 	}
 	return true;

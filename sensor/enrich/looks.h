@@ -46,7 +46,7 @@ bool looks_read(struct looks *l, uint32_t pid, int64_t clock, struct decoded *re
 		uint64_t *ret_known_ns);
 bool looks_args(struct looks *l, uint32_t pid, struct decode_args *ret);
 /* Where records do not tell containers: hosts with hierarchies beside the unified one. */
-bool looks_cgroup(struct looks *l, uint32_t pid, const char **ret, size_t *ret_len);
+bool looks_cgroup(struct looks *l, uint32_t pid, const char **ret, size_t *ret_len, unsigned *ret_version);
 /* Whether it is gone; in a replay never. */
 bool looks_gone(struct looks *l, uint32_t pid);
 /* In a replay: the next process that was found to be gone. */

@@ -315,11 +315,11 @@ static void read_exe(struct procfs *p, uint32_t pid, struct val *v)
 	read_exe_file(p, pid, name.s, v);
 }
 
-bool procfs_cgroup(struct procfs *p, uint32_t pid, const char **ret, size_t *ret_len)
+bool procfs_cgroup(struct procfs *p, uint32_t pid, const char **ret, size_t *ret_len, unsigned *ret_version)
 {
 	size_t len;
 
-	if (read_small(p, pid, "cgroup", &len) < 0 || !cgroup_of_proc(p->small, len, ret, ret_len))
+	if (read_small(p, pid, "cgroup", &len) < 0 || !cgroup_of_proc(p->small, len, ret, ret_len, ret_version))
 		return false;
 	memcpy(p->cgroup, *ret, *ret_len);
 	*ret = p->cgroup;
@@ -352,6 +352,7 @@ int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offs
 		bool *ret_kthread)
 {
 	const char *cgroup;
+	unsigned version;
 	size_t len;
 	int r;
 
@@ -362,8 +363,10 @@ int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offs
 		return r;
 	read_status(p, pid, ret);
 	read_loginuid(p, pid, &ret->pv[SLOT_PROC_AUID]);
-	if (procfs_cgroup(p, pid, &cgroup, &len))
+	if (procfs_cgroup(p, pid, &cgroup, &len, &version)) {
 		ret->pv[SLOT_PROC_CGROUP_ID] = (struct val){ .s = cgroup, .len = (uint32_t)len };
+		ret->pv[SLOT_PROC_CGROUP_VERSION].num = version;
+	}
 	if (*ret_kthread)
 		return 0;
 	if (as_root)

@@ -31,7 +31,7 @@ int procfs_read(struct procfs *p, uint32_t pid, bool as_root, int64_t clock_offs
 bool procfs_args(struct procfs *p, uint32_t pid, struct decode_args *ret);
 
 /* The cgroup path that says most (cgroup_of_proc). */
-bool procfs_cgroup(struct procfs *p, uint32_t pid, const char **ret, size_t *ret_len);
+bool procfs_cgroup(struct procfs *p, uint32_t pid, const char **ret, size_t *ret_len, unsigned *ret_version);
 /* Whether this machine has hierarchies beside the unified one, so that kernel records do not tell containers. */
 bool procfs_cgroup_v1(const struct procfs *p);
 

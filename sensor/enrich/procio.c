@@ -8,7 +8,10 @@
 #define STR_SLOT_U(EV, SLOT)
 #define STR_SLOT_S(EV, SLOT)	      SLOT_##EV##_##SLOT,
 #define STR_SLOT(KIND, EV, SLOT, ...) STR_SLOT_##KIND(EV, SLOT)
-const uint8_t procio_str_slots[EVS_PROC_COUNT] = { CAT_PROC(STR_SLOT, "") };
+const uint8_t procio_str_slots[PROCIO_STRS] = {
+	CAT_PROC(STR_SLOT, "")[PROCIO_SSH_IP] = SLOT_PROC_SSH_CLIENT_IP, [PROCIO_SSH_USER] = SLOT_PROC_SSH_USERNAME,
+	[PROCIO_POD] = SLOT_PROC_POD_UID
+};
 
 /* Whether a field is a plain number of a process: never one that holds a pointer, nor one that has no place there. */
 static bool is_number(const struct cat_field *f)
@@ -112,7 +115,7 @@ void procio_put(struct buf *b, const struct procio *io, const struct val *v, con
 	for (size_t i = 0; i < c->nfields; i++)
 		if (is_number(&c->fields[i]))
 			buf_put_u64(b, (uint64_t)v[c->fields[i].slot].num);
-	for (int s = 0; s < EVS_PROC_COUNT; s++)
+	for (int s = 0; s < PROCIO_STRS; s++)
 		procio_put_str(b, v[procio_str_slots[s]].s, v[procio_str_slots[s]].len);
 	procio_put_args(b, args);
 }
@@ -136,7 +139,7 @@ int procio_get(struct rd *rd, struct procio *ret, struct decoded *d)
 			return -EBADMSG;
 		d->pv[c->fields[i].slot].num = (int64_t)n;
 	}
-	for (int s = 0; s < EVS_PROC_COUNT; s++) {
+	for (int s = 0; s < PROCIO_STRS; s++) {
 		struct val *v = &d->pv[procio_str_slots[s]];
 
 		if (procio_get_str(rd, &v->s, &v->len) < 0 || v->len > EV_PATH_MAX)

@@ -29,8 +29,9 @@ struct procio {
 	uint64_t start_ns, known_ns, dead_ns;
 };
 
-/* The strings of a process that come in records, in their order: EVS_PROC_*. */
-extern const uint8_t procio_str_slots[EVS_PROC_COUNT];
+/* The strings of a process: those that come in records, in their order (EVS_PROC_*), and those that the table has found out. */
+enum { PROCIO_SSH_IP = EVS_PROC_COUNT, PROCIO_SSH_USER, PROCIO_POD, PROCIO_STRS };
+extern const uint8_t procio_str_slots[PROCIO_STRS];
 
 /* @args: NULL for none. Errors stay in the buffer. */
 void procio_put(struct buf *b, const struct procio *io, const struct val *v, const struct decode_args *args);

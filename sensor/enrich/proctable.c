@@ -13,10 +13,13 @@
 #include "sensor/enrich/looks.h"
 #include "sensor/enrich/names.h"
 #include "sensor/enrich/procio.h"
+#include "sensor/enrich/session.h"
 
 #define VANISHED_MAX 64	  /* processes looked after in one tick */
 #define EXEC_CHAIN   16	  /* images of one process that exec on exec keeps */
 #define TRIM_AFTER   4096 /* freed images after which memory is given back */
+#define SHIM_DEPTH   8	  /* how far above a container's process what watches over it is looked for */
+#define SERVER_DEPTH 8	  /* how many processes of a server of SSH lie between its first and a session */
 
 struct proctable {
 	struct images images;
@@ -52,20 +55,130 @@ static void image_str_set(struct proctable *t, struct image *i, int n, struct va
 	i->p.v[procio_str_slots[n]] = (struct val){ .s = s ? s->s : NULL, .len = s ? s->len : 0 };
 }
 
-/* Where records cannot tell: hosts with cgroup v1 hierarchies, on which containers are not in the unified one. */
-static void image_container(struct proctable *t, struct image *i)
+static struct val text(const char *s)
 {
-	struct val *id = &i->p.v[SLOT_PROC_CONTAINER_ID];
-	struct val *cgroup = &i->p.v[SLOT_PROC_CGROUP_ID];
+	return (struct val){ .s = s, .len = (uint32_t)strlen(s) };
+}
+
+static void image_container_set(struct proctable *t, struct image *i, const struct cgroup_facts *f)
+{
+	struct container *c =
+		f->id_len ? container_get(&t->images.containers, f->id, f->id_len, f->runtime, f->pod) : NULL;
+
+	t->stats.failures += f->id_len && !c;
+	container_unref(&t->images.containers, i->container);
+	i->container = c;
+	if (c)
+		container_started(c, i->p.v[SLOT_PROC_CREATED_AT].num);
+}
+
+/*
+ * Where records cannot tell: hosts with cgroup v1 hierarchies, on which containers are not in the unified one. There /proc is
+ * asked, and where the process is gone already it is taken to have been where its image before (@was, or NULL) was.
+ */
+static bool image_cgroup(struct proctable *t, const struct image *i, const struct image *was, const char **ret,
+			 size_t *ret_len, unsigned *ret_version)
+{
+	if (looks_cgroup(&t->looks, i->pid, ret, ret_len, ret_version))
+		return true;
+	if (!was || was->p.v[SLOT_PROC_CGROUP_VERSION].num != 1)
+		return false;
+	*ret = was->p.v[SLOT_PROC_CGROUP_ID].s;
+	*ret_len = was->p.v[SLOT_PROC_CGROUP_ID].len;
+	*ret_version = 1;
+	return true;
+}
+
+/* What the cgroup tells. */
+static void image_container(struct proctable *t, struct image *i, const struct image *was)
+{
+	struct val *v = i->p.v, *cgroup = &v[SLOT_PROC_CGROUP_ID];
+	struct cgroup_facts f;
 	const char *path;
+	unsigned version;
 	size_t len;
 
-	if (!cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len) &&
-	    looks_cgroup(&t->looks, i->pid, &path, &len)) {
+	cgroup_describe(cgroup->s, cgroup->len, &f);
+	if (!v[SLOT_PROC_CGROUP_VERSION].num && cgroup->len)
+		v[SLOT_PROC_CGROUP_VERSION].num = 2;
+	if (!f.id_len && image_cgroup(t, i, was, &path, &len, &version)) {
 		image_str_set(t, i, EVS_PROC_CGROUP_ID, (struct val){ .s = path, .len = (uint32_t)len });
-		cgroup_container_id(cgroup->s, cgroup->len, &id->s, &len);
+		v[SLOT_PROC_CGROUP_VERSION].num = version;
+		cgroup_describe(cgroup->s, cgroup->len, &f);
 	}
-	id->len = (uint32_t)len;
+	v[SLOT_PROC_CONTAINER_ID] = (struct val){ .s = f.id, .len = (uint32_t)f.id_len };
+	v[SLOT_PROC_CGROUP_MANAGER] = text(f.manager);
+	v[SLOT_PROC_CGROUP_UNIT] = (struct val){ .s = f.unit, .len = (uint32_t)f.unit_len };
+	image_str_set(t, i, PROCIO_POD, text(f.pod));
+	image_container_set(t, i, &f);
+}
+
+/* ---- what it has from those above it ------------------------------------------------------------------------------- */
+
+/*
+ * The runtime of a container in whose cgroup's path there is none, by the program that watches over its first process. With
+ * containerd's, the name space tells whether docker has asked for it.
+ */
+static const char *runtime_above(const struct image *i)
+{
+	static const char shim[] = "containerd-shim";
+
+	for (int n = 0; i && n < SHIM_DEPTH; n++, i = i->parent) {
+		struct val name = i->p.v[SLOT_PROC_FILE_NAME], args = i->p.v[SLOT_PROC_ARGS];
+
+		if (name.len < strlen(shim) || memcmp(name.s, shim, strlen(shim)) != 0)
+			continue;
+		return args.len && memmem(args.s, args.len, "-namespace moby", 15) ? "docker" : "containerd";
+	}
+	return "";
+}
+
+/* A server of SSH, and one that runs, or was started, as root: others could be anybody's. */
+static bool image_is_server(const struct image *i)
+{
+	bool root = false;
+
+	for (int n = 0; i && n < SERVER_DEPTH && !root; n++, i = i->parent) {
+		if (!session_is_server(i->p.v[SLOT_PROC_FILE_NAME]))
+			return false;
+		root = i->p.v[SLOT_PROC_EUID].num == 0 && i->p.v[SLOT_PROC_FILE_UID].num == 0;
+	}
+	return root;
+}
+
+static void image_session_set(struct proctable *t, struct image *i, const struct session *s)
+{
+	image_str_set(t, i, PROCIO_SSH_IP, s->ip);
+	image_str_set(t, i, PROCIO_SSH_USER, s->user);
+	i->p.v[SLOT_PROC_SSH_PORT].num = s->port;
+}
+
+/* A process is in the session of @from, unless it begins one. */
+static void image_session_inherit(struct proctable *t, struct image *i, const struct image *from)
+{
+	const struct val *v = from->p.v;
+	struct session s = { v[SLOT_PROC_SSH_CLIENT_IP], v[SLOT_PROC_SSH_USERNAME], v[SLOT_PROC_SSH_PORT].num };
+
+	if (s.ip.len)
+		image_session_set(t, i, &s);
+}
+
+/* What follows from those above it; as soon as it is known who they are. True if something did. */
+static bool image_context(struct proctable *t, struct image *i)
+{
+	uint32_t had = i->p.v[SLOT_PROC_SSH_CLIENT_IP].len;
+	struct session s;
+
+	if (i->container && !*i->container->runtime)
+		container_runtime(i->container, runtime_above(i));
+	if (!i->parent)
+		return false;
+	if (!session_is_server(i->p.v[SLOT_PROC_FILE_NAME]) && image_is_server(i->parent) &&
+	    session_of_env(i->args, &s))
+		image_session_set(t, i, &s);
+	else if (!had)
+		image_session_inherit(t, i, i->parent);
+	return i->p.v[SLOT_PROC_SSH_CLIENT_IP].len != had;
 }
 
 /* Names of the ids. What is not there has no owner. */
@@ -106,7 +219,7 @@ static void image_args_set(struct proctable *t, struct image *i, const struct de
 static void image_fill(struct proctable *t, struct image *i, const struct decoded *d, bool is_exec)
 {
 	memcpy(i->p.v, d->pv, sizeof(i->p.v));
-	for (int s = 0; s < EVS_PROC_COUNT; s++)
+	for (int s = 0; s < PROCIO_STRS; s++)
 		image_str_set(t, i, s, d->pv[procio_str_slots[s]]);
 	image_args_set(t, i, &d->args);
 	i->p.v[SLOT_PROC_IS_EXEC].num = is_exec;
@@ -211,7 +324,7 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 	i->p.v[SLOT_PROC_IS_EXEC].num = !kthread;
 	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
 	t->stats.pathless += !kthread && !d->pv[SLOT_PROC_FILE_PATH].len;
-	image_container(t, i);
+	image_container(t, i, NULL);
 	image_derive(t, i);
 	images_put(&t->images, i);
 	return i;
@@ -222,6 +335,16 @@ static void image_find_parent(struct proctable *t, struct image *i)
 	uint32_t ppid = (uint32_t)i->p.v[SLOT_PROC_PPID].num;
 
 	images_link(&t->images, ppid ? images_find(&t->images, ppid, 0) : NULL, i);
+}
+
+/* The image that comes after @i where each comes before its children: without a stack, because chains can be long. */
+static struct image *next_down(const struct image *i, const struct image *root)
+{
+	if (i->children)
+		return i->children;
+	while (i != root && !i->sib_next)
+		i = i->parent;
+	return i != root ? i->sib_next : NULL;
 }
 
 static int seed_one(void *ctx, uint32_t pid)
@@ -245,6 +368,9 @@ int proctable_seed(struct proctable *t, int64_t clock_offset_ns)
 	t->looks.seeding = false;
 	for (struct image *i = t->images.live.first; i; i = i->next)
 		image_find_parent(t, i);
+	for (struct image *i = t->images.live.first; i; i = i->next)
+		for (struct image *d = i->parent ? NULL : i; d; d = next_down(d, i))
+			image_context(t, d);
 	images_bound(&t->images, NULL, NULL);
 	return r;
 }
@@ -283,6 +409,7 @@ static struct image *table_unknown(struct proctable *t, const struct ev_head *h)
 		return NULL;
 	images_retire(&t->images, h->pid, i);
 	image_find_parent(t, i);
+	image_context(t, i);
 	return i;
 }
 
@@ -334,7 +461,8 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	c->p = parent->p;
 	c->p.start = c->start_ns;
 	c->args = argblock_ref(parent->args);
-	for (int s = 0; s < EVS_PROC_COUNT; s++) {
+	c->container = container_ref(parent->container);
+	for (int s = 0; s < PROCIO_STRS; s++) {
 		c->str[s] = strpool_ref(parent->str[s]);
 		if (d->pv[procio_str_slots[s]].len)
 			image_str_set(t, c, s, d->pv[procio_str_slots[s]]);
@@ -342,7 +470,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	}
 	fork_values(c, d);
 	if (other) {
-		image_container(t, c);
+		image_container(t, c, parent);
 		image_derive(t, c);
 	} else {
 		image_names(t, c);
@@ -370,6 +498,7 @@ static struct image *table_fork(struct proctable *t, const struct decoded *d)
 	else
 		fork_values(c, d);
 	images_adopt(&t->images, parent, c);
+	image_context(t, c);
 	images_put(&t->images, c);
 	images_retire(&t->images, pid, c);
 	return c;
@@ -424,20 +553,24 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	scratch->args = (struct decode_args){ 0 };
 	image_fill(t, n, scratch, true);
 	exec_args(t, n, d);
+	image_container(t, n, old);
+	if (old)
+		image_session_inherit(t, n, old);
 	exec_lineage(t, n, old, &d->head);
 	images_put(&t->images, n);
-	image_container(t, n);
 	image_derive(t, n);
 	image_creds(t, n, &d->head);
 	images_retire(&t->images, n->pid, n);
 	image_find_parent(t, n);
+	image_context(t, n);
 	return n;
 }
 
 /* What the kernel says of a process of which not even the program was known. */
 static void image_complete(struct proctable *t, struct image *i, const struct decoded *d)
 {
-	static const uint8_t own[] = { SLOT_PROC_IS_THREAD, SLOT_PROC_IS_EXEC, SLOT_PROC_IS_KWORKER };
+	static const uint8_t own[] = { SLOT_PROC_IS_THREAD,	SLOT_PROC_IS_EXEC,	SLOT_PROC_IS_KWORKER,
+				       SLOT_PROC_SSH_CLIENT_IP, SLOT_PROC_SSH_USERNAME, SLOT_PROC_SSH_PORT };
 	struct val keep[sizeof(own)];
 
 	for (size_t n = 0; n < sizeof(own); n++)
@@ -447,7 +580,7 @@ static void image_complete(struct proctable *t, struct image *i, const struct de
 		i->p.v[own[n]] = keep[n];
 	for (int s = 0; s < EVS_PROC_COUNT; s++)
 		image_str_set(t, i, s, d->pv[procio_str_slots[s]]);
-	image_container(t, i);
+	image_container(t, i, NULL);
 	image_derive(t, i);
 	images_changed(&t->images, i);
 	t->stats.completed++;
@@ -466,6 +599,8 @@ static struct image *table_task(struct proctable *t, const struct decoded *d)
 	if (!i->p.v[SLOT_PROC_FILE_PATH].len)
 		image_complete(t, i, d);
 	image_find_parent(t, i);
+	if (image_context(t, i))
+		images_changed(&t->images, i);
 	return i;
 }
 
@@ -632,6 +767,11 @@ void proctable_stats(const struct proctable *t, struct proctable_stats *ret)
 	ret->bytes = images_bytes(&t->images);
 }
 
+const struct container *proctable_container(const struct proc *p)
+{
+	return image_of(p)->container;
+}
+
 uint64_t proctable_version(const struct proc *p)
 {
 	return p->version;
@@ -691,16 +831,6 @@ static int save_image(struct save *s, struct image *i)
 		return buf_error(&s->args) ? buf_error(&s->args) : buf_error(&s->out);
 	s->fn(s->ctx, s->out.data, s->out.len);
 	return 0;
-}
-
-/* The image that comes after @i where each comes before its children: without a stack, because chains can be long. */
-static struct image *next_down(const struct image *i, const struct image *root)
-{
-	if (i->children)
-		return i->children;
-	while (i != root && !i->sib_next)
-		i = i->parent;
-	return i != root ? i->sib_next : NULL;
 }
 
 /* The dead without children are left for later: their order is that of their end. */
@@ -789,8 +919,9 @@ int proctable_load(struct proctable *t, const void *bytes, size_t len)
 	if (io.flags & PROCIO_DEAD)
 		images_die(&t->images, i);
 	i->dead_ns = io.dead_ns;
-	image_container(t, i);
+	image_container(t, i, NULL);
 	image_derive(t, i);
+	image_context(t, i);
 	return loaded_put(t, i);
 }
 

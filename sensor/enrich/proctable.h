@@ -28,6 +28,7 @@
 #define PROCTABLE_LINGER_NS 3000000000ull
 
 struct proctable;
+struct container;
 
 struct proctable_stats {
 	uint64_t images, bytes; /* now */
@@ -78,6 +79,9 @@ bool proctable_any(const struct proctable *t, uint32_t pid, uint64_t start);
 
 /* Upkeep, about once a second: forgets processes whose end was missed, gives memory back. */
 void proctable_tick(struct proctable *t);
+
+/* What is known of the container of a process of the table, or NULL. */
+const struct container *proctable_container(const struct proc *p);
 
 /* A number that is different for every image and every change of one: what caches of others go by. Never 0. */
 uint64_t proctable_version(const struct proc *p);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sensor/enrich/cgroup.h"
@@ -115,6 +116,78 @@ static void real_life_paths(void **state)
 	}
 }
 
+/* path: runtime, manager, unit, pod */
+static const struct {
+	const char *path, *runtime, *manager, *unit, *pod;
+} facts[] = {
+	{ "/docker/" ID, "docker", "docker", "", "" },
+	{ "/system.slice/docker-" ID ".scope", "docker", "docker", "docker-" ID ".scope", "" },
+	{ "/docker/" ID "/system.slice/nginx.service", "docker", "docker", "", "" },
+	{ "/docker/" ID2 "/docker/" ID, "docker", "docker", "", "" },
+	{ "/default/" ID, "containerd", "containerd", "", "" },
+	{ "/system.slice/nerdctl-" ID ".scope", "containerd", "containerd", "nerdctl-" ID ".scope", "" },
+	{ "/system.slice/containerd.service/kubepods-besteffort-pod" POD_ ".slice:cri-containerd:" ID, "containerd",
+	  "containerd", "containerd.service", POD },
+	{ "/kubepods/besteffort/pod" POD "/" ID, "", "", "", POD },
+	{ "/kubepods/burstable/pod31dd3274a553c4d8d4d7e1a2fd7b5e5c/" ID, "", "", "",
+	  "31dd3274a553c4d8d4d7e1a2fd7b5e5c" },
+	{ "/kubepods.slice/kubepods-pod" POD_ ".slice/cri-containerd-" ID ".scope", "containerd", "containerd",
+	  "cri-containerd-" ID ".scope", POD },
+	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice/crio-" ID ".scope/container",
+	  "cri-o", "cri-o", "crio-" ID ".scope", POD },
+	{ "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" POD_
+	  ".slice/cri-containerd-" ID ".scope",
+	  "containerd", "containerd", "cri-containerd-" ID ".scope", POD },
+	{ "/docker/" ID2 "/kubelet/kubepods/besteffort/pod" POD "/" ID, "", "", "", POD },
+	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice", "", "", "", POD },
+	{ "/machine.slice/libpod-" ID ".scope/container", "podman", "podman", "libpod-" ID ".scope", "" },
+	{ "/machine.slice/libpod-conmon-" ID ".scope", "", "systemd", "libpod-conmon-" ID ".scope", "" },
+	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_" ID2 ".slice/libpod-" ID
+	  ".scope/container",
+	  "podman", "podman", "user@1000.service", "" },
+	{ "/libpod_parent/libpod-" ID, "podman", "podman", "", "" },
+	{ "/ecs/" ECS "/" ECS "-1234567890", "", "", "", "" },
+	{ "/garden/6f265890-5165-7fab-6b52-18d1", "garden", "garden", "", "" },
+	/* no container */
+	{ "", "", "", "", "" },
+	{ "/", "", "", "", "" },
+	{ "/init.scope", "", "systemd", "init.scope", "" },
+	{ "/system.slice/ssh.service", "", "systemd", "ssh.service", "" },
+	{ "/system.slice/system-getty.slice/getty@tty1.service", "", "systemd", "getty@tty1.service", "" },
+	{ "/system.slice/_cpu.service", "", "systemd", "cpu.service", "" },
+	{ "/user.slice/user-1000.slice/session-3.scope", "", "systemd", "session-3.scope", "" },
+	{ "/user.slice", "", "", "", "" },
+	{ "/jobs/a.service", "", "", "", "" },
+	{ "/.service", "", "", "", "" },
+	/* not quite a pod */
+	{ "/pod" POD "/" ID, "", "", "", "" },
+	{ "/kubepods/xpod" POD "/" ID, "", "", "", "" },
+	{ "/kubepods/pod" POD "a/" ID, "", "", "", "" },
+	{ "/kubepods/pod", "", "", "", "" },
+};
+
+static void what_else_they_tell(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		size_t len = strlen(facts[i].path);
+		char *copy = malloc(len ? len : 1), unit[512]; /* so that a byte too far is noticed */
+		struct cgroup_facts f;
+
+		assert_non_null(copy);
+		memcpy(copy, facts[i].path, len);
+		cgroup_describe(copy, len, &f);
+		snprintf(unit, sizeof(unit), "%.*s", (int)f.unit_len, f.unit ? f.unit : "");
+		if (strcmp(f.runtime, facts[i].runtime) != 0 || strcmp(unit, facts[i].unit) != 0)
+			print_error("path %s\n", facts[i].path);
+		assert_string_equal(f.runtime, facts[i].runtime);
+		assert_string_equal(f.manager, facts[i].manager);
+		assert_string_equal(unit, facts[i].unit);
+		assert_string_equal(f.pod, facts[i].pod);
+		free(copy);
+	}
+}
+
 static const struct {
 	const char *text, *path;
 } procs[] = {
@@ -140,14 +213,16 @@ static void proc_files(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(procs) / sizeof(procs[0]); i++) {
 		const char *path;
+		unsigned version;
 		size_t len;
-		bool found = cgroup_of_proc(procs[i].text, strlen(procs[i].text), &path, &len);
+		bool found = cgroup_of_proc(procs[i].text, strlen(procs[i].text), &path, &len, &version);
 
 		assert_int_equal(found, procs[i].path != NULL);
 		if (!found)
 			continue;
 		assert_int_equal(len, strlen(procs[i].path));
 		assert_memory_equal(path, procs[i].path, len);
+		assert_int_equal(version, strncmp(path - 3, "0::", 3) == 0 ? 2 : 1);
 	}
 }
 
@@ -155,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_life_paths),
+		cmocka_unit_test(what_else_they_tell),
 		cmocka_unit_test(proc_files),
 	};
 

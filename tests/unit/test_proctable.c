@@ -382,6 +382,168 @@ static void containers(void **state)
 	end();
 }
 
+/* What is known of a container lasts as long as its processes. */
+static void container_facts(void **state)
+{
+	static const char id[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+	static const char pod[] = "8f1c6a5e-1f2d-4c3b-9a77-5d0e5a3c9d11";
+	char path[256], tag[128];
+	const struct proc *p;
+	struct val *base = dec.ev.base;
+	int64_t created;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	fork_of(1, 5);
+	exec_args_of(5, 1, "/usr/bin/containerd-shim-runc-v2", "shim\0-namespace\0k8s.io\0-id\0x", 30);
+	assert_int_equal(base[SLOT_BASE_CONTAINER_CREATED_AT].num, 0);
+	assert_int_equal(base[SLOT_BASE_CONTAINER_TAGS].len, 0);
+	fork_of(5, 7);
+	snprintf(path, sizeof(path), "/kubepods/besteffort/pod%s/%s", pod, id);
+	head(EV_EXEC, 7);
+	rec.num[rec.proc + EVN_PROC_PID] = 7;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = 7000;
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/pause");
+	rec_proc_str(&rec, EVS_PROC_CGROUP_ID, path);
+	p = send();
+	assert_str(p->v[SLOT_PROC_POD_UID], pod);
+	assert_int_equal(p->v[SLOT_PROC_CGROUP_VERSION].num, 2);
+	assert_str(p->v[SLOT_PROC_CGROUP_MANAGER], "");
+	created = base[SLOT_BASE_CONTAINER_CREATED_AT].num;
+	assert_int_equal(created, p->v[SLOT_PROC_CREATED_AT].num);
+	assert_str(base[SLOT_BASE_CONTAINER_RUNTIME], "containerd");
+	assert_int_equal(base[SLOT_BASE_CONTAINER_TAGS].len, 3);
+	snprintf(tag, sizeof(tag), "container_id:%s", id);
+	assert_str(base[SLOT_BASE_CONTAINER_TAGS].arr[0], tag);
+	snprintf(tag, sizeof(tag), "pod_uid:%s", pod);
+	assert_str(base[SLOT_BASE_CONTAINER_TAGS].arr[1], tag);
+	assert_str(base[SLOT_BASE_CONTAINER_TAGS].arr[2], "runtime:containerd");
+
+	/* processes that start later do not make it younger, and it is forgotten with the last one */
+	fork_of(7, 900);
+	assert_int_equal(base[SLOT_BASE_CONTAINER_CREATED_AT].num, created);
+	assert_str(open_of(900)->v[SLOT_PROC_POD_UID], pod);
+	exit_of(7);
+	now += 100 * SECOND;
+	open_of(900);
+	assert_int_equal(base[SLOT_BASE_CONTAINER_CREATED_AT].num, created);
+	exit_of(900);
+	now += 100 * SECOND;
+	open_of(1);
+	head(EV_EXEC, 1000);
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = 1000000;
+	rec_proc_str(&rec, EVS_PROC_CGROUP_ID, path);
+	p = send();
+	assert_int_equal(base[SLOT_BASE_CONTAINER_CREATED_AT].num, p->v[SLOT_PROC_CREATED_AT].num);
+	assert_true(base[SLOT_BASE_CONTAINER_CREATED_AT].num != created);
+	assert_str(base[SLOT_BASE_CONTAINER_RUNTIME], "");
+	end();
+}
+
+static const struct proc *exec_env_of(uint32_t pid, uint32_t ppid, uint32_t uid, const char *path, const char *env)
+{
+	char block[512] = "x";
+	size_t size, n = strlen(env);
+	const void *p;
+
+	memcpy(block + 2, env, n); /* one variable a ';' */
+	for (size_t i = 0; i < n; i++)
+		block[2 + i] = env[i] == ';' ? 0 : env[i];
+	p = rec_args(&rec, pid, now, block, 0, (uint32_t)(n + 3), 2, (uint32_t)(n + 1), &size);
+	assert_int_equal(decode_record(decoder, p, size, &dec), 0);
+	head(EV_EXEC, pid);
+	rec.head.uid = rec.head.euid = uid;
+	rec.num[rec.proc + EVN_PROC_PID] = rec.num[rec.proc + EVN_PROC_TID] = pid;
+	rec.num[rec.proc + EVN_PROC_PPID] = ppid;
+	rec.num[rec.proc + EVN_PROC_UID] = rec.num[rec.proc + EVN_PROC_EUID] = uid;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = pid * 1000ull;
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, path);
+	return send();
+}
+
+static void assert_session(const struct proc *p, const char *ip, int64_t port, const char *user)
+{
+	assert_str(p->v[SLOT_PROC_SSH_CLIENT_IP], ip);
+	assert_int_equal(p->v[SLOT_PROC_SSH_PORT].num, port);
+	assert_str(p->v[SLOT_PROC_SSH_USERNAME], user);
+}
+
+static void load_into(void *ctx, uint16_t type, const void *bytes, size_t len)
+{
+	struct enrich *to = ctx;
+
+	assert_int_equal(enrich_load(to, type, bytes, len), 0);
+}
+
+#define SSH_ENV "USER=ana;LOGNAME=ana;SSH_CLIENT=10.1.2.3 5555 22;SSH_CONNECTION=10.1.2.3 5555 10.0.0.1 22"
+
+/* A session begins where a server of SSH executes something, and is in all that comes of it. */
+static void ssh_sessions(void **state)
+{
+	const struct enrich_options o = { .hostname = "there", .origin = "replay" };
+	struct enrich *copy;
+	const struct proc *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	fork_of(1, 10);
+	p = exec_of(10, 1, "/usr/sbin/sshd");
+	assert_session(p, "", 0, "");
+	fork_of(10, 11); /* its root half, then the one of the user */
+	p = exec_env_of(11, 10, 0, "/usr/lib/openssh/sshd-session", "A=b");
+	assert_session(p, "", 0, "");
+	fork_of(11, 12);
+	fork_of(12, 13);
+	p = exec_env_of(13, 12, 1000, "/bin/bash", SSH_ENV);
+	assert_session(p, "10.1.2.3", 5555, "ana");
+	p = fork_of(13, 14);
+	assert_session(p, "10.1.2.3", 5555, "ana");
+
+	/* what the user says in the environment changes nothing */
+	p = exec_env_of(14, 13, 1000, "/usr/bin/id", "SSH_CONNECTION=1.1.1.1 1 2.2.2.2 2");
+	assert_session(p, "10.1.2.3", 5555, "ana");
+	fork_of(13, 15);
+	p = exec_env_of(15, 13, 0, "/usr/bin/su", "A=b");
+	assert_session(p, "10.1.2.3", 5555, "ana");
+
+	/* the leader is forgotten, its session is not: nor where a capture takes the table over */
+	exit_of(13);
+	now += 100 * SECOND;
+	assert_session(open_of(15), "10.1.2.3", 5555, "ana");
+	assert_int_equal(enrich_new(&o, &copy), 0);
+	assert_int_equal(enrich_watch(enrich, load_into, copy), 0);
+	enrich_unwatch(enrich);
+	p = proctable_find(enrich_proctable(copy), 15, 15000);
+	assert_non_null(p);
+	assert_session(p, "10.1.2.3", 5555, "ana");
+	enrich_free(copy);
+
+	/* a session in a session: from that machine to here */
+	fork_of(11, 16);
+	p = exec_env_of(16, 11, 1000, "/bin/sh", "SSH_CLIENT=fe80::1%eth0 77 22;USER=ben");
+	assert_session(p, "fe80::1%eth0", 77, "ben");
+
+	/* neither an sshd of the user's own, nor a daemon that is not below a server, nor what is no address */
+	fork_of(1, 20);
+	exec_env_of(20, 1, 1000, "/home/ana/sshd", "A=b");
+	head(EV_FORK, 20);
+	rec.head.uid = rec.head.euid = 1000;
+	rec.num[rec.proc + EVN_PROC_PID] = 21;
+	rec.num[rec.proc + EVN_PROC_CREATED_AT] = 21000;
+	send();
+	p = exec_env_of(21, 20, 1000, "/bin/sh", SSH_ENV);
+	assert_session(p, "", 0, "");
+	fork_of(1, 22);
+	p = exec_env_of(22, 1, 0, "/usr/sbin/cron", SSH_ENV);
+	assert_session(p, "", 0, "");
+	fork_of(11, 23);
+	p = exec_env_of(23, 11, 1000, "/bin/sh", "SSH_CONNECTION=10.1.2 5 x;SSH_CLIENT=10.1.2.3 70000 22");
+	assert_session(p, "", 0, "");
+	end();
+}
+
 static const struct proc *signal_of(uint32_t pid, uint32_t target, uint32_t uid)
 {
 	head(EV_SIGNAL, pid);
@@ -867,6 +1029,8 @@ int main(void)
 		cmocka_unit_test(changed_credentials),
 		cmocka_unit_test(credentials_after),
 		cmocka_unit_test(containers),
+		cmocka_unit_test(container_facts),
+		cmocka_unit_test(ssh_sessions),
 		cmocka_unit_test(unknown_processes),
 		cmocka_unit_test(a_pid_that_is_used_again),
 		cmocka_unit_test(how_long_the_dead_stay),
