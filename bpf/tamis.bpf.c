@@ -25,5 +25,6 @@
 #include "socket.bpf.c"
 #include "process.bpf.c"
 #include "tracepoint.bpf.c"
+#include "uring.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

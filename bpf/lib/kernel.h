@@ -385,6 +385,22 @@ struct trace_event_raw_module_free {
 	u32 __data_loc_name;
 };
 
+struct trace_event_raw_io_uring_create {
+	u32 sq_entries, flags;
+};
+struct trace_event_raw_io_uring_submit_req {
+	u8 opcode;
+	u64 flags; /* u32 before 6.8 */
+};
+struct trace_event_raw_io_uring_submit_sqe {
+	u8 opcode;
+	u32 flags;
+};
+struct io_kiocb {
+	u8 opcode;
+	u64 flags; /* u32 before 6.8 */
+};
+
 /* Shapes that changed. */
 struct inode___ctime_old { /* before 6.6 (13bc24457850) */
 	struct timespec64 i_mtime, i_ctime;

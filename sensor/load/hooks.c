@@ -452,6 +452,11 @@ const struct hook_row hook_rows[] = {
 
 	PACKETS(DNS),
 	PACKETS(IMDS),
+	/* by tracepoints whatever rung the others take */
+	TRACE(IO_URING, "uring_create", "io_uring", "io_uring_create"),
+	ROW(IO_URING, TRACEPOINT, 1, TP_BTF, "uring_submit", "io_uring_submit_req"),
+	ROW(IO_URING, TRACEPOINT, 1, TP, "uring_submit_c", "io_uring/io_uring_submit_req"),
+	ROW(IO_URING, TRACEPOINT, 1, TP, "uring_submit_sqe_c", "io_uring/io_uring_submit_sqe"),
 };
 
 const size_t hook_nrows = sizeof(hook_rows) / sizeof(hook_rows[0]);
@@ -594,6 +599,8 @@ const char *hook_misses(uint16_t event, uint8_t rung)
 		return "";
 	if (rung == EV_RUNG_CGROUP)
 		return "packets of no socket here: forwarded ones, packet sockets; what is encrypted";
+	if (event == EV_IO_URING)
+		return "set-ups that are refused; what an operation does is an event of its own";
 	if (rung == EV_RUNG_FENTRY || rung == EV_RUNG_KPROBE)
 		return event == EV_OPEN || event == EV_CONNECT || event == EV_BIND || of_socket(event)
 			       ? ""

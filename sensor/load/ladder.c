@@ -316,6 +316,16 @@ static bool has_rung(uint16_t event, uint8_t rung)
 	return false;
 }
 
+/* Whether the event is hooked in one way alone: then a rung that is asked for does not concern it. */
+static bool has_choice(uint16_t event)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < NRUNGS; i++)
+		n += has_rung(event, ladder_usual[i]);
+	return n > 1;
+}
+
 static void add_why(struct ladder *l, uint16_t event, uint8_t rung, const char *why)
 {
 	char *to = l->why[event];
@@ -335,7 +345,7 @@ static void choose(struct ladder *l, uint16_t event)
 
 		if (!has_rung(event, rungs[i]))
 			continue;
-		if (l->forced && !hook_lineage(event) && rungs[i] != EV_RUNG_CGROUP && rungs[i] != l->forced)
+		if (l->forced && has_choice(event) && rungs[i] != l->forced)
 			continue;
 		if (rung_try(l, event, rungs[i], why, sizeof(why)))
 			l->rung[event] = rungs[i];

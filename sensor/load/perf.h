@@ -49,8 +49,9 @@ bool perf_later(void);
 
 /* Descriptors of such events without a program, for trying; negative errno. */
 int perf_try_kprobe(const char *symbol, bool ret);
-/* Whether there is such a tracepoint; where that cannot be known, true. */
-bool perf_has_tracepoint(const char *tracepoint);
 int perf_try_tracepoint(const char *tracepoint);
+
+/* Whether there is a tracepoint "category/name"; where that cannot be known, true. */
+bool perf_has_tracepoint(const char *tracepoint);
 
 #endif

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
-#include <sched.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/io_uring.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,17 @@ static void act_on_packets(struct canary_done *d)
 		close(fd);
 }
 
+/* A ring that is set up and gone; many hosts forbid it. */
+static void act_on_rings(struct canary_done *d)
+{
+	struct io_uring_params p = { 0 };
+	int fd = (int)syscall(SYS_io_uring_setup, 1, &p);
+
+	did(d, EV_IO_URING, fd >= 0);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* The kernel refuses them to whoever is not root, and that it was asked is seen. */
 static void act_on_kernel(struct canary_done *d)
 {
@@ -259,6 +271,7 @@ static void canary_loop(int fd, int self, pid_t keeper)
 		act_on_itself(&done);
 		act_on_packets(&done);
 		act_on_kernel(&done);
+		act_on_rings(&done);
 		act_on_processes(&done, self);
 		say(fd, &done, sizeof(done));
 		if (getppid() != keeper)
