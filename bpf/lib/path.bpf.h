@@ -106,8 +106,8 @@ INLINE int path_prepend(struct slot *s, u32 w, struct dentry *d, bool slash)
 }
 
 /*
- * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]. 0, or -1 when it is too deep, too long,
- * attached nowhere, or was renamed while it was read: then it is not to be relied on.
+ * Writes the path of dentry @d_ on mount @m_ before work[w][EV_PATH_MAX]; without a mount (0) the path in its filesystem. 0,
+ * or -1 when it is too deep, too long, attached nowhere, or was renamed while it was read: then it is not to be relied on.
  */
 __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 {
@@ -140,7 +140,7 @@ __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 		s->work[w & 1][EV_PATH_MAX - 1] = '/';
 	}
 	s->path_len[w & 1] = EV_PATH_MAX - s->path_off[w & 1];
-	return done && !mount_is_adrift(at.m) ? 0 : -1;
+	return done && !(m_ && mount_is_adrift(at.m)) ? 0 : -1;
 }
 
 INLINE void mix(struct dir_key *k, u64 v)
