@@ -14,7 +14,7 @@
  * Read is that, and the same with flat names ({"open.file.path":...}), or mixed. Numbers may be strings: decimal, or
  * constants of the language joined by '|' ("O_WRONLY|O_CREAT", "EPERM"). What the JSON leaves out and what follows from
  * what it has is filled in (lib/derive.h; arguments from args or argv). Names that are no field are an error, but for the
- * members of an alert that are no event: v, seq, rule, log, suppressed, variables and those that begin with '_'.
+ * members of an alert that are no event: v, seq, rule, actions, log, suppressed, variables and those that begin with '_'.
  */
 
 #include "lib/buf.h"

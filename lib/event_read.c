@@ -434,6 +434,7 @@ static const struct special {
 	{ "time", read_time },	     { "host", read_host },	     { "kind", read_nothing },
 	{ "v", read_nothing },	     { "seq", read_nothing },	     { "rule", read_nothing },
 	{ "log", read_nothing },     { "suppressed", read_nothing }, { "variables", read_nothing },
+	{ "actions", read_nothing },
 };
 
 /* ---- walking over the JSON ----------------------------------------------------------------------------------------- */

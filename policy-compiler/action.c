@@ -18,7 +18,7 @@ static const struct kind {
 	bool acted_on;
 } kinds[ACT_KINDS] = {
 	[ACT_SET] = { "set", true },
-	[ACT_KILL] = { "kill", false },
+	[ACT_KILL] = { "kill", true },
 	[ACT_COREDUMP] = { "coredump", false },
 	[ACT_HASH] = { "hash", false },
 	[ACT_LOG] = { "log", true },

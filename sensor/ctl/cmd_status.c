@@ -130,6 +130,21 @@ static void print_variables(const json_t *v)
 	putchar('\n');
 }
 
+static void print_responses(const json_t *v)
+{
+	char asked[SHOW_MAX], killed[SHOW_MAX], failed[SHOW_MAX];
+
+	if (!show_u64(v, "asked"))
+		return;
+	printf("responses  %s asked for, %s processes hit", show_count(show_u64(v, "asked"), asked),
+	       show_count(show_u64(v, "killed"), killed));
+	if (show_u64(v, "failed"))
+		printf(", %s in vain", show_count(show_u64(v, "failed"), failed));
+	if (show_u64(v, "disarmed"))
+		printf("; %" PRIu64 " rules disarmed until the next reload", show_u64(v, "disarmed"));
+	putchar('\n');
+}
+
 static void print_processes(const json_t *all)
 {
 	char rss[SHOW_MAX];
@@ -203,6 +218,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
 		print_shed(json_object_get(s, "shed"));
 		print_variables(json_object_get(s, "variables"));
+		print_responses(json_object_get(s, "responses"));
 		print_processes(json_object_get(s, "processes"));
 		print_rungs(json_object_get(s, "rungs"));
 		print_canary(json_object_get(s, "canary"));

@@ -15,6 +15,7 @@
 
 /* The fixed members of an alert in their order; the event's own object stands where its name sorts. */
 enum member {
+	M_ACTIONS,
 	M_CONTAINER,
 	M_EVENT,
 	M_HOST,
@@ -29,8 +30,9 @@ enum member {
 	M_VARIABLES,
 	MEMBERS
 };
-static const char *const members[MEMBERS] = { "container", "event", "host",	  "kind", "log", "process",
-					      "rule",	   "seq",   "suppressed", "time", "v",	 "variables" };
+static const char *const members[MEMBERS] = { "actions", "container", "event",	  "host", "kind",
+					      "log",	 "process",   "rule",	  "seq",  "suppressed",
+					      "time",	 "v",	      "variables" };
 
 /* How much of arguments and environment is shown, and of how many ancestors. */
 struct limits {
@@ -357,6 +359,39 @@ static void put_log(struct alert *a, const struct alert_effects *e)
 	buf_putc(&a->out, ',');
 }
 
+static void put_kill(struct jsonw *w, const struct paction *a, const struct alert_action *did)
+{
+	static const char *const scopes[VAR_SCOPES] = { "", "process", "container", "cgroup" };
+	static const char *const states[] = { "asked", "not allowed", "disarmed", "no process", "busy" };
+	const char *name = sigabbrev_np((int)a->num);
+	char text[32];
+
+	snprintf(text, sizeof(text), "SIG%s", name ? name : "?");
+	jsonw_obj_begin(w);
+	jsonw_member_str(w, "kind", "kill");
+	if (did->request)
+		jsonw_member_u64(w, "request", did->request);
+	jsonw_member_str(w, "scope", scopes[a->scope]);
+	jsonw_member_str(w, "signal", text);
+	jsonw_member_str(w, "state", states[did->state]);
+	jsonw_obj_end(w);
+}
+
+/* "actions":[...], of those that others were asked for. */
+static void put_actions(struct alert *a, const struct alert_effects *e)
+{
+	struct jsonw w = jsonw_to(&a->out);
+
+	if (!e || !e->nactions)
+		return;
+	jsonw_key(&w, "actions");
+	jsonw_arr_begin(&w);
+	for (uint32_t i = 0; i < e->nactions; i++)
+		put_kill(&w, &a->program->actions[e->actions[i].action], &e->actions[i]);
+	jsonw_arr_end(&w);
+	buf_putc(&a->out, ',');
+}
+
 static void put_suppressed(struct alert *a, const struct alert_effects *e)
 {
 	struct jsonw w = jsonw_to(&a->out);
@@ -534,6 +569,9 @@ static int put_alert(struct alert *a, const struct event *ev, uint32_t rule, con
 		if (r)
 			break;
 		switch ((enum member)i) {
+		case M_ACTIONS:
+			put_actions(a, e);
+			break;
 		case M_CONTAINER:
 			if (event_json_container(a->json, ev, b))
 				buf_putc(b, ',');

@@ -8,7 +8,8 @@
  *
  *	{"container":{...},"event":{...},"host":"...","kind":"alert","open":{...},"process":{...},"rule":{...},"seq":|GAP|,"time":"...","v":1}
  *
- * Where the rule's actions leave something to show there are also "log":[{"level":"info","message":"..."}], "suppressed":3
+ * Where the rule's actions leave something to show there are also "actions":[{"kind":"kill","request":1,"scope":"process",
+ * "signal":"SIGKILL","state":"asked"}] (or "not allowed" and so on), "log":[{"level":"info","message":"..."}], "suppressed":3
  * (matches since the last alert that its limit kept back) and "variables":{"process.name":...}, what it has set.
  *
  * lib/event_json.h says what is left out and what is shown in brief. Beyond that, arguments of the parent and of ancestors are
@@ -29,10 +30,27 @@
 
 struct alert;
 
+/* An action of the rule that somebody else was asked to do. */
+enum alert_action_state {
+	ALERT_ACTION_ASKED, /* what came of it is a record of its own, with the same number */
+	ALERT_ACTION_NOT_ALLOWED,
+	ALERT_ACTION_DISARMED,
+	ALERT_ACTION_NO_PROCESS, /* it is not known well enough which one */
+	ALERT_ACTION_BUSY	 /* there were too many requests at once */
+};
+
+struct alert_action {
+	uint32_t action; /* index into the program's actions */
+	uint8_t state;	 /* enum alert_action_state */
+	uint64_t request;
+};
+
 /* What followed from the match, in the engine that has just evaluated the event. */
 struct alert_effects {
-	struct engine *engine;		  /* borrowed */
-	const struct engine_match *match; /* borrowed */
+	struct engine *engine;		    /* borrowed */
+	const struct engine_match *match;   /* borrowed */
+	const struct alert_action *actions; /* borrowed */
+	uint32_t nactions;
 };
 
 struct alert_options {

@@ -18,6 +18,7 @@ static const struct {
 	[ALARM_BLIND] = { "tamis_blind", "A hook of the sensor does not see what it should" },
 	[ALARM_CANARY] = { "tamis_canary", "The process that tests the sensor's hooks was killed or does not answer" },
 	[ALARM_PROCESS] = { "tamis_process", "A process of the sensor was killed or stopped" },
+	[ALARM_DISARMED] = { "tamis_disarmed", "A rule wanted to kill beyond its limits, and only raises alerts now" },
 };
 
 static void put_rule(struct jsonw *w, enum alarm_kind kind)

@@ -113,6 +113,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 		.program_fd = m->policy.program_fd,
 		.generation = m->policy.generation,
 		.queue_bytes = m->o->queue_bytes,
+		.permit = &m->permit,
 		.hostname = m->host,
 		.mode = m->mode,
 	};
@@ -619,11 +620,20 @@ static int engine_capture_over(void *ctx, struct msg *msg)
 	return 0;
 }
 
+static int engine_kill(void *ctx, struct msg *msg)
+{
+	struct msg_kill k;
+
+	memcpy(&k, msg->body, sizeof(k));
+	return responses_kill(ctx, &k);
+}
+
 static const msg_handler from_engine[MSG_TYPES] = {
 	[MSG_READY] = engine_ready,
 	[MSG_PEER_OK] = engine_peer_ok,
 	[MSG_PROGRAM_OK] = engine_program_ok,
 	[MSG_CAPTURE_OVER] = engine_capture_over,
+	[MSG_KILL] = engine_kill,
 };
 
 static const msg_handler from_record[MSG_TYPES] = {

@@ -186,6 +186,8 @@ static const struct {
 	{ "getegid", M }, { "capget", M }, { "capset", M }, { "prctl", M }, { "seccomp", M }, { "prlimit64", M | G | R },
 	{ "setrlimit", M }, { "getrlimit", M }, { "ugetrlimit", M }, { "chdir", M }, { "fchdir", M }, { "statfs", M },
 	{ "fstatfs", M }, { "getcwd", M }, { "connect", M },
+	/* what rules may do */
+	{ "pidfd_open", M }, { "pidfd_send_signal", M },
 };
 /* clang-format on */
 

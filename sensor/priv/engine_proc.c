@@ -14,6 +14,7 @@
 #include "sensor/ingest/queue.h"
 #include "sensor/ingest/ring.h"
 #include "sensor/ingest/shed.h"
+#include "sensor/priv/acts.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
@@ -134,11 +135,12 @@ static int drain_ring(struct engine_proc *p)
 
 /* ---- queue to outbox ----------------------------------------------------------------------------------------------- */
 
-static void render(struct engine_proc *p, struct policy_slot *s, const struct event *ev, const struct engine_match *m)
+static void render(struct engine_proc *p, struct policy_slot *s, const struct event *ev, const struct engine_match *m,
+		   const struct alert_action *actions, uint32_t nactions)
 {
 	struct buf *to = outbox_begin(&p->out);
 	size_t start = to->len, head_end, tail_start;
-	int r = policies_render(s, ev, m, to, &head_end, &tail_start);
+	int r = policies_render(s, ev, m, actions, nactions, to, &head_end, &tail_start);
 
 	if (r == 0)
 		r = outbox_end(&p->out, head_end, tail_start);
@@ -170,10 +172,14 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 		return;
 	n = policies_eval(s, &d->ev, &m);
 	for (size_t i = 0; i < n; i++) {
+		struct alert_action actions[ACTS_SHOWN];
+		const struct acts acts = { .monitor = &p->monitor, .requests = &p->counts.requests };
+		uint32_t nactions = policies_act(s, &acts, &d->ev, &m[i], actions);
+
 		p->counts.suppressed += m[i].suppressed;
 		p->counts.silent += m[i].silent;
 		if (!m[i].suppressed && !m[i].silent)
-			render(p, s, &d->ev, &m[i]);
+			render(p, s, &d->ev, &m[i], actions, nactions);
 	}
 }
 
@@ -302,6 +308,16 @@ static int on_capture_lost(void *ctx, struct msg *m)
 	return 0;
 }
 
+static int on_disarmed(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+	struct msg_disarmed d;
+
+	memcpy(&d, m->body, sizeof(d));
+	policies_disarm(p->policies, d.generation, d.action);
+	return 0;
+}
+
 static int on_stop(void *ctx, struct msg *m)
 {
 	struct engine_proc *p = ctx;
@@ -311,8 +327,12 @@ static int on_stop(void *ctx, struct msg *m)
 }
 
 static const msg_handler from_monitor[MSG_TYPES] = {
-	[MSG_PROGRAM] = on_program,	      [MSG_PEER] = on_peer, [MSG_STOP] = on_stop, [MSG_CAPTURE_TO] = on_capture,
+	[MSG_PROGRAM] = on_program,
+	[MSG_PEER] = on_peer,
+	[MSG_STOP] = on_stop,
+	[MSG_CAPTURE_TO] = on_capture,
 	[MSG_CAPTURE_LOST] = on_capture_lost,
+	[MSG_DISARMED] = on_disarmed,
 };
 
 /* record says nothing to the engine: whatever comes from there is its end. */
@@ -453,9 +473,10 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 		return r;
 	/* the policy's bytes are the first that come from outside: everything is dropped by now */
 	r = policies_new(catalog_tamis(), enrich_proctable(p->enrich), a->hostname, &p->policies);
-	if (r == 0)
-		r = policies_add(p->policies, a->generation, a->program_fd, e);
-	return r;
+	if (r < 0)
+		return r;
+	policies_permit(p->policies, a->permit);
+	return policies_add(p->policies, a->generation, a->program_fd, e);
 }
 
 int engine_main(struct engine_args *a)

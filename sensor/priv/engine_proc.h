@@ -15,6 +15,8 @@
 #include "sensor/priv/counts.h"
 #include "sensor/priv/msg.h"
 
+struct permit;
+
 struct engine_args {
 	struct chan monitor, record; /* taken over */
 	struct engine_page *page;    /* the process is its one writer */
@@ -23,6 +25,7 @@ struct engine_args {
 	uint32_t generation;	     /* of that policy */
 	uint32_t queue_bytes;	     /* 0: the default */
 	const char *hostname;
+	const struct permit *permit; /* what rules may have done */
 	enum confine_mode mode;
 };
 

@@ -303,7 +303,11 @@ static int begin(struct monitor *m, struct err *e)
 	if (r == 0)
 		r = open_alerts(m, e);
 	if (r == 0)
+		r = permit_parse(m->o->allow_actions, &m->permit, e);
+	if (r == 0)
 		r = policy_file_find(m->o->policy, m->o->trust, m->o->allow_unsigned, &m->trust, &m->policy, e);
+	if (r == 0)
+		responses_policy(m, &m->policy);
 	confine_user(ROLE_RECORD, &record_user);
 	if (r == 0)
 		r = state_open(m->o->state, &record_user, &m->state, e);

@@ -8,6 +8,7 @@
  *	alarms.c	alerts about the sensor itself
  *	canary_watch.c	known acts, and whether the hooks see them
  *	requests.c	what tamisctl asks
+ *	kills.c		what rules want to have killed
  *	captures.c	a capture: who wants it, what was lost meanwhile
  */
 #ifndef TAMIS_PRIV_MONITOR_IMPL_H
@@ -27,6 +28,7 @@
 #include "sensor/priv/msg.h"
 #include "sensor/priv/options.h"
 #include "sensor/priv/policy_file.h"
+#include "sensor/respond/permit.h"
 #include "sensor/priv/state.h"
 
 #define CHILD_DEATHS_MAX 5 /* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
@@ -111,6 +113,10 @@ struct monitor {
 	uint32_t last_generation;
 	struct reload reload;
 	struct capture_job capture;
+	struct permit permit;
+	struct {
+		uint64_t asked, killed, failed, disarmed;
+	} responses;
 
 	struct child engine, record;
 	struct canary canary;
@@ -203,7 +209,7 @@ void requests_reload_failed(struct monitor *m, int error, const char *why);
 
 /* ---- alarms.c ---- */
 
-enum alarm_kind { ALARM_BLIND, ALARM_CANARY, ALARM_PROCESS };
+enum alarm_kind { ALARM_BLIND, ALARM_CANARY, ALARM_PROCESS, ALARM_DISARMED };
 
 /* What there is to say; NULL and 0: nothing. */
 struct alarm {
@@ -214,6 +220,15 @@ struct alarm {
 
 /* An alert among the others: in the log and to --alerts. */
 void alarm_raise(struct monitor *m, enum alarm_kind kind, const struct alarm *a);
+
+/* ---- kills.c ---- */
+
+/* A policy comes into force: which of its actions are allowed. */
+void responses_policy(struct monitor *m, struct policy_file *p);
+/* -EPROTO for what the engine process may not ask for. */
+int responses_kill(struct monitor *m, const struct msg_kill *k);
+/* "responses":{...} */
+void responses_put(const struct monitor *m, struct jsonw *w);
 
 /* ---- captures.c ---- */
 

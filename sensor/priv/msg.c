@@ -45,12 +45,14 @@ static const struct msg_rule {
 	  sizeof(struct msg_capture_over) },
 	{ MSG_CAPTURE_DATA, ROLE_ENGINE, ROLE_CTL, 0, 1, MSG_BODY_MAX },
 	{ MSG_CAPTURE_STOP, ROLE_CTL, ROLE_ENGINE, 0, 0, 0 },
+	{ MSG_KILL, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_kill), sizeof(struct msg_kill) },
+	{ MSG_DISARMED, ROLE_MONITOR, ROLE_ENGINE, 0, sizeof(struct msg_disarmed), sizeof(struct msg_disarmed) },
 };
 
 static const char *const names[MSG_TYPES] = {
 	"none",	      "ready",	    "program",	    "program-ok",   "peer",	    "peer-ok",	    "note",  "alarm",
 	"alerts",     "piece",	    "stop",	    "status",	    "stats",	    "reload",	    "reply", "capture",
-	"capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data", "capture-stop",
+	"capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data", "capture-stop", "kill",  "disarmed",
 };
 
 const char *msg_name(uint16_t type)

@@ -42,6 +42,8 @@ enum msg_type {
 	MSG_CAPTURE_OVER, /* engine -> monitor: it has ended */
 	MSG_CAPTURE_DATA, /* engine -> ctl: bytes of the file */
 	MSG_CAPTURE_STOP, /* ctl -> engine: enough; what is there still comes, then the socket is closed */
+	MSG_KILL,	  /* engine -> monitor: a rule wants a process to be killed */
+	MSG_DISARMED,	  /* monitor -> engine: that action is not done any more */
 	MSG_TYPES
 };
 
@@ -102,6 +104,18 @@ struct msg_capture_lost {
 
 struct msg_capture_over {
 	uint64_t events, bytes;
+};
+
+/* Names an action of a program; what is to be done is in the monitor's own copy of that. */
+struct msg_kill {
+	uint32_t generation, rule, action;
+	uint32_t pid;	   /* in the initial name space */
+	uint64_t start_ns; /* boot time of its start */
+	uint64_t request;  /* what the alert and the record of it have in common */
+};
+
+struct msg_disarmed {
+	uint32_t generation, action;
 };
 
 /* A received message. */

@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "sensor/respond/disarm.h"
+#include "sensor/respond/permit.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum kind { TEXT, FLAG, BYTES, LARGE, SECONDS };
+enum kind { TEXT, FLAG, BYTES, LARGE, SECONDS, COUNT_OF };
 
 /* One row serves the command line (--name VALUE) and the configuration file (name = value). */
 static const struct setting {
@@ -33,6 +35,8 @@ static const struct setting {
 	{ "log-keep", LARGE, offsetof(struct options, log_keep), true },
 	{ "log-keep-age", SECONDS, offsetof(struct options, log_keep_age), true },
 	{ "canary", SECONDS, offsetof(struct options, canary), true },
+	{ "allow-actions", TEXT, offsetof(struct options, allow_actions), true },
+	{ "kill-limit", COUNT_OF, offsetof(struct options, kill_limit), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
 	{ "allow-unsigned", FLAG, offsetof(struct options, allow_unsigned), true },
@@ -52,12 +56,12 @@ const char *options_help(void)
 	       "  --policy FILE        the bundle, made by `tamisc build`\n"
 	       "  --trust PUB.pem      the key that must have signed it\n"
 	       "  --allow-unsigned     take a bundle whoever made it\n"
+	       "  --allow-actions LIST what rules may do beside alerting: \"POLICY=kill ...\", \"*=kill\"\n"
 	       "  --state DIR          where log, keys and control socket live (" OPTIONS_STATE ")\n"
 	       "  --alerts -|FILE      print alerts too, one JSON record a line, once they are on disk\n"
 	       "  --foreground         stay in the foreground; without it, return once the sensor is ready\n"
 	       "  --rung NAME          use only this kind of hook: fentry, kprobe or tracepoint\n"
-	       "  --ring-bytes N       size of the kernel's ring buffer, a power of two (8M)\n"
-	       "  --lineage-bytes N    the like, of the one for exec, fork and exit (4M)\n"
+	       "  --ring-bytes N, --lineage-bytes N  the kernel's ring buffers: all, exec to exit (8M, 4M)\n"
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
 	       "  --log-epoch SECONDS  how often the log's key is replaced; 0: by size only (86400)\n"
@@ -125,6 +129,12 @@ static int set(struct options *o, const struct setting *s, const char *value, st
 	case SECONDS:
 		if (parse_bytes(value, UINT32_MAX, &number) < 0 || !isdigit((unsigned char)value[strlen(value) - 1]))
 			return err_set(e, -EINVAL, "%s wants a number of seconds, not '%s'", s->name, value);
+		*(uint32_t *)at = (uint32_t)number;
+		return 0;
+	case COUNT_OF:
+		if (parse_bytes(value, DISARM_KILLS_MAX, &number) < 0 || number < 1)
+			return err_set(e, -EINVAL, "%s wants a number from 1 to %d, not '%s'", s->name,
+				       DISARM_KILLS_MAX, value);
 		*(uint32_t *)at = (uint32_t)number;
 		return 0;
 	case FLAG:
@@ -228,7 +238,10 @@ static int read_args(int argc, char **argv, struct options *o, bool *given, char
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
-	struct options o = { .canary = OPTIONS_CANARY, .log_epoch = OPTIONS_LOG_EPOCH, .log_keep = OPTIONS_LOG_KEEP };
+	struct options o = { .canary = OPTIONS_CANARY,
+			     .kill_limit = DISARM_KILLS,
+			     .log_epoch = OPTIONS_LOG_EPOCH,
+			     .log_keep = OPTIONS_LOG_KEEP };
 	bool given[COUNT(settings)] = { 0 };
 	char *config = NULL;
 	int r = read_args(argc, argv, &o, given, &config, e);
@@ -239,6 +252,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		r = err_set(e, -EINVAL, "no policy: give --policy BUNDLE.tpb, or name it in " OPTIONS_CONFIG);
 	else if (r == 0 && !o.help && !o.version && !o.policy)
 		r = err_set(e, -EINVAL, "no policy: give --policy BUNDLE.tpb, or name it in the configuration file");
+	if (r == 0)
+		r = permit_parse(o.allow_actions, &(struct permit){ .n = 0 }, e);
 	if (r == 0 && !o.state && !(o.state = strdup(OPTIONS_STATE)))
 		r = err_set(e, -ENOMEM, "no memory");
 	if (r < 0) {

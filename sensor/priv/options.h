@@ -18,13 +18,14 @@
 #define OPTIONS_LOG_KEEP  (16ull << 30)
 
 struct options {
-	char *policy; /* bundle; required */
-	char *trust;  /* public key, or NULL */
-	char *state;  /* directory of everything that is kept */
-	char *alerts; /* "-", a file, or NULL: the log only */
-	char *replay; /* capture, or NULL */
-	char *rung;   /* name, or NULL: the best */
-	char *btf;    /* file of type information, or NULL */
+	char *policy;	     /* bundle; required */
+	char *trust;	     /* public key, or NULL */
+	char *state;	     /* directory of everything that is kept */
+	char *alerts;	     /* "-", a file, or NULL: the log only */
+	char *replay;	     /* capture, or NULL */
+	char *rung;	     /* name, or NULL: the best */
+	char *btf;	     /* file of type information, or NULL */
+	char *allow_actions; /* "POLICY=ACTION,... ...", or NULL: none; see sensor/respond/permit.h */
 	bool allow_unsigned;
 	bool foreground;
 	bool help, version;
@@ -33,6 +34,7 @@ struct options {
 	uint32_t log_epoch;    /* seconds that a key of the log is used; 0: only the size ends an epoch */
 	uint32_t log_keep_age; /* seconds after which a segment of the log goes; 0: never */
 	uint64_t log_keep;     /* bytes beyond which the oldest go; 0: never */
+	uint32_t kill_limit;   /* kills of one rule in a minute, beyond which it is disarmed */
 	uint32_t canary;       /* seconds between two rounds; 0: off */
 	uint32_t queue_bytes;  /* 0: the default */
 };

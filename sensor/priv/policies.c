@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "sensor/enrich/alert.h"
 #include "sensor/ingest/shed.h"
+#include "sensor/priv/acts.h"
 
 #define SLOTS	     3 /* a reload is refused by the monitor while one is under way: two generations are in the ring at most */
 #define HOSTNAME_MAX 128
@@ -27,6 +28,7 @@ struct slot {
 	struct engine *engine; /* owned */
 	struct alert *alert;   /* owned */
 	struct shed shed;
+	struct acts_of acts;
 };
 
 struct policies {
@@ -37,6 +39,7 @@ struct policies {
 		*slots[SLOTS]; /* owned; the engine and the renderer of each borrow its program, so it stays in place */
 	int newest;
 	bool repeatable;
+	struct permit permit;
 };
 
 /* What rules remembered of the process goes with the last of its images. */
@@ -78,10 +81,23 @@ void policies_repeatable(struct policies *p)
 	p->repeatable = true;
 }
 
+void policies_permit(struct policies *p, const struct permit *permit)
+{
+	p->permit = *permit;
+}
+
+void policies_disarm(struct policies *p, uint32_t generation, uint32_t action)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (p->slots[i] && p->slots[i]->public.generation == generation && action < p->slots[i]->acts.n)
+			p->slots[i]->acts.state[action] = ALERT_ACTION_DISARMED;
+}
+
 static void slot_free(struct slot *s)
 {
 	if (!s)
 		return;
+	acts_done(&s->acts);
 	alert_free(s->alert);
 	engine_free(s->engine);
 	if (s->map)
@@ -124,6 +140,9 @@ static int slot_load(const struct policies *p, struct slot *s, uint32_t generati
 	r = alert_new(&o, &s->program, &s->alert);
 	if (r < 0)
 		return err_set(e, r, "cannot prepare alerts: %s", strerror(-r));
+	r = acts_of_program(&s->program, &p->permit, &s->acts);
+	if (r < 0)
+		return err_set(e, r, "no memory for the actions of rules");
 	shed_init(&s->shed, &s->program);
 	s->public.generation = generation;
 	return 0;
@@ -203,10 +222,21 @@ void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *
 	}
 }
 
-int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m, struct buf *out,
-		    size_t *ret_head_end, size_t *ret_tail_start)
+uint32_t policies_act(struct policy_slot *s, const struct acts *a, const struct event *ev, const struct engine_match *m,
+		      struct alert_action *ret)
 {
-	const struct alert_effects effects = { .engine = ((struct slot *)s)->engine, .match = m };
+	struct slot *slot = (struct slot *)s;
+
+	return acts_do(a, &slot->acts, &slot->program, s->generation, ev, m, ret);
+}
+
+int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m,
+		    const struct alert_action *actions, uint32_t nactions, struct buf *out, size_t *ret_head_end,
+		    size_t *ret_tail_start)
+{
+	const struct alert_effects effects = {
+		.engine = ((struct slot *)s)->engine, .match = m, .actions = actions, .nactions = nactions
+	};
 	const size_t member = sizeof(seq_member) - 1;
 	size_t gap, start = out->len;
 	int r = alert_render(((struct slot *)s)->alert, ev, m->rule, &effects, out, &gap);

@@ -17,6 +17,9 @@ struct engine_match;
 struct proctable;
 struct shed;
 struct policies;
+struct permit;
+struct acts;
+struct alert_action;
 struct policy_slot {
 	uint32_t generation;
 	/* the rest is in policies.c */
@@ -28,6 +31,11 @@ void policies_free(struct policies *p);
 
 /* From now on ${builtins.uuid4} is the same in every run: for replays. */
 void policies_repeatable(struct policies *p);
+
+/* What rules of policies that are added from now on may have done; without it nothing is, nor said in alerts. */
+void policies_permit(struct policies *p, const struct permit *permit);
+/* That action is not done any more. */
+void policies_disarm(struct policies *p, uint32_t generation, uint32_t action);
 
 /*
  * Loads the program in @fd (a sealed memfd, borrowed) as @generation; the oldest policy goes when there are too many.
@@ -46,10 +54,15 @@ size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct
 
 /*
  * Appends the alert's JSON without its "seq" member, which goes between the offsets *ret_head_end and *ret_tail_start. @m is
- * of the last evaluation of @ev.
+ * of the last evaluation of @ev, @actions what policies_act() said of it.
  */
-int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m, struct buf *out,
-		    size_t *ret_head_end, size_t *ret_tail_start);
+int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m,
+		    const struct alert_action *actions, uint32_t nactions, struct buf *out, size_t *ret_head_end,
+		    size_t *ret_tail_start);
+
+/* See acts_do(). */
+uint32_t policies_act(struct policy_slot *s, const struct acts *a, const struct event *ev, const struct engine_match *m,
+		      struct alert_action *ret);
 
 /* What rules remember, of all policies together: variables that are held now, and those that gave way or found no room. */
 void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *ret_lost);

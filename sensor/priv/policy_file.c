@@ -118,7 +118,8 @@ static int take_program(struct policy_file *p, const struct bundle *b, const cha
 	r = take_filters(p, b, &program, file, e);
 	if (r < 0)
 		return r;
-	return seal_program(p, bytes, size, e);
+	r = kills_of_program(&program, &p->kills);
+	return r < 0 ? err_set(e, r, "no memory for the actions of %s", file) : seal_program(p, bytes, size, e);
 }
 
 static int take_sieve(struct policy_file *p, const struct bundle *b, const char *file, struct err *e)
@@ -200,6 +201,7 @@ void policy_file_forget_sieve(struct policy_file *p)
 void policy_file_done(struct policy_file *p)
 {
 	policy_file_forget_sieve(p);
+	kills_done(&p->kills);
 	if (p->program_fd >= 0)
 		close(p->program_fd);
 	*p = (struct policy_file){ .program_fd = -1 };

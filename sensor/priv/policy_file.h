@@ -12,6 +12,7 @@
 
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "sensor/priv/kills.h"
 #include "tamis/sieve.h"
 
 struct sig_key;
@@ -26,6 +27,7 @@ struct policy_file {
 	uint32_t generation;  /* the caller's */
 	struct sieve *sieve;  /* owned; policy_file_forget_sieve gives its memory back */
 	int program_fd;	      /* owned; sealed memfd with the program's bytes */
+	struct kills kills;   /* owned */
 	bool blind[EV_TYPES]; /* the caller's: events that it has rules on and that cannot be seen here */
 };
 

@@ -36,7 +36,7 @@ static int print_alert(struct replay *p, struct policy_slot *s, const struct eve
 	size_t head_end, tail_start;
 
 	buf_reset(&p->alert);
-	if (policies_render(s, ev, m, &p->alert, &head_end, &tail_start) < 0) {
+	if (policies_render(s, ev, m, NULL, 0, &p->alert, &head_end, &tail_start) < 0) {
 		p->unrendered++;
 		return 0;
 	}

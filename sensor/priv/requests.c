@@ -226,6 +226,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	jsonw_member_u64(&w, "process_table", ec.processes);
 	put_processes(m, &w);
 	put_queue(&ec, &w);
+	responses_put(m, &w);
 	put_rungs(m, &w);
 	put_shed(m, &w);
 	jsonw_member_u64(&w, "uptime", (clock_mono_ns() - m->start_ns) / 1000000000ull);
@@ -346,6 +347,7 @@ static void reload_commit(struct monitor *m)
 	m->policy = m->reload.policy;
 	m->reload.policy = (struct policy_file){ .program_fd = -1 };
 	notes_blind(m, &m->policy);
+	responses_policy(m, &m->policy);
 	policy_file_forget_sieve(&m->policy);
 	reload_end(m);
 	notes_policy(m, &before, &m->policy);

@@ -30,6 +30,7 @@
 #define AUDITLOG_GAP	 "gap"	   /* a time that the log knows nothing of */
 #define AUDITLOG_POLICY	 "policy"  /* another policy is in force */
 #define AUDITLOG_CAPTURE "capture" /* events are, or were, handed out: arguments of processes among them */
+#define AUDITLOG_ACTION	 "action"  /* what a rule had done, and what came of it */
 #define AUDITLOG_CANARY	 "canary"  /* a known event did not arrive */
 /* "alert" comes by auditlog_append; "segment", "epoch", "prune" and "recovery" are the log's own */
 

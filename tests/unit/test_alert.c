@@ -494,8 +494,10 @@ static void test_effects(void **state)
 				     { .type = NT_BOOL } };
 	static const char *const names[] = { "name", "numbers", "secret", "nowhere", "flag" };
 	struct prule rule = { .event = EV_OPEN, .every_ns = 1000000000 };
-	struct paction actions[7];
-	struct alert_effects effects;
+	struct paction actions[8];
+	const struct alert_action done[] = { { .action = 7, .state = ALERT_ACTION_ASKED, .request = 3 },
+					     { .action = 7, .state = ALERT_ACTION_NOT_ALLOWED } };
+	struct alert_effects effects = { .actions = done, .nactions = 2 };
 	struct alert *a;
 	struct program p;
 	struct err err;
@@ -527,7 +529,13 @@ static void test_effects(void **state)
 					       .field = PROGRAM_NONE,
 					       .message = i == 5 ? values[0] : PROGRAM_NONE };
 	assert_int_equal(program_rule_add(pb, &rule, NULL, 0), 0);
-	assert_int_equal(program_actions_set(pb, 0, actions, 7), 0);
+	actions[7] = (struct paction){ .kind = ACT_KILL,
+				       .scope = VAR_CGROUP,
+				       .num = 9,
+				       .filter = PROGRAM_NONE,
+				       .field = PROGRAM_NONE,
+				       .message = PROGRAM_NONE };
+	assert_int_equal(program_actions_set(pb, 0, actions, 8), 0);
 	p = program_view(pb);
 	assert_int_equal(engine_new(&p, &effects.engine, &err), 0);
 	assert_int_equal(alert_new(&ao, &p, &a), 0);
@@ -549,6 +557,10 @@ static void test_effects(void **state)
 	assert_canonical(text);
 	assert_non_null(strstr(text, "\"log\":[{\"level\":\"error\",\"message\":\"a \\\"b\\\"\"},"
 				     "{\"level\":\"error\",\"message\":\"\"}],"));
+	assert_non_null(strstr(
+		text, "{\"actions\":[{\"kind\":\"kill\",\"request\":3,\"scope\":\"cgroup\",\"signal\":\"SIGKILL\","
+		      "\"state\":\"asked\"},{\"kind\":\"kill\",\"scope\":\"cgroup\",\"signal\":\"SIGKILL\","
+		      "\"state\":\"not allowed\"}],"));
 	assert_non_null(strstr(text, "\"suppressed\":2,"));
 	assert_non_null(strstr(text, "\"group_id\":\"family\""));
 	assert_non_null(

@@ -324,8 +324,8 @@ static void seq_and_segments_go_on_over_restarts(void **state)
 
 static void kinds_sort_to_their_place(void **state)
 {
-	static const char *const kinds[] = { "alert",	"start",    "stop",   "loss",  "gap",	 "policy",
-					     "segment", "recovery", "canary", "epoch", "capture" };
+	static const char *const kinds[] = { "alert",	"start",    "stop",   "loss",  "gap",	  "policy",
+					     "segment", "recovery", "canary", "epoch", "capture", "action" };
 	struct buf b;
 	struct line l;
 
