@@ -278,7 +278,8 @@ void act_on_match(struct run *x, uint32_t rule, struct engine_match *m)
 	m->acts = x->e->acts + first;
 	m->nacts = x->e->nacts - first;
 	m->silent = r->flags & PRULE_SILENT;
-	x->e->nsilent += m->silent;
+	m->watch = r->flags & PRULE_WATCH;
+	x->e->nsilent += m->silent && !m->watch;
 	if (r->every_ns && !m->silent)
 		limit(x, rule, m);
 }

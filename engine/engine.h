@@ -61,6 +61,7 @@ struct engine_match {
 	uint32_t rule;
 	bool suppressed;    /* the last alert of the same limiter tokens is less than the rule's "every" ago */
 	bool silent;	    /* the rule makes no alerts */
+	bool watch;	    /* it stands for the policy's watches (PRULE_WATCH); silent, too */
 	uint32_t held_back; /* of one that is not suppressed: how many were since the last that was not */
 	const struct engine_act *acts; /* borrowed until the next evaluation */
 	uint32_t nacts;

@@ -195,7 +195,8 @@ struct paction {
 
 enum prule_flag {
 	PRULE_SILENT = 1 << 0, /* no alert */
-	PRULE_OFF = 1 << 1     /* not for this host: set where the program is loaded, never in a bundle */
+	PRULE_OFF = 1 << 1,    /* not for this host: set where the program is loaded, never in a bundle */
+	PRULE_WATCH = 1 << 2 /* stands for the watches: what it holds on may have changed a watched file; also SILENT */
 };
 
 /*

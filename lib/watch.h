@@ -46,6 +46,8 @@ enum watch_attr {
 #define WATCH_PATH_MAX	   4095
 #define WATCH_DIFF_DEFAULT 65536u
 #define WATCH_DIFF_MAX	   (1u << 20)
+#define WATCH_DEBOUNCE_MS  200u /* where a watch says nothing */
+#define WATCH_DEBOUNCE_MAX 10000u
 
 enum watch_severity { WATCH_INFO = 1, WATCH_LOW, WATCH_MEDIUM, WATCH_HIGH, WATCH_CRITICAL };
 
@@ -60,9 +62,10 @@ struct watch {
 	const char **never_store;			 /* path globs: their content is never kept */
 	const struct watch_tag *tags;
 	uint32_t npaths, nexclude, nnever_store, ntags;
-	uint32_t attrs;	   /* enum watch_attr */
-	uint32_t diff_max; /* bytes of a text file that is kept for a diff; 0: none is */
-	uint16_t severity; /* enum watch_severity */
+	uint32_t attrs;	      /* enum watch_attr */
+	uint32_t diff_max;    /* bytes of a text file that is kept for a diff; 0: none is */
+	uint32_t debounce_ms; /* a file that was touched is looked at when it was left alone for so long */
+	uint16_t severity;    /* enum watch_severity */
 	bool recursive, growing, one_filesystem;
 };
 

@@ -6,7 +6,7 @@
 #include "lib/cleanup.h"
 #include "lib/glob.h"
 
-#define VERSION 1
+#define VERSION 2 /* 1, which baselines of before have, lacks debounce_ms */
 
 enum flags { FLAG_RECURSIVE = 1, FLAG_GROWING = 2, FLAG_ONE_FILESYSTEM = 4, FLAGS = 7 };
 
@@ -37,6 +37,7 @@ static void put_watch(struct buf *b, const struct watch *w)
 	put_text(b, w->version);
 	buf_put_u32(b, w->attrs);
 	buf_put_u32(b, w->diff_max);
+	buf_put_u32(b, w->debounce_ms);
 	buf_put_u16(b, w->severity);
 	buf_putc(b, (uint8_t)((w->recursive ? FLAG_RECURSIVE : 0) | (w->growing ? FLAG_GROWING : 0) |
 			      (w->one_filesystem ? FLAG_ONE_FILESYSTEM : 0)));
@@ -67,6 +68,7 @@ struct reader {
 	struct rd rd;
 	struct err *e;
 	const char **slot;
+	uint32_t version;
 };
 
 static int bad(struct reader *r, const char *what)
@@ -145,12 +147,15 @@ static int get_numbers(struct reader *r, struct watch *w)
 {
 	uint8_t flags, zero;
 
-	if (rd_u32(&r->rd, &w->attrs) < 0 || rd_u32(&r->rd, &w->diff_max) < 0 || rd_u16(&r->rd, &w->severity) < 0 ||
+	w->debounce_ms = WATCH_DEBOUNCE_MS;
+	if (rd_u32(&r->rd, &w->attrs) < 0 || rd_u32(&r->rd, &w->diff_max) < 0 ||
+	    (r->version > 1 && rd_u32(&r->rd, &w->debounce_ms) < 0) || rd_u16(&r->rd, &w->severity) < 0 ||
 	    rd_u8(&r->rd, &flags) < 0 || rd_u8(&r->rd, &zero) < 0)
 		return bad(r, "they end too early");
 	if (!w->attrs || w->attrs & ~(uint32_t)WATCH_ALL || flags & ~FLAGS || zero)
 		return bad(r, "attributes that there are not");
-	if (!w->severity || w->severity > WATCH_CRITICAL || w->diff_max > WATCH_DIFF_MAX)
+	if (!w->severity || w->severity > WATCH_CRITICAL || w->diff_max > WATCH_DIFF_MAX ||
+	    w->debounce_ms > WATCH_DEBOUNCE_MAX)
 		return bad(r, "a number that is too large");
 	w->recursive = flags & FLAG_RECURSIVE;
 	w->growing = flags & FLAG_GROWING;
@@ -185,16 +190,16 @@ static int get_watch(struct reader *r, struct watch *w)
 
 static int get_list(struct reader *r, struct watch_list *ret)
 {
-	uint32_t version, n;
+	uint32_t n;
 
-	if (rd_u32(&r->rd, &version) < 0 || rd_u32(&r->rd, &n) < 0)
+	if (rd_u32(&r->rd, &r->version) < 0 || rd_u32(&r->rd, &n) < 0)
 		return bad(r, "they end too early");
-	if (version != VERSION)
+	if (r->version < 1 || r->version > VERSION)
 		return err_set(
 			r->e, -EBADMSG,
 			"this bundle's watches have version %u, this program knows %d: build the policy with its "
 			"tamisc",
-			version, VERSION);
+			r->version, VERSION);
 	if (n > WATCHES_MAX)
 		return bad(r, "too many of them");
 	ret->v = calloc(n ? n : 1, sizeof(ret->v[0]));

@@ -5,8 +5,8 @@
 /*
  * The watches as a section of a bundle. Little endian:
  *
- *	u32 version (1), u32 count
- *	each watch: text id, description, policy, version | u32 attrs, diff_max | u16 severity
+ *	u32 version (2), u32 count
+ *	each watch: text id, description, policy, version | u32 attrs, diff_max, debounce_ms (not in version 1) | u16 severity
  *		u8 flags: 1 recursive, 2 growing, 4 one filesystem | u8 0
  *		u32 count and as many texts: paths, exclude, never_store | u32 count and as many pairs of texts: tags
  *	text: u32 size, bytes, a NUL that the size does not count

@@ -10,6 +10,7 @@
 #include "lib/sig.h"
 #include "lib/watch_io.h"
 #include "policy-compiler/cli.h"
+#include "policy-compiler/watch_rules.h"
 #include "policy-compiler/sieve_build.h"
 
 struct build {
@@ -20,6 +21,7 @@ struct build {
 	struct sig_key *key;
 	struct buf meta, program, sieve, watches, filters;
 	size_t nwatches;
+	uint32_t nrules; /* that somebody has written */
 };
 
 /* ---- what the bundle says about itself --------------------------------------------------------------------------- */
@@ -43,7 +45,6 @@ static int put_meta(struct build *b)
 {
 	const struct compile *c = b->compile;
 	struct jsonw w = jsonw_to(&b->meta);
-	struct program p = program_view(c->builder);
 
 	jsonw_obj_begin(&w);
 	jsonw_member_u64(&w, "catalog", catalog_fingerprint(c->catalog));
@@ -52,7 +53,7 @@ static int put_meta(struct build *b)
 	for (size_t i = 0; i < c->npolicies; i++)
 		put_policy(&w, c->policies[i]);
 	jsonw_arr_end(&w);
-	jsonw_member_u64(&w, "rules", p.nrules);
+	jsonw_member_u64(&w, "rules", b->nrules);
 	jsonw_member_str(&w, "tamisc", TAMIS_VERSION);
 	jsonw_obj_end(&w);
 	return buf_error(&b->meta);
@@ -117,8 +118,13 @@ static int write_bundle(struct build *b)
 	struct bundle_part parts[5];
 	struct program p;
 	struct err err;
-	int r = put_sieve(b, &err);
+	int r;
 
+	b->nrules = program_view(b->compile->builder).nrules;
+	r = watch_rules_add(b->compile);
+	if (r < 0)
+		return cli_fail("the watches are too much for one policy: %s", strerror(-r));
+	r = put_sieve(b, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);
 	p = program_view(b->compile->builder);
@@ -134,11 +140,10 @@ static int write_bundle(struct build *b)
 	r = bundle_write(b->out, parts, list_parts(b, parts), b->key, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);
-	cli_say("%s: %u rule%s, %s", b->out, p.nrules, p.nrules == 1 ? "" : "s",
+	cli_say("%s: %u rule%s, %s", b->out, b->nrules, b->nrules == 1 ? "" : "s",
 		b->key ? "signed" : "not signed (tamisd wants --allow-unsigned)");
 	if (b->nwatches)
-		cli_say("%zu watch%s for tamisctl fim; tamisd does not act on them yet", b->nwatches,
-			b->nwatches == 1 ? "" : "es");
+		cli_say("%zu watch%s", b->nwatches, b->nwatches == 1 ? "" : "es");
 	return CLI_OK;
 }
 

@@ -15,8 +15,7 @@ static void say_summary(const struct compile *c, const struct diags *d)
 	for (size_t i = 0; i < c->nrules; i++)
 		ok += c->rules[i]->ok;
 	if (c->watches.n)
-		snprintf(watches, sizeof(watches), ", %zu watch%s (for tamisctl fim)", c->watches.n,
-			 c->watches.n == 1 ? "" : "es");
+		snprintf(watches, sizeof(watches), ", %zu watch%s", c->watches.n, c->watches.n == 1 ? "" : "es");
 	cli_say("%zu rule%s%s, %zu switched off, %zu for other systems; %s", ok, ok == 1 ? "" : "s", watches,
 		c->ndisabled, c->nskipped, cli_count_diags(d, counts, sizeof(counts)));
 }

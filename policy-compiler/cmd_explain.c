@@ -6,6 +6,7 @@
 #include "lib/near.h"
 #include "policy-compiler/cli.h"
 #include "policy-compiler/explain.h"
+#include "policy-compiler/watch_rules.h"
 
 static int no_such_rule(const struct compile *c, const char *id)
 {
@@ -35,6 +36,8 @@ static int explain(struct compile *c, const char *rule, bool json)
 
 	if (!sieve)
 		return cli_fail("out of memory");
+	if (watch_rules_add(c) < 0)
+		return cli_fail("the watches are too much for one policy");
 	if (sieve_build(c->builder, &report, sieve, &err) < 0)
 		return cli_fail("%s", err.msg);
 	for (size_t i = 0; i < c->nrules; i++)

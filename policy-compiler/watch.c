@@ -168,6 +168,22 @@ static int read_diff(struct reader *r, struct watch *w)
 	return 0;
 }
 
+static int read_debounce(struct reader *r, struct watch *w)
+{
+	const struct ynode *n = ynode_get(r->map, "debounce");
+	int64_t ns = (int64_t)WATCH_DEBOUNCE_MS * 1000000;
+
+	if (n)
+		keys_duration(n, &ns);
+	if (ns < 0 || ns > (int64_t)WATCH_DEBOUNCE_MAX * 1000000) {
+		diag_error(r->diags, n->at, "\"debounce\" is %s", n->text.s);
+		diag_help(r->diags, "it is a time from 0s to %us", WATCH_DEBOUNCE_MAX / 1000);
+		return -EINVAL;
+	}
+	w->debounce_ms = (uint32_t)(ns / 1000000);
+	return 0;
+}
+
 /* ---- the watch ----------------------------------------------------------------------------------------------------- */
 
 static int read_tags(struct reader *r, struct watch *w)
@@ -284,6 +300,8 @@ int watch_read(struct arena *a, struct diags *d, const struct policy *policy, co
 		err = read_growing(&r, w);
 	if (err == 0)
 		err = read_diff(&r, w);
+	if (err == 0)
+		err = read_debounce(&r, w);
 	return err == 0 ? read_tags(&r, w) : err;
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * The list "watches:" of a policy: from YAML to struct watch (lib/watch.h), and the watches of all policies of a build
- * put together. Knows nothing of rules; the sieve does not know watches yet.
+ * put together. Knows nothing of rules; watch_rules.h does.
  */
 
 #include "lib/watch.h"

@@ -644,6 +644,25 @@ int alert_render(struct alert *a, const struct event *ev, uint32_t rule, const s
 	return r;
 }
 
+int alert_render_process(struct alert *a, const struct event *ev, size_t max, struct buf *out)
+{
+	const size_t key = sizeof("\"process\":") - 1;
+
+	for (size_t level = 0; level < LEVELS; level++) {
+		int r;
+
+		buf_reset(&a->out);
+		r = put_process(a, ev->proc, level);
+		if (r == 0)
+			r = buf_error(&a->out);
+		if (r < 0 && r != -EFBIG)
+			return r;
+		if (r == 0 && a->out.len - key - 1 <= max)
+			return buf_put(out, a->out.data + key, a->out.len - key - 1);
+	}
+	return -EFBIG;
+}
+
 static int alert_host(struct alert *a, const char *hostname)
 {
 	struct jsonw w = jsonw_to(&a->scratch);

@@ -63,6 +63,12 @@ int alert_new(const struct alert_options *o, const struct program *p, struct ale
 void alert_free(struct alert *a);
 
 /*
+ * Appends what an alert on @ev shows as "process", at most @max bytes: cut further where it would be more, -EFBIG where nothing
+ * is left to cut.
+ */
+int alert_render_process(struct alert *a, const struct event *ev, size_t max, struct buf *out);
+
+/*
  * Appends the alert of rule number @rule (an index into the program's rules) on @ev to @out; @effects may be NULL. The sequence number goes
  * between the bytes [start, *ret_gap) and [*ret_gap, end), where start was out->len and *ret_gap is an offset into out->data.
  * Negative errno of the buffer (then out is as it was), -EINVAL for no such rule.

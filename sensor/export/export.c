@@ -137,6 +137,8 @@ static void look(struct export_view *v, const struct line *l)
 	v->path = export_text(own, "file.path");
 	if (!*v->path)
 		v->path = export_text(own, "mountpoint.path");
+	if (!*v->path)
+		v->path = export_text(own, "path");
 	snprintf(v->uid, sizeof(v->uid), "%s/%" PRIu64, v->host, v->seq);
 	say(v);
 }

@@ -62,6 +62,7 @@ static const struct activity {
 	{ "rename", FILES, 5, "Rename" },
 	{ "truncate", FILES, 3, "Update" },
 	{ "write", FILES, 3, "Update" },
+	{ "integrity", FILES, 3, "Update" },
 	{ "utimes", FILES, 6, "Set Attributes" },
 	{ "chmod", FILES, 7, "Set Security" },
 	{ "chown", FILES, 7, "Set Security" },

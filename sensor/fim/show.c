@@ -404,10 +404,20 @@ static void mask_json(struct jsonw *w, uint32_t mask)
 void show_change_json(struct jsonw *w, const void *path, size_t len, const struct change *c, const struct fact *old,
 		      const struct buf *diff)
 {
+	const struct show_more none = { 0 };
+
+	show_change_json_more(w, path, len, c, old, diff, &none);
+}
+
+void show_change_json_more(struct jsonw *w, const void *path, size_t len, const struct change *c,
+			   const struct fact *old, const struct buf *diff, const struct show_more *more)
+{
 	uint32_t mask = c->kind == CHANGE_CHANGED && !(c->mask & FACT_TYPE_CHANGED) ? c->mask : WATCH_ALL;
 	struct fact now;
 
 	jsonw_obj_begin(w);
+	if (more->accepted)
+		jsonw_member_str(w, "accepted", more->accepted);
 	if (c->fact_len && fact_read(c->fact, c->fact_len, &now) == 0) {
 		jsonw_key(w, "after");
 		show_fact_json(w, &now, mask);
@@ -440,5 +450,7 @@ void show_change_json(struct jsonw *w, const void *path, size_t len, const struc
 	jsonw_member_str(w, "severity", watch_severity_name(c->severity));
 	jsonw_key(w, "watch");
 	jsonw_str(w, c->watch, c->watch_len);
+	if (more->unwatched)
+		jsonw_member_bool(w, "watched", false);
 	jsonw_obj_end(w);
 }

@@ -24,5 +24,12 @@ void show_fact_json(struct jsonw *w, const struct fact *f, uint32_t mask);
 /* A change as a JSON object; old may be NULL. @diff: a unified diff, or NULL. */
 void show_change_json(struct jsonw *w, const void *path, size_t len, const struct change *c, const struct fact *old,
 		      const struct buf *diff);
+/* The same, with what an alert knows besides. */
+struct show_more {
+	const char *accepted; /* why it is the baseline from now on, or NULL */
+	bool unwatched;	      /* nobody was watching when it happened */
+};
+void show_change_json_more(struct jsonw *w, const void *path, size_t len, const struct change *c,
+			   const struct fact *old, const struct buf *diff, const struct show_more *more);
 
 #endif

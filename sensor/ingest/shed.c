@@ -16,7 +16,8 @@ static unsigned int level_of(const struct program *p, const struct prule *r)
 	/* none, info, low, medium, high, critical */
 	static const uint8_t levels[] = { SHED_MEDIUM, SHED_INFO, SHED_LOW, SHED_MEDIUM };
 
-	return r->severity >= sizeof(levels) || sets_variables(p, r) ? SHED_NEVER : levels[r->severity];
+	return r->severity >= sizeof(levels) || r->flags & PRULE_WATCH || sets_variables(p, r) ? SHED_NEVER
+											       : levels[r->severity];
 }
 
 void shed_init(struct shed *s, const struct program *p)

@@ -19,6 +19,7 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "sensor/priv/engine_proc.h"
+#include "sensor/priv/hash_proc.h"
 #include "sensor/priv/monitor_impl.h"
 #include "sensor/priv/record_proc.h"
 
@@ -81,8 +82,7 @@ void children_close_all_but(int *keep, size_t n)
 	close_between(next, ~0u);
 }
 
-/* What both children do first. From here on they must not use what belongs to the monitor alone. */
-static void become_child(const struct monitor *m, const char *name, int *keep, size_t n)
+void children_become(const struct monitor *m, const char *name, int *keep, size_t n)
 {
 	char prog[32];
 
@@ -119,8 +119,9 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 	};
 	int keep[] = { a.monitor.fd, a.record.fd, a.ring_fd, a.lineage_fd, a.program_fd };
 
-	become_child(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
+	children_become(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->record_page, sizeof(*m->record_page));
+	counts_unmap(m->hash_page, sizeof(*m->hash_page));
 	_exit(engine_main(&a));
 }
 
@@ -142,8 +143,9 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 	};
 	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd };
 
-	become_child(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
+	children_become(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->engine_page, sizeof(*m->engine_page));
+	counts_unmap(m->hash_page, sizeof(*m->hash_page));
 	_exit(record_main(&a));
 }
 
@@ -207,7 +209,7 @@ int children_begin(struct monitor *m, struct err *e)
 
 /* ---- death --------------------------------------------------------------------------------------------------------- */
 
-static void describe(struct child *c, int status)
+void children_describe(struct child *c, int status)
 {
 	if (c->hung)
 		snprintf(c->why, sizeof(c->why), "killed, because it did nothing for %u s", c->quiet);
@@ -252,7 +254,7 @@ static void on_death(struct monitor *m, struct child *c, int status)
 	bool asked_to =
 		(c == &m->engine && m->phase == PHASE_DRAINING) || (c == &m->record && m->phase == PHASE_CLOSING);
 
-	describe(c, status);
+	children_describe(c, status);
 	c->hung = false;
 	c->quiet = 0;
 	chan_close(&c->chan);
@@ -319,6 +321,7 @@ void children_reap(struct monitor *m)
 		else
 			on_death(m, both[i], status);
 	}
+	hash_child_reap(m);
 	if (m->canary.keeper > 0 && waitpid(m->canary.keeper, &status, WNOHANG | WUNTRACED) == m->canary.keeper) {
 		if (WIFSTOPPED(status))
 			kill(m->canary.keeper, SIGCONT);
@@ -558,6 +561,8 @@ static int on_ready(struct monitor *m, struct child *c)
 	/* A new engine has read /proc without our privileges: the kernel tells it what everybody's programs are. */
 	if (m->phase == PHASE_RUNNING && c->role == ROLE_ENGINE)
 		load_tasks(m->load);
+	if (c->role == ROLE_ENGINE)
+		hash_child_link(m);
 	return 0;
 }
 

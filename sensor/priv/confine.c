@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <pwd.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -48,6 +50,10 @@ void confine_user(enum role role, struct confine_user *ret)
 	_cleanup_fclose_ FILE *f = fopen("/etc/passwd", "re");
 	struct passwd *pw;
 
+	if (role == ROLE_HASH) {
+		*ret = (struct confine_user){ CONFINE_HASH_ID, CONFINE_HASH_ID };
+		return;
+	}
 	*ret = (struct confine_user){ .uid = id, .gid = id };
 	while (f && (pw = fgetpwent(f)))
 		if (strcmp(pw->pw_name, name) == 0)
@@ -63,24 +69,55 @@ static int drop_bounding_set(struct err *e)
 	return 0;
 }
 
-int confine_drop_user(const struct confine_user *u, struct err *e)
+static int become(const struct confine_user *u, struct err *e)
 {
-	cap_t none;
-	int r = drop_bounding_set(e);
-
-	if (r < 0)
-		return r;
 	if (setgroups(0, NULL) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
 		return err_set(e, -errno, "cannot become user %u: %s (create the users %s and %s)", u->uid,
 			       strerror(errno), CONFINE_ENGINE_USER, CONFINE_RECORD_USER);
-	none = cap_init();
-	r = none ? cap_set_proc(none) : -1;
-	cap_free(none);
+	return 0;
+}
+
+/* Of all capabilities @cap is left, or none (-1). */
+static int keep_only(cap_value_t cap, struct err *e)
+{
+	cap_t caps = cap_init();
+	int r = caps ? 0 : -1;
+
+	if (r == 0 && cap >= 0 &&
+	    (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
+	     cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0))
+		r = -1;
+	if (r == 0)
+		r = cap_set_proc(caps);
+	cap_free(caps);
+	return r < 0 ? err_set(e, -errno, "cannot drop capabilities: %s", strerror(errno)) : 0;
+}
+
+static int drop_to(const struct confine_user *u, cap_value_t cap, struct err *e)
+{
+	int r = drop_bounding_set(e);
+
+	if (r == 0)
+		r = become(u, e);
+	if (r == 0)
+		r = keep_only(cap, e);
 	if (r < 0)
-		return err_set(e, -errno, "cannot drop capabilities: %s", strerror(errno));
+		return r;
 	if (setuid(0) == 0)
 		return err_set(e, -EPERM, "user %u can become root again", u->uid);
 	return 0;
+}
+
+int confine_drop_user(const struct confine_user *u, struct err *e)
+{
+	return drop_to(u, -1, e);
+}
+
+int confine_drop_to_reader(const struct confine_user *u, struct err *e)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_set(e, -errno, "cannot keep a capability: %s", strerror(errno));
+	return drop_to(u, CAP_DAC_READ_SEARCH, e);
 }
 
 /* ---- capabilities -------------------------------------------------------------------------------------------------- */
@@ -147,6 +184,7 @@ int confine_monitor_caps(struct err *e)
 #define M 1u /* monitor; its list covers what its children do before they have a list of their own */
 #define G 2u /* engine */
 #define R 4u /* record */
+#define H 8u /* hash */
 
 /* Calls without conditions on their arguments. A name that an architecture lacks is passed over. */
 /* clang-format off */
@@ -155,37 +193,43 @@ static const struct {
 	unsigned int who;
 } plain_calls[] = {
 	/* memory, time, threads of control */
-	{ "brk", M | G | R }, { "munmap", M | G | R }, { "mremap", M | G | R }, { "madvise", M | G | R },
-	{ "clock_gettime", M | G | R }, { "gettimeofday", M | G | R }, { "time", M | G | R },
-	{ "clock_nanosleep", M | G | R }, { "nanosleep", M | G | R }, { "restart_syscall", M | G | R },
-	{ "getrandom", M | G | R }, { "getpid", M | G | R }, { "gettid", M | G | R }, { "getppid", M | G | R },
-	{ "exit", M | G | R }, { "exit_group", M | G | R }, { "futex", M | G | R }, { "rseq", M | G | R },
-	{ "rt_sigreturn", M | G | R }, { "rt_sigaction", M | G | R }, { "rt_sigprocmask", M | G | R },
-	{ "sched_yield", M | G | R }, { "membarrier", M | G | R }, { "sched_getaffinity", M | G | R },
+	{ "brk", M | G | R | H }, { "munmap", M | G | R | H }, { "mremap", M | G | R | H }, { "madvise", M | G | R | H },
+	{ "clock_gettime", M | G | R | H }, { "gettimeofday", M | G | R | H }, { "time", M | G | R | H },
+	{ "clock_nanosleep", M | G | R | H }, { "nanosleep", M | G | R | H }, { "restart_syscall", M | G | R | H },
+	{ "getrandom", M | G | R | H }, { "getpid", M | G | R | H }, { "gettid", M | G | R | H }, { "getppid", M | G | R | H },
+	{ "exit", M | G | R | H }, { "exit_group", M | G | R | H }, { "futex", M | G | R | H }, { "rseq", M | G | R | H },
+	{ "rt_sigreturn", M | G | R | H }, { "rt_sigaction", M | G | R | H }, { "rt_sigprocmask", M | G | R | H },
+	{ "sched_yield", M | G | R | H }, { "membarrier", M | G | R | H }, { "sched_getaffinity", M | G | R | H },
 	/* open files and sockets */
-	{ "read", M | G | R }, { "pread64", M | G | R }, { "write", M | G | R }, { "writev", M | G | R },
-	{ "close", M | G | R }, { "close_range", M }, { "lseek", M | G | R }, { "_llseek", M | G | R },
-	{ "fstat", M | G | R }, { "newfstatat", M | G | R }, { "fstat64", M | G | R }, { "fstatat64", M | G | R },
-	{ "statx", M | G | R }, { "poll", M | G | R }, { "ppoll", M | G | R }, { "epoll_wait", M | G | R },
-	{ "epoll_pwait", M | G | R }, { "sendmsg", M | G | R }, { "sendto", M | G | R }, { "recvmsg", M | G | R },
-	{ "dup", M }, { "dup2", M }, { "dup3", M }, { "fcntl", M | G | R }, { "fcntl64", M | G | R },
-	{ "getdents64", M | G | R }, { "readlink", M }, { "readlinkat", M | G }, { "faccessat", M | R }, { "faccessat2", M | R },
-	{ "access", M | R }, { "sysinfo", M | G | R }, { "uname", M | G | R },
-	/* the log */
-	{ "pwrite64", M | R }, { "fdatasync", M | R }, { "fsync", M | R }, { "ftruncate", M | R }, { "ftruncate64", M | R },
+	{ "read", M | G | R | H }, { "pread64", M | G | R | H }, { "write", M | G | R | H }, { "writev", M | G | R | H },
+	{ "close", M | G | R | H }, { "close_range", M }, { "lseek", M | G | R | H }, { "_llseek", M | G | R | H },
+	{ "fstat", M | G | R | H }, { "newfstatat", M | G | R | H }, { "fstat64", M | G | R | H }, { "fstatat64", M | G | R | H },
+	{ "statx", M | G | R | H }, { "poll", M | G | R | H }, { "ppoll", M | G | R | H }, { "epoll_wait", M | G | R | H },
+	{ "epoll_pwait", M | G | R | H }, { "sendmsg", M | G | R | H }, { "sendto", M | G | R | H }, { "recvmsg", M | G | R | H },
+	{ "dup", M }, { "dup2", M }, { "dup3", M }, { "fcntl", M | G | R | H }, { "fcntl64", M | G | R | H },
+	{ "getdents64", M | G | R | H }, { "readlink", M | H }, { "readlinkat", M | G | H }, { "faccessat", M | R | H }, { "faccessat2", M | R | H },
+	{ "access", M | R | H }, { "sysinfo", M | G | R | H }, { "uname", M | G | R | H },
+	/* the log, the baseline */
+	{ "pwrite64", M | R | H }, { "fdatasync", M | R | H }, { "fsync", M | R | H }, { "ftruncate", M | R | H },
+	{ "ftruncate64", M | R | H },
 	{ "fallocate", M | R }, { "rename", M | R }, { "renameat", M | R }, { "renameat2", M | R }, { "unlink", M | R },
-	{ "unlinkat", M | R }, { "mkdir", M | R }, { "mkdirat", M | R }, { "flock", M | R }, { "fchmod", M | R },
+	{ "unlinkat", M | R }, { "mkdir", M | R }, { "mkdirat", M | R }, { "flock", M | R | H }, { "fchmod", M | R },
 	{ "link", M | R }, { "linkat", M | R }, { "umask", M | R }, { "fchown", M }, { "fchownat", M }, { "chmod", M },
-	/* BPF, and setting up the other two */
+	/* extended attributes, and threads that look at files */
+	{ "fgetxattr", M | H }, { "flistxattr", M | H }, { "getxattr", M | H }, { "listxattr", M | H },
+	{ "ioprio_set", M | H }, { "sched_setscheduler", M | H }, { "setpriority", M | H },
+	/* refused to the hash process by an error that it can go on from, see lacks() */
+	{ "openat2", M },
+	/* BPF, and setting up the others */
 	{ "bpf", M }, { "perf_event_open", M }, { "epoll_create1", M }, { "epoll_ctl", M }, { "memfd_create", M },
 	{ "eventfd2", M }, { "signalfd4", M }, { "signalfd", M }, { "socketpair", M }, { "accept4", M }, { "getsockopt", M },
 	{ "setsockopt", M }, { "clone", M }, { "clone3", M }, { "fork", M }, { "vfork", M }, { "wait4", M }, { "waitid", M },
-	{ "kill", M }, { "tgkill", M | G | R }, { "set_robust_list", M }, { "set_tid_address", M }, { "setgroups", M },
+	{ "kill", M }, { "tgkill", M | G | R | H }, { "set_robust_list", M | H }, { "set_tid_address", M }, { "setgroups", M },
 	{ "setgroups32", M }, { "setresuid", M }, { "setresuid32", M }, { "setresgid", M }, { "setresgid32", M },
-	{ "setuid", M }, { "setuid32", M }, { "getuid", M | G | R }, { "geteuid", M | G | R }, { "getgid", M },
-	{ "getegid", M }, { "capget", M }, { "capset", M }, { "prctl", M }, { "seccomp", M }, { "prlimit64", M | G | R },
-	{ "setrlimit", M }, { "getrlimit", M }, { "ugetrlimit", M }, { "chdir", M }, { "fchdir", M }, { "statfs", M },
-	{ "fstatfs", M }, { "getcwd", M }, { "connect", M },
+	{ "setuid", M }, { "setuid32", M }, { "getuid", M | G | R | H }, { "geteuid", M | G | R | H }, { "getgid", M },
+	{ "getegid", M }, { "capget", M }, { "capset", M }, { "prctl", M }, { "seccomp", M }, { "prlimit64", M | G | R | H },
+	{ "setrlimit", M }, { "getrlimit", M }, { "ugetrlimit", M }, { "chdir", M }, { "fchdir", M }, { "statfs", M | H },
+	{ "fstatfs", M | H }, { "getcwd", M }, { "connect", M },
 	/* what rules may do */
 	{ "pidfd_open", M }, { "pidfd_send_signal", M },
 };
@@ -193,7 +237,7 @@ static const struct {
 
 static unsigned int role_bit(enum role role)
 {
-	return role == ROLE_MONITOR ? M : role == ROLE_ENGINE ? G : R;
+	return role == ROLE_MONITOR ? M : role == ROLE_ENGINE ? G : role == ROLE_HASH ? H : R;
 }
 
 static int allow(scmp_filter_ctx ctx, const char *name, unsigned int n, const struct scmp_arg_cmp *args)
@@ -203,6 +247,28 @@ static int allow(scmp_filter_ctx ctx, const char *name, unsigned int n, const st
 
 	/* -EDOM: this architecture multiplexes or lacks the call */
 	return r == -EDOM ? 0 : r;
+}
+
+/* The C library does without a call that is not there. */
+static int lacks(scmp_filter_ctx ctx, const char *name)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+
+	return nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), nr, 0);
+}
+
+/* Flags of files; threads, no processes. What openat2 and clone3 are asked for lies in memory, where no filter sees it. */
+static int allow_hash(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp get_flags = SCMP_A1(SCMP_CMP_EQ, FS_IOC_GETFLAGS, 0);
+	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+	int r = allow(ctx, "ioctl", 1, &get_flags);
+
+	if (r == 0)
+		r = allow(ctx, "clone", 1, &thread);
+	if (r == 0)
+		r = lacks(ctx, "clone3");
+	return r == 0 ? lacks(ctx, "openat2") : r;
 }
 
 /* Calls whose arguments matter. */
@@ -222,13 +288,13 @@ static int allow_conditional(scmp_filter_ctx ctx, enum role role)
 	if (r == 0)
 		r = allow(ctx, "mprotect", 1, &no_exec);
 	if (r == 0)
-		r = allow(ctx, "openat", role == ROLE_ENGINE, &read_only);
+		r = allow(ctx, "openat", role == ROLE_ENGINE || role == ROLE_HASH, &read_only);
 	if (r == 0)
 		r = role == ROLE_MONITOR ? allow(ctx, "socket", 1, &unix_socket) : allow(ctx, "prctl", 1, &get_name);
 	/* the monitor attaches kprobes through perf events: ioctl(PERF_EVENT_IOC_*) */
 	if (r == 0)
 		r = allow(ctx, "ioctl", role != ROLE_MONITOR, &tcgets);
-	return r;
+	return r == 0 && role == ROLE_HASH ? allow_hash(ctx) : r;
 }
 
 int confine_syscalls(enum role role, enum confine_mode mode, struct err *e)

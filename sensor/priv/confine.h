@@ -7,6 +7,7 @@
  *	engine	user tamis, no capability, opens files for reading only
  *	canary	a user of its own, no capability; its acts are few and fixed, and it reads nothing
  *	record	user tamis-record (owner of the log and the key), no capability
+ *	hash	a user of its own that may read any file, opens for reading only; the baseline was opened before
  *
  * Where a user does not exist, its number below is taken: from the range that no distribution and no container manager
  * hands out (1879048192 to 2147483647 in systemd's UIDS-GIDS), and above all one that owns no file.
@@ -23,7 +24,8 @@
 #define CONFINE_RECORD_USER "tamis-record"
 #define CONFINE_ENGINE_ID   1879050001u
 #define CONFINE_RECORD_ID   1879050002u
-#define CONFINE_CANARY_ID   1879050003u /* has no name */
+#define CONFINE_CANARY_ID   1879050003u /* has no name, as the following */
+#define CONFINE_HASH_ID	    1879050004u
 
 /* What happens to a system call outside the list. LOG is for finding out what is missing: see CONFINE_ENV. */
 enum confine_mode { CONFINE_KILL, CONFINE_LOG, CONFINE_OFF };
@@ -41,6 +43,8 @@ void confine_user(enum role role, struct confine_user *ret);
 
 /* Gives up root for good: supplementary groups, gid, uid, bounding set, every capability. */
 int confine_drop_user(const struct confine_user *u, struct err *e);
+/* The same, but any file may be read still. */
+int confine_drop_to_reader(const struct confine_user *u, struct err *e);
 
 /* -EPERM, naming it, when a capability is missing that the start or the monitor needs. */
 int confine_check_caps(struct err *e);

@@ -40,6 +40,8 @@ struct engine_counts {
 	uint64_t variables;	     /* that are held now, for whatever they belong to */
 	uint64_t variables_lost;     /* gave way to others, or found no room */
 	uint64_t requests;	     /* number of the last thing that a rule wanted to have done */
+	uint64_t touches;	     /* events that may have changed watched files */
+	uint64_t touches_lost;	     /* of them not handed to the hash process */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };
 

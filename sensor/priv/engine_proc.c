@@ -19,6 +19,8 @@
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
 #include "sensor/priv/tap.h"
+#include "sensor/priv/touch_of.h"
+#include "sensor/priv/touches.h"
 
 #define RING_EACH     8192 /* records taken from the ring before evaluation gets its turn */
 #define EVENTS_EACH   256  /* events evaluated before the ring gets its turn */
@@ -36,6 +38,9 @@ struct engine_proc {
 	struct enrich *enrich;
 	struct policies *policies;
 	struct outbox out;
+	struct touches touches;
+	struct touch_of touch_of;
+	struct buf who; /* owned: the process of a touch */
 	struct tap tap;
 	const char *hostname; /* borrowed */
 	uint64_t tick_ns;
@@ -152,6 +157,21 @@ static void render(struct engine_proc *p, struct policy_slot *s, const struct ev
 	p->counts.made++;
 }
 
+/* It may have changed a watched file: the hash process is told. */
+static void touch(struct engine_proc *p, struct policy_slot *s, const struct event *ev)
+{
+	struct touch t;
+
+	if (!touch_of_event(&p->touch_of, ev, &t))
+		return;
+	buf_reset(&p->who);
+	if (policies_render_process(s, ev, TOUCH_PROCESS_MAX, &p->who) == 0) {
+		t.process = (const char *)p->who.data;
+		t.head.process_len = (uint32_t)p->who.len;
+	}
+	touches_put(&p->touches, &t);
+}
+
 static bool any_alive(const struct event *ev)
 {
 	return ev->alive[0] | ev->alive[1] | ev->alive[2] | ev->alive[3];
@@ -161,6 +181,7 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 {
 	struct policy_slot *s = policies_for(p->policies, d->ev.policy);
 	const struct engine_match *m;
+	bool watched = false;
 	size_t n;
 
 	if (s->generation != d->ev.policy) {
@@ -176,11 +197,14 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 		const struct acts acts = { .monitor = &p->monitor, .requests = &p->counts.requests };
 		uint32_t nactions = policies_act(s, &acts, &d->ev, &m[i], actions);
 
+		watched |= m[i].watch;
 		p->counts.suppressed += m[i].suppressed;
-		p->counts.silent += m[i].silent;
+		p->counts.silent += m[i].silent && !m[i].watch;
 		if (!m[i].suppressed && !m[i].silent)
 			render(p, s, &d->ev, &m[i], actions, nactions);
 	}
+	if (watched)
+		touch(p, s, &d->ev);
 }
 
 static void handle_record(struct engine_proc *p, const void *rec, size_t size)
@@ -202,13 +226,19 @@ static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 	commit(p);
 }
 
-/* Evaluates until the turn is over or record has enough to do. True when there is more. */
+/* Record, or the hash process, has enough to do. */
+static bool is_full(const struct engine_proc *p)
+{
+	return outbox_waiting(&p->out) >= OUTBOX_HIGH || touches_waiting(&p->touches) >= TOUCHES_HIGH;
+}
+
+/* Evaluates until the turn is over or others have enough to do. True when there is more. */
 static bool evaluate_some(struct engine_proc *p)
 {
 	const void *rec;
 	size_t size;
 
-	for (int i = 0; i < EVENTS_EACH && outbox_waiting(&p->out) < OUTBOX_HIGH; i++) {
+	for (int i = 0; i < EVENTS_EACH && !is_full(p); i++) {
 		rec = queue_front(p->queue, &size);
 		if (!rec)
 			return false;
@@ -266,6 +296,14 @@ static int on_peer(void *ctx, struct msg *m)
 		return -EPROTO;
 	p->record.fd = TAKE_FD(m->fd);
 	outbox_restart(&p->out);
+	return 0;
+}
+
+static int on_link(void *ctx, struct msg *m)
+{
+	struct engine_proc *p = ctx;
+
+	touches_link(&p->touches, TAKE_FD(m->fd));
 	return 0;
 }
 
@@ -333,6 +371,7 @@ static const msg_handler from_monitor[MSG_TYPES] = {
 	[MSG_CAPTURE_TO] = on_capture,
 	[MSG_CAPTURE_LOST] = on_capture_lost,
 	[MSG_DISARMED] = on_disarmed,
+	[MSG_LINK] = on_link,
 };
 
 /* record says nothing to the engine: whatever comes from there is its end. */
@@ -361,6 +400,19 @@ static void tick(struct engine_proc *p)
 	if (lost > p->variables_lost)
 		p->counts.variables_lost += lost - p->variables_lost;
 	p->variables_lost = lost;
+	p->counts.touches = p->touches.made;
+	p->counts.touches_lost = p->touches.lost;
+	commit(p);
+}
+
+/* What it found are alerts, made here as far as the sums go. */
+static void serve_hash(struct engine_proc *p)
+{
+	uint64_t found = p->touches.found, failed = p->touches.failed;
+
+	touches_serve(&p->touches, &p->out, p->buf);
+	p->counts.made += p->touches.found - found;
+	p->counts.unrendered += p->touches.failed - failed;
 	commit(p);
 }
 
@@ -372,15 +424,19 @@ static int wait_for_work(struct engine_proc *p, bool more)
 		{ .fd = p->record.fd, .events = (short)(POLLIN | (blocked ? POLLOUT : 0)) },
 		{ .fd = !more && queue_has_room(p->queue) ? ring_epoll_fd(p->ring) : -1, .events = POLLIN },
 		{ .fd = p->tap.reader.fd, .events = (short)(POLLIN | (tap_waits(&p->tap) ? POLLOUT : 0)) },
+		{ .fd = outbox_waiting(&p->out) < OUTBOX_HIGH ? p->touches.hash.fd : -1,
+		  .events = (short)(POLLIN | (touches_waiting(&p->touches) ? POLLOUT : 0)) },
 	};
-	bool busy = more && outbox_waiting(&p->out) < OUTBOX_HIGH;
+	bool busy = more && !is_full(p);
 
-	if (poll(fds, 4, busy ? 0 : POLL_MS) < 0)
+	if (poll(fds, 5, busy ? 0 : POLL_MS) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) && chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
 		end_record(p);
 	if (fds[3].revents & (POLLIN | POLLHUP | POLLERR))
 		tap_serve(&p->tap, p->buf, p->enrich);
+	if (fds[4].revents & (POLLIN | POLLHUP | POLLERR))
+		serve_hash(p);
 	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
 }
 
@@ -393,10 +449,11 @@ static void loop(struct engine_proc *p)
 		int r;
 
 		send_alerts(p);
+		touches_send(&p->touches);
 		if (tap_send(&p->tap, p->enrich))
 			send_over(p);
 		tick(p);
-		if (p->stop && taken <= 0 && !more &&
+		if (p->stop && taken <= 0 && !more && touches_flush(&p->touches) &&
 		    (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
 			return;
 		r = wait_for_work(p, more || taken == RING_EACH);
@@ -458,6 +515,11 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	engine_counts_get(p->page, &p->counts);
 	p->refuse_last[0] = p->refuse_last[1] = p->counts.received > 0;
 	outbox_init(&p->out);
+	touches_init(&p->touches);
+	p->touches.made = p->counts.touches;
+	p->touches.lost = p->counts.touches_lost;
+	touch_of_init(&p->touch_of, catalog_tamis());
+	buf_init(&p->who, TOUCH_PROCESS_MAX);
 	tap_init(&p->tap);
 	p->hostname = a->hostname;
 	r = begin_privileged(p, a, e);

@@ -65,6 +65,7 @@ static void step_draining(struct monitor *m)
 	    m->record.unsettled)
 		return;
 	notes_losses(m);
+	hash_child_end(m);
 	m->phase = PHASE_CLOSING;
 	m->phase_ns = clock_mono_ns();
 	chan_send_wait(&m->record.chan, MSG_STOP, NULL, 0, NULL, 0, -1, 1000);
@@ -114,6 +115,9 @@ static void check_ready(struct monitor *m)
 {
 	if (m->phase != PHASE_STARTING || m->engine.state != CHILD_UP || m->record.state != CHILD_UP)
 		return;
+	hash_child_tick(m);
+	if (m->hash.state == CHILD_STARTING)
+		return;
 	m->phase = PHASE_RUNNING;
 	log_info("policy %s (%u rules) is in force", m->policy.name, m->policy.rules);
 	m->on_ready(m->on_ready_ctx);
@@ -162,6 +166,7 @@ static void tick(struct monitor *m)
 	captures_tick(m);
 	canary_tick(m);
 	children_tick(m);
+	hash_child_tick(m);
 }
 
 static int timeout_ms(const struct monitor *m, int step_ms)
@@ -177,7 +182,7 @@ static int timeout_ms(const struct monitor *m, int step_ms)
 static void loop(struct monitor *m)
 {
 	while (m->phase != PHASE_OVER) {
-		struct pollfd p[4 + CLIENTS_MAX] = {
+		struct pollfd p[5 + CLIENTS_MAX] = {
 			{ .fd = m->signal_fd, .events = POLLIN },
 			{ .fd = m->engine.chan.fd, .events = POLLIN },
 			{ .fd = m->record.chan.fd, .events = POLLIN },
@@ -190,12 +195,15 @@ static void loop(struct monitor *m)
 			p[4 + i] = (struct pollfd){ .fd = m->client[i].fd, .events = POLLIN };
 		p[1].fd = m->engine.chan.fd;
 		p[2].fd = m->record.chan.fd;
-		if (m->phase == PHASE_OVER || (poll(p, 4 + CLIENTS_MAX, timeout_ms(m, step_ms)) < 0 && errno != EINTR))
+		p[4 + CLIENTS_MAX] = (struct pollfd){ .fd = m->hash.chan.fd, .events = POLLIN };
+		if (m->phase == PHASE_OVER || (poll(p, 5 + CLIENTS_MAX, timeout_ms(m, step_ms)) < 0 && errno != EINTR))
 			break;
 		if (p[1].revents)
 			children_serve(m, &m->engine);
 		if (p[2].revents)
 			children_serve(m, &m->record);
+		if (p[4 + CLIENTS_MAX].revents)
+			hash_child_serve(m);
 		if (p[0].revents)
 			on_signal(m);
 		check_ready(m);
@@ -319,12 +327,15 @@ static int begin(struct monitor *m, struct err *e)
 		r = requests_listen(m, e);
 	if (r == 0)
 		r = confine(m, e);
+	if (r == 0)
+		r = hash_child_begin(m, e);
 	/* last: the others inherit the monitor's limits, at a restart as now */
 	return r < 0 ? r : children_begin(m, e);
 }
 
 static void end(struct monitor *m)
 {
+	hash_child_end(m);
 	chan_close(&m->engine.chan);
 	chan_close(&m->record.chan);
 	canary_end(&m->canary);
@@ -353,8 +364,9 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->state = (struct state){ -1, -1, -1, -1, -1 };
 	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;
+	m->policy.watches_fd = m->reload.policy.watches_fd = -1;
 	m->reload.client = -1;
-	m->engine.chan.fd = m->record.chan.fd = m->spare.fd = -1;
+	m->engine.chan.fd = m->record.chan.fd = m->hash.chan.fd = m->spare.fd = -1;
 	m->signal_fd = m->alerts_fd = m->null_fd = m->listen_fd = -1;
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		m->client[i].fd = -1;

@@ -4,6 +4,7 @@
  *
  *	monitor.c	the start, the loop, the end
  *	children.c	engine and record: starting them, their death, what was lost with them
+ *	hash_child.c	the same of the hash process
  *	notes.c		records about the sensor itself
  *	alarms.c	alerts about the sensor itself
  *	canary_watch.c	known acts, and whether the hooks see them
@@ -118,11 +119,12 @@ struct monitor {
 		uint64_t asked, killed, failed, disarmed;
 	} responses;
 
-	struct child engine, record;
+	struct child engine, record, hash;
 	struct canary canary;
 	struct chan spare; /* the engine's end of a socket to a record process that is still starting; fd -1: none */
 	struct engine_page *engine_page;
 	struct record_page *record_page;
+	struct hash_page *hash_page;
 	struct gaps gaps;
 
 	struct ev_stats lost_told[EV_TYPES]; /* kernel losses that are in the log */
@@ -163,6 +165,24 @@ void children_kill(struct child *c);
 /* Closes every descriptor from 3 on but those of @keep, which it sorts. */
 void children_close_all_but(int *keep, size_t n);
 const char *child_state_name(const struct child *c);
+/* What a child does first; from here on it must not use what belongs to the monitor alone. */
+void children_become(const struct monitor *m, const char *name, int *keep, size_t n);
+/* Says in c->why how it died. */
+void children_describe(struct child *c, int status);
+
+/* ---- hash_child.c ---- */
+
+struct hash_page;
+int hash_child_begin(struct monitor *m, struct err *e);
+void hash_child_reap(struct monitor *m);
+void hash_child_serve(struct monitor *m);
+/* Each second: it is started where it is wanted. */
+void hash_child_tick(struct monitor *m);
+/* A socket between it and the engine, when either is new. */
+void hash_child_link(struct monitor *m);
+/* Another policy is in force. */
+void hash_child_watches(struct monitor *m);
+void hash_child_end(struct monitor *m);
 
 /* ---- notes.c ---- */
 

@@ -47,12 +47,26 @@ static const struct msg_rule {
 	{ MSG_CAPTURE_STOP, ROLE_CTL, ROLE_ENGINE, 0, 0, 0 },
 	{ MSG_KILL, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_kill), sizeof(struct msg_kill) },
 	{ MSG_DISARMED, ROLE_MONITOR, ROLE_ENGINE, 0, sizeof(struct msg_disarmed), sizeof(struct msg_disarmed) },
+	{ MSG_READY, ROLE_HASH, ROLE_MONITOR, 0, sizeof(struct msg_ready), sizeof(struct msg_ready) },
+	{ MSG_STOP, ROLE_MONITOR, ROLE_HASH, 0, 0, 0 },
+	{ MSG_LINK, ROLE_MONITOR, ROLE_ENGINE, 1, 0, 0 },
+	{ MSG_LINK, ROLE_MONITOR, ROLE_HASH, 1, 0, 0 },
+	{ MSG_WATCHES, ROLE_MONITOR, ROLE_HASH, 1, 0, 0 },
+	{ MSG_TOUCHES, ROLE_ENGINE, ROLE_HASH, 0, 8, MSG_BODY_MAX },
+	{ MSG_FINDING, ROLE_HASH, ROLE_ENGINE, 0, sizeof(struct msg_finding) + ALERT_BYTES_MIN, MSG_BODY_MAX },
+	{ MSG_FINDING_OK, ROLE_ENGINE, ROLE_HASH, 0, sizeof(struct msg_finding), sizeof(struct msg_finding) },
+	{ MSG_FLUSH, ROLE_ENGINE, ROLE_HASH, 0, 0, 0 },
+	{ MSG_FLUSHED, ROLE_HASH, ROLE_ENGINE, 0, 0, 0 },
+	{ MSG_HASH, ROLE_ENGINE, ROLE_HASH, 0, sizeof(struct msg_hash) + 1, sizeof(struct msg_hash) + 4095 },
+	{ MSG_HASH_OK, ROLE_HASH, ROLE_ENGINE, 0, sizeof(struct msg_hash_ok), sizeof(struct msg_hash_ok) },
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",	      "ready",	    "program",	    "program-ok",   "peer",	    "peer-ok",	    "note",  "alarm",
-	"alerts",     "piece",	    "stop",	    "status",	    "stats",	    "reload",	    "reply", "capture",
-	"capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data", "capture-stop", "kill",  "disarmed",
+	"none",		"ready",   "program",	 "program-ok", "peer",	       "peer-ok",      "note",
+	"alarm",	"alerts",  "piece",	 "stop",       "status",       "stats",	       "reload",
+	"reply",	"capture", "capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data",
+	"capture-stop", "kill",	   "disarmed",	 "link",       "watches",      "touches",      "finding",
+	"finding-ok",	"flush",   "flushed",	 "hash",       "hash-ok",
 };
 
 const char *msg_name(uint16_t type)
@@ -62,7 +76,7 @@ const char *msg_name(uint16_t type)
 
 const char *role_name(enum role r)
 {
-	static const char *const role_names[ROLES] = { "none", "monitor", "engine", "record", "tamisctl" };
+	static const char *const role_names[ROLES] = { "none", "monitor", "engine", "record", "hash", "tamisctl" };
 
 	return (unsigned int)r < ROLES ? role_names[r] : "unknown";
 }

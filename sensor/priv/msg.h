@@ -17,7 +17,7 @@
 #define MSG_BODY_MAX  (MSG_BYTES_MAX - (uint32_t)sizeof(struct msg_head))
 #define MSG_TEXT_MAX  512
 
-enum role { ROLE_NONE, ROLE_MONITOR, ROLE_ENGINE, ROLE_RECORD, ROLE_CTL, ROLES };
+enum role { ROLE_NONE, ROLE_MONITOR, ROLE_ENGINE, ROLE_RECORD, ROLE_HASH, ROLE_CTL, ROLES };
 
 enum msg_type {
 	MSG_NONE,
@@ -44,6 +44,15 @@ enum msg_type {
 	MSG_CAPTURE_STOP, /* ctl -> engine: enough; what is there still comes, then the socket is closed */
 	MSG_KILL,	  /* engine -> monitor: a rule wants a process to be killed */
 	MSG_DISARMED,	  /* monitor -> engine: that action is not done any more */
+	MSG_LINK,	  /* monitor -> engine, hash: the socket between the two, in place of the one before */
+	MSG_WATCHES,	  /* monitor -> hash: the watches in force from now on, in a sealed memfd */
+	MSG_TOUCHES,	  /* engine -> hash: what may have changed watched files (sensor/fim/touch.h) */
+	MSG_FINDING,	  /* hash -> engine: the alert that one has changed */
+	MSG_FINDING_OK,	  /* engine -> hash: it is on its way */
+	MSG_FLUSH,	  /* engine -> hash: no more touches will come, look at what waits */
+	MSG_FLUSHED,	  /* hash -> engine: nothing waits any more */
+	MSG_HASH,	  /* engine -> hash: the SHA-256 of a file is wanted */
+	MSG_HASH_OK,	  /* hash -> engine: it, or why not */
 	MSG_TYPES
 };
 
@@ -116,6 +125,29 @@ struct msg_kill {
 
 struct msg_disarmed {
 	uint32_t generation, action;
+};
+
+/* MSG_FINDING's body: this, then one alert as of MSG_ALERTS. MSG_FINDING_OK's: this. Ids ascend; one says all up to it. */
+struct msg_finding {
+	uint64_t id;
+};
+
+/*
+ * MSG_HASH's body: this, then the file's path in the root file system, not terminated. No symbolic link is followed. With
+ * @inode not 0 it has to be that very file.
+ */
+struct msg_hash {
+	uint64_t id; /* the caller's, for the answer */
+	uint64_t size_max;
+	uint64_t device, inode;
+};
+
+struct msg_hash_ok {
+	uint64_t id;
+	uint64_t size;
+	int32_t error; /* 0, or -ENOENT, -ESTALE (another file), -EFBIG, -EINVAL (no regular file), -EBUSY (it changes), ... */
+	uint32_t pad;
+	uint8_t sha256[32];
 };
 
 /* A received message. */

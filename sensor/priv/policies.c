@@ -222,6 +222,11 @@ void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *
 	}
 }
 
+int policies_render_process(struct policy_slot *s, const struct event *ev, size_t max, struct buf *out)
+{
+	return alert_render_process(((struct slot *)s)->alert, ev, max, out);
+}
+
 uint32_t policies_act(struct policy_slot *s, const struct acts *a, const struct event *ev, const struct engine_match *m,
 		      struct alert_action *ret)
 {

@@ -64,6 +64,9 @@ int policies_render(struct policy_slot *s, const struct event *ev, const struct 
 uint32_t policies_act(struct policy_slot *s, const struct acts *a, const struct event *ev, const struct engine_match *m,
 		      struct alert_action *ret);
 
+/* Appends the event's process as a JSON object of at most @max bytes, shown as in an alert. -EFBIG, -ENOMEM. */
+int policies_render_process(struct policy_slot *s, const struct event *ev, size_t max, struct buf *out);
+
 /* What rules remember, of all policies together: variables that are held now, and those that gave way or found no room. */
 void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *ret_lost);
 

@@ -59,11 +59,11 @@ static void set_name(struct policy_file *p, const char *file)
 			*c = '?';
 }
 
-/* The engine maps it: sealed, it cannot change under the engine's checks. */
-static int seal_program(struct policy_file *p, const void *bytes, size_t size, struct err *e)
+/* Others map it: sealed, it cannot change under their checks. */
+static int seal(const char *name, const void *bytes, size_t size, int *ret_fd, struct err *e)
 {
 	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-	_cleanup_close_ int fd = memfd_create("tamis-program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	size_t n = 0;
 
 	if (fd < 0)
@@ -79,7 +79,7 @@ static int seal_program(struct policy_file *p, const void *bytes, size_t size, s
 	}
 	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
 		return err_set(e, -errno, "cannot seal a memory file: %s", strerror(errno));
-	p->program_fd = TAKE_FD(fd);
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
@@ -114,12 +114,22 @@ static int take_program(struct policy_file *p, const struct bundle *b, const cha
 	r = program_load(catalog_tamis(), bytes, size, &program, e);
 	if (r < 0)
 		return err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "");
-	p->rules = program.nrules;
+	for (uint32_t i = 0; i < program.nrules; i++)
+		p->rules += !(program.rules[i].flags & PRULE_WATCH);
 	r = take_filters(p, b, &program, file, e);
 	if (r < 0)
 		return r;
 	r = kills_of_program(&program, &p->kills);
-	return r < 0 ? err_set(e, r, "no memory for the actions of %s", file) : seal_program(p, bytes, size, e);
+	return r < 0 ? err_set(e, r, "no memory for the actions of %s", file)
+		     : seal("tamis-program", bytes, size, &p->program_fd, e);
+}
+
+static int take_watches(struct policy_file *p, const struct bundle *b, struct err *e)
+{
+	size_t size;
+	const void *bytes = bundle_section(b, BUNDLE_WATCHES, &size);
+
+	return bytes ? seal("tamis-watches", bytes, size, &p->watches_fd, e) : 0;
 }
 
 static int take_sieve(struct policy_file *p, const struct bundle *b, const char *file, struct err *e)
@@ -139,7 +149,7 @@ static int take_sieve(struct policy_file *p, const struct bundle *b, const char 
 
 int policy_file_open(int fd, const char *file, struct sig_key *trust, struct policy_file *ret, struct err *e)
 {
-	struct policy_file p = { .program_fd = -1 };
+	struct policy_file p = { .program_fd = -1, .watches_fd = -1 };
 	struct bundle b = { 0 };
 	_cleanup_(bundle_done) struct bundle *bundle = &b;
 	_cleanup_free_ void *bytes = NULL;
@@ -158,6 +168,8 @@ int policy_file_open(int fd, const char *file, struct sig_key *trust, struct pol
 	r = take_program(&p, bundle, file, e);
 	if (r == 0)
 		r = take_sieve(&p, bundle, file, e);
+	if (r == 0)
+		r = take_watches(&p, bundle, e);
 	if (r < 0) {
 		policy_file_done(&p);
 		return r;
@@ -204,5 +216,7 @@ void policy_file_done(struct policy_file *p)
 	kills_done(&p->kills);
 	if (p->program_fd >= 0)
 		close(p->program_fd);
-	*p = (struct policy_file){ .program_fd = -1 };
+	if (p->watches_fd >= 0)
+		close(p->watches_fd);
+	*p = (struct policy_file){ .program_fd = -1, .watches_fd = -1 };
 }

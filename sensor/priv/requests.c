@@ -11,6 +11,7 @@
 #include "lib/catalog.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
+#include "sensor/priv/hash_proc.h"
 #include "sensor/priv/monitor_impl.h"
 
 #define CLIENT_MS 10000
@@ -52,6 +53,8 @@ static void put_processes(const struct monitor *m, struct jsonw *w)
 	put_process(w, "monitor", getpid(), "up", 0);
 	put_process(w, "engine", m->engine.pid, child_state_name(&m->engine), m->engine.ndeaths);
 	put_process(w, "record", m->record.pid, child_state_name(&m->record), m->record.ndeaths);
+	if (m->hash.pid)
+		put_process(w, "hash", m->hash.pid, child_state_name(&m->hash), m->hash.ndeaths);
 	jsonw_arr_end(w);
 }
 
@@ -206,6 +209,25 @@ static void put_canary(const struct monitor *m, struct jsonw *w)
 	jsonw_obj_end(w);
 }
 
+/* Watched files, as far as the hash process says; all 0 where the policy has no watches. */
+static void put_fim(const struct monitor *m, const struct engine_counts *ec, struct jsonw *w)
+{
+	const struct hash_page *p = m->hash_page;
+
+	jsonw_key(w, "fim");
+	jsonw_obj_begin(w);
+	jsonw_member_u64(w, "alerts", p->live.findings);
+	jsonw_member_u64(w, "changed", p->live.changed);
+	jsonw_member_u64(w, "failures", p->live.failures);
+	jsonw_member_u64(w, "files", p->baseline);
+	jsonw_member_u64(w, "looked", p->live.looked);
+	jsonw_member_u64(w, "lost", ec->touches_lost);
+	jsonw_member_u64(w, "queue", p->live.queued);
+	jsonw_member_str(w, "state", m->policy.watches_fd < 0 ? "off" : !p->baseline ? "no baseline" : "up");
+	jsonw_member_u64(w, "touches", ec->touches);
+	jsonw_obj_end(w);
+}
+
 static int on_status(struct monitor *m, struct buf *b)
 {
 	struct jsonw w = jsonw_to(b);
@@ -219,6 +241,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	notes_put_blind(&w, &m->policy);
 	put_canary(m, &w);
 	put_events(m, &ec, &w);
+	put_fim(m, &ec, &w);
 	jsonw_member_str(&w, "host", m->host);
 	put_log(&rc, &w);
 	jsonw_key(&w, "policy");
@@ -345,11 +368,12 @@ static void reload_commit(struct monitor *m)
 	if (r < 0)
 		return requests_reload_failed(m, r, e.msg);
 	m->policy = m->reload.policy;
-	m->reload.policy = (struct policy_file){ .program_fd = -1 };
+	m->reload.policy = (struct policy_file){ .program_fd = -1, .watches_fd = -1 };
 	notes_blind(m, &m->policy);
 	responses_policy(m, &m->policy);
 	policy_file_forget_sieve(&m->policy);
 	reload_end(m);
+	hash_child_watches(m);
 	notes_policy(m, &before, &m->policy);
 	log_info("policy %s (%u rules) is in force", m->policy.name, m->policy.rules);
 	policy_file_done(&before);

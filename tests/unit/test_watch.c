@@ -168,9 +168,9 @@ static void test_damaged(void **state)
 	}
 	buf_putc(&out, 0);
 	assert_int_equal(watch_unpack(out.data, out.len, &read, &e), -EBADMSG);
-	out.data[0] = 2;
+	out.data[0] = 3;
 	assert_int_equal(watch_unpack(out.data, out.len, &read, &e), -EBADMSG);
-	assert_non_null(strstr(e.msg, "version 2"));
+	assert_non_null(strstr(e.msg, "version 3"));
 	buf_done(&out);
 	bench_end(&b);
 }

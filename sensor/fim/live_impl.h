@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_SENSOR_FIM_LIVE_IMPL_H
+#define TAMIS_SENSOR_FIM_LIVE_IMPL_H
+
+/* What live*.c share. */
+
+#include "sensor/fim/finding.h"
+#include "sensor/fim/live.h"
+
+#define LIVE_BUCKETS	 65536u
+#define LIVE_WHO_BUCKETS 4096u
+
+/* The text of a process, kept once however many files it touched. */
+struct live_who {
+	struct live_who *next;
+	uint64_t hash;
+	uint32_t refs, len;
+	char text[];
+};
+
+struct live_by {
+	struct live_who *who; /* owned reference, or NULL: there was no room for its text */
+	uint64_t time_ns, start;
+	uint32_t pid, count;
+	uint16_t event, flags;
+};
+
+struct live_entry {
+	struct live_entry *next; /* of the bucket */
+	uint64_t first_ns, due_ns;
+	struct live_by *by; /* owned */
+	uint64_t more;	    /* touches before those */
+	uint32_t nby;
+	uint32_t at;   /* place in the heap + 1; 0: not queued */
+	bool tree;     /* what is below is to be looked at, too */
+	uint8_t told;  /* the kind of the last alert; 0: none was made since it was as it should be */
+	uint8_t *seen; /* owned: the fact of that alert */
+	uint32_t seen_len;
+	uint32_t len;
+	char path[]; /* terminated */
+};
+
+struct live {
+	struct baseline base;
+	struct collect collect;
+	char host[128];
+	uint64_t seed;
+	struct live_entry *buckets[LIVE_BUCKETS];
+	struct live_who *whos[LIVE_WHO_BUCKETS];
+	struct live_entry **heap;   /* owned; by due_ns */
+	struct live_entry *looking; /* it stays where it is */
+	uint32_t nheap, cap, entries, hand;
+	uint64_t who_bytes, ntold;
+	struct buf old, fact, diff, text;
+	struct live_stats stats;
+};
+
+/* live.c */
+struct live_entry *live_find(struct live *l, const char *path, size_t len);
+/* A file gets the touches of another one, which it was found by. 0, -ENOSPC, -ENOMEM. */
+int live_touch_as(struct live *l, const char *path, size_t len, const struct live_entry *like, uint64_t now_ns);
+/* What was told of it last; @kind 0: it is as it should be. Borrows nothing. */
+int live_told(struct live *l, struct live_entry *n, uint8_t kind, const void *fact, size_t len);
+/* It is to be looked at again. */
+int live_again(struct live *l, struct live_entry *n, uint64_t due_ns);
+
+/* live_look.c: 0, or negative errno with the file as unknown as before. */
+int live_look(struct live *l, struct live_entry *n, uint64_t now_ns, uint64_t time_ns, live_fn fn, void *ctx);
+
+#endif

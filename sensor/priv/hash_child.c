@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hash process as the monitor sees it. It is there when a policy has watches. Nothing that goes to the log is lost with
+ * it: what it was told and has not looked at is found by the scan with which the next one begins.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "sensor/priv/hash_proc.h"
+#include "sensor/priv/monitor_impl.h"
+
+#define MS	       1000000ull
+#define BACKOFF_MAX_MS 30000
+
+static bool is_wanted(const struct monitor *m)
+{
+	return m->policy.watches_fd >= 0 && m->phase <= PHASE_RUNNING;
+}
+
+static bool is_alive(const struct child *c)
+{
+	return c->state == CHILD_STARTING || c->state == CHILD_UP;
+}
+
+/* ---- start --------------------------------------------------------------------------------------------------------- */
+
+static void run(struct monitor *m, struct chan to_monitor)
+{
+	struct hash_args a = {
+		.monitor = to_monitor,
+		.page = m->hash_page,
+		.state = m->o->state,
+		.hostname = m->host,
+		.mode = m->mode,
+	};
+	int keep[] = { a.monitor.fd, m->policy.watches_fd };
+	struct stat st;
+	void *map = MAP_FAILED;
+
+	children_become(m, "hash", keep, sizeof(keep) / sizeof(keep[0]));
+	counts_unmap(m->record_page, sizeof(*m->record_page));
+	counts_unmap(m->engine_page, sizeof(*m->engine_page));
+	if (fstat(m->policy.watches_fd, &st) == 0)
+		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, m->policy.watches_fd, 0);
+	if (map != MAP_FAILED) {
+		a.watches = map;
+		a.watches_size = (size_t)st.st_size;
+	}
+	_exit(hash_main(&a));
+}
+
+static void start(struct monitor *m)
+{
+	struct child *c = &m->hash;
+	struct chan pair[2];
+	int r = chan_pair(ROLE_MONITOR, ROLE_HASH, pair);
+
+	if (r == 0) {
+		c->pid = fork();
+		if (c->pid == 0)
+			run(m, pair[1]);
+		r = c->pid < 0 ? -errno : 0;
+		chan_close(&pair[1]);
+		if (r < 0)
+			chan_close(&pair[0]);
+	}
+	if (r < 0) {
+		log_err("cannot start the hash process: %s", strerror(-r));
+		c->due_ns = clock_mono_ns() + BACKOFF_MAX_MS * MS;
+		return;
+	}
+	c->chan = pair[0];
+	c->state = CHILD_STARTING;
+	c->asked_ns = clock_mono_ns();
+}
+
+int hash_child_begin(struct monitor *m, struct err *e)
+{
+	m->hash.role = ROLE_HASH;
+	m->hash.chan.fd = -1;
+	m->hash_page = counts_map(sizeof(*m->hash_page));
+	return m->hash_page ? 0 : err_set(e, -ENOMEM, "no memory for the counters");
+}
+
+/* ---- death --------------------------------------------------------------------------------------------------------- */
+
+static void on_death(struct monitor *m, int status)
+{
+	struct child *c = &m->hash;
+	uint64_t now = clock_mono_ns(), wait_ms;
+	bool again = WIFEXITED(status) && WEXITSTATUS(status) == HASH_AGAIN;
+
+	chan_close(&c->chan);
+	c->state = m->phase >= PHASE_DRAINING ? CHILD_DONE : CHILD_DOWN;
+	c->due_ns = now;
+	if (again || c->state == CHILD_DONE)
+		return;
+	children_describe(c, status);
+	/* a second, two, four ... by deaths; a minute without one and all is as new */
+	if (c->deaths[0] && now - c->deaths[0] > 2 * BACKOFF_MAX_MS * MS)
+		c->quiet = 0;
+	c->deaths[0] = now;
+	c->ndeaths++;
+	wait_ms = c->quiet < 5 ? (1000u << c->quiet++) / 2 : BACKOFF_MAX_MS;
+	c->due_ns = now + wait_ms * MS;
+	log_warn("the hash process (pid %d) was %s; it is started again", c->pid, c->why);
+	notes_gap(m, "hash", c->why, 0, 0);
+}
+
+void hash_child_reap(struct monitor *m)
+{
+	struct child *c = &m->hash;
+	int status;
+
+	if (!is_alive(c) || waitpid(c->pid, &status, WNOHANG | WUNTRACED) != c->pid)
+		return;
+	if (WIFSTOPPED(status))
+		kill(c->pid, SIGCONT);
+	else
+		on_death(m, status);
+}
+
+/* ---- the others ------------------------------------------------------------------------------------------------------ */
+
+void hash_child_link(struct monitor *m)
+{
+	struct chan pair[2];
+
+	if (m->hash.state != CHILD_UP || m->engine.state != CHILD_UP || chan_pair(ROLE_ENGINE, ROLE_HASH, pair) < 0)
+		return;
+	/* where one of the two does not take it, it is about to end, and its successor is linked */
+	if (chan_send_wait(&m->engine.chan, MSG_LINK, NULL, 0, NULL, 0, pair[0].fd, 1000) == 0)
+		chan_send_wait(&m->hash.chan, MSG_LINK, NULL, 0, NULL, 0, pair[1].fd, 1000);
+	chan_close(&pair[0]);
+	chan_close(&pair[1]);
+}
+
+void hash_child_watches(struct monitor *m)
+{
+	if (m->hash.state == CHILD_UP && m->policy.watches_fd >= 0)
+		chan_send_wait(&m->hash.chan, MSG_WATCHES, NULL, 0, NULL, 0, m->policy.watches_fd, 1000);
+}
+
+static int on_ready(void *ctx, struct msg *msg)
+{
+	struct monitor *m = ctx;
+
+	if (m->hash.state != CHILD_STARTING)
+		return -EPROTO;
+	m->hash.state = CHILD_UP;
+	m->hash.asked_ns = 0;
+	hash_child_link(m);
+	return 0;
+}
+
+static const msg_handler from_hash[MSG_TYPES] = {
+	[MSG_READY] = on_ready,
+};
+
+void hash_child_serve(struct monitor *m)
+{
+	struct child *c = &m->hash;
+	int r = chan_serve(&c->chan, from_hash, m, m->buf, 16);
+
+	if (r >= 0)
+		return;
+	if (r == -EPROTO) {
+		log_err("the hash process (pid %d) broke the protocol: it is killed", c->pid);
+		children_kill(c);
+	}
+	chan_close(&c->chan);
+}
+
+/* ---- now and then ------------------------------------------------------------------------------------------------------ */
+
+void hash_child_tick(struct monitor *m)
+{
+	struct child *c = &m->hash;
+	uint64_t now = clock_mono_ns();
+
+	if (is_wanted(m) && !is_alive(c) && now >= c->due_ns && m->engine.state == CHILD_UP) {
+		start(m);
+		return;
+	}
+	if (c->state == CHILD_STARTING && now - c->asked_ns > CHILD_ANSWER_MS * MS) {
+		log_err("the hash process (pid %d) does not answer: it is killed", c->pid);
+		c->asked_ns = now;
+		children_kill(c);
+	}
+}
+
+/* The engine has ended, and with it whoever could want something. */
+void hash_child_end(struct monitor *m)
+{
+	if (!is_alive(&m->hash))
+		return;
+	chan_close(&m->hash.chan);
+	kill(m->hash.pid, SIGKILL);
+	waitpid(m->hash.pid, NULL, 0);
+	m->hash.state = CHILD_DONE;
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/priv/hash_proc.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/log.h"
+#include "sensor/fim/collect.h"
+#include "sensor/priv/clock.h"
+#include "sensor/priv/recycle.h"
+
+#define TICK_NS	      1000000000ull
+#define MESSAGES_EACH 16
+#define LOOKS_EACH    32	 /* files looked at before messages get their turn */
+#define FINDINGS_HIGH (1u << 20) /* of findings that wait: look at no more files for now */
+#define FINDINGS_MAX  (FINDINGS_HIGH + LOOKS_EACH * (MSG_BYTES_MAX + 64))
+#define FLUSH_MS      3000
+
+/* Where a finding in the box begins: its message's body follows. */
+struct boxed {
+	uint32_t size; /* of the body */
+	uint32_t pad;
+};
+
+struct hash_proc {
+	struct chan monitor, engine; /* engine.fd -1 between one engine process and the next */
+	struct hash_page *page;
+	struct live *live; /* owned; NULL: there is no baseline */
+	struct collect collect;
+	const char *state;
+	int root_fd;
+	struct stat baseline; /* the file that is open */
+	struct stat last;     /* the same file, a second ago */
+
+	uint8_t *touches; /* owned: a message that there was no room for; NULL: none */
+	size_t ntouches, off;
+
+	struct buf box; /* owned: findings that the engine has not acknowledged */
+	size_t acked, sent;
+	uint64_t last_id;
+
+	uint64_t tick_ns, hashes;
+	bool stop, again, flush;
+	uint64_t flush_ns;
+	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
+};
+
+static uint64_t real_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- findings ------------------------------------------------------------------------------------------------------ */
+
+static void put_finding(void *ctx, const char *head, size_t head_len, const char *tail, size_t tail_len)
+{
+	struct hash_proc *p = ctx;
+	const struct alert_text text = { head, tail, (uint32_t)head_len, (uint32_t)tail_len };
+	const uint32_t size = ALERT_TEXT_SIZE(text.head_len, text.tail_len);
+	const struct msg_finding id = { ++p->last_id };
+	const struct boxed boxed = { .size = sizeof(id) + size };
+	size_t before = p->box.len;
+
+	buf_put(&p->box, &boxed, sizeof(boxed));
+	buf_put(&p->box, &id, sizeof(id));
+	if (buf_grow(&p->box, size) < 0) {
+		log_err("no memory for the alert that a file has changed; the next scan finds it");
+		buf_truncate(&p->box, before);
+		p->box.error = 0;
+		return;
+	}
+	alert_text_put(p->box.data + p->box.len, &text);
+	p->box.len += size;
+	while (p->box.len % 8)
+		buf_putc(&p->box, 0);
+}
+
+static size_t boxed_end(const struct hash_proc *p, size_t off)
+{
+	struct boxed b;
+
+	memcpy(&b, p->box.data + off, sizeof(b));
+	return off + ((sizeof(b) + b.size + 7) & ~(size_t)7);
+}
+
+static uint64_t boxed_id(const struct hash_proc *p, size_t off)
+{
+	struct msg_finding id;
+
+	memcpy(&id, p->box.data + off + sizeof(struct boxed), sizeof(id));
+	return id.id;
+}
+
+static void engine_gone(struct hash_proc *p)
+{
+	chan_close(&p->engine);
+	p->sent = p->acked; /* whoever comes next gets them again */
+	p->flush = false;
+}
+
+static void send_findings(struct hash_proc *p)
+{
+	while (p->engine.fd >= 0 && p->sent < p->box.len) {
+		struct boxed b;
+		int r;
+
+		memcpy(&b, p->box.data + p->sent, sizeof(b));
+		r = chan_send(&p->engine, MSG_FINDING, p->box.data + p->sent + sizeof(b), b.size, -1);
+		if (r == -EAGAIN)
+			return;
+		if (r < 0)
+			engine_gone(p);
+		else
+			p->sent = boxed_end(p, p->sent);
+	}
+}
+
+static int on_finding_ok(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+	struct msg_finding ok;
+
+	memcpy(&ok, m->body, sizeof(ok));
+	while (p->acked < p->sent && boxed_id(p, p->acked) <= ok.id)
+		p->acked = boxed_end(p, p->acked);
+	if (p->acked == p->box.len) {
+		p->acked = p->sent = 0;
+		recycle(&p->box);
+	} else if (p->acked > FINDINGS_HIGH / 2) {
+		memmove(p->box.data, p->box.data + p->acked, p->box.len - p->acked);
+		buf_truncate(&p->box, p->box.len - p->acked);
+		p->sent -= p->acked;
+		p->acked = 0;
+	}
+	return 0;
+}
+
+/* ---- touches ------------------------------------------------------------------------------------------------------- */
+
+/* Those of a message, as far as there is room. What is left waits, and no other message is taken before. */
+static int take_touches(struct hash_proc *p, const void *body, size_t size, size_t *off)
+{
+	uint64_t now = clock_mono_ns();
+	struct touch t;
+	size_t before;
+	int r;
+
+	for (before = *off; (r = touch_next(body, size, off, &t)) == 1; before = *off)
+		if (p->live && live_touch(p->live, &t, now) == -ENOSPC) {
+			*off = before;
+			return -ENOSPC;
+		}
+	return r;
+}
+
+static int on_touches(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+	size_t off = 0;
+	int r = take_touches(p, m->body, m->len, &off);
+
+	if (r != -ENOSPC)
+		return r;
+	p->touches = malloc(m->len - off);
+	if (!p->touches)
+		return -ENOMEM;
+	memcpy(p->touches, (const char *)m->body + off, m->len - off);
+	p->ntouches = m->len - off;
+	p->off = 0;
+	return 0;
+}
+
+static void take_rest(struct hash_proc *p)
+{
+	if (!p->touches || take_touches(p, p->touches, p->ntouches, &p->off) == -ENOSPC)
+		return;
+	free(p->touches);
+	p->touches = NULL;
+}
+
+static int on_flush(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+
+	p->flush = true;
+	p->flush_ns = clock_mono_ns();
+	return 0;
+}
+
+static void look(struct hash_proc *p)
+{
+	uint64_t now = clock_mono_ns();
+
+	for (int i = 0; i < LOOKS_EACH && p->live && p->box.len - p->acked < FINDINGS_HIGH; i++)
+		if (!live_step(p->live, p->flush ? UINT64_MAX - 1 : now, real_ns(), put_finding, p))
+			return;
+}
+
+/* Nothing waits, or it takes too long: what is left is found by the scan at the next start. */
+static void end_flush(struct hash_proc *p)
+{
+	bool waits = p->touches || p->box.len > p->acked || (p->live && live_due_ns(p->live) != UINT64_MAX);
+
+	if (!p->flush || (waits && clock_mono_ns() - p->flush_ns < FLUSH_MS * 1000000ull))
+		return;
+	p->flush = false;
+	if (p->engine.fd >= 0)
+		chan_send_wait(&p->engine, MSG_FLUSHED, NULL, 0, NULL, 0, -1, 100);
+}
+
+/* ---- hashes on request ------------------------------------------------------------------------------------------------- */
+
+static int hash_file(struct hash_proc *p, const struct msg_hash *q, const char *path, size_t len,
+		     struct msg_hash_ok *ret)
+{
+	const struct collect_want want = { .attrs = WATCH_CONTENT | WATCH_SIZE };
+	struct collect_found found;
+	_cleanup_close_ int dir = -1;
+	const char *name;
+	struct stat st;
+	int r = len < 2 || path[0] != '/' ? -EINVAL : collect_open_dir(p->root_fd, path, len, &dir, &name);
+
+	if (r < 0)
+		return r;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if ((uint64_t)st.st_size > q->size_max)
+		return -EFBIG;
+	r = collect_file(&p->collect, dir, name, DT_REG, &want, &found);
+	if (r < 0)
+		return r;
+	if (q->inode && (found.fact.inode != q->inode || found.fact.device != q->device))
+		return -ESTALE;
+	if (!found.fact.hashed)
+		return found.fact.unread == FACT_CHANGING ? -EBUSY : found.fact.unread == FACT_DENIED ? -EACCES : -EIO;
+	ret->size = found.fact.size;
+	memcpy(ret->sha256, found.fact.sha256, sizeof(ret->sha256));
+	return 0;
+}
+
+static int on_hash(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+	struct msg_hash_ok ok = { 0 };
+	struct msg_hash q;
+	char path[4096];
+	size_t len = m->len - sizeof(q);
+
+	memcpy(&q, m->body, sizeof(q));
+	memcpy(path, (const char *)m->body + sizeof(q), len);
+	path[len] = '\0';
+	ok.id = q.id;
+	ok.error = strlen(path) == len ? hash_file(p, &q, path, len, &ok) : -EINVAL;
+	p->hashes++;
+	return chan_send_wait(&p->engine, MSG_HASH_OK, &ok, sizeof(ok), NULL, 0, -1, 1000);
+}
+
+/* ---- the monitor ------------------------------------------------------------------------------------------------------- */
+
+static int on_link(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+
+	engine_gone(p);
+	p->engine.fd = TAKE_FD(m->fd);
+	return 0;
+}
+
+static int on_watches(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+	struct err e = { "" };
+	struct stat st;
+	void *map;
+
+	if (fstat(m->fd, &st) < 0 || st.st_size <= 0)
+		return -EPROTO;
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, m->fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	if (p->live && live_watches(p->live, map, (size_t)st.st_size, &e) < 0)
+		log_err("the watches of the new policy are not in force: %s", e.msg);
+	munmap(map, (size_t)st.st_size);
+	return 0;
+}
+
+static int on_stop(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+
+	p->stop = true;
+	return 0;
+}
+
+static const msg_handler from_monitor[MSG_TYPES] = {
+	[MSG_STOP] = on_stop,
+	[MSG_LINK] = on_link,
+	[MSG_WATCHES] = on_watches,
+};
+
+static const msg_handler from_engine[MSG_TYPES] = {
+	[MSG_TOUCHES] = on_touches,
+	[MSG_FINDING_OK] = on_finding_ok,
+	[MSG_FLUSH] = on_flush,
+	[MSG_HASH] = on_hash,
+};
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------ */
+
+/* A baseline came, went, or was replaced: it has to be opened, which takes rights that are gone. */
+static void check_baseline(struct hash_proc *p)
+{
+	char path[4200];
+	struct stat st = { 0 };
+	bool is = snprintf(path, sizeof(path), "%s/" STORE_FILE, p->state) < (int)sizeof(path) && stat(path, &st) == 0;
+
+	if (p->live)
+		p->again = !is || st.st_ino != p->baseline.st_ino || st.st_dev != p->baseline.st_dev;
+	else /* there is one, other than the one that could not be used, and it is not being made any more */
+		p->again = is && p->last.st_size == st.st_size && p->last.st_mtime == st.st_mtime &&
+			   (st.st_size != p->baseline.st_size || st.st_mtime != p->baseline.st_mtime);
+	p->last = st;
+}
+
+static void commit(struct hash_proc *p)
+{
+	struct live_stats s = { 0 };
+
+	if (p->live)
+		live_stats(p->live, &s);
+	p->page->live = s;
+	p->page->baseline = s.files;
+	p->page->waiting = p->box.len - p->acked;
+	p->page->hashes = p->hashes;
+	__atomic_store_n(&p->page->commits, p->page->commits + 1, __ATOMIC_RELEASE);
+}
+
+static void tick(struct hash_proc *p)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (now - p->tick_ns < TICK_NS)
+		return;
+	p->tick_ns = now;
+	check_baseline(p);
+}
+
+static int timeout_ms(const struct hash_proc *p)
+{
+	uint64_t now = clock_mono_ns(), due = p->live ? live_due_ns(p->live) : UINT64_MAX;
+
+	if (p->box.len - p->acked >= FINDINGS_HIGH)
+		return 20; /* the engine has to take some first */
+	if (p->flush || p->touches || due <= now)
+		return 0;
+	return due - now < TICK_NS ? (int)((due - now) / 1000000) + 1 : 1000;
+}
+
+/* Messages of the engine wait in its socket while what it sent before has no room. */
+static int serve(struct hash_proc *p)
+{
+	struct pollfd fds[] = {
+		{ .fd = p->monitor.fd, .events = POLLIN },
+		{ .fd = p->engine.fd,
+		  .events = (short)((p->touches ? 0 : POLLIN) | (p->sent < p->box.len ? POLLOUT : 0)) },
+	};
+
+	if (poll(fds, 2, timeout_ms(p)) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) && !p->touches) {
+		/* one message at a time: the next may find no room */
+		int r = chan_serve(&p->engine, from_engine, p, p->buf, 1);
+
+		if (r < 0)
+			engine_gone(p);
+	}
+	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
+}
+
+static int loop(struct hash_proc *p)
+{
+	int r = 0;
+
+	while (r >= 0 && !p->stop && !p->again) {
+		r = serve(p);
+		take_rest(p);
+		look(p);
+		send_findings(p);
+		end_flush(p);
+		tick(p);
+		commit(p);
+	}
+	return r;
+}
+
+/* ---- beginning and end --------------------------------------------------------------------------------------------------- */
+
+/* As root: the baseline and its key. That there is none yet is no error. */
+static int begin_privileged(struct hash_proc *p, const struct hash_args *a, struct err *e)
+{
+	const struct live_options o = { .state_dir = a->state,
+					.root = "/",
+					.host = a->hostname,
+					.watches = a->watches,
+					.watches_size = a->watches_size };
+	char path[4200];
+	int r = a->watches ? live_open(&o, &p->live, e) : -ENOENT;
+
+	snprintf(path, sizeof(path), "%s/" STORE_FILE, a->state);
+	if (stat(path, &p->baseline) < 0)
+		memset(&p->baseline, 0, sizeof(p->baseline));
+	if (r < 0 && a->watches)
+		log_warn("changes of watched files are not told: %s", e->msg);
+	p->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = p->root_fd < 0 ? -errno : collect_init(&p->collect, NULL);
+	return r < 0 ? err_set(e, r, "cannot set up the hash process: %s", strerror(-r)) : 0;
+}
+
+static int begin(struct hash_proc *p, const struct hash_args *a, struct err *e)
+{
+	struct confine_user user;
+	int r;
+
+	p->monitor = a->monitor;
+	p->engine = (struct chan){ -1, ROLE_HASH, ROLE_ENGINE };
+	p->page = a->page;
+	p->state = a->state;
+	p->root_fd = -1;
+	buf_init(&p->box, FINDINGS_MAX);
+	r = begin_privileged(p, a, e);
+	if (r < 0)
+		return r;
+	confine_user(ROLE_HASH, &user);
+	r = confine_drop_to_reader(&user, e);
+	if (r < 0)
+		return r;
+	confine_memory();
+	return confine_syscalls(ROLE_HASH, a->mode, e);
+}
+
+int hash_main(struct hash_args *a)
+{
+	static struct hash_proc p;
+	struct msg_ready ready = { 0 };
+	struct err e = { "" };
+	int r = begin(&p, a, &e);
+
+	if (r < 0) {
+		log_err("%s", e.msg);
+		return EXIT_FAILURE;
+	}
+	commit(&p);
+	ready.value = p.page->baseline;
+	chan_send(&p.monitor, MSG_READY, &ready, sizeof(ready), -1);
+	r = loop(&p);
+	return p.again ? HASH_AGAIN : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

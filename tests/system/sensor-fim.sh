@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Watched files as they change, with the running sensor: one alert a change, with who did it, in the signed log.
+. "$(dirname "$0")/sensor_lib.bash"
+
+T=$WORK/tree
+mkdir -p "$T/sub" "$WORK/outside"
+mkdir -m 711 "$STATE"
+echo one >"$T/a"
+echo two >"$T/sub/b"
+# watches FILE DEBOUNCE
+watches() {
+	printf '%s\n' "watches:" "  - id: tree" "    paths: ['$T', '$WORK/later/**']" "    exclude: ['$T/**/*.swp']" \
+		"    attributes: [standard, links]" "    diff: true" "    severity: high" "    debounce: $2" "    tags: {team: web}" \
+		>"$1.yaml"
+	"$BIN/tamisc" build -o "$1" "$1.yaml" >"$WORK/tamisc.log" 2>&1 || { cat "$WORK/tamisc.log"; exit 1; }
+}
+fim() { "$BIN/tamisctl" --state "$STATE" fim "$@"; }
+# alert PATTERN...: a line of --alerts on integrity that has them all
+alert() {
+	local lines pattern
+	lines=$(grep -a '"type":"integrity"' "$OUT")
+	for pattern; do lines=$(grep -a -- "$pattern" <<<"$lines"); done
+	[ -n "$lines" ]
+}
+# told PATTERN...: within two seconds
+told() { until_true 2 alert "$@"; }
+# kind_of PATH: of the newest alert about it
+alerts_on() { grep -a '"type":"integrity"' "$OUT" | grep -ac "\"path\":\"$1\""; }
+
+watches "$WORK/p.tpb" 50ms
+fim init --quiet --policy "$WORK/p.tpb" --allow-unsigned || exit 1
+must_start --policy "$WORK/p.tpb" --allow-unsigned
+
+# ---- what happened, and who did it --------------------------------------------------------------------------------------
+
+bash -c "echo more >>'$T/a'"
+verdict "a write is told, with the diff and who it was" told "\"path\":\"$T/a\"" '"kind":"changed"' '"changed":\["size","content"\]' \
+	'"diff":"@@ -1 +1,2 @@\\n one\\n+more\\n"' '"process":{.*"args":"-c echo more' '"severity":"high"' '"team":"web"' '"watch":"tree"'
+verdict "once" test "$(alerts_on "$T/a")" = 1
+chmod 600 "$T/sub/b"
+verdict "a mode" told "\"path\":\"$T/sub/b\"" '"changed":\["permissions"\]' '"comm":"chmod"'
+touch "$T/x.swp" && sleep 0.3
+verdict "what is excluded is not" test "$(alerts_on "$T/x.swp")" = 0
+echo new >"$T/new"
+verdict "a new file" told "\"path\":\"$T/new\"" '"kind":"added"'
+rm "$T/new"
+python3 -c "import os; os.setxattr('$T/a', 'user.x', b'1'); os.chown('$T/a', 1, 2)"
+verdict "attributes and owner" told "\"path\":\"$T/a\"" '"xattrs"' '"owner"' '"event":"chown"' '"event":"setxattr"' '"event":"write"'
+mv "$T/sub" "$T/moved"
+verdict "what lay in a directory that moved" told "\"path\":\"$T/sub/b\"" '"kind":"removed"' '"event":"rename"'
+verdict "and what lies there now" told "\"path\":\"$T/moved/b\"" '"kind":"added"'
+mkdir -p "$WORK/later/d" && echo x >"$WORK/later/d/f"
+verdict "a path that was not there yet" told "\"path\":\"$WORK/later/d/f\"" '"kind":"added"'
+verdict "the status shows it" eval "ctl status --json | grep -q '\"fim\":{\"alerts\":[1-9][0-9]*,.*\"files\":4,.*\"lost\":0,.*\"state\":\"up\"'"
+
+# ---- the processes ---------------------------------------------------------------------------------------------------------
+
+verdict "the hash process is nobody, and may read" eval "grep -q '^Uid:.1879050004.1879050004' /proc/$(pid_of hash)/status && grep -q '^CapEff:.0000000000000004' /proc/$(pid_of hash)/status && grep -q '^Seccomp:.2' /proc/$(pid_of hash)/status"
+kill -9 "$(pid_of hash)"
+verdict "it is started again" until_true 5 eval "[ \"\$(state_of hash)\" = up ]"
+sleep 0.3
+echo again >>"$T/a"
+verdict "and goes on" told "\"path\":\"$T/a\"" 'again'
+kill -9 "$(pid_of engine)"
+verdict "so it does with another engine" until_true 5 eval "[ \"\$(state_of engine)\" = up ]"
+sleep 0.3
+echo still >>"$T/a"
+verdict "whose events it looks at" told "\"path\":\"$T/a\"" 'still'
+
+watches "$WORK/p2.tpb" 0s
+verdict "a reload takes other watches along" ctl reload "$WORK/p2.tpb"
+echo last >>"$T/a"
+verdict "which are in force" told "\"path\":\"$T/a\"" 'last'
+echo late >>"$T/a"
+verdict "stops" sensor_stop
+verdict "what came last is in the log" eval "grep -aq '+late' '$STATE'/log/*.jsonl"
+verdict "which verifies" log_verifies
+moved_in_index() { ctl log query --event integrity --json 2>/dev/null | grep -a "\"path\":\"$T/moved/b\"" >/dev/null; }
+verdict "and can be asked" moved_in_index
+done_testing
