@@ -62,8 +62,18 @@ LIBSENSOR   := $(B)/libsensor.a
 BINS        := $(B)/bin/tamisc $(B)/bin/tamisd $(B)/bin/tamisctl
 SKEL        := $(B)/gen/tamis.skel.h
 
+# Each sink is a module that tamisd loads (docs/sinks.md); one whose library is not here is left out. SINKS="file unix" picks.
+has = $(shell printf '\043include <%s>\n' $(1) | $(CC) -E -xc - >/dev/null 2>&1 && echo $(2))
+SINKS ?= file unix syslog $(call has,curl/curl.h,http) $(call has,librdkafka/rdkafka.h,kafka) $(call has,nats/nats.h,nats)
+SINKS := $(filter $(patsubst sinks/%.c,%,$(wildcard sinks/*.c)),$(SINKS))
+SINK_MODULES := $(patsubst %,$(B)/sinks/tamis-sink-%.so,$(SINKS))
+SINK_LIBS_syslog := -lmbedtls -lmbedx509 -lmbedcrypto
+SINK_LIBS_http   := -lcurl
+SINK_LIBS_kafka  := -lrdkafka
+SINK_LIBS_nats   := -lnats
+
 .PHONY: build deps run check check-host matrix stress bench fuzz lint format deb install clean all tests help asan
-build: $(BINS) $(B)/bin/conformance $(if $(SYSROOT),,docs-gen)
+build: $(BINS) $(SINK_MODULES) $(B)/bin/conformance $(if $(SYSROOT),,docs-gen)
 all: build tests
 
 # ---- BPF: one object of all families, embedded as a skeleton ------------------------------------------------------
@@ -113,6 +123,12 @@ $(B)/bin/tamisctl: $(call obj,sensor/ctl/tamisctl.c) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
+
+$(B)/sinks/tamis-sink-%.so: sinks/%.c sinks/sink.h include/tamis/sink.h
+	@mkdir -p $(@D)
+	$(call say,SO,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,-z,defs $(SAN) \
+		-o $@ $< $(SINK_LIBS_$*)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -216,6 +232,7 @@ install: build
 	install -D -m 755 $(B)/bin/tamisc $(DESTDIR)$(PREFIX)/bin/tamisc
 	install -D -m 755 $(B)/bin/tamisctl $(DESTDIR)$(PREFIX)/bin/tamisctl
 	install -D -m 755 $(B)/bin/tamisd $(DESTDIR)$(PREFIX)/sbin/tamisd
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/tamis/sinks $(SINK_MODULES)
 	for m in docs/man/*.[1-8]; do \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	for c in packaging/completions/*.bash; do \
@@ -225,8 +242,10 @@ install: build
 	install -D -m 644 packaging/tamisd.conf $(DESTDIR)/etc/tamis/tamisd.conf
 	install -D -m 644 packaging/systemd/tamisd.service $(DESTDIR)/lib/systemd/system/tamisd.service
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/tamis-metrics.socket packaging/systemd/tamis-metrics@.service
+	install -D -m 644 packaging/systemd/sinks.conf $(DESTDIR)/lib/systemd/system/tamisd.service.d/sinks.conf
 	install -D -m 644 packaging/systemd/tamis.sysusers $(DESTDIR)/usr/lib/sysusers.d/tamis.conf
 	install -D -m 644 packaging/systemd/tamis.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/tamis.conf
+	install -D -m 644 packaging/systemd/tamis-sinks.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/tamis-sinks.conf
 
 # Pages that come from tables; lint fails where they are stale.
 docs-gen: docs/fields.md docs/matrix.md

@@ -125,6 +125,8 @@ int main(int argc, char **argv)
 		make_absolute(&o.trust);
 		make_absolute(&o.alerts);
 		make_absolute(&o.btf);
+		make_absolute(&o.sinks);
+		make_absolute(&o.sink_modules);
 		if (to_background(&parent) < 0)
 			return EXIT_FAILURE;
 	}

@@ -5,7 +5,7 @@
 _tamisctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} i=1
-	local words='status hooks stats top metrics reload capture log fim doctor --state --help --version'
+	local words='status hooks stats top metrics sinks reload capture log fim doctor --state --help --version'
 
 	[ "${COMP_WORDS[1]:-}" != --state ] || i=3
 	if [ "$COMP_CWORD" -gt "$i" ]; then
@@ -29,6 +29,7 @@ _tamisctl()
 			report) words='--html --quiet' ;;
 			*) words='--root --json --quiet' ;;
 			esac ;;
+		sinks:1) words='test check --json' ;;
 		reload:*) words='' ;;
 		capture:*) words='-o --seconds --events --max-bytes --all --info --json --export-json' ;;
 		*) words='--json --help' ;;

@@ -120,6 +120,40 @@ static void put_processes(struct buf *b, const json_t *s)
 	}
 }
 
+static void put_sinks(struct buf *b, const json_t *status)
+{
+	static const struct {
+		const char *member, *name, *type, *help;
+	} of[] = {
+		{ "sent", "tamis_sink_sent_total", "counter", "Messages that the sink's collector took" },
+		{ "retried", "tamis_sink_retries_total", "counter", "Attempts that failed" },
+		{ "duplicates", "tamis_sink_duplicates_total", "counter", "Messages marked as possible duplicates" },
+		{ "folded", "tamis_sink_folded_total", "counter", "Alerts that were folded into others" },
+		{ "refused", "tamis_sink_refused_total", "counter", "Messages that the collector refuses" },
+		{ "missed", "tamis_sink_missed_total", "counter", "Records that were pruned before they were read" },
+		{ "lag_records", "tamis_sink_lag_records", "gauge", "Records of the log that are not delivered yet" },
+		{ "lag_seconds", "tamis_sink_lag_seconds", "gauge", "Age of the oldest record that waits" },
+		{ "failing", "tamis_sink_failing_seconds", "gauge", "How long nothing was delivered; 0: all is well" },
+		{ "restarts", "tamis_sink_restarts_total", "counter", "How often its process was started again" },
+	};
+	const json_t *sinks = json_object_get(status, "sinks"), *s;
+	size_t k;
+
+	if (!json_array_size(sinks))
+		return;
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		head(b, of[i].name, of[i].type, of[i].help);
+		json_array_foreach(sinks, k, s)
+		{
+			buf_printf(b, "%s{", of[i].name);
+			label(b, "sink", show_str(s, "name"));
+			buf_putc(b, ',');
+			label(b, "type", show_str(s, "type"));
+			buf_printf(b, "} %" PRIu64 "\n", show_u64(s, of[i].member));
+		}
+	}
+}
+
 /* 1 for each event that has rules and is not seen, by its lack of a hook or by the canary's word. */
 static void put_blind(struct buf *b, const json_t *s)
 {
@@ -166,6 +200,7 @@ static void render(struct buf *b, const char *state_dir)
 		put_status(b, status);
 		put_processes(b, status);
 		put_blind(b, status);
+		put_sinks(b, status);
 		put_events(b, stats);
 	}
 	json_decref(status);

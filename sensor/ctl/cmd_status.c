@@ -193,6 +193,27 @@ static void print_rungs(json_t *rungs)
 	}
 }
 
+/* One line a sink; tamisctl sinks has more. */
+static void print_sinks(const json_t *sinks, const json_t *spool)
+{
+	char n[SHOW_MAX], ago[SHOW_MAX];
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(sinks, i, s)
+	{
+		printf("%s %s: %s sent", i ? "          " : "sinks     ", show_str(s, "name"),
+		       show_count(show_u64(s, "sent"), n));
+		if (show_u64(s, "lag_records"))
+			printf(", %s behind", show_count(show_u64(s, "lag_records"), n));
+		if (show_u64(s, "failing"))
+			printf(", FAILING for %s: %s", show_seconds(show_u64(s, "failing"), ago), show_str(s, "error"));
+		putchar('\n');
+	}
+	if (strcmp(show_str(spool, "state"), "gone") == 0)
+		puts("           GONE: the spool was killed with its keeper; restart the sensor");
+}
+
 int cmd_status(int argc, char **argv, const char *state_dir)
 {
 	_cleanup_free_ char *text = NULL;
@@ -220,6 +241,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_variables(json_object_get(s, "variables"));
 		print_responses(json_object_get(s, "responses"));
 		print_processes(json_object_get(s, "processes"));
+		print_sinks(json_object_get(s, "sinks"), json_object_get(s, "spool"));
 		print_rungs(json_object_get(s, "rungs"));
 		print_canary(json_object_get(s, "canary"));
 		print_blind(json_object_get(s, "blind"));

@@ -15,6 +15,7 @@ int cmd_top(int argc, char **argv, const char *state_dir);
 int cmd_reload(int argc, char **argv, const char *state_dir);
 int cmd_capture(int argc, char **argv, const char *state_dir);
 int cmd_metrics(int argc, char **argv, const char *state_dir);
+int cmd_sinks(int argc, char **argv, const char *state_dir);
 int cmd_doctor(int argc, char **argv, const char *state_dir);
 
 #endif

@@ -22,6 +22,7 @@ static const struct command {
 	{ "metrics", cmd_metrics, "[--http]", "counters and gauges for Prometheus" },
 	{ "reload", cmd_reload, "BUNDLE.tpb", "put another policy in force, with nothing lost" },
 	{ "capture", cmd_capture, "-o FILE|--info FILE|...", "record events, for tamisd --replay" },
+	{ "sinks", cmd_sinks, "[--json|test NAME|check [DIR]]", "where alerts are sent to, and how that goes" },
 	{ "log", cmd_log, "verify|prove|tail|export ...", "the signed log; needs no running sensor" },
 	{ "fim", cmd_fim, "init|check|diff|accept ...", "file integrity by a baseline; needs no running sensor" },
 	{ "doctor", cmd_doctor, "[--json]", "what this host lacks, and the remedy" },

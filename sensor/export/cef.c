@@ -87,6 +87,23 @@ static void put_addresses(struct buf *b, const struct export_view *v)
 	}
 }
 
+static void put_delivery(struct buf *b, const struct export_delivery *by)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64 "%s", by->segment, by->index,
+		 by->duplicate ? " duplicate" : "");
+	put_labelled(b, 5, "delivery", text);
+	if (!by->count)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64, by->count);
+	put(b, "cnt", text);
+	snprintf(text, sizeof(text), "%" PRIu64, by->first_ns / 1000000);
+	put(b, "start", text);
+	snprintf(text, sizeof(text), "%" PRIu64, by->last_ns / 1000000);
+	put(b, "end", text);
+}
+
 static int render(const struct export_view *v, struct buf *ret)
 {
 	static const int severities[] = { 3, 1, 3, 5, 8, 10 };
@@ -118,6 +135,8 @@ static int render(const struct export_view *v, struct buf *ret)
 	put_labelled(ret, 2, "parent", export_text(v->process, "parent.file.path"));
 	put_labelled(ret, 3, "policy", v->policy);
 	put_labelled(ret, 4, "container", export_text(v->process, "container.id"));
+	if (v->by)
+		put_delivery(ret, v->by);
 	put(ret, "msg", v->message);
 	return buf_putc(ret, '\n');
 }

@@ -159,7 +159,7 @@ static void put_network(json_t *o, const struct export_view *v)
 
 static int render(const struct export_view *v, struct buf *ret)
 {
-	json_t *o = json_object(), *rule = json_object(), *container = json_object();
+	json_t *o = json_object(), *rule = json_object(), *container = json_object(), *rest;
 
 	export_put_text(o, "@timestamp", v->time);
 	export_put(o, "ecs", json_pack("{s:s}", "version", "8.11.0"));
@@ -183,7 +183,12 @@ static int render(const struct export_view *v, struct buf *ret)
 	export_put(o, "file", file_of(v));
 	put_network(o, v);
 	/* what ECS has no place for, as it is */
-	export_put(o, "tamis", json_deep_copy(v->alert ? v->event : json_object_get(v->o, v->kind)));
+	rest = json_deep_copy(v->alert ? v->event : json_object_get(v->o, v->kind));
+	if (v->by && !rest)
+		rest = json_object();
+	if (v->by)
+		json_object_set_new(rest, "delivery", export_delivery_json(v));
+	export_put(o, "tamis", rest);
 	return export_line(o, ret);
 }
 

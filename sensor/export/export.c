@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/jsonw.h"
@@ -145,9 +146,38 @@ static void look(struct export_view *v, const struct line *l)
 
 /* ---- formats ------------------------------------------------------------------------------------------------------- */
 
+json_t *export_delivery_json(const struct export_view *v)
+{
+	const struct export_delivery *by = v->by;
+	json_t *o = by ? json_pack("{s:b,s:I,s:I}", "duplicate", by->duplicate, "index", (json_int_t)by->index,
+				   "segment", (json_int_t)by->segment)
+		       : NULL;
+	char first[LINE_TIME_SIZE], last[LINE_TIME_SIZE];
+
+	if (!o || !by->count)
+		return o;
+	line_time(by->first_ns, first);
+	line_time(by->last_ns, last);
+	json_object_set_new(o, "folded",
+			    json_pack("{s:I,s:s,s:I,s:s}", "count", (json_int_t)by->count, "first", first, "first_seq",
+				      (json_int_t)by->first_seq, "last", last));
+	return o;
+}
+
+/* The delivery is put before the first member, so that who takes it off again has the log's very bytes. */
 static int render_jsonl(const struct export_view *v, struct buf *ret)
 {
-	buf_put(ret, v->raw, v->raw_len);
+	json_t *by = export_delivery_json(v);
+
+	if (!by) {
+		buf_put(ret, v->raw, v->raw_len);
+		return buf_putc(ret, '\n');
+	}
+	buf_puts(ret, "{\"delivery\":");
+	json_dump_callback(by, put_piece, ret, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(by);
+	buf_putc(ret, ',');
+	buf_put(ret, v->raw + 1, v->raw_len - 1);
 	return buf_putc(ret, '\n');
 }
 
@@ -171,24 +201,104 @@ const struct export_format *export_format_find(const char *name)
 	return NULL;
 }
 
-int export_record(const struct export_format *f, const char *line, size_t n, struct buf *ret, struct err *e)
+/* ---- documents ----------------------------------------------------------------------------------------------------- */
+
+struct export_doc {
+	struct export_view v;
+	struct export_facts facts;
+};
+
+static void find_facts(struct export_doc *d)
 {
-	struct export_view v = { .raw = line, .raw_len = n };
-	size_t before = ret->len;
+	const struct export_view *v = &d->v;
+	struct export_facts *f = &d->facts;
+	const char *program = export_text(v->process, "file.path");
+
+	*f = (struct export_facts){
+		.kind = v->kind,
+		.rule = v->rule,
+		.policy = v->policy,
+		.severity_word = v->severity_word,
+		.type = v->type,
+		.host = v->host,
+		.time = v->time,
+		.process = *program ? program : export_text(v->process, "comm"),
+		.args = export_text(v->process, "args"),
+		.user = export_text(v->process, "user"),
+		.container = export_text(v->process, "container.id"),
+		.path = v->path,
+		.address = export_text(v->event, "addr.ip"),
+		.uid = v->uid,
+		.message = v->message,
+		.description = export_text(v->o, "rule.description"),
+		.severity = v->severity,
+		.seq = v->seq,
+		.time_ns = v->time_ns,
+		.alert = v->alert,
+		.failed = v->retval < 0,
+	};
+	export_int(v->process, "pid", &f->pid);
+}
+
+int export_doc_open(const char *line, size_t n, struct export_doc **ret, struct err *e)
+{
+	struct export_doc *d;
 	struct line l;
-	int r;
 
 	if (line_parse(line, n, &l) < 0)
 		return err_set(e, -EBADMSG, "not a record: malformed JSON or members");
-	v.o = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
-	if (!v.o)
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return err_set(e, -ENOMEM, "no memory for a record");
+	d->v.raw = line;
+	d->v.raw_len = n;
+	d->v.o = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
+	if (!d->v.o) {
+		free(d);
 		return err_set(e, -EBADMSG, "not a record: malformed JSON");
-	look(&v, &l);
-	r = f->render->render(&v, ret);
-	json_decref(v.o);
-	if (r < 0) {
-		buf_truncate(ret, before);
-		return err_set(e, r, "no room for a record as %s", f->name);
 	}
+	look(&d->v, &l);
+	find_facts(d);
+	*ret = d;
 	return 0;
+}
+
+void export_doc_free(struct export_doc *d)
+{
+	if (!d)
+		return;
+	json_decref(d->v.o);
+	free(d);
+}
+
+const struct export_facts *export_doc_facts(const struct export_doc *d)
+{
+	return &d->facts;
+}
+
+int export_doc_render(const struct export_doc *d, const struct export_format *f, const struct export_delivery *by,
+		      struct buf *ret, struct err *e)
+{
+	struct export_view v = d->v;
+	size_t before = ret->len;
+	int r;
+
+	v.by = by;
+	r = f->render->render(&v, ret);
+	if (r == 0)
+		return 0;
+	buf_truncate(ret, before);
+	return err_set(e, r, "no room for a record as %s", f->name);
+}
+
+int export_record(const struct export_format *f, const char *line, size_t n, struct buf *ret, struct err *e)
+{
+	struct export_doc *d;
+	int r = export_doc_open(line, n, &d, e);
+
+	if (r < 0)
+		return r;
+	r = export_doc_render(d, f, NULL, ret, e);
+	export_doc_free(d);
+	return r;
 }

@@ -352,6 +352,24 @@ static json_t *finding(const struct export_view *v, const struct activity *a)
 	return o;
 }
 
+static json_t *with_delivery(json_t *o, const struct export_view *v)
+{
+	json_t *rest;
+
+	if (!v->by)
+		return o;
+	if (!json_object_get(o, "unmapped"))
+		json_object_set_new(o, "unmapped", json_object());
+	rest = json_object_get(o, "unmapped");
+	json_object_set_new(rest, "delivery", export_delivery_json(v));
+	if (v->by->count) {
+		json_object_set_new(o, "count", json_integer((json_int_t)v->by->count));
+		json_object_set_new(o, "start_time", json_integer((json_int_t)(v->by->first_ns / 1000000)));
+		json_object_set_new(o, "end_time", json_integer((json_int_t)(v->by->last_ns / 1000000)));
+	}
+	return o;
+}
+
 static int render(const struct export_view *v, struct buf *ret)
 {
 	const struct activity *a = activity_of(v->type);
@@ -361,10 +379,10 @@ static int render(const struct export_view *v, struct buf *ret)
 	if (!v->alert) {
 		o = event_of(v, BASE, OTHER, v->kind, "");
 		export_put(o, "unmapped", json_pack("{s:O*}", v->kind, json_object_get(v->o, v->kind)));
-		return export_line(o, ret);
+		return export_line(with_delivery(o, v), ret);
 	}
-	r = export_line(activity_event(v, a), ret);
-	return r < 0 ? r : export_line(finding(v, a), ret);
+	r = export_line(with_delivery(activity_event(v, a), v), ret);
+	return r < 0 ? r : export_line(with_delivery(finding(v, a), v), ret);
 }
 
 const struct export_render export_ocsf = { render };

@@ -30,6 +30,28 @@ static void number(json_t *attributes, const char *key, const json_t *from, cons
 	json_array_append_new(attributes, json_pack("{s:s,s:{s:s}}", "key", key, "value", "intValue", digits));
 }
 
+static void count(json_t *attributes, const char *key, uint64_t n)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	json_array_append_new(attributes, json_pack("{s:s,s:{s:s}}", "key", key, "value", "intValue", digits));
+}
+
+static void delivery(json_t *attributes, const struct export_delivery *by)
+{
+	count(attributes, "tamis.segment", by->segment);
+	count(attributes, "tamis.index", by->index);
+	json_array_append_new(
+		attributes, json_pack("{s:s,s:{s:b}}", "key", "tamis.duplicate", "value", "boolValue", by->duplicate));
+	if (!by->count)
+		return;
+	count(attributes, "tamis.folded.count", by->count);
+	count(attributes, "tamis.folded.first_ns", by->first_ns);
+	count(attributes, "tamis.folded.last_ns", by->last_ns);
+	count(attributes, "tamis.folded.first_seq", by->first_seq);
+}
+
 static json_t *attributes_of(const struct export_view *v)
 {
 	json_t *a = json_array();
@@ -37,6 +59,8 @@ static json_t *attributes_of(const struct export_view *v)
 
 	snprintf(seq, sizeof(seq), "%" PRIu64, v->seq);
 	text(a, "tamis.kind", v->kind);
+	if (v->by)
+		delivery(a, v->by);
 	text(a, "tamis.seq", seq);
 	text(a, "tamis.rule.id", v->rule);
 	text(a, "tamis.policy", v->policy);

@@ -29,6 +29,17 @@ static void put(struct buf *b, const char *name, const char *value)
 	buf_putc(b, '"');
 }
 
+static void put_delivery(struct buf *b, const struct export_delivery *by)
+{
+	buf_printf(b, " segment=\"%" PRIu64 "\" index=\"%" PRIu64 "\"", by->segment, by->index);
+	if (by->duplicate)
+		buf_puts(b, " duplicate=\"1\"");
+	if (by->count)
+		buf_printf(b,
+			   " count=\"%" PRIu64 "\" firstSeq=\"%" PRIu64 "\" first=\"%" PRIu64 "\" last=\"%" PRIu64 "\"",
+			   by->count, by->first_seq, by->first_ns / 1000000, by->last_ns / 1000000);
+}
+
 static int render(const struct export_view *v, struct buf *ret)
 {
 	static const int severities[] = { 5, 6, 5, 4, 3, 2 };
@@ -40,6 +51,8 @@ static int render(const struct export_view *v, struct buf *ret)
 		   *v->host ? v->host : "-", v->kind);
 	snprintf(number, sizeof(number), "%" PRIu64, v->seq);
 	put(ret, "seq", number);
+	if (v->by)
+		put_delivery(ret, v->by);
 	put(ret, "rule", v->rule);
 	put(ret, "severity", v->severity_word);
 	put(ret, "event", v->type);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/buf.h"
+#include "sensor/export/export.h"
 
 struct export_view {
 	json_t *o;	 /* the record; borrowed by all below, which are "" where it has no such member */
@@ -23,8 +24,9 @@ struct export_view {
 	bool alert;
 	const json_t *event; /* the event's own object, NULL where there is none */
 	const json_t *process;
-	char uid[128];	   /* HOST/SEQ: names the record for good */
-	char message[768]; /* one sentence */
+	char uid[128];			  /* HOST/SEQ: names the record for good */
+	char message[768];		  /* one sentence */
+	const struct export_delivery *by; /* NULL: it is not being delivered */
 };
 
 /* One format. */
@@ -39,6 +41,9 @@ const json_t *export_at(const json_t *o, const char *path);
 const char *export_text(const json_t *o, const char *path);
 /* As an integer, which canonical JSON may have written as a string of digits. False where it is none. */
 bool export_int(const json_t *o, const char *path, int64_t *ret);
+
+/* {"duplicate":false,"index":3,"segment":1}, or NULL where it is not being delivered. The caller's. */
+json_t *export_delivery_json(const struct export_view *v);
 
 /* Members that are there only where they say something. */
 void export_put_text(json_t *to, const char *key, const char *text);

@@ -122,6 +122,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 	children_become(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->record_page, sizeof(*m->record_page));
 	counts_unmap(m->hash_page, sizeof(*m->hash_page));
+	page_unmap(m->spool.page);
 	_exit(engine_main(&a));
 }
 
@@ -139,11 +140,14 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.log_epoch = m->o->log_epoch,
 		.log_keep = m->o->log_keep,
 		.log_keep_age = m->o->log_keep_age,
+		.log_hold = m->o->sink_hold,
+		.spool = m->spool.page,
 		.mode = m->mode,
 	};
 	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd };
 
 	children_become(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
+	page_protect(m->spool.page);
 	counts_unmap(m->engine_page, sizeof(*m->engine_page));
 	counts_unmap(m->hash_page, sizeof(*m->hash_page));
 	_exit(record_main(&a));
@@ -633,6 +637,15 @@ static int engine_kill(void *ctx, struct msg *msg)
 	return responses_kill(ctx, &k);
 }
 
+static int record_held(void *ctx, struct msg *msg)
+{
+	struct msg_held held;
+
+	memcpy(&held, msg->body, sizeof(held));
+	spool_held(ctx, &held);
+	return 0;
+}
+
 static const msg_handler from_engine[MSG_TYPES] = {
 	[MSG_READY] = engine_ready,
 	[MSG_PEER_OK] = engine_peer_ok,
@@ -643,6 +656,7 @@ static const msg_handler from_engine[MSG_TYPES] = {
 
 static const msg_handler from_record[MSG_TYPES] = {
 	[MSG_READY] = record_ready,
+	[MSG_HELD] = record_held,
 	[MSG_PEER_OK] = record_peer_ok,
 };
 

@@ -69,9 +69,10 @@ static int drop_bounding_set(struct err *e)
 	return 0;
 }
 
-static int become(const struct confine_user *u, struct err *e)
+static int become(const struct confine_user *u, size_t ngroups, const gid_t *groups, struct err *e)
 {
-	if (setgroups(0, NULL) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
+	if (setgroups(ngroups, groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
+	    setresuid(u->uid, u->uid, u->uid) < 0)
 		return err_set(e, -errno, "cannot become user %u: %s (create the users %s and %s)", u->uid,
 			       strerror(errno), CONFINE_ENGINE_USER, CONFINE_RECORD_USER);
 	return 0;
@@ -93,12 +94,12 @@ static int keep_only(cap_value_t cap, struct err *e)
 	return r < 0 ? err_set(e, -errno, "cannot drop capabilities: %s", strerror(errno)) : 0;
 }
 
-static int drop_to(const struct confine_user *u, cap_value_t cap, struct err *e)
+static int drop_to(const struct confine_user *u, size_t ngroups, const gid_t *groups, cap_value_t cap, struct err *e)
 {
 	int r = drop_bounding_set(e);
 
 	if (r == 0)
-		r = become(u, e);
+		r = become(u, ngroups, groups, e);
 	if (r == 0)
 		r = keep_only(cap, e);
 	if (r < 0)
@@ -110,14 +111,19 @@ static int drop_to(const struct confine_user *u, cap_value_t cap, struct err *e)
 
 int confine_drop_user(const struct confine_user *u, struct err *e)
 {
-	return drop_to(u, -1, e);
+	return drop_to(u, 0, NULL, -1, e);
+}
+
+int confine_drop_user_with(const struct confine_user *u, gid_t group, struct err *e)
+{
+	return drop_to(u, 1, &group, -1, e);
 }
 
 int confine_drop_to_reader(const struct confine_user *u, struct err *e)
 {
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return err_set(e, -errno, "cannot keep a capability: %s", strerror(errno));
-	return drop_to(u, CAP_DAC_READ_SEARCH, e);
+	return drop_to(u, 0, NULL, CAP_DAC_READ_SEARCH, e);
 }
 
 /* ---- capabilities -------------------------------------------------------------------------------------------------- */
@@ -215,6 +221,7 @@ static const struct {
 	{ "fallocate", M | R }, { "rename", M | R }, { "renameat", M | R }, { "renameat2", M | R }, { "unlink", M | R },
 	{ "unlinkat", M | R }, { "mkdir", M | R }, { "mkdirat", M | R }, { "flock", M | R | H }, { "fchmod", M | R },
 	{ "link", M | R }, { "linkat", M | R }, { "umask", M | R }, { "fchown", M }, { "fchownat", M }, { "chmod", M },
+	{ "fchmodat", M },
 	/* extended attributes, and threads that look at files */
 	{ "fgetxattr", M | H }, { "flistxattr", M | H }, { "getxattr", M | H }, { "listxattr", M | H },
 	{ "ioprio_set", M | H }, { "sched_setscheduler", M | H }, { "setpriority", M | H },

@@ -45,6 +45,8 @@ void confine_user(enum role role, struct confine_user *ret);
 int confine_drop_user(const struct confine_user *u, struct err *e);
 /* The same, but any file may be read still. */
 int confine_drop_to_reader(const struct confine_user *u, struct err *e);
+/* The same, but for one supplementary group. */
+int confine_drop_user_with(const struct confine_user *u, gid_t group, struct err *e);
 
 /* -EPERM, naming it, when a capability is missing that the start or the monitor needs. */
 int confine_check_caps(struct err *e);

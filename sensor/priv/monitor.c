@@ -165,6 +165,8 @@ static void tick(struct monitor *m)
 	requests_tick(m);
 	captures_tick(m);
 	canary_tick(m);
+	spool_tick(m);
+	heartbeat_tick(m);
 	children_tick(m);
 	hash_child_tick(m);
 }
@@ -322,6 +324,8 @@ static int begin(struct monitor *m, struct err *e)
 	if (r == 0)
 		r = canary_begin(&m->canary, m->state.canary_fd, m->o->canary, e);
 	if (r == 0)
+		r = spool_begin(m, e);
+	if (r == 0)
 		r = open_kernel_side(m, e);
 	if (r == 0)
 		r = requests_listen(m, e);
@@ -338,6 +342,7 @@ static void end(struct monitor *m)
 	hash_child_end(m);
 	chan_close(&m->engine.chan);
 	chan_close(&m->record.chan);
+	spool_end(m);
 	canary_end(&m->canary);
 	if (m->state.dir_fd >= 0)
 		unlinkat(m->state.dir_fd, STATE_SOCKET, 0);
@@ -361,7 +366,8 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->start_ns = m->tick_ns = clock_mono_ns();
 	m->on_ready = on_ready;
 	m->on_ready_ctx = ctx;
-	m->state = (struct state){ -1, -1, -1, -1, -1 };
+	m->state = (struct state){ -1, -1, -1, -1, -1, -1 };
+	m->spool.fd = -1;
 	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;
 	m->policy.watches_fd = m->reload.policy.watches_fd = -1;

@@ -10,6 +10,8 @@
  *	canary_watch.c	known acts, and whether the hooks see them
  *	requests.c	what tamisctl asks
  *	kills.c		what rules want to have killed
+ *	spool_watch.c	the sinks: their start, how they are
+ *	heartbeat.c	records that say what was seen, also when that is nothing
  *	captures.c	a capture: who wants it, what was lost meanwhile
  */
 #ifndef TAMIS_PRIV_MONITOR_IMPL_H
@@ -31,6 +33,7 @@
 #include "sensor/priv/policy_file.h"
 #include "sensor/respond/permit.h"
 #include "sensor/priv/state.h"
+#include "sensor/spool/page.h"
 
 #define CHILD_DEATHS_MAX 5 /* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
 #define CHILD_DEATHS_MS	 60000
@@ -98,6 +101,22 @@ struct capture_job {
 	uint64_t ring, context, hook; /* losses of the kernel side that the engine knows of */
 };
 
+/* The sinks, as the monitor knows them. */
+struct spool {
+	int fd; /* the spool's processes have the other end; -1: there are none */
+	pid_t keeper;
+	struct sink_confs confs; /* owned */
+	struct spool_page *page; /* NULL: there are no sinks */
+	bool gone;
+	uint64_t restarts_told, keepers_told, failing_told[SINKS_MAX];
+};
+
+/* What the last heartbeat said, as sums. */
+struct heartbeat {
+	uint64_t due_ns, last_ns, alerts, lost;
+	struct ev_stats told[EV_TYPES];
+};
+
 struct monitor {
 	const struct options *o;
 	enum phase phase;
@@ -121,6 +140,8 @@ struct monitor {
 
 	struct child engine, record, hash;
 	struct canary canary;
+	struct spool spool;
+	struct heartbeat heartbeat;
 	struct chan spare; /* the engine's end of a socket to a record process that is still starting; fd -1: none */
 	struct engine_page *engine_page;
 	struct record_page *record_page;
@@ -194,6 +215,8 @@ void notes_put_policy(struct jsonw *w, const struct policy_file *p, bool trusted
 
 /* Appends a record to the log, now or as soon as there is a record process. */
 void notes_put(struct monitor *m, const char *kind, struct buf *details);
+/* The same for details that are longer than others. */
+void notes_put_large(struct monitor *m, const char *kind, struct buf *details);
 /* The same for any message to record; takes @body over, whose errors are seen to here. */
 void notes_put_msg(struct monitor *m, uint16_t type, const char *name, struct buf *body);
 /* What waits goes to record. */
@@ -229,7 +252,7 @@ void requests_reload_failed(struct monitor *m, int error, const char *why);
 
 /* ---- alarms.c ---- */
 
-enum alarm_kind { ALARM_BLIND, ALARM_CANARY, ALARM_PROCESS, ALARM_DISARMED };
+enum alarm_kind { ALARM_BLIND, ALARM_CANARY, ALARM_PROCESS, ALARM_DISARMED, ALARM_SINK };
 
 /* What there is to say; NULL and 0: nothing. */
 struct alarm {
@@ -249,6 +272,27 @@ void responses_policy(struct monitor *m, struct policy_file *p);
 int responses_kill(struct monitor *m, const struct msg_kill *k);
 /* "responses":{...} */
 void responses_put(const struct monitor *m, struct jsonw *w);
+
+/* ---- heartbeat.c ---- */
+
+void heartbeat_tick(struct monitor *m);
+
+/* ---- spool_watch.c ---- */
+
+/* Reads the sinks' settings and starts their processes; before the monitor is confined. */
+int spool_begin(struct monitor *m, struct err *e);
+/* Each second: who died, which sink has not delivered for long. */
+void spool_tick(struct monitor *m);
+/* Has them deliver what is in the log, for some seconds, and end. */
+void spool_end(struct monitor *m);
+/* Retention waits for a sink, or has to go on without it. */
+void spool_held(struct monitor *m, const struct msg_held *held);
+/* "sinks":[...], a member. */
+void spool_put(struct monitor *m, struct jsonw *w);
+/* "spool":{"keeper":1,"pid":2,"restarts":0,"state":"up"} */
+void spool_put_process(struct monitor *m, struct jsonw *w);
+/* Has a sink send a test; -ENOENT: there is none of that name. */
+int spool_test(struct monitor *m, const char *name, struct err *e);
 
 /* ---- captures.c ---- */
 

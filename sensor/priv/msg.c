@@ -30,6 +30,7 @@ static const struct msg_rule {
 	{ MSG_ALARM, ROLE_MONITOR, ROLE_RECORD, 0, ALERT_BYTES_MIN, 4 << 10 },
 	{ MSG_ALERTS, ROLE_ENGINE, ROLE_RECORD, 0, ALERT_BYTES_MIN, MSG_BODY_MAX },
 	{ MSG_PIECE, ROLE_ENGINE, ROLE_RECORD, 0, sizeof(struct msg_piece) + 1, MSG_BODY_MAX },
+	{ MSG_HELD, ROLE_RECORD, ROLE_MONITOR, 0, sizeof(struct msg_held), sizeof(struct msg_held) },
 	{ MSG_STOP, ROLE_MONITOR, ROLE_ENGINE, 0, 0, 0 },
 	{ MSG_STOP, ROLE_MONITOR, ROLE_RECORD, 0, 0, 0 },
 	{ MSG_STATUS, ROLE_CTL, ROLE_MONITOR, 0, 0, 0 },
@@ -44,6 +45,7 @@ static const struct msg_rule {
 	{ MSG_CAPTURE_OVER, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_capture_over),
 	  sizeof(struct msg_capture_over) },
 	{ MSG_CAPTURE_DATA, ROLE_ENGINE, ROLE_CTL, 0, 1, MSG_BODY_MAX },
+	{ MSG_SINK_TEST, ROLE_CTL, ROLE_MONITOR, 0, 1, 64 },
 	{ MSG_CAPTURE_STOP, ROLE_CTL, ROLE_ENGINE, 0, 0, 0 },
 	{ MSG_KILL, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_kill), sizeof(struct msg_kill) },
 	{ MSG_DISARMED, ROLE_MONITOR, ROLE_ENGINE, 0, sizeof(struct msg_disarmed), sizeof(struct msg_disarmed) },
@@ -62,11 +64,11 @@ static const struct msg_rule {
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",		"ready",   "program",	 "program-ok", "peer",	       "peer-ok",      "note",
-	"alarm",	"alerts",  "piece",	 "stop",       "status",       "stats",	       "reload",
-	"reply",	"capture", "capture-fd", "capture-to", "capture-lost", "capture-over", "capture-data",
-	"capture-stop", "kill",	   "disarmed",	 "link",       "watches",      "touches",      "finding",
-	"finding-ok",	"flush",   "flushed",	 "hash",       "hash-ok",
+	"none",		"ready",     "program",	     "program-ok", "peer",	 "peer-ok",	 "note",
+	"alarm",	"alerts",    "piece",	     "held",	   "stop",	 "status",	 "stats",
+	"reload",	"reply",     "capture",	     "capture-fd", "capture-to", "capture-lost", "capture-over",
+	"capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	 "link",	 "watches",
+	"touches",	"finding",   "finding-ok",   "flush",	   "flushed",	 "hash",	 "hash-ok",
 };
 
 const char *msg_name(uint16_t type)

@@ -30,6 +30,7 @@ enum msg_type {
 	MSG_ALARM,	/* monitor -> record: an alert about the sensor itself */
 	MSG_ALERTS,	/* engine -> record: a batch of alerts */
 	MSG_PIECE,	/* engine -> record: a piece of an alert that is too long for one message */
+	MSG_HELD,	/* record -> monitor: retention waits for a sink, or does not any more */
 	MSG_STOP,	/* monitor -> engine, record: finish what is there, then end */
 	MSG_STATUS,	/* ctl -> monitor: requests without arguments, each answered by MSG_REPLY */
 	MSG_STATS,
@@ -41,6 +42,7 @@ enum msg_type {
 	MSG_CAPTURE_LOST, /* monitor -> engine: while a capture is made, what the kernel side lost */
 	MSG_CAPTURE_OVER, /* engine -> monitor: it has ended */
 	MSG_CAPTURE_DATA, /* engine -> ctl: bytes of the file */
+	MSG_SINK_TEST,	  /* ctl -> monitor: a sink, by its name, is to send a test */
 	MSG_CAPTURE_STOP, /* ctl -> engine: enough; what is there still comes, then the socket is closed */
 	MSG_KILL,	  /* engine -> monitor: a rule wants a process to be killed */
 	MSG_DISARMED,	  /* monitor -> engine: that action is not done any more */
@@ -89,6 +91,14 @@ struct msg_piece {
 #define MSG_PIECES_MAX ((1u << 20) + 4096) /* total of an alert in pieces */
 
 /* MSG_RELOAD's body: the bundle's name for messages, not terminated. */
+
+struct msg_held {
+	uint64_t segment; /* the first that was not read; or, lost, the last that goes unread */
+	uint32_t lost;	  /* 1: it is pruned all the same */
+	uint32_t pad;
+};
+
+/* MSG_SINK_TEST's body: the sink's name, not terminated. */
 
 /* MSG_REPLY's body: this, then text: JSON when error is 0, else the reason. */
 struct msg_reply {

@@ -49,18 +49,28 @@ void notes_put_msg(struct monitor *m, uint16_t type, const char *name, struct bu
 	notes_send(m);
 }
 
-void notes_put(struct monitor *m, const char *kind, struct buf *details)
+static void put(struct monitor *m, const char *kind, struct buf *details, size_t most)
 {
 	const struct msg_note head = { .kind_len = (uint32_t)strlen(kind) };
 	struct buf body;
 
-	buf_init(&body, DETAILS_MAX + 64 + sizeof(head));
+	buf_init(&body, most + 64 + sizeof(head));
 	buf_put(&body, &head, sizeof(head));
 	buf_puts(&body, kind);
 	buf_put(&body, details->data, details->len);
 	if (details->error)
 		body.error = details->error;
 	notes_put_msg(m, MSG_NOTE, kind, &body);
+}
+
+void notes_put(struct monitor *m, const char *kind, struct buf *details)
+{
+	put(m, kind, details, DETAILS_MAX);
+}
+
+void notes_put_large(struct monitor *m, const char *kind, struct buf *details)
+{
+	put(m, kind, details, (16u << 10) - 128);
 }
 
 void notes_gap(struct monitor *m, const char *process, const char *reason, uint64_t events, uint64_t alerts)

@@ -39,6 +39,10 @@ static const struct setting {
 	{ "kill-limit", COUNT_OF, offsetof(struct options, kill_limit), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
+	{ "sinks", TEXT, offsetof(struct options, sinks), true },
+	{ "sink-modules", TEXT, offsetof(struct options, sink_modules), true },
+	{ "sink-hold", LARGE, offsetof(struct options, sink_hold), true },
+	{ "heartbeat", SECONDS, offsetof(struct options, heartbeat), true },
 	{ "allow-unsigned", FLAG, offsetof(struct options, allow_unsigned), true },
 	{ "foreground", FLAG, offsetof(struct options, foreground), false },
 	{ "replay", TEXT, offsetof(struct options, replay), false },
@@ -65,8 +69,8 @@ const char *options_help(void)
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
 	       "  --log-epoch SECONDS  how often the log's key is replaced; 0: by size only (86400)\n"
-	       "  --log-keep BYTES     prune the log's oldest segments beyond this; 0: never (16G)\n"
-	       "  --log-keep-age SECONDS  prune those that are older; 0: never (0)\n"
+	       "  --log-keep BYTES, --log-keep-age SECONDS  prune older segments; 0: never (16G, 0)\n"
+	       "  --sinks DIR          bring the log to where DIR/NAME.conf say, see docs/sinks.md\n"
 	       "  --btf FILE           type information for a kernel that has none of its own\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
@@ -241,7 +245,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	struct options o = { .canary = OPTIONS_CANARY,
 			     .kill_limit = DISARM_KILLS,
 			     .log_epoch = OPTIONS_LOG_EPOCH,
-			     .log_keep = OPTIONS_LOG_KEEP };
+			     .log_keep = OPTIONS_LOG_KEEP,
+			     .sink_hold = OPTIONS_SINK_HOLD,
+			     .heartbeat = OPTIONS_HEARTBEAT };
 	bool given[COUNT(settings)] = { 0 };
 	char *config = NULL;
 	int r = read_args(argc, argv, &o, given, &config, e);
@@ -255,6 +261,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	if (r == 0)
 		r = permit_parse(o.allow_actions, &(struct permit){ .n = 0 }, e);
 	if (r == 0 && !o.state && !(o.state = strdup(OPTIONS_STATE)))
+		r = err_set(e, -ENOMEM, "no memory");
+	if (r == 0 && !o.sink_modules && !(o.sink_modules = strdup(OPTIONS_MODULES)))
 		r = err_set(e, -ENOMEM, "no memory");
 	if (r < 0) {
 		options_done(&o);

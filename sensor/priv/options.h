@@ -16,6 +16,9 @@
 #define OPTIONS_CANARY	  300
 #define OPTIONS_LOG_EPOCH (24 * 3600)
 #define OPTIONS_LOG_KEEP  (16ull << 30)
+#define OPTIONS_MODULES	  "/usr/lib/tamis/sinks"
+#define OPTIONS_SINK_HOLD (4ull << 30)
+#define OPTIONS_HEARTBEAT 300
 
 struct options {
 	char *policy;	     /* bundle; required */
@@ -37,6 +40,10 @@ struct options {
 	uint32_t kill_limit;   /* kills of one rule in a minute, beyond which it is disarmed */
 	uint32_t canary;       /* seconds between two rounds; 0: off */
 	uint32_t queue_bytes;  /* 0: the default */
+	char *sinks;	       /* directory of sinks' settings, or NULL: none */
+	char *sink_modules;    /* directory of their modules */
+	uint64_t sink_hold;    /* bytes beyond log_keep that retention waits for sinks */
+	uint32_t heartbeat;    /* seconds between two heartbeats; 0: off */
 };
 
 /*

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/priv/record_proc.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -25,7 +28,8 @@
 struct record {
 	struct chan monitor, engine; /* engine.fd is -1 between one engine and the next */
 	struct record_page *page;
-	const char *state; /* borrowed: the directory's name for messages */
+	const struct spool_page *spool; /* NULL: there are no sinks */
+	const char *state;		/* borrowed: the directory's name for messages */
 	struct record_counts counts;
 	struct auditlog *log; /* owned */
 	struct buf lines;     /* the batch as --alerts will show it */
@@ -399,6 +403,23 @@ static uint64_t recovered_alerts(const struct record_counts *c, uint64_t found_s
 	return n < c->inflight ? n : c->inflight;
 }
 
+/* The page is input from processes with fewer rights: at worst pruning waits until log_hold is used up. */
+static uint64_t read_hold(void *ctx)
+{
+	const struct record *r = ctx;
+	const char *who;
+
+	return page_hold(r->spool, &who);
+}
+
+static void tell_held(void *ctx, uint64_t segment, bool lost)
+{
+	struct record *r = ctx;
+	const struct msg_held held = { .segment = segment, .lost = lost };
+
+	chan_send_wait(&r->monitor, MSG_HELD, &held, sizeof(held), NULL, 0, -1, 1000);
+}
+
 static int open_log(struct record *r, const struct record_args *a, struct err *e)
 {
 	const struct auditlog_options o = { .batch_ms = BATCH_MS,
@@ -406,6 +427,10 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 					    .epoch_s = a->log_epoch ? a->log_epoch : UINT32_MAX,
 					    .keep_bytes = a->log_keep,
 					    .keep_s = a->log_keep_age,
+					    .hold = a->spool ? read_hold : NULL,
+					    .held = tell_held,
+					    .hold_ctx = r,
+					    .hold_bytes = a->log_hold,
 					    .dir_fd = a->log_fd };
 	int result;
 
@@ -427,6 +452,25 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 	return 0;
 }
 
+/*
+ * The log is for our group to read: the spool is in it. Ours to change, since we own it, also where an earlier version or a
+ * stricter umask made it otherwise.
+ */
+static void open_to_group(int log_fd)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	int fd = openat(log_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *de;
+
+	umask(027);
+	fchmod(log_fd, 0750);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	while (d && (de = readdir(d)))
+		if (de->d_type == DT_REG && strcmp(de->d_name, "LOCK") != 0 &&
+		    fchmodat(log_fd, de->d_name, 0640, 0) < 0)
+			log_warn("the sinks cannot read %s/%s: %s", "log", de->d_name, strerror(errno));
+}
+
 static int begin(struct record *r, const struct record_args *a, struct err *e)
 {
 	struct confine_user user;
@@ -436,6 +480,7 @@ static int begin(struct record *r, const struct record_args *a, struct err *e)
 	r->engine = a->engine;
 	r->page = a->page;
 	r->state = a->state;
+	r->spool = a->spool;
 	buf_init(&r->lines, PRINTER_MAX + WAITING_BYTES);
 	buf_init(&r->piece, MSG_PIECES_MAX);
 	printer_init(&r->printer, a->alerts_fd);
@@ -444,6 +489,7 @@ static int begin(struct record *r, const struct record_args *a, struct err *e)
 	if (result < 0)
 		return result;
 	confine_memory();
+	open_to_group(a->log_fd);
 	result = open_log(r, a, e);
 	if (result < 0)
 		return result;

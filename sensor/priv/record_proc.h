@@ -9,17 +9,20 @@
 #include "sensor/priv/confine.h"
 #include "sensor/priv/counts.h"
 #include "sensor/priv/msg.h"
+#include "sensor/spool/page.h"
 
 struct record_args {
-	struct chan monitor, engine; /* taken over */
-	struct record_page *page;    /* the process is its one writer */
-	int log_fd, keys_fd;	     /* the directories; the process's user owns them */
-	const char *state;	     /* what to call their parent in messages */
-	int alerts_fd;		     /* -1: no --alerts */
-	const char *start_details;   /* canonical JSON for the log's `start` record */
-	uint32_t log_epoch;	     /* seconds; 0: only the size ends an epoch */
-	uint64_t log_keep;	     /* bytes; 0: nothing is pruned for its size */
-	uint32_t log_keep_age;	     /* seconds; 0: nothing is pruned for its age */
+	struct chan monitor, engine;	/* taken over */
+	struct record_page *page;	/* the process is its one writer */
+	int log_fd, keys_fd;		/* the directories; the process's user owns them */
+	const char *state;		/* what to call their parent in messages */
+	int alerts_fd;			/* -1: no --alerts */
+	const char *start_details;	/* canonical JSON for the log's `start` record */
+	uint32_t log_epoch;		/* seconds; 0: only the size ends an epoch */
+	uint64_t log_keep;		/* bytes; 0: nothing is pruned for its size */
+	uint32_t log_keep_age;		/* seconds; 0: nothing is pruned for its age */
+	uint64_t log_hold;		/* bytes beyond log_keep that pruning waits for sinks */
+	const struct spool_page *spool; /* where the sinks are; NULL: there are none */
 	enum confine_mode mode;
 };
 

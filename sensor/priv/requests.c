@@ -252,6 +252,8 @@ static int on_status(struct monitor *m, struct buf *b)
 	responses_put(m, &w);
 	put_rungs(m, &w);
 	put_shed(m, &w);
+	spool_put(m, &w);
+	spool_put_process(m, &w);
 	jsonw_member_u64(&w, "uptime", (clock_mono_ns() - m->start_ns) / 1000000000ull);
 	jsonw_key(&w, "variables");
 	jsonw_obj_begin(&w);
@@ -561,11 +563,20 @@ static int capture_request(void *ctx, struct msg *msg)
 	return 0;
 }
 
+static int sink_test_request(void *ctx, struct msg *msg)
+{
+	struct request *q = ctx;
+	_cleanup_free_ char *name = strndup(msg->body, msg->len);
+	struct err e = { "" };
+	int r = name ? spool_test(q->m, name, &e) : err_set(&e, -ENOMEM, "no memory");
+
+	requests_reply(q->m, q->client, r, r < 0 ? e.msg : "{}");
+	return 0;
+}
+
 static const msg_handler from_ctl[MSG_TYPES] = {
-	[MSG_STATUS] = status_request,
-	[MSG_STATS] = stats_request,
-	[MSG_RELOAD] = reload_request,
-	[MSG_CAPTURE] = capture_request,
+	[MSG_STATUS] = status_request,	 [MSG_STATS] = stats_request,	      [MSG_RELOAD] = reload_request,
+	[MSG_CAPTURE] = capture_request, [MSG_SINK_TEST] = sink_test_request,
 };
 
 void requests_serve(struct monitor *m, int client)

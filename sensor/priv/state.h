@@ -6,7 +6,9 @@
  *	  lock		held while a sensor runs: one sensor a directory
  *	  ctl.sock	0600, tamisctl's way in
  *	  canary/	0700, the canary's (canary.h), empty but while it acts
- *	  log/ keys/	0700, owned by record's user, which alone writes there
+ *	  log/		0750, owned by record's user, which alone writes there; its group reads (the spool)
+ *	  keys/		0700, record's
+ *	  spool/	0700, owned by the spool's user: how far each sink is
  */
 #ifndef TAMIS_PRIV_STATE_H
 #define TAMIS_PRIV_STATE_H
@@ -17,7 +19,7 @@
 #define STATE_SOCKET "ctl.sock"
 
 struct state {
-	int dir_fd, lock_fd, log_fd, keys_fd, canary_fd; /* owned; -1 when not open */
+	int dir_fd, lock_fd, log_fd, keys_fd, canary_fd, spool_fd; /* owned; -1 when not open */
 };
 
 /*

@@ -357,16 +357,44 @@ static int auditlog_prune_plan(struct auditlog *log, struct prune_plan *p, struc
 	return r;
 }
 
+/* Where readers are behind: what stays all the same, or UINT64_MAX. Waiting is told before anything of it goes. */
+static uint64_t auditlog_stay(struct auditlog *log, const struct prune_plan *p, struct err *e)
+{
+	const struct prune_limits most = { .bytes = log->o.keep_bytes + log->o.hold_bytes };
+	uint64_t hold = log->o.hold ? log->o.hold(log->o.hold_ctx) : UINT64_MAX;
+	struct prune_plan beyond;
+
+	if (p->first > p->last || hold > p->last) {
+		log->held = false;
+		return UINT64_MAX;
+	}
+	/* segments are counted from 1 */
+	hold = hold ? hold : 1;
+	if (!log->held) {
+		log->held = true;
+		log->o.held(log->o.hold_ctx, hold, false);
+		return hold;
+	}
+	if (!most.bytes || prune_find(log->dir_fd, &most, &beyond, e) < 0 || beyond.first > beyond.last ||
+	    beyond.last < hold)
+		return hold;
+	log->o.held(log->o.hold_ctx, beyond.last, true);
+	return beyond.last + 1;
+}
+
 /* A segment was added: have the oldest to go? Failing is no failure of the records. */
 static void auditlog_prune(struct auditlog *log)
 {
 	uint64_t now = log->o.io->realtime_ns(), keep_ns = log->o.keep_s * 1000000000ull;
-	const struct prune_limits limits = { .bytes = log->o.keep_bytes,
-					     .before_ns = log->o.keep_s && keep_ns < now ? now - keep_ns : 0 };
+	struct prune_limits limits = { .bytes = log->o.keep_bytes,
+				       .before_ns = log->o.keep_s && keep_ns < now ? now - keep_ns : 0 };
 	struct prune_plan p;
 
 	err_clear(&log->prune_error);
 	if ((!limits.bytes && !limits.before_ns) || prune_find(log->dir_fd, &limits, &p, &log->prune_error) < 0)
+		return;
+	limits.stay = auditlog_stay(log, &p, &log->prune_error);
+	if (limits.stay <= p.last && prune_find(log->dir_fd, &limits, &p, &log->prune_error) < 0)
 		return;
 	if (p.first <= p.last)
 		auditlog_prune_plan(log, &p, &log->prune_error);
@@ -548,7 +576,9 @@ int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_o
 		r = auditlog_flush(log, e);
 	if (r < 0)
 		return r;
-	auditlog_prune(log);
+	/* readers that have not said yet where they are have the time of a segment to do so */
+	if (!log->o.hold || log->o.hold(log->o.hold_ctx))
+		auditlog_prune(log);
 	log->o.start_details = NULL;
 	*ret = TAKE_PTR(log);
 	return 0;

@@ -21,28 +21,40 @@
  * pending_max is reached.
  */
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "sensor/record/recio.h"
 
-#define AUDITLOG_START	 "start"   /* the first record of a run */
-#define AUDITLOG_STOP	 "stop"	   /* the last record of a run that ended well */
-#define AUDITLOG_LOSS	 "loss"	   /* events or alerts that are not in the log */
-#define AUDITLOG_GAP	 "gap"	   /* a time that the log knows nothing of */
-#define AUDITLOG_POLICY	 "policy"  /* another policy is in force */
-#define AUDITLOG_CAPTURE "capture" /* events are, or were, handed out: arguments of processes among them */
-#define AUDITLOG_ACTION	 "action"  /* what a rule had done, and what came of it */
-#define AUDITLOG_CANARY	 "canary"  /* a known event did not arrive */
+#define AUDITLOG_START	   "start"     /* the first record of a run */
+#define AUDITLOG_STOP	   "stop"      /* the last record of a run that ended well */
+#define AUDITLOG_LOSS	   "loss"      /* events or alerts that are not in the log */
+#define AUDITLOG_GAP	   "gap"       /* a time that the log knows nothing of */
+#define AUDITLOG_POLICY	   "policy"    /* another policy is in force */
+#define AUDITLOG_CAPTURE   "capture"   /* events are, or were, handed out: arguments of processes among them */
+#define AUDITLOG_ACTION	   "action"    /* what a rule had done, and what came of it */
+#define AUDITLOG_CANARY	   "canary"    /* a known event did not arrive */
+#define AUDITLOG_HEARTBEAT "heartbeat" /* what was seen since the one before, also when that is nothing */
 /* "alert" comes by auditlog_append; "segment", "epoch", "prune" and "recovery" are the log's own */
 
 struct auditlog;
 
 struct auditlog_options {
-	uint64_t segment_bytes;	   /* an epoch, and its segment, ends after the batch that passes this; 0: 64 MiB */
-	uint64_t epoch_s;	   /* or when it is this old, whether or not anything was logged; 0: a day */
-	unsigned int batch_ms;	   /* a batch closes this long after its first record was seen; 0: 200 */
-	unsigned int batch_max;	   /* or as soon as it has this many records; 0: 8192 */
-	uint64_t keep_bytes;	   /* the oldest segments go (prune.h) while all are larger than this; 0: they stay */
-	uint64_t keep_s;	   /* or when they are older than this; 0: they stay */
+	uint64_t segment_bytes; /* an epoch, and its segment, ends after the batch that passes this; 0: 64 MiB */
+	uint64_t epoch_s;	/* or when it is this old, whether or not anything was logged; 0: a day */
+	unsigned int batch_ms;	/* a batch closes this long after its first record was seen; 0: 200 */
+	unsigned int batch_max; /* or as soon as it has this many records; 0: 8192 */
+	uint64_t keep_bytes;	/* the oldest segments go (prune.h) while all are larger than this; 0: they stay */
+	uint64_t keep_s;	/* or when they are older than this; 0: they stay */
+	/*
+	 * What has not been read by whom it is for: the first segment that pruning should leave (0: all, UINT64_MAX: none). It
+	 * does so until the log is hold_bytes larger than keep_bytes. @held is called when pruning begins to wait, and with
+	 * @lost before segments go all the same. NULL: nobody reads.
+	 */
+	uint64_t (*hold)(void *ctx);
+	void (*held)(void *ctx, uint64_t segment, bool lost);
+	void *hold_ctx;
+	uint64_t hold_bytes;
 	uint64_t pending_max;	   /* bytes that may wait in memory; 0: 32 MiB */
 	const char *host;	   /* NULL: the host's name; part of every record and checkpoint */
 	const char *start_details; /* canonical JSON object for the start record; NULL: {} */

@@ -43,6 +43,7 @@ struct auditlog {
 	uint64_t epoch_age_ns;	  /* how old the epoch was when it was taken over */
 	uint64_t epoch_end_ns;	  /* when it is over by its age; 0: no tick was seen yet */
 	uint64_t epoch_retry_ns;  /* not before this is ending it tried again */
+	bool held;		  /* pruning waits for a reader, and that was told */
 	struct err prune_error;	  /* why old segments could not be pruned; empty: all is well */
 	struct err epoch_error;	  /* why it could not be ended; empty: all is well */
 };

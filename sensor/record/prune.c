@@ -58,7 +58,7 @@ int prune_find(int dir_fd, const struct prune_limits *limits, struct prune_plan 
 		bool large = limits->bytes && all > limits->bytes;
 		bool old = limits->before_ns && time_of(dir_fd, list[i]) < limits->before_ns;
 
-		if (!large && !old)
+		if ((!large && !old) || (limits->stay && list[i] >= limits->stay))
 			break;
 		if (i == 0)
 			ret->first = list[0];

@@ -22,6 +22,7 @@
 struct prune_limits {
 	uint64_t bytes;	    /* of all segments' files; 0: any number */
 	uint64_t before_ns; /* segments whose newest checkpoint is older than this go, ns since 1970; 0: none */
+	uint64_t stay;	    /* segments from this one on stay in any case; 0: none has to */
 };
 
 struct prune_plan {

@@ -176,7 +176,7 @@ if start_sensor >"$ROOT/start" 2>&1; then
 	PID=
 	check "the sensor ends when told to" test $status = 0
 	check "the log verifies" in_root tamisctl log verify
-	check "the state is for root and the log's user alone" in_root sh -c 'test "$(stat -c %a /var/lib/tamis/log)" = 700'
+	check "the state is for root, the log's user and its group alone" in_root sh -c 'test "$(stat -c %a /var/lib/tamis/log /var/lib/tamis/keys | tr "\n" " ")" = "750 700 "'
 elif [ ! -e /sys/kernel/btf/vmlinux ]; then
 	skipped=1
 	echo "skip: the sensor was not started: this kernel has no type information"
