@@ -81,7 +81,7 @@ static void proc_hits(struct columns *c, const struct column *col, const struct 
 	struct keep k = { .f = f, .ctx = ctx };
 	uint64_t key;
 
-	if (!p->version) {
+	if (!p->version || col->fetched) {
 		proc_values(c, col, p, patterns, f, ctx);
 		return;
 	}
@@ -234,7 +234,7 @@ static bool may_try(struct columns *c, struct column *col, uint32_t set, const s
 		col->tries = 0;
 	col->tries_at = stamp;
 	p = col->home == CAT_HOME_BASE || col->home == CAT_HOME_EVENT ? NULL : proc_of(col, ev);
-	return !(p && p->version) && col->tries++ < TRIES;
+	return !(p && p->version && !col->fetched) && col->tries++ < TRIES;
 }
 
 static void search_value(void *ctx, const struct val *v)
@@ -362,6 +362,8 @@ int64_t columns_add(struct columns *c, const struct cat_field *f)
 	if (c->of_field[index] != COLUMN_NONE)
 		return c->of_field[index];
 	x.also = f->also;
+	x.field = index;
+	x.fetched = f->flags & CF_FETCH;
 	x.several = program_field_several(c->catalog, f);
 	x.ancestors = cat_is_ancestors(f->home);
 	r = add_matcher(c, &m);

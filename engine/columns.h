@@ -17,12 +17,14 @@
 
 struct column {
 	uint32_t matcher;
+	uint32_t field; /* one that names it */
 	uint16_t event; /* of home EVENT */
 	uint16_t slot;
 	uint16_t also;	/* slot of what the value also goes by, or 0 */
 	uint8_t home;	/* enum cat_home */
 	bool several;	/* values in one process, or in the event */
 	bool ancestors; /* of each process above one */
+	bool fetched;	/* CF_FETCH: never remembered of an image */
 	bool overflow;	/* more hits than are kept */
 	uint32_t exact_at, full_at,
 		tries_at; /* stamp of the event for which: exact terms, all terms, tries are known */

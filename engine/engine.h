@@ -29,6 +29,11 @@ struct engine_options {
 	 * pid and no start.
 	 */
 	const struct proc *(*find_proc)(void *ctx, uint32_t pid);
+	/*
+	 * Looks a field of CF_FETCH up, and puts what it finds into the event, or its processes, which borrow it until the next
+	 * event. Called each time that a rule asks for it: it remembers itself what it has found. May be NULL.
+	 */
+	void (*fetch)(void *ctx, const struct event *ev, uint32_t field);
 	void *ctx;
 };
 

@@ -21,10 +21,21 @@ static const struct cat_field *field_at(const struct run *x, uint32_t i)
 	return &x->e->p.catalog->fields[i];
 }
 
-static struct val current_value(const struct run *x, const struct cat_field *f)
+/* Before a field is read: what is only there when somebody asks is looked up. */
+static void want(const struct run *x, uint32_t field)
 {
+	const struct engine_options *o = &x->e->options;
+
+	if ((field_at(x, field)->flags & CF_FETCH) && o->fetch && x->ev)
+		o->fetch(o->ctx, x->ev, field);
+}
+
+static struct val current_value(const struct run *x, uint32_t field)
+{
+	const struct cat_field *f = field_at(x, field);
 	struct val v;
 
+	want(x, field);
 	if (cat_is_ancestors(f->home))
 		return x->current ? proc_get(x->current, f->slot) : no_value;
 	v = catalog_get(f, x->ev);
@@ -231,11 +242,12 @@ struct val eval_value(struct run *x, uint32_t i)
 		v.s = program_str(&x->e->p, n->a, &v.len);
 		return v;
 	case N_FIELD:
+		want(x, n->a);
 		return catalog_get(field_at(x, n->a), x->ev);
 	case N_ELEM:
 		return x->elem;
 	case N_CURRENT:
-		return current_value(x, field_at(x, n->a));
+		return current_value(x, n->a);
 	case N_VAR:
 		return eval_var(x, n->a);
 	case N_TEXT:
@@ -290,6 +302,7 @@ static int64_t eval_len(struct run *x, uint32_t i)
 	}
 	if (!is_of_ancestors(x, n))
 		return text_len(x, i);
+	want(x, n->a);
 	f = field_at(x, n->a);
 	p = first_ancestor(x, f);
 	for (int k = 0; p && k < VAL_ANCESTORS_MAX; k++, p = p->parent)
@@ -307,11 +320,12 @@ int64_t eval_int(struct run *x, uint32_t i)
 	case N_BOOL:
 		return n->imm;
 	case N_FIELD:
+		want(x, n->a);
 		return catalog_get(field_at(x, n->a), x->ev).num;
 	case N_ELEM:
 		return x->elem.num;
 	case N_CURRENT:
-		return current_value(x, field_at(x, n->a)).num;
+		return current_value(x, n->a).num;
 	case N_VAR:
 		return eval_var(x, n->a).num;
 	case N_NOW:
@@ -407,6 +421,10 @@ static bool eval_atom(struct run *x, uint32_t i)
 {
 	struct engine *e = x->e;
 	const struct atom *a = &e->plan.atoms[e->nodes[i].atom];
+	const struct column *col = &e->columns.v[a->column];
+
+	if (col->fetched)
+		want(x, col->field);
 
 	return a->kind == ATOM_SET ? columns_in_set(&e->columns, a->column, a->what, x->ev, e->stamp)
 				   : columns_has(&e->columns, a->column, a->what, x->ev, e->stamp);
@@ -470,6 +488,7 @@ void eval_each(struct run *x, uint32_t i, bool (*f)(void *ctx, const struct val 
 	if (n->op == N_VAR) {
 		eval_var_each(x, n->a, f, ctx);
 	} else if (is_of_ancestors(x, n)) {
+		want(x, n->a);
 		each_of_ancestors(x, field_at(x, n->a), x->e->nodes[i].flags & NF_NESTED, true, f, ctx);
 	} else {
 		v = eval_value(x, i);
@@ -483,6 +502,7 @@ void eval_field_each(struct run *x, uint32_t field, bool (*f)(void *ctx, const s
 	const struct cat_field *fld = &c->fields[field];
 	struct val v;
 
+	want(x, field);
 	if (cat_is_ancestors(fld->home)) {
 		each_of_ancestors(x, fld, program_field_several(c, fld), false, f, ctx);
 		return;

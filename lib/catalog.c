@@ -58,7 +58,8 @@ CAT_FAMILIES(F)
 	P(fork, "fork", FORK, PROC)                                                                                    \
 	CAT_TARGETS(TARGET)
 #define P(ID, PRE, EV, HOME)                                                                                           \
-	static const struct cat_field proc_##ID[] = { CAT_PROC(ROW, PRE) CAT_PROC_UNSEEN(ROW_UNSEEN, PRE) };
+	static const struct cat_field proc_##ID[] = { CAT_PROC(ROW, PRE) CAT_PROC_FETCHED(ROW, PRE)                    \
+							      CAT_PROC_UNSEEN(ROW_UNSEEN, PRE) };
 #define TARGET(EV, PRE)                                                                                                \
 	P(EV, PRE, EV, TARGET)                                                                                         \
 	P(EV##_parent, PRE ".parent", EV, TARGET_PARENT)                                                               \
@@ -124,8 +125,6 @@ _Static_assert((int)SLOT_DNS_ICMP == (int)SLOT_IMDS_ICMP && (int)EVN_DNS_ICMP ==
 static const struct {
 	const char *part, *why;
 } whys[] = {
-	{ ".hashes", "files are not hashed yet" },
-	{ ".package.", "the package database is not asked yet" },
 	{ ".metadata.", "programs are not looked into yet" },
 	{ ".syscall.", "arguments of system calls are not kept yet" },
 	{ ".user_session.", "only the process that the user logged in by knows" },
@@ -497,6 +496,8 @@ bool catalog_sieve_also(const struct catalog *c, uint16_t event, uint16_t automa
 
 uint32_t catalog_cost(const struct cat_field *f)
 {
+	if (f->flags & CF_FETCH)
+		return CAT_COST_FETCH;
 	if (cat_is_ancestors(f->home))
 		return 100;
 	return f->flags & CF_ARRAY ? 20 : f->type == VAL_STR ? 2 : 1;

@@ -12,7 +12,14 @@
 #include "lib/value.h"
 
 /* Flags of a field: the FLAGS column of catalog.def. */
-enum cat_flags { CF_ARRAY = 1 << 0, CF_GLOB = 1 << 1, CF_ICASE = 1 << 2, CF_TIME = 1 << 3, CF_UNSEEN = 1 << 4 };
+enum cat_flags {
+	CF_ARRAY = 1 << 0,
+	CF_GLOB = 1 << 1,
+	CF_ICASE = 1 << 2,
+	CF_TIME = 1 << 3,
+	CF_UNSEEN = 1 << 4,
+	CF_FETCH = 1 << 5
+};
 
 /* Whose slot holds the value. */
 enum cat_home {

@@ -280,9 +280,9 @@ static struct val *proc_val(struct reader *r, struct proc *p, unsigned slot)
 {
 	if (slot < SLOT_PROC_SEEN)
 		return &p->v[slot];
-	if (!p->unseen)
-		p->unseen = mem_vals(r->m, SLOT_PROC_COUNT - SLOT_PROC_SEEN);
-	return p->unseen ? &p->unseen[slot - SLOT_PROC_SEEN] : NULL;
+	if (!p->more)
+		p->more = mem_vals(r->m, SLOT_PROC_COUNT - SLOT_PROC_SEEN);
+	return p->more ? &p->more[slot - SLOT_PROC_SEEN] : NULL;
 }
 
 static int set_type(struct reader *r, uint16_t type)

@@ -49,17 +49,17 @@ CAT_EVENTS_UNSEEN(U)
 #undef U
 #undef E
 enum { CAT_BASE(VAL_SLOT_BASE) SLOT_BASE_COUNT };
-/* The slots of what the sensor does not observe of a process come last: they have no room in its process table. */
+/* The slots of what the sensor looks up, or does not observe, of a process come last: they have no room in its process table. */
 enum {
 	CAT_PROC(VAL_SLOT, "") SLOT_PROC_SEEN,
 	SLOT_PROC_LAST_SEEN = SLOT_PROC_SEEN - 1,
-	CAT_PROC_UNSEEN(VAL_SLOT, "") SLOT_PROC_COUNT
+	CAT_PROC_FETCHED(VAL_SLOT, "") CAT_PROC_UNSEEN(VAL_SLOT, "") SLOT_PROC_COUNT
 };
 
 /* A process image: what it was from one exec (or fork) to the next. Kept by sensor/enrich, or read from JSON. */
 struct proc {
 	struct val v[SLOT_PROC_SEEN];
-	struct val *unseen;	   /* borrowed; the slots from SLOT_PROC_SEEN on, or NULL: all are empty */
+	struct val *more;	   /* borrowed; the slots from SLOT_PROC_SEEN on, or NULL: all are empty */
 	const struct proc *parent; /* borrowed; NULL at the root of what is known */
 	uint64_t start;		   /* with the pid, what process it is: the same for all images of one; 0: not known */
 	uint64_t version; /* differs for every image and every change of one: what caches go by; 0: not to be cached */
@@ -69,7 +69,7 @@ static inline struct val proc_get(const struct proc *p, unsigned slot)
 {
 	if (slot < SLOT_PROC_SEEN)
 		return p->v[slot];
-	return p->unseen ? p->unseen[slot - SLOT_PROC_SEEN] : (struct val){ .len = 0 };
+	return p->more ? p->more[slot - SLOT_PROC_SEEN] : (struct val){ .len = 0 };
 }
 
 /* An event with its context. For exec, proc is the new image; for fork, the child. */

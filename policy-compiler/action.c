@@ -20,7 +20,7 @@ static const struct kind {
 	[ACT_SET] = { "set", true },
 	[ACT_KILL] = { "kill", true },
 	[ACT_COREDUMP] = { "coredump", false },
-	[ACT_HASH] = { "hash", false },
+	[ACT_HASH] = { "hash", true },
 	[ACT_LOG] = { "log", true },
 	[ACT_NETWORK_FILTER] = { "network_filter", false },
 };

@@ -130,6 +130,19 @@ static void print_variables(const json_t *v)
 	putchar('\n');
 }
 
+static void print_lookups(const json_t *v)
+{
+	char asked[SHOW_MAX], kept[SHOW_MAX], up[SHOW_MAX];
+
+	if (!show_u64(v, "asked") && !show_u64(v, "given_up"))
+		return;
+	printf("look-ups   %s of hashes and packages, %s were remembered", show_count(show_u64(v, "asked"), asked),
+	       show_count(show_u64(v, "kept"), kept));
+	if (show_u64(v, "given_up"))
+		printf("; %s given up, because they take too long", show_count(show_u64(v, "given_up"), up));
+	putchar('\n');
+}
+
 static void print_responses(const json_t *v)
 {
 	char asked[SHOW_MAX], killed[SHOW_MAX], failed[SHOW_MAX];
@@ -239,6 +252,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_queue(json_object_get(s, "queue"), show_u64(s, "process_table"));
 		print_shed(json_object_get(s, "shed"));
 		print_variables(json_object_get(s, "variables"));
+		print_lookups(json_object_get(s, "lookups"));
 		print_responses(json_object_get(s, "responses"));
 		print_processes(json_object_get(s, "processes"));
 		print_sinks(json_object_get(s, "sinks"), json_object_get(s, "spool"));

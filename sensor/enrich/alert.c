@@ -165,10 +165,19 @@ static uint64_t chain_version(const struct proc *p)
 	return h;
 }
 
+/* Something was looked up for this event alone. */
+static bool any_more(const struct proc *p)
+{
+	for (int n = 0; p && n <= VAL_ANCESTORS_MAX; p = p->parent, n++)
+		if (p->more)
+			return true;
+	return false;
+}
+
 /* "process":{...}, from the table where it has it. Only the first level is worth keeping. */
 static int put_process(struct alert *a, const struct proc *p, size_t level)
 {
-	bool keep = a->table && p && level == 0;
+	bool keep = a->table && p && level == 0 && !any_more(p);
 	uint64_t version = keep ? chain_version(p) : 0;
 	const struct proctable_cache *kept = keep ? proctable_cache_get(p) : NULL;
 	size_t start = a->out.len;
@@ -359,10 +368,25 @@ static void put_log(struct alert *a, const struct alert_effects *e)
 	buf_putc(&a->out, ',');
 }
 
+static const char *const action_states[] = {
+	"asked", "not allowed", "disarmed", "no process", "busy", "done", "failed"
+};
+
+static void put_hash_action(struct alert *a, struct jsonw *w, const struct paction *p, const struct alert_action *did)
+{
+	const char *path = a->program->catalog->fields[p->field].name;
+
+	jsonw_obj_begin(w);
+	jsonw_key(w, "file");
+	jsonw_str(w, path, strlen(path) - strlen(".path"));
+	jsonw_member_str(w, "kind", "hash");
+	jsonw_member_str(w, "state", action_states[did->state]);
+	jsonw_obj_end(w);
+}
+
 static void put_kill(struct jsonw *w, const struct paction *a, const struct alert_action *did)
 {
 	static const char *const scopes[VAR_SCOPES] = { "", "process", "container", "cgroup" };
-	static const char *const states[] = { "asked", "not allowed", "disarmed", "no process", "busy" };
 	const char *name = sigabbrev_np((int)a->num);
 	char text[32];
 
@@ -373,7 +397,7 @@ static void put_kill(struct jsonw *w, const struct paction *a, const struct aler
 		jsonw_member_u64(w, "request", did->request);
 	jsonw_member_str(w, "scope", scopes[a->scope]);
 	jsonw_member_str(w, "signal", text);
-	jsonw_member_str(w, "state", states[did->state]);
+	jsonw_member_str(w, "state", action_states[did->state]);
 	jsonw_obj_end(w);
 }
 
@@ -386,8 +410,14 @@ static void put_actions(struct alert *a, const struct alert_effects *e)
 		return;
 	jsonw_key(&w, "actions");
 	jsonw_arr_begin(&w);
-	for (uint32_t i = 0; i < e->nactions; i++)
-		put_kill(&w, &a->program->actions[e->actions[i].action], &e->actions[i]);
+	for (uint32_t i = 0; i < e->nactions; i++) {
+		const struct paction *p = &a->program->actions[e->actions[i].action];
+
+		if (p->kind == ACT_KILL)
+			put_kill(&w, p, &e->actions[i]);
+		else
+			put_hash_action(a, &w, p, &e->actions[i]);
+	}
 	jsonw_arr_end(&w);
 	buf_putc(&a->out, ',');
 }

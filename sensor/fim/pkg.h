@@ -45,13 +45,20 @@ enum change_package pkg_judge(struct pkg *p, const char *path, size_t len, const
 /* Reads a file below @root_fd and compares: 0 same, 1 differs, -ENOENT, -EACCES, ... */
 int pkg_verify(int root_fd, const struct pkg_file *f);
 
+/* An installed package; all texts are there, if only "". */
+struct pkg_info {
+	const char *name, *version, *release, *source_version, *source_release;
+	int64_t epoch, source_epoch;
+};
+
 /* The parts, for tests: untrusted bytes to files. */
 struct pkg_reader {
 	int root_fd;
 	pkg_fn fn;
 	void *ctx;
-	struct buf path;      /* of the file that is handed out */
-	struct buf conffiles; /* of the package that is read */
+	struct buf path;				  /* of the file that is handed out */
+	struct buf conffiles;				  /* of the package that is read */
+	int (*info)(void *ctx, const struct pkg_info *i); /* NULL: nobody asks; dpkg only, each before its files */
 	uint64_t packages;
 	struct pkg_alias {
 		char from[16], to[64];

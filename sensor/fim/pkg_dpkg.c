@@ -63,6 +63,7 @@ int pkg_dpkg_md5sums(struct pkg_reader *r, const char *owner, const char *text, 
 
 struct divert {
 	pkg_fn fn;
+	int (*info)(void *ctx, const struct pkg_info *i);
 	void *ctx;
 	struct buf text;
 };
@@ -110,12 +111,58 @@ static int handed_out(void *ctx, const struct pkg_file *f)
 	return d->fn(d->ctx, f);
 }
 
+static int handed_info(void *ctx, const struct pkg_info *i)
+{
+	struct divert *d = ctx;
+
+	return d->info(d->ctx, i);
+}
+
 /* ---- conffiles, from the status file ------------------------------------------------------------------------------- */
 
 struct status {
-	char package[256];
+	char package[256], version[256], source[256]; /* source: version of it, "" where it is that of the package */
 	bool installed, in_conffiles;
 };
+
+/* "EPOCH:VERSION-RELEASE", taken apart in place. */
+static void split_version(char *text, const char **ret_version, const char **ret_release, int64_t *ret_epoch)
+{
+	char *colon = strchr(text, ':'), *dash;
+
+	*ret_epoch = 0;
+	*ret_version = text;
+	if (colon && colon - text < 10 && strspn(text, "0123456789") == (size_t)(colon - text)) {
+		*ret_epoch = strtoll(text, NULL, 10);
+		*ret_version = colon + 1;
+	}
+	dash = strrchr(*ret_version, '-');
+	*ret_release = dash ? dash + 1 : "";
+	if (dash)
+		*dash = 0;
+}
+
+static int put_info(struct pkg_reader *r, struct status *s)
+{
+	struct pkg_info i = { .name = s->package };
+
+	if (!r->info || !s->installed || !s->package[0])
+		return 0;
+	if (!s->source[0])
+		memcpy(s->source, s->version, sizeof(s->source));
+	split_version(s->version, &i.version, &i.release, &i.epoch);
+	split_version(s->source, &i.source_version, &i.source_release, &i.source_epoch);
+	return r->info(r->ctx, &i);
+}
+
+/* "glibc (2.36-9)" */
+static void take_source(struct status *s, const char *line)
+{
+	const char *open = strchr(line, '('), *close = open ? strchr(open, ')') : NULL;
+
+	if (close)
+		snprintf(s->source, sizeof(s->source), "%.*s", (int)(close - open - 1), open + 1);
+}
 
 /* " /etc/x 0123...ef" or with " obsolete" behind it */
 static int conffile(struct pkg_reader *r, const struct status *s, const char *line)
@@ -141,7 +188,14 @@ static int status_line(struct pkg_reader *r, struct status *s, const char *line)
 		return s->in_conffiles && s->installed ? conffile(r, s, line) : 0;
 	s->in_conffiles = false;
 	if (!*line) {
+		int r2 = put_info(r, s);
+
 		*s = (struct status){ 0 };
+		return r2;
+	} else if (strncmp(line, "Version: ", 9) == 0) {
+		snprintf(s->version, sizeof(s->version), "%.255s", line + 9);
+	} else if (strncmp(line, "Source: ", 8) == 0) {
+		take_source(s, line + 8);
 	} else if (strncmp(line, "Package: ", 9) == 0) {
 		snprintf(s->package, sizeof(s->package), "%.255s", line + 9);
 	} else if (strncmp(line, "Status: ", 8) == 0) {
@@ -185,7 +239,7 @@ static int read_status(struct pkg_reader *r, struct err *e)
 		if (begins) /* what is behind the beginning of a longer line is nothing that counts */
 			err = status_line(r, &s, line);
 	}
-	return err;
+	return err == 0 ? put_info(r, &s) : err; /* the last one may have no empty line behind it */
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------------------------- */
@@ -251,18 +305,20 @@ static int read_info(struct pkg_reader *r, struct err *e)
 
 int pkg_dpkg_each(struct pkg_reader *r, struct err *e)
 {
-	struct divert d = { .fn = r->fn, .ctx = r->ctx };
+	struct divert d = { .fn = r->fn, .info = r->info, .ctx = r->ctx };
 	int err;
 
 	buf_init(&d.text, 2 * DIVERSIONS_MAX);
 	err = load_diversions(r, &d.text);
 	r->fn = handed_out;
+	r->info = d.info ? handed_info : NULL;
 	r->ctx = &d;
 	if (err == 0)
 		err = read_status(r, e);
 	if (err == 0)
 		err = read_info(r, e);
 	r->fn = d.fn;
+	r->info = d.info;
 	r->ctx = d.ctx;
 	buf_done(&d.text);
 	return err;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "sensor/priv/fetch.h"
+
 int acts_of_program(const struct program *p, const struct permit *permit, struct acts_of *ret)
 {
 	struct acts_of a = { .state = calloc(p->nactions + 1, 1), .n = p->nactions };
@@ -56,8 +58,12 @@ uint32_t acts_do(const struct acts *a, const struct acts_of *of, const struct pr
 		if (!permit_needed(action->kind))
 			continue;
 		ret[n] = (struct alert_action){ .action = m->acts[i].action, .state = of->state[m->acts[i].action] };
-		if (ret[n].state == ALERT_ACTION_ASKED)
+		if (ret[n].state == ALERT_ACTION_ASKED && action->kind == ACT_KILL)
 			ask_kill(a, generation, ev, m->rule, &ret[n]);
+		else if (ret[n].state == ALERT_ACTION_ASKED)
+			ret[n].state = fetch_hash(a->fetch, ev, action->field, (uint64_t)action->num)
+					       ? ALERT_ACTION_DONE
+					       : ALERT_ACTION_FAILED;
 		n++;
 	}
 	return n;

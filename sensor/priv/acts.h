@@ -26,7 +26,9 @@ struct acts_of {
 int acts_of_program(const struct program *p, const struct permit *permit, struct acts_of *ret);
 void acts_done(struct acts_of *a);
 
+struct fetch;
 struct acts {
+	struct fetch *fetch;	    /* borrowed */
 	const struct chan *monitor; /* borrowed */
 	uint64_t *requests;	    /* borrowed; the number of the last one */
 };

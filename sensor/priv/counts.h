@@ -29,19 +29,20 @@ struct engine_counts {
 	uint64_t queue_records; /* waiting now */
 	uint64_t queue_bytes;
 	uint64_t queue_peak;
-	uint64_t drained_ns;	     /* when the rings were empty last: all that was sent before has been taken */
-	uint64_t canary[EV_TYPES];   /* marks of the canary's acts */
-	uint64_t queue_refused;	     /* records that found no memory: lost */
-	uint64_t pathless;	     /* times that a process was found without its program */
-	uint64_t processes;	     /* images in the process table now */
-	uint64_t last_key;	     /* names the last event counted in received: see take_record() */
-	uint64_t suppressed;	     /* matches within their rule's "every" */
-	uint64_t silent;	     /* matches of silent rules */
-	uint64_t variables;	     /* that are held now, for whatever they belong to */
-	uint64_t variables_lost;     /* gave way to others, or found no room */
-	uint64_t requests;	     /* number of the last thing that a rule wanted to have done */
-	uint64_t touches;	     /* events that may have changed watched files */
-	uint64_t touches_lost;	     /* of them not handed to the hash process */
+	uint64_t drained_ns;	   /* when the rings were empty last: all that was sent before has been taken */
+	uint64_t canary[EV_TYPES]; /* marks of the canary's acts */
+	uint64_t queue_refused;	   /* records that found no memory: lost */
+	uint64_t pathless;	   /* times that a process was found without its program */
+	uint64_t processes;	   /* images in the process table now */
+	uint64_t last_key;	   /* names the last event counted in received: see take_record() */
+	uint64_t suppressed;	   /* matches within their rule's "every" */
+	uint64_t silent;	   /* matches of silent rules */
+	uint64_t variables;	   /* that are held now, for whatever they belong to */
+	uint64_t variables_lost;   /* gave way to others, or found no room */
+	uint64_t requests;	   /* number of the last thing that a rule wanted to have done */
+	uint64_t touches;	   /* events that may have changed watched files */
+	uint64_t touches_lost;	   /* of them not handed to the hash process */
+	uint64_t fetch_asked, fetch_kept, fetch_failed, fetch_given_up; /* see struct fetch_stats */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };
 

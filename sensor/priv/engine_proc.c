@@ -16,6 +16,7 @@
 #include "sensor/ingest/shed.h"
 #include "sensor/priv/acts.h"
 #include "sensor/priv/clock.h"
+#include "sensor/priv/fetch.h"
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
 #include "sensor/priv/tap.h"
@@ -39,6 +40,9 @@ struct engine_proc {
 	struct policies *policies;
 	struct outbox out;
 	struct touches touches;
+	struct fetch *fetch; /* owned */
+	uint32_t hash_pid;   /* whose opens are ours: they are done because a rule asks; 0: nobody's */
+	uint64_t asked;	     /* number of the last question to the hash process */
 	struct touch_of touch_of;
 	struct buf who; /* owned: the process of a touch */
 	struct tap tap;
@@ -157,6 +161,72 @@ static void render(struct engine_proc *p, struct policy_slot *s, const struct ev
 	p->counts.made++;
 }
 
+/* ---- what rules ask for -------------------------------------------------------------------------------------------- */
+
+/* Waits until the hash process has answered; what else it says meanwhile is taken, too. */
+static int await(struct engine_proc *p, const uint64_t *id)
+{
+	const uint64_t until = clock_mono_ns() + FETCH_ASK_MS * 1000000ull;
+
+	while (*id != p->asked) {
+		uint64_t now = clock_mono_ns(), found = p->touches.found, failed = p->touches.failed;
+		struct pollfd fd = { .fd = p->touches.hash.fd, .events = POLLIN };
+		int r = now < until ? poll(&fd, 1, (int)((until - now) / 1000000) + 1) : 0;
+
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r > 0 && touches_serve(&p->touches, &p->out, p->buf) < 0)
+			return -ENOTCONN;
+		p->counts.made += p->touches.found - found;
+		p->counts.unrendered += p->touches.failed - failed;
+	}
+	return 0;
+}
+
+static int ask_hash(void *ctx, const struct fetch_file *f, uint8_t sha256[32])
+{
+	struct engine_proc *p = ctx;
+	const struct msg_hash q = { .id = ++p->asked, .size_max = f->size_max, .device = f->device, .inode = f->inode };
+	int r = p->touches.hash.fd < 0 ? -ENOTCONN
+				       : chan_send2(&p->touches.hash, MSG_HASH, &q, sizeof(q), f->path, f->len, -1);
+
+	if (r == 0)
+		r = await(p, &p->touches.hash_ok.id);
+	if (r < 0)
+		return r;
+	memcpy(sha256, p->touches.hash_ok.sha256, 32);
+	return p->touches.hash_ok.error;
+}
+
+static int ask_package(void *ctx, const char *path, size_t len, struct fetch_package *ret)
+{
+	struct engine_proc *p = ctx;
+	const struct msg_package q = { .id = ++p->asked };
+	const char *text = p->touches.texts, *end;
+	int r = p->touches.hash.fd < 0 ? -ENOTCONN
+				       : chan_send2(&p->touches.hash, MSG_PACKAGE, &q, sizeof(q), path, len, -1);
+
+	if (r == 0)
+		r = await(p, &p->touches.package_ok.id);
+	if (r < 0)
+		return r;
+	*ret = (struct fetch_package){ .epoch = p->touches.package_ok.epoch,
+				       .source_epoch = p->touches.package_ok.source_epoch };
+	end = text + p->touches.ntexts;
+	for (size_t i = 0; i < 5 && text < end; i++) {
+		size_t n = strnlen(text, (size_t)(end - text));
+
+		snprintf(ret->text[i], sizeof(ret->text[i]), "%.*s", (int)n, text);
+		text += n + 1;
+	}
+	return 0;
+}
+
+static uint64_t now_ms(void *ctx)
+{
+	return clock_mono_ns() / 1000000;
+}
+
 /* It may have changed a watched file: the hash process is told. */
 static void touch(struct engine_proc *p, struct policy_slot *s, const struct event *ev)
 {
@@ -189,12 +259,13 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 		memset(d->ev.alive, 0xff, sizeof(d->ev.alive));
 		p->counts.unknown_generation++;
 	}
-	if (!any_alive(&d->ev))
+	if (!any_alive(&d->ev) || (d->ev.type == EV_OPEN && p->hash_pid && d->head.pid == p->hash_pid))
 		return;
+	fetch_begin(p->fetch, &d->ev);
 	n = policies_eval(s, &d->ev, &m);
 	for (size_t i = 0; i < n; i++) {
 		struct alert_action actions[ACTS_SHOWN];
-		const struct acts acts = { .monitor = &p->monitor, .requests = &p->counts.requests };
+		const struct acts acts = { .fetch = p->fetch, .monitor = &p->monitor, .requests = &p->counts.requests };
 		uint32_t nactions = policies_act(s, &acts, &d->ev, &m[i], actions);
 
 		watched |= m[i].watch;
@@ -205,6 +276,7 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	}
 	if (watched)
 		touch(p, s, &d->ev);
+	fetch_end(p->fetch);
 }
 
 static void handle_record(struct engine_proc *p, const void *rec, size_t size)
@@ -274,6 +346,13 @@ static void send_alerts(struct engine_proc *p)
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */
 
+/* The package database: that takes longer than anybody waits. */
+static void read_ahead(struct engine_proc *p)
+{
+	if (p->touches.hash.fd >= 0 && policies_packages(p->policies))
+		chan_send(&p->touches.hash, MSG_PACKAGE, &(struct msg_package){ 0 }, sizeof(struct msg_package), -1);
+}
+
 static int on_program(void *ctx, struct msg *m)
 {
 	struct engine_proc *p = ctx;
@@ -284,6 +363,7 @@ static int on_program(void *ctx, struct msg *m)
 	memcpy(&program, m->body, sizeof(program));
 	answer.generation = program.generation;
 	answer.error = policies_add(p->policies, program.generation, m->fd, &e);
+	read_ahead(p);
 	memcpy(answer.text, e.msg, sizeof(answer.text) < sizeof(e.msg) ? sizeof(answer.text) : sizeof(e.msg));
 	return chan_send_wait(&p->monitor, MSG_PROGRAM_OK, &answer, sizeof(answer), NULL, 0, -1, 1000);
 }
@@ -302,8 +382,12 @@ static int on_peer(void *ctx, struct msg *m)
 static int on_link(void *ctx, struct msg *m)
 {
 	struct engine_proc *p = ctx;
+	struct msg_link link;
 
+	memcpy(&link, m->body, sizeof(link));
+	p->hash_pid = link.pid;
 	touches_link(&p->touches, TAKE_FD(m->fd));
+	read_ahead(p);
 	return 0;
 }
 
@@ -382,6 +466,7 @@ static const msg_handler from_record[MSG_TYPES];
 static void tick(struct engine_proc *p)
 {
 	uint64_t now = clock_mono_ns();
+	struct fetch_stats f;
 	struct enrich_stats s;
 	int64_t clock;
 	uint64_t lost;
@@ -401,6 +486,11 @@ static void tick(struct engine_proc *p)
 		p->counts.variables_lost += lost - p->variables_lost;
 	p->variables_lost = lost;
 	p->counts.touches = p->touches.made;
+	fetch_stats(p->fetch, &f);
+	p->counts.fetch_asked = f.asked;
+	p->counts.fetch_kept = f.kept;
+	p->counts.fetch_failed = f.failed;
+	p->counts.fetch_given_up = f.given_up;
 	p->counts.touches_lost = p->touches.lost;
 	commit(p);
 }
@@ -507,6 +597,9 @@ static int begin_privileged(struct engine_proc *p, const struct engine_args *a, 
 static int begin(struct engine_proc *p, const struct engine_args *a, struct err *e)
 {
 	struct confine_user user;
+	const struct fetch_asked asked = {
+		.hash = ask_hash, .package = ask_package, .now_ms = now_ms, .mountinfo = "/proc/1/mountinfo", .ctx = p
+	};
 	int r;
 
 	p->monitor = a->monitor;
@@ -537,6 +630,10 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	r = policies_new(catalog_tamis(), enrich_proctable(p->enrich), a->hostname, &p->policies);
 	if (r < 0)
 		return r;
+	r = fetch_new(catalog_tamis(), &asked, &p->fetch);
+	if (r < 0)
+		return err_set(e, r, "no memory for what rules ask for");
+	policies_fetch(p->policies, p->fetch);
 	policies_permit(p->policies, a->permit);
 	return policies_add(p->policies, a->generation, a->program_fd, e);
 }

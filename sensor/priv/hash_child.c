@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hash process as the monitor sees it. It is there when a policy has watches. Nothing that goes to the log is lost with
+ * The hash process as the monitor sees it. It is there when a policy has watches, or rules that ask
+ * for hashes or packages of files. Nothing that goes to the log is lost with
  * it: what it was told and has not looked at is found by the scan with which the next one begins.
  */
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 static bool is_wanted(const struct monitor *m)
 {
-	return m->policy.watches_fd >= 0 && m->phase <= PHASE_RUNNING;
+	return (m->policy.watches_fd >= 0 || m->policy.fetches) && m->phase <= PHASE_RUNNING;
 }
 
 static bool is_alive(const struct child *c)
@@ -130,12 +131,13 @@ void hash_child_reap(struct monitor *m)
 
 void hash_child_link(struct monitor *m)
 {
+	const struct msg_link link = { .pid = (uint32_t)m->hash.pid };
 	struct chan pair[2];
 
 	if (m->hash.state != CHILD_UP || m->engine.state != CHILD_UP || chan_pair(ROLE_ENGINE, ROLE_HASH, pair) < 0)
 		return;
 	/* where one of the two does not take it, it is about to end, and its successor is linked */
-	if (chan_send_wait(&m->engine.chan, MSG_LINK, NULL, 0, NULL, 0, pair[0].fd, 1000) == 0)
+	if (chan_send_wait(&m->engine.chan, MSG_LINK, &link, sizeof(link), NULL, 0, pair[0].fd, 1000) == 0)
 		chan_send_wait(&m->hash.chan, MSG_LINK, NULL, 0, NULL, 0, pair[1].fd, 1000);
 	chan_close(&pair[0]);
 	chan_close(&pair[1]);

@@ -10,6 +10,7 @@
 
 #include "lib/log.h"
 #include "sensor/fim/collect.h"
+#include "sensor/fim/pkg_names.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/recycle.h"
 
@@ -31,6 +32,7 @@ struct hash_proc {
 	struct hash_page *page;
 	struct live *live; /* owned; NULL: there is no baseline */
 	struct collect collect;
+	struct pkg_names *packages; /* owned; NULL: no memory */
 	const char *state;
 	int root_fd;
 	struct stat baseline; /* the file that is open */
@@ -238,7 +240,7 @@ static int hash_file(struct hash_proc *p, const struct msg_hash *q, const char *
 	r = collect_file(&p->collect, dir, name, DT_REG, &want, &found);
 	if (r < 0)
 		return r;
-	if (q->inode && (found.fact.inode != q->inode || found.fact.device != q->device))
+	if (q->inode && (found.fact.inode != q->inode || (q->device && found.fact.device != q->device)))
 		return -ESTALE;
 	if (!found.fact.hashed)
 		return found.fact.unread == FACT_CHANGING ? -EBUSY : found.fact.unread == FACT_DENIED ? -EACCES : -EIO;
@@ -264,6 +266,36 @@ static int on_hash(void *ctx, struct msg *m)
 	return chan_send_wait(&p->engine, MSG_HASH_OK, &ok, sizeof(ok), NULL, 0, -1, 1000);
 }
 
+/* ---- packages on request ------------------------------------------------------------------------------------------------- */
+
+static int on_package(void *ctx, struct msg *m)
+{
+	struct hash_proc *p = ctx;
+	struct msg_package_ok ok = { 0 };
+	struct msg_package q;
+	struct pkg_info i;
+	char texts[2048];
+	size_t len = 0;
+	bool found;
+
+	memcpy(&q, m->body, sizeof(q));
+	ok.id = q.id;
+	found = p->packages && pkg_names_of(p->packages, (const char *)m->body + sizeof(q), m->len - sizeof(q),
+					    clock_mono_ns() / TICK_NS, &i);
+	if (m->len == sizeof(q))
+		return 0;
+	if (found) {
+		const char *const all[MSG_PACKAGE_TEXTS] = { i.name, i.version, i.release, i.source_version,
+							     i.source_release };
+
+		for (size_t k = 0; k < MSG_PACKAGE_TEXTS; k++)
+			len += (size_t)snprintf(texts + len, 256, "%s", all[k]) < 256 ? strlen(texts + len) + 1 : 256;
+		ok.epoch = i.epoch;
+		ok.source_epoch = i.source_epoch;
+	}
+	return chan_send_wait(&p->engine, MSG_PACKAGE_OK, &ok, sizeof(ok), texts, len, -1, 1000);
+}
+
 /* ---- the monitor ------------------------------------------------------------------------------------------------------- */
 
 static int on_link(void *ctx, struct msg *m)
@@ -287,7 +319,9 @@ static int on_watches(void *ctx, struct msg *m)
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, m->fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	if (p->live && live_watches(p->live, map, (size_t)st.st_size, &e) < 0)
+	if (!p->live)
+		p->again = true; /* there were none before: a baseline is to be opened */
+	else if (live_watches(p->live, map, (size_t)st.st_size, &e) < 0)
 		log_err("the watches of the new policy are not in force: %s", e.msg);
 	munmap(map, (size_t)st.st_size);
 	return 0;
@@ -308,10 +342,8 @@ static const msg_handler from_monitor[MSG_TYPES] = {
 };
 
 static const msg_handler from_engine[MSG_TYPES] = {
-	[MSG_TOUCHES] = on_touches,
-	[MSG_FINDING_OK] = on_finding_ok,
-	[MSG_FLUSH] = on_flush,
-	[MSG_HASH] = on_hash,
+	[MSG_TOUCHES] = on_touches, [MSG_FINDING_OK] = on_finding_ok, [MSG_FLUSH] = on_flush,
+	[MSG_HASH] = on_hash,	    [MSG_PACKAGE] = on_package,
 };
 
 /* ---- the loop ------------------------------------------------------------------------------------------------------ */
@@ -422,6 +454,8 @@ static int begin_privileged(struct hash_proc *p, const struct hash_args *a, stru
 		log_warn("changes of watched files are not told: %s", e->msg);
 	p->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = p->root_fd < 0 ? -errno : collect_init(&p->collect, NULL);
+	if (r == 0)
+		r = pkg_names_new(p->root_fd, &p->packages);
 	return r < 0 ? err_set(e, r, "cannot set up the hash process: %s", strerror(-r)) : 0;
 }
 

@@ -26,13 +26,14 @@ static uint32_t count(const struct program *p)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < p->nactions; i++)
-		n += p->actions[i].kind == ACT_KILL;
+		n += permit_needed(p->actions[i].kind);
 	return n;
 }
 
 int kills_of_program(const struct program *p, struct kills *ret)
 {
-	struct kills k = { .a = calloc(count(p) + 1, sizeof(*k.a)) };
+	const uint32_t room = count(p);
+	struct kills k = { .a = calloc(room + 1, sizeof(*k.a)) };
 
 	if (!k.a)
 		return -ENOMEM;
@@ -43,9 +44,11 @@ int kills_of_program(const struct program *p, struct kills *ret)
 			const struct paction *a = &p->actions[i];
 			struct kill_action *to = &k.a[k.n];
 
-			if (a->kind != ACT_KILL || rule->flags & PRULE_OFF || k.n == count(p))
+			if (!permit_needed(a->kind) || rule->flags & PRULE_OFF || k.n == room)
 				continue;
-			*to = (struct kill_action){ .rule = r, .action = i, .scope = a->scope, .flags = a->flags };
+			*to = (struct kill_action){
+				.rule = r, .action = i, .kind = a->kind, .scope = a->scope, .flags = a->flags
+			};
 			to->signal = (int)a->num;
 			name_put(to->rule_id, p, rule->id);
 			name_put(to->policy, p, rule->policy);
@@ -70,12 +73,14 @@ struct kill_action *kills_find(struct kills *k, uint32_t rule, uint32_t action)
 	return NULL;
 }
 
-uint32_t kills_permit(struct kills *k, const struct permit *p)
+uint32_t kills_permit(struct kills *k, const struct permit *p, enum act_kind kind)
 {
 	uint32_t no = 0;
 
 	for (uint32_t i = 0; i < k->n; i++) {
-		k->a[i].allowed = permit_allows(p, k->a[i].policy, strlen(k->a[i].policy), ACT_KILL);
+		if (k->a[i].kind != kind)
+			continue;
+		k->a[i].allowed = permit_allows(p, k->a[i].policy, strlen(k->a[i].policy), kind);
 		no += !k->a[i].allowed;
 	}
 	return no;
@@ -85,11 +90,18 @@ uint32_t kills_permit(struct kills *k, const struct permit *p)
 
 void responses_policy(struct monitor *m, struct policy_file *p)
 {
-	uint32_t no = kills_permit(&p->kills, &m->permit);
+	static const struct {
+		enum act_kind kind;
+		const char *name;
+	} kinds[] = { { ACT_KILL, "kill" }, { ACT_HASH, "hash" } };
 
-	if (no)
-		log_warn("%s: %u rules ask for \"kill\", which --allow-actions does not allow: they only raise alerts",
-			 p->name, no);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		uint32_t no = kills_permit(&p->kills, &m->permit, kinds[i].kind);
+
+		if (no)
+			log_warn("%s: %u actions \"%s\" of rules are not allowed by --allow-actions: they are not done",
+				 p->name, no, kinds[i].name);
+	}
 }
 
 static uint64_t key_of(const char *text)
@@ -209,7 +221,7 @@ int responses_kill(struct monitor *m, const struct msg_kill *k)
 		return 0;
 	}
 	a = kills_find(&m->policy.kills, k->rule, k->action);
-	if (!a || !a->allowed)
+	if (!a || a->kind != ACT_KILL || !a->allowed)
 		return -EPROTO;
 	if (a->disarm.off)
 		m->responses.failed++;

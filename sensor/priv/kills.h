@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kill actions of a policy, as the monitor holds them: what the engine process may ask it to do. It can ask for nothing that
+ * The actions of a policy that somebody has to allow, as the monitor holds them: what the engine process may ask it to do (kill). It can ask for nothing that
  * is not a rule's action in the policy in force, that the operator did not allow, or that goes beyond the limits.
  */
 #ifndef TAMIS_PRIV_KILLS_H
@@ -17,6 +17,7 @@
 
 struct kill_action {
 	uint32_t rule, action; /* indexes into the program */
+	uint8_t kind;	       /* enum act_kind */
 	uint8_t scope, flags;  /* enum var_scope, enum act_flag */
 	bool allowed;
 	int signal;
@@ -29,11 +30,11 @@ struct kills {
 	uint32_t n;
 };
 
-/* All kill actions of rules that are on. -ENOMEM. */
+/* All actions of rules that are on that somebody has to allow. -ENOMEM. */
 int kills_of_program(const struct program *p, struct kills *ret);
 void kills_done(struct kills *k);
 struct kill_action *kills_find(struct kills *k, uint32_t rule, uint32_t action);
-/* Marks those that the operator allows; returns how many are not. */
-uint32_t kills_permit(struct kills *k, const struct permit *p);
+/* Marks those that the operator allows; returns how many of that kind are not. */
+uint32_t kills_permit(struct kills *k, const struct permit *p, enum act_kind kind);
 
 #endif

@@ -51,7 +51,7 @@ static const struct msg_rule {
 	{ MSG_DISARMED, ROLE_MONITOR, ROLE_ENGINE, 0, sizeof(struct msg_disarmed), sizeof(struct msg_disarmed) },
 	{ MSG_READY, ROLE_HASH, ROLE_MONITOR, 0, sizeof(struct msg_ready), sizeof(struct msg_ready) },
 	{ MSG_STOP, ROLE_MONITOR, ROLE_HASH, 0, 0, 0 },
-	{ MSG_LINK, ROLE_MONITOR, ROLE_ENGINE, 1, 0, 0 },
+	{ MSG_LINK, ROLE_MONITOR, ROLE_ENGINE, 1, sizeof(struct msg_link), sizeof(struct msg_link) },
 	{ MSG_LINK, ROLE_MONITOR, ROLE_HASH, 1, 0, 0 },
 	{ MSG_WATCHES, ROLE_MONITOR, ROLE_HASH, 1, 0, 0 },
 	{ MSG_TOUCHES, ROLE_ENGINE, ROLE_HASH, 0, 8, MSG_BODY_MAX },
@@ -61,14 +61,18 @@ static const struct msg_rule {
 	{ MSG_FLUSHED, ROLE_HASH, ROLE_ENGINE, 0, 0, 0 },
 	{ MSG_HASH, ROLE_ENGINE, ROLE_HASH, 0, sizeof(struct msg_hash) + 1, sizeof(struct msg_hash) + 4095 },
 	{ MSG_HASH_OK, ROLE_HASH, ROLE_ENGINE, 0, sizeof(struct msg_hash_ok), sizeof(struct msg_hash_ok) },
+	{ MSG_PACKAGE, ROLE_ENGINE, ROLE_HASH, 0, sizeof(struct msg_package), sizeof(struct msg_package) + 4095 },
+	{ MSG_PACKAGE_OK, ROLE_HASH, ROLE_ENGINE, 0, sizeof(struct msg_package_ok),
+	  sizeof(struct msg_package_ok) + 2048 },
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",		"ready",     "program",	     "program-ok", "peer",	 "peer-ok",	 "note",
-	"alarm",	"alerts",    "piece",	     "held",	   "stop",	 "status",	 "stats",
-	"reload",	"reply",     "capture",	     "capture-fd", "capture-to", "capture-lost", "capture-over",
-	"capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	 "link",	 "watches",
-	"touches",	"finding",   "finding-ok",   "flush",	   "flushed",	 "hash",	 "hash-ok",
+	"none",		"ready",      "program",      "program-ok", "peer",	  "peer-ok",	  "note",
+	"alarm",	"alerts",     "piece",	      "held",	    "stop",	  "status",	  "stats",
+	"reload",	"reply",      "capture",      "capture-fd", "capture-to", "capture-lost", "capture-over",
+	"capture-data", "sink-test",  "capture-stop", "kill",	    "disarmed",	  "link",	  "watches",
+	"touches",	"finding",    "finding-ok",   "flush",	    "flushed",	  "hash",	  "hash-ok",
+	"package",	"package-ok",
 };
 
 const char *msg_name(uint16_t type)

@@ -55,6 +55,8 @@ enum msg_type {
 	MSG_FLUSHED,	  /* hash -> engine: nothing waits any more */
 	MSG_HASH,	  /* engine -> hash: the SHA-256 of a file is wanted */
 	MSG_HASH_OK,	  /* hash -> engine: it, or why not */
+	MSG_PACKAGE,	  /* engine -> hash: to which package a path belongs */
+	MSG_PACKAGE_OK,	  /* hash -> engine: that */
 	MSG_TYPES
 };
 
@@ -144,7 +146,7 @@ struct msg_finding {
 
 /*
  * MSG_HASH's body: this, then the file's path in the root file system, not terminated. No symbolic link is followed. With
- * @inode not 0 it has to be that very file.
+ * @inode not 0 it has to be that very file, on @device if that is not 0.
  */
 struct msg_hash {
 	uint64_t id; /* the caller's, for the answer */
@@ -158,6 +160,23 @@ struct msg_hash_ok {
 	int32_t error; /* 0, or -ENOENT, -ESTALE (another file), -EFBIG, -EINVAL (no regular file), -EBUSY (it changes), ... */
 	uint32_t pad;
 	uint8_t sha256[32];
+};
+
+/* MSG_PACKAGE's body: this, then the path. No path: nothing is answered, but the database is read ahead. */
+struct msg_package {
+	uint64_t id;
+};
+
+/* MSG_PACKAGE_OK's body: this, then name, version, release, version and release of the source, each terminated. No texts: of none. */
+struct msg_package_ok {
+	uint64_t id;
+	int64_t epoch, source_epoch;
+};
+#define MSG_PACKAGE_TEXTS 5
+
+/* MSG_LINK, to the engine: whose other end it is. */
+struct msg_link {
+	uint32_t pid, pad;
 };
 
 /* A received message. */

@@ -14,6 +14,7 @@
 #include "sensor/enrich/alert.h"
 #include "sensor/ingest/shed.h"
 #include "sensor/priv/acts.h"
+#include "sensor/priv/fetch.h"
 
 #define SLOTS	     3 /* a reload is refused by the monitor while one is under way: two generations are in the ring at most */
 #define HOSTNAME_MAX 128
@@ -40,6 +41,7 @@ struct policies {
 	int newest;
 	bool repeatable;
 	struct permit permit;
+	struct fetch *fetch; /* borrowed, or NULL */
 };
 
 /* What rules remembered of the process goes with the last of its images. */
@@ -59,7 +61,29 @@ static void process_gone(void *ctx, uint32_t pid, uint64_t start)
 
 static const struct proc *find_process(void *ctx, uint32_t pid)
 {
-	return proctable_find(ctx, pid, 0);
+	const struct policies *p = ctx;
+
+	return proctable_find(p->table, pid, 0);
+}
+
+static void fetch(void *ctx, const struct event *ev, uint32_t field)
+{
+	const struct policies *p = ctx;
+
+	if (p->fetch)
+		fetch_field(p->fetch, ev, field);
+}
+
+bool policies_packages(const struct policies *p)
+{
+	const struct slot *s = p->slots[p->newest];
+
+	return s && fetch_wants(&s->program) & FETCH_PACKAGES;
+}
+
+void policies_fetch(struct policies *p, struct fetch *f)
+{
+	p->fetch = f;
 }
 
 int policies_new(const struct catalog *c, struct proctable *table, const char *hostname, struct policies **ret)
@@ -118,7 +142,7 @@ void policies_free(struct policies *p)
 static int slot_load(const struct policies *p, struct slot *s, uint32_t generation, int fd, struct err *e)
 {
 	const struct alert_options o = { .hostname = p->hostname, .table = p->table };
-	struct engine_options eo = { .find_proc = find_process, .ctx = p->table };
+	struct engine_options eo = { .find_proc = find_process, .fetch = fetch, .ctx = (void *)p };
 	struct stat st;
 	int r;
 

@@ -6,6 +6,7 @@
 #ifndef TAMIS_PRIV_POLICIES_H
 #define TAMIS_PRIV_POLICIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,12 @@ void policies_free(struct policies *p);
 
 /* From now on ${builtins.uuid4} is the same in every run: for replays. */
 void policies_repeatable(struct policies *p);
+
+/* Who looks up what rules ask for; borrowed. Without it such fields are empty. */
+struct fetch;
+void policies_fetch(struct policies *p, struct fetch *f);
+/* Whether rules of the newest policy ask for packages. */
+bool policies_packages(const struct policies *p);
 
 /* What rules of policies that are added from now on may have done; without it nothing is, nor said in alerts. */
 void policies_permit(struct policies *p, const struct permit *permit);

@@ -15,6 +15,7 @@
 #include "lib/program.h"
 #include "lib/sig.h"
 #include "lib/sieve_io.h"
+#include "sensor/priv/fetch.h"
 #include "sensor/priv/hostinfo.h"
 
 DEFINE_CLEANUP(struct bundle *, bundle_done);
@@ -119,6 +120,7 @@ static int take_program(struct policy_file *p, const struct bundle *b, const cha
 	r = take_filters(p, b, &program, file, e);
 	if (r < 0)
 		return r;
+	p->fetches = fetch_wants(&program);
 	r = kills_of_program(&program, &p->kills);
 	return r < 0 ? err_set(e, r, "no memory for the actions of %s", file)
 		     : seal("tamis-program", bytes, size, &p->program_fd, e);

@@ -130,6 +130,18 @@ static void put_log(const struct record_counts *rc, struct jsonw *w)
 	jsonw_obj_end(w);
 }
 
+/* Hashes and packages that rules asked for. */
+static void put_lookups(const struct engine_counts *ec, struct jsonw *w)
+{
+	jsonw_key(w, "lookups");
+	jsonw_obj_begin(w);
+	jsonw_member_u64(w, "asked", ec->fetch_asked);
+	jsonw_member_u64(w, "failed", ec->fetch_failed);
+	jsonw_member_u64(w, "given_up", ec->fetch_given_up);
+	jsonw_member_u64(w, "kept", ec->fetch_kept);
+	jsonw_obj_end(w);
+}
+
 static void put_queue(const struct engine_counts *ec, struct jsonw *w)
 {
 	jsonw_key(w, "queue");
@@ -244,6 +256,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	put_fim(m, &ec, &w);
 	jsonw_member_str(&w, "host", m->host);
 	put_log(&rc, &w);
+	put_lookups(&ec, &w);
 	jsonw_key(&w, "policy");
 	notes_put_policy(&w, &m->policy, m->trust != NULL);
 	jsonw_member_u64(&w, "process_table", ec.processes);

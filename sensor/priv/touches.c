@@ -156,7 +156,28 @@ static int on_flushed(void *ctx, struct msg *m)
 	return 0;
 }
 
+static int on_hash_ok(void *ctx, struct msg *m)
+{
+	struct serving *s = ctx;
+
+	memcpy(&s->t->hash_ok, m->body, sizeof(s->t->hash_ok));
+	return 0;
+}
+
+static int on_package_ok(void *ctx, struct msg *m)
+{
+	struct serving *s = ctx;
+	const uint32_t skip = sizeof(s->t->package_ok);
+
+	memcpy(&s->t->package_ok, m->body, skip);
+	s->t->ntexts = m->len - skip;
+	memcpy(s->t->texts, (const char *)m->body + skip, s->t->ntexts);
+	return 0;
+}
+
 static const msg_handler from_hash[MSG_TYPES] = {
+	[MSG_HASH_OK] = on_hash_ok,
+	[MSG_PACKAGE_OK] = on_package_ok,
 	[MSG_FINDING] = on_finding,
 	[MSG_FLUSHED] = on_flushed,
 };

@@ -25,7 +25,12 @@ struct touches {
 	size_t off;	  /* of them already sent */
 	uint64_t stalled_ns;
 	bool flushing, flushed;
-	uint64_t made, lost;	/* touches; of them dropped */
+	uint64_t made, lost; /* touches; of them dropped */
+	/* Answers to what was asked last; id 0: there is none yet. */
+	struct msg_hash_ok hash_ok;
+	struct msg_package_ok package_ok;
+	char texts[2048]; /* of the package */
+	uint32_t ntexts;
 	uint64_t found, failed; /* findings that came back; those that there was no memory for */
 };
 

@@ -9,6 +9,7 @@ static const struct {
 	enum act_kind kind;
 } words[] = {
 	{ "kill", ACT_KILL },
+	{ "hash", ACT_HASH },
 };
 
 bool permit_needed(enum act_kind kind)
@@ -30,7 +31,8 @@ static int parse_kinds(const char *s, size_t len, uint32_t *ret, struct err *e)
 		       (strlen(words[i].name) != n || memcmp(words[i].name, s + at, n) != 0))
 			i++;
 		if (i == sizeof(words) / sizeof(words[0]))
-			return err_set(e, -EINVAL, "there is no action '%.*s' to allow: there is kill", (int)n, s + at);
+			return err_set(e, -EINVAL, "there is no action '%.*s' to allow: there are kill and hash",
+				       (int)n, s + at);
 		*ret |= 1u << words[i].kind;
 		at += n + 1;
 	}

@@ -28,7 +28,7 @@ rule() { printf -- '  - id: %s\n    expression: open.file.path == "%s"\n    acti
 "$BIN/tamisc" build -o "$WORK/p.tpb" "$WORK/hard.yaml" "$WORK/soft.yaml" 2>"$WORK/tamisc.log" || cat "$WORK/tamisc.log"
 verdict "a rule that kills is nothing to warn of" eval '! grep -q warning "$WORK/tamisc.log"'
 must_start --policy "$WORK/p.tpb" --allow-unsigned --allow-actions "hard=kill" --kill-limit 2
-verdict "it is said that one policy may not" grep -q 'p.tpb: 1 rules ask for "kill", which --allow-actions does not allow' "$ERR"
+verdict "it is said that one policy may not" grep -q 'p.tpb: 1 actions "kill" of rules are not allowed by --allow-actions' "$ERR"
 
 alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
 last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }

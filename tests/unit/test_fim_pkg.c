@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "sensor/fim/pkg.h"
+#include "sensor/fim/pkg_names.h"
 
 struct seen {
 	char lines[32][256];
@@ -55,6 +56,58 @@ static void dpkg_tree(struct fim_bench *b)
 		" /etc/conf 4e4f9b5a4c3b8f8f0f1c1f1b7a3c1d2e\n /etc/old 4e4f9b5a4c3b8f8f0f1c1f1b7a3c1d2e obsolete\n"
 		" /etc/new newconffile\nDescription: x\n y\n\n"
 		"Package: gone\nStatus: deinstall ok config-files\nConffiles:\n /etc/gone 4e4f9b5a4c3b8f8f0f1c1f1b7a3c1d2e\n");
+}
+
+static void assert_info(struct pkg_names *p, const char *path, uint64_t now, const char *want)
+{
+	struct pkg_info i;
+	char got[256] = "";
+
+	if (pkg_names_of(p, path, strlen(path), now, &i))
+		snprintf(got, sizeof(got), "%s %d:%s-%s %d:%s-%s", i.name, (int)i.epoch, i.version, i.release,
+			 (int)i.source_epoch, i.source_version, i.source_release);
+	assert_string_equal(got, want);
+}
+
+/* Whose a path is, and of which version; read anew when the database changes. */
+static void test_names(void **state)
+{
+	struct timespec later[2] = { { .tv_sec = 2000000000 }, { .tv_sec = 2000000000 } };
+	struct pkg_names *p;
+	struct fim_bench b;
+	int root;
+
+	fim_begin(&b);
+	dpkg_tree(&b);
+	fim_write(
+		&b, "var/lib/dpkg/status",
+		"Package: one\nStatus: install ok installed\nSource: uno (1:0.9-2)\nVersion: 2:1.0-beta-3\nConffiles:\n"
+		" /etc/conf 4e4f9b5a4c3b8f8f0f1c1f1b7a3c1d2e\n\n"
+		"Package: gone\nVersion: 1\nStatus: deinstall ok config-files\nConffiles:\n"
+		" /etc/gone 4e4f9b5a4c3b8f8f0f1c1f1b7a3c1d2e\n\n"
+		"Package: a-two\nStatus: install ok installed\nVersion: 7");
+	fim_write(&b, "var/lib/dpkg/info/a-two.md5sums", "60b725f10c9c85c70d97880dfe8191b3  usr/bin/two\n");
+	fim_write(&b, "var/lib/dpkg/info/nobody.md5sums", "60b725f10c9c85c70d97880dfe8191b3  usr/bin/nobody\n");
+	root = open(b.tree, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(pkg_names_new(root, &p), 0);
+	assert_info(p, "/usr/bin/a", 10, "one 2:1.0-beta-3 1:0.9-2");
+	assert_info(p, "/etc/conf", 10, "one 2:1.0-beta-3 1:0.9-2");
+	assert_info(p, "/usr/bin/two", 10, "a-two 0:7- 0:7-");
+	assert_info(p, "/usr/bin/b", 10, ""); /* diverted */
+	assert_info(p, "/usr/bin/b.real", 10, "one 2:1.0-beta-3 1:0.9-2");
+	assert_info(p, "/usr/bin/nobody", 10, "");
+	assert_info(p, "/etc/gone", 10, "");
+	assert_info(p, "/", 10, "");
+	assert_info(p, "", 10, "");
+
+	fim_write(&b, "var/lib/dpkg/status", "Package: a-two\nStatus: install ok installed\nVersion: 8-1\n");
+	assert_int_equal(utimensat(root, "var/lib/dpkg/status", later, 0), 0);
+	assert_info(p, "/usr/bin/two", 11, "a-two 0:7- 0:7-"); /* it is not looked that often */
+	assert_info(p, "/usr/bin/two", 12, "a-two 0:8-1 0:8-1");
+	assert_info(p, "/usr/bin/a", 12, "");
+	pkg_names_free(p);
+	close(root);
+	fim_end(&b);
 }
 
 static void test_dpkg(void **state)
@@ -324,8 +377,9 @@ static void test_hashes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dpkg),   cmocka_unit_test(test_judge),	  cmocka_unit_test(test_rpm_header),
-		cmocka_unit_test(test_rpm_db), cmocka_unit_test(test_rpm_itself), cmocka_unit_test(test_hashes),
+		cmocka_unit_test(test_names),	   cmocka_unit_test(test_dpkg),	  cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_rpm_header), cmocka_unit_test(test_rpm_db), cmocka_unit_test(test_rpm_itself),
+		cmocka_unit_test(test_hashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

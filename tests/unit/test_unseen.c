@@ -239,7 +239,7 @@ static void can_it_fire(void **state)
 	says("ptrace.request != 3", SIGHT_UNSEEN,
 	     "3:18: warning: the rule r can never fire with this sensor: it cannot observe ptrace events (for these tests)");
 	says(HASHED " && open.file.path == \"/a\"", SIGHT_UNSEEN,
-	     "cannot observe open.file.hashes (files are not hashed yet)");
+	     "cannot observe open.file.hashes (nothing fills it in yet)");
 	says("open.file.path == \"/a\" || " HASHED, SIGHT_FIRES,
 	     "so in the rule r the part open.file.hashes == \"x\" is never true");
 	says("open.file.path == \"/a\" && !(" HASHED ")", SIGHT_FIRES, "is always true");

@@ -468,7 +468,7 @@ static void test_other_actions(void **state)
 		  "  - coredump: {process: true, no_compression: true}\n"
 		  "  - hash: {max_file_size: 100}\n"
 		  "  - network_filter: {filter: port 53, policy: drop, scope: process}\n");
-	assert_int_equal(u.diags.warnings, 3); /* what is not acted on */
+	assert_int_equal(u.diags.warnings, 2); /* what is not acted on */
 	fire(&u, OPEN("/a", 1));
 	m = engine_matches(u.e);
 	assert_int_equal(m->nacts, 5);

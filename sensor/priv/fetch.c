@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/priv/fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/hash.h"
+
+#define MORE	   (SLOT_PROC_COUNT - SLOT_PROC_SEEN)
+#define OVERLAYS   16 /* processes of an event that something is looked up of */
+#define DONE_MAX   64 /* look-ups of an event */
+#define TEXT_MAX   (16u << 10)
+#define MOUNTS_MAX 8192
+#define PREFIX_MAX 128
+
+/* Of a file object: where what tells the file stands, and where what is found goes. */
+struct group {
+	bool known;
+	bool is_hash;
+	uint8_t home; /* enum cat_home */
+	uint16_t path, inode, mount, changed, mode;
+	uint16_t hashes, pkg[5], epoch, source_epoch; /* pkg: in the order of struct fetch_package */
+};
+
+struct overlay {
+	struct proc *p; /* the table's; NULL: free */
+	struct val v[MORE];
+};
+
+struct done {
+	const void *whose; /* event or process */
+	uint16_t slot;	   /* the first that is filled in */
+};
+
+struct kept {
+	uint64_t inode, device, changed;
+	uint64_t until_ms; /* 0: for good; else the error stays until then */
+	int error;
+	bool used;
+	uint8_t sha256[HASH_SIZE];
+};
+
+struct mount {
+	uint64_t id, device;
+};
+
+struct fetch {
+	const struct catalog *catalog; /* borrowed */
+	struct fetch_asked asked;
+	struct group *groups; /* owned; of each field of the catalog */
+	struct kept cache[FETCH_CACHE];
+	struct mount *mounts; /* owned; ascending by id */
+	size_t nmounts;
+	uint64_t mounts_ms; /* when they were read; 0: never */
+	uint64_t second_ms, spent_ms;
+	uint64_t size_max; /* of the present look-up */
+	struct fetch_stats stats;
+
+	struct event *ev; /* borrowed; the present one */
+	struct overlay overlays[OVERLAYS];
+	size_t noverlays;
+	struct done done[DONE_MAX];
+	size_t ndone;
+	struct val lists[DONE_MAX]; /* arrays of one hash */
+	size_t nlists;
+	char text[TEXT_MAX];
+	size_t ntext;
+};
+
+/* ---- which field is what ------------------------------------------------------------------------------------------- */
+
+static uint16_t slot_of(const struct catalog *c, const char *prefix, const char *name)
+{
+	char full[2 * PREFIX_MAX];
+	const struct cat_field *f;
+
+	snprintf(full, sizeof(full), "%s.%s", prefix, name);
+	f = catalog_field(c, full, strlen(full));
+	return f ? f->slot : 0;
+}
+
+static void plan(const struct catalog *c, const struct cat_field *f, struct group *g)
+{
+	static const char *const texts[] = { "package.name", "package.version", "package.release",
+					     "package.source_version", "package.source_release" };
+	const char *hashes = strstr(f->name, ".hashes"), *package = strstr(f->name, ".package.");
+	const char *end = hashes ? hashes : package;
+	char prefix[PREFIX_MAX];
+
+	if (!end || (size_t)(end - f->name) >= sizeof(prefix))
+		return;
+	snprintf(prefix, sizeof(prefix), "%.*s", (int)(end - f->name), f->name);
+	*g = (struct group){ .known = true,
+			     .is_hash = hashes,
+			     .home = f->home,
+			     .path = slot_of(c, prefix, "path"),
+			     .inode = slot_of(c, prefix, "inode"),
+			     .mount = slot_of(c, prefix, "mount_id"),
+			     .changed = slot_of(c, prefix, "change_time"),
+			     .mode = slot_of(c, prefix, "mode"),
+			     .hashes = slot_of(c, prefix, "hashes"),
+			     .epoch = slot_of(c, prefix, "package.epoch"),
+			     .source_epoch = slot_of(c, prefix, "package.source_epoch") };
+	for (size_t i = 0; i < 5; i++)
+		g->pkg[i] = slot_of(c, prefix, texts[i]);
+}
+
+int fetch_new(const struct catalog *c, const struct fetch_asked *asked, struct fetch **ret)
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->catalog = c;
+	f->asked = *asked;
+	f->size_max = FETCH_SIZE_MAX;
+	f->groups = calloc(c->nfields, sizeof(*f->groups));
+	if (!f->groups) {
+		free(f);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < c->nfields; i++)
+		if (c->fields[i].flags & CF_FETCH)
+			plan(c, &c->fields[i], &f->groups[i]);
+	*ret = f;
+	return 0;
+}
+
+void fetch_free(struct fetch *f)
+{
+	if (!f)
+		return;
+	free(f->groups);
+	free(f->mounts);
+	free(f);
+}
+
+unsigned int fetch_wants(const struct program *p)
+{
+	unsigned int r = 0;
+
+	for (uint32_t i = 0; i < p->nnodes; i++) {
+		const struct cat_field *f = &p->catalog->fields[p->nodes[i].a];
+
+		if ((p->nodes[i].op == N_FIELD || p->nodes[i].op == N_CURRENT) && f->flags & CF_FETCH)
+			r |= strstr(f->name, ".hashes") ? FETCH_HASHES : FETCH_PACKAGES;
+	}
+	for (uint32_t i = 0; i < p->nactions; i++)
+		r |= p->actions[i].kind == ACT_HASH ? FETCH_HASHES : 0u;
+	return r;
+}
+
+/* ---- the host's mounts --------------------------------------------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct mount *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* "36 35 98:0 ..." */
+static void read_mounts(struct fetch *f)
+{
+	_cleanup_fclose_ FILE *file = fopen(f->asked.mountinfo, "re");
+	char line[4096];
+	size_t room = 0;
+
+	f->nmounts = 0;
+	while (file && f->nmounts < MOUNTS_MAX && fgets(line, sizeof(line), file)) {
+		unsigned long long id;
+		unsigned int maj, min;
+
+		if (sscanf(line, "%llu %*u %u:%u", &id, &maj, &min) != 3)
+			continue; /* the rest of a long line */
+		if (f->nmounts == room) {
+			struct mount *more = reallocarray(f->mounts, room ? 2 * room : 64, sizeof(*more));
+
+			if (!more)
+				break;
+			f->mounts = more;
+			room = room ? 2 * room : 64;
+		}
+		f->mounts[f->nmounts++] = (struct mount){ .id = id, .device = makedev(maj, min) };
+	}
+	if (f->nmounts)
+		qsort(f->mounts, f->nmounts, sizeof(*f->mounts), by_id);
+}
+
+/* The device of a mount of the host; 0: it has none of that number. Numbers are used again, so what is known is soon old. */
+static uint64_t device_of(struct fetch *f, uint64_t mount)
+{
+	const struct mount key = { .id = mount };
+	const struct mount *m;
+	uint64_t now = f->asked.now_ms(f->asked.ctx);
+
+	if (!f->mounts_ms || now - f->mounts_ms > FETCH_AGAIN_MS) {
+		f->mounts_ms = now ? now : 1;
+		free(f->mounts);
+		f->mounts = NULL;
+		read_mounts(f);
+	}
+	m = f->nmounts ? bsearch(&key, f->mounts, f->nmounts, sizeof(key), by_id) : NULL;
+	return m ? m->device : 0;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------------------------- */
+
+/* Whether there is time left in this second. */
+static bool may_ask(struct fetch *f, uint64_t *ret_now)
+{
+	uint64_t now = f->asked.now_ms(f->asked.ctx);
+
+	*ret_now = now;
+	if (now - f->second_ms >= 1000) {
+		f->second_ms = now;
+		f->spent_ms = 0;
+	}
+	if (f->spent_ms < FETCH_SPENT_MS)
+		return true;
+	f->stats.given_up++;
+	return false;
+}
+
+static void count(struct fetch *f, int error, uint64_t since)
+{
+	f->spent_ms += f->asked.now_ms(f->asked.ctx) - since;
+	f->stats.asked++;
+	f->stats.given_up += error == -ETIMEDOUT;
+	f->stats.failed += error && error != -ETIMEDOUT;
+}
+
+static struct kept *kept_at(struct fetch *f, const struct fetch_file *file, uint64_t changed)
+{
+	uint64_t h = (file->inode * 0x9e3779b97f4a7c15ull) ^ (changed * 0xc2b2ae3d27d4eb4full) ^ file->device;
+
+	return &f->cache[(h ^ h >> 29) % FETCH_CACHE];
+}
+
+static int hash_of(struct fetch *f, const struct fetch_file *file, uint64_t changed, uint8_t sha256[HASH_SIZE])
+{
+	struct kept *k = kept_at(f, file, changed);
+	uint64_t now;
+
+	if (k->used && k->inode == file->inode && k->device == file->device && k->changed == changed &&
+	    (!k->until_ms || f->asked.now_ms(f->asked.ctx) < k->until_ms)) {
+		f->stats.kept++;
+		memcpy(sha256, k->sha256, HASH_SIZE);
+		return k->error;
+	}
+	if (!may_ask(f, &now))
+		return -ETIMEDOUT;
+	*k = (struct kept){ .inode = file->inode, .device = file->device, .changed = changed, .used = true };
+	k->error = f->asked.hash(f->asked.ctx, file, k->sha256);
+	count(f, k->error, now);
+	if (k->error)
+		k->until_ms = f->asked.now_ms(f->asked.ctx) + FETCH_AGAIN_MS;
+	memcpy(sha256, k->sha256, HASH_SIZE);
+	return k->error;
+}
+
+/* ---- what an event borrows until the next --------------------------------------------------------------------------- */
+
+static struct val text_keep(struct fetch *f, const char *s)
+{
+	size_t n = strlen(s);
+	struct val v = { .s = f->text + f->ntext, .len = (uint32_t)n };
+
+	if (n > TEXT_MAX - f->ntext)
+		return (struct val){ .len = 0 };
+	memcpy(f->text + f->ntext, s, n);
+	f->ntext += n;
+	return v;
+}
+
+static void put_hash(struct fetch *f, struct val *to, const uint8_t sha256[HASH_SIZE])
+{
+	char text[sizeof("sha256:") + HASH_HEX_SIZE] = "sha256:";
+	struct val v;
+
+	hash_hex(sha256, HASH_SIZE, text + strlen("sha256:"));
+	v = text_keep(f, text);
+	if (!v.len || f->nlists == DONE_MAX)
+		return;
+	f->lists[f->nlists] = v;
+	*to = (struct val){ .arr = &f->lists[f->nlists++], .len = 1 };
+}
+
+/* Values by slot: those of the event, or of a process, whose last ones lie apart. */
+struct place {
+	const void *whose;
+	const struct val *from;
+	struct val *to, *more; /* more: slots from SLOT_PROC_SEEN on, or NULL */
+};
+
+static struct val *at(const struct place *p, uint16_t slot)
+{
+	return p->more ? &p->more[slot - SLOT_PROC_SEEN] : &p->to[slot];
+}
+
+/* The second time in an event, whatever came of the first. */
+static bool is_done(struct fetch *f, const struct place *p, uint16_t slot)
+{
+	for (size_t i = 0; i < f->ndone; i++)
+		if (f->done[i].whose == p->whose && f->done[i].slot == slot)
+			return true;
+	if (f->ndone == DONE_MAX)
+		return true;
+	f->done[f->ndone++] = (struct done){ p->whose, slot };
+	return false;
+}
+
+static void put_package(struct fetch *f, const struct group *g, const struct place *p, const struct val *path)
+{
+	struct fetch_package k = { .epoch = 0 };
+	uint64_t now;
+	int r;
+
+	if (!may_ask(f, &now))
+		return;
+	r = f->asked.package(f->asked.ctx, path->s, path->len, &k);
+	count(f, r, now);
+	if (r < 0 || !k.text[0][0])
+		return;
+	for (size_t i = 0; i < 5; i++)
+		*at(p, g->pkg[i]) = text_keep(f, k.text[i]);
+	at(p, g->epoch)->num = k.epoch;
+	at(p, g->source_epoch)->num = k.source_epoch;
+}
+
+static void fill(struct fetch *f, const struct group *g, const struct place *p)
+{
+	const struct val *path = &p->from[g->path];
+	struct fetch_file file = { .path = path->s, .len = path->len, .size_max = f->size_max };
+	uint64_t changed = (uint64_t)p->from[g->changed].num;
+	uint8_t sha256[HASH_SIZE];
+
+	if (is_done(f, p, g->is_hash ? g->hashes : g->pkg[0]))
+		return;
+	file.inode = (uint64_t)p->from[g->inode].num;
+	file.device = device_of(f, (uint64_t)p->from[g->mount].num);
+	if (path->len < 2 || path->s[0] != '/' || !file.inode || !file.device ||
+	    (p->from[g->mode].num && !S_ISREG(p->from[g->mode].num))) {
+		f->stats.failed++;
+		return;
+	}
+	if (!g->is_hash)
+		put_package(f, g, p, path);
+	else if (hash_of(f, &file, changed, sha256) == 0)
+		put_hash(f, at(p, g->hashes), sha256);
+}
+
+/* ---- processes ----------------------------------------------------------------------------------------------------- */
+
+static struct val *overlay_of(struct fetch *f, const struct proc *p)
+{
+	struct overlay *o;
+
+	for (size_t i = 0; i < f->noverlays; i++)
+		if (f->overlays[i].p == p)
+			return f->overlays[i].v;
+	if (f->noverlays == OVERLAYS || p->more)
+		return NULL;
+	o = &f->overlays[f->noverlays++];
+	memset(o->v, 0, sizeof(o->v));
+	o->p = (struct proc *)p; /* for as long as the event is looked at */
+	o->p->more = o->v;
+	return o->v;
+}
+
+static void fill_proc(struct fetch *f, const struct group *g, const struct proc *p)
+{
+	struct place place = { .whose = p, .from = p ? p->v : NULL };
+
+	if (!p)
+		return;
+	place.more = overlay_of(f, p);
+	if (place.more)
+		fill(f, g, &place);
+	else
+		f->stats.given_up++;
+}
+
+/* ---- the event ----------------------------------------------------------------------------------------------------- */
+
+void fetch_begin(struct fetch *f, struct event *ev)
+{
+	f->ev = ev;
+	f->ndone = f->nlists = f->ntext = 0;
+}
+
+void fetch_end(struct fetch *f)
+{
+	for (size_t i = 0; i < f->noverlays; i++)
+		f->overlays[i].p->more = NULL;
+	f->noverlays = 0;
+	f->ev = NULL;
+}
+
+void fetch_field(struct fetch *f, const struct event *ev, uint32_t field)
+{
+	const struct group *g = &f->groups[field];
+	const struct proc *p;
+
+	if (!g->known || ev != f->ev)
+		return;
+	switch (g->home) {
+	case CAT_HOME_EVENT: {
+		const struct place place = { .whose = ev, .from = ev->v, .to = f->ev->v };
+
+		fill(f, g, &place);
+		return;
+	}
+	case CAT_HOME_PROC:
+		fill_proc(f, g, ev->proc);
+		return;
+	case CAT_HOME_PARENT:
+		fill_proc(f, g, ev->proc ? ev->proc->parent : NULL);
+		return;
+	case CAT_HOME_TARGET:
+		fill_proc(f, g, ev->target);
+		return;
+	case CAT_HOME_TARGET_PARENT:
+		fill_proc(f, g, ev->target ? ev->target->parent : NULL);
+		return;
+	default:
+		break;
+	}
+	p = g->home == CAT_HOME_TARGET_ANCESTORS ? ev->target : ev->proc;
+	for (p = p ? p->parent : NULL; p && f->noverlays < OVERLAYS; p = p->parent)
+		fill_proc(f, g, p);
+}
+
+bool fetch_hash(struct fetch *f, const struct event *ev, uint32_t path_field, uint64_t size_max)
+{
+	const char *path = f->catalog->fields[path_field].name;
+	char name[PREFIX_MAX + 16];
+	const struct cat_field *field;
+	struct val v;
+
+	snprintf(name, sizeof(name), "%.*s.hashes", (int)(strlen(path) - strlen(".path")), path);
+	field = catalog_field(f->catalog, name, strlen(name));
+	if (!field || !(field->flags & CF_FETCH))
+		return false;
+	f->size_max = size_max && size_max < FETCH_SIZE_MAX ? size_max : FETCH_SIZE_MAX;
+	fetch_field(f, ev, catalog_index(f->catalog, field));
+	f->size_max = FETCH_SIZE_MAX;
+	v = catalog_get(field, ev);
+	return v.len > 0;
+}
+
+void fetch_stats(const struct fetch *f, struct fetch_stats *ret)
+{
+	*ret = f->stats;
+}
