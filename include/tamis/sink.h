@@ -52,8 +52,9 @@ struct tamis_sink_env {
 
 /* What send brought about. */
 struct tamis_sink_result {
-	size_t taken;  /* the first so many messages are the collector's now */
-	size_t handed; /* so many may have reached it: >= taken. What is between is marked when it is sent again */
+	size_t taken;	/* the first so many messages are the collector's now */
+	size_t refused; /* of those, so many it has refused; the reason is in the error, though 0 is returned */
+	size_t handed;	/* so many may have reached it: >= taken. What is between is marked when it is sent again */
 };
 
 /*

@@ -141,10 +141,11 @@ int deliver_begin(struct deliver *d, const struct sink_conf *conf, const struct 
 	/* by the page where the sensor has lived on; else by what one batch can hold at most */
 	if (d->counts.inflight)
 		d->duplicate_until = d->counts.handed;
-	else if (!d->saved.clean && !d->saved.fresh && !d->counts.handed)
+	else if (!d->saved.clean && !d->saved.fresh && !d->counts.known)
 		d->duplicate_until = d->saved.at.seq + DELIVER_SPAN;
 	d->duplicate_sums = d->duplicate_until > 0;
-	d->counts.inflight = 0;
+	/* it stays under way until what was under way is delivered */
+	d->counts.known = 1;
 	d->fold = d->saved.fold;
 	logreader_init(&d->reader, log_fd, &d->saved.at);
 	r = save(d, false, NULL, e);
@@ -547,8 +548,11 @@ static int attempt(struct deliver *d, const struct deliver_clock *now)
 	if (sending && r < 0 && result.handed > result.taken)
 		mark(d, d->taken + result.taken, d->taken + (result.handed < n ? result.handed : n));
 	d->taken += result.taken;
+	d->counts.refused += result.refused < result.taken ? result.refused : result.taken;
 	if (r == 0) {
 		works(d);
+		if (result.refused)
+			snprintf(d->counts.error, sizeof(d->counts.error), "%s", te.text);
 		return 0;
 	}
 	if (r == -EBADMSG)

@@ -29,6 +29,7 @@ struct sink_counts {
 	uint64_t seq, segment;	  /* of the last record that is done with */
 	uint64_t handed;	  /* the last record that may have reached the collector */
 	uint64_t inflight;	  /* a send is under way */
+	uint64_t known;		  /* 1: these two are the truth; 0: this run of the sensor has not begun yet */
 	uint64_t head;		  /* the log's last signed record, as this sink saw it */
 	uint64_t oldest_ns;	  /* time of the oldest record that is not sent, since 1970; 0: none waits */
 	uint64_t failing_ns;	  /* since when it fails, since 1970; 0: it does not */

@@ -275,6 +275,7 @@ static int set_type(struct sink_conf *c, const char *value, struct err *e)
 			if (t->chat) {
 				c->kinds = 1;
 				c->fold = 60;
+				c->rate = 1;
 			}
 			return set_format(c, t->format, e);
 		}

@@ -2,47 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The log's way out of the host: sinks that work, that are down, that are killed; nothing is missing at the receiver, and what
 # came twice says so.
-. "$(dirname "$0")/sensor_lib.bash"
-MODULES=$PWD/${TAMIS_BUILD:-build}/sinks
-COLLECT=$PWD/tests/system/collect
-SINKS=$WORK/sinks
-OUTSIDE=$WORK/outside # what the sinks' user may write
-mkdir -p "$SINKS" "$OUTSIDE"
-chmod 755 "$WORK"
-chmod 777 "$OUTSIDE"
-policy "$WORK/p.tpb" "target open.file.path == \"$WORK/target\"" "other open.file.path == \"$WORK/other\""
-touch "$WORK/target" "$WORK/other"
-COLLECTORS=()
-
-# sink NAME SETTING...: a line each
-sink() { local name=$1; shift; printf '%s\n' "$@" >"$SINKS/$name.conf"; }
-start() { must_start --policy "$WORK/p.tpb" --allow-unsigned --sinks "$SINKS" --sink-modules "$MODULES" "$@"; }
-# sink_field NAME FIELD
-sink_field() { ctl sinks --json | jq -r ".[] | select(.name == \"$1\") | .$2"; }
-sink_is() { [ "$(sink_field "$1" "$2")" = "$3" ]; }
-sink_at_least() { [ "$(sink_field "$1" "$2")" -ge "$3" ]; }
-sink_says() { sink_field "$1" error | grep -q "$2"; }
-caught_up() { [ "$(sink_field "$1" lag_records)" = 0 ] && [ "$(sink_field "$1" seq)" -ge "$2" ]; }
-log_seq() { field log seq; }
-# whole FILE: every record from the first on is there, in order of first arrival, and what comes again says that it may
-whole() { tests/system/collect check "$@"; }
-
-collect() {
-	: >"$WORK/collect.$1"
-	"$COLLECT" "$@" >"$WORK/collect.$1" &
-	COLLECTORS+=($!)
-	until_true 5 grep -q ready "$WORK/collect.$1"
-}
-stop_collectors() {
-	local pid
-	for pid in "${COLLECTORS[@]}"; do kill "$pid" 2>/dev/null; done
-	COLLECTORS=()
-}
-trap 'stop_collectors; cleanup' EXIT
+. "$(dirname "$0")/sinks_lib.bash"
 
 # ---- a file and a Unix socket --------------------------------------------------------------------------------------------
 sink file "type = file" "path = $OUTSIDE/alerts.jsonl" "from = start" "max-bytes = 512K" "keep = 50" "rate = 0"
 sink sock "type = unix" "path = $OUTSIDE/sock" "from = start" "retry-max = 1" "rate = 0"
+sink folded "type = file" "path = $OUTSIDE/folded" "kinds = alert" "fold = 2" "fold.target = 0"
 start
 opens 20 "$WORK/target"
 verdict "a file has the records" until_true 10 caught_up file 20
@@ -53,13 +18,18 @@ collect unix "$OUTSIDE/sock" "$WORK/sock.out" 0.01
 verdict "what waited arrives as soon as somebody listens" until_true 10 caught_up sock 20
 verdict "the first heartbeat is there, with what is watched" eval 'grep "\"kind\":\"heartbeat\"" $OUTSIDE/alerts.jsonl |
 	jq -e ".heartbeat.events.open | has(\"seen\")" >/dev/null'
+folded_well() {
+	[ "$(jq -r "select(.rule.id == \"other\") | .delivery.folded.count" "$OUTSIDE/folded" 2>/dev/null | paste -sd ' ')" = "null 29" ]
+}
+opens 30 "$WORK/other"
+verdict "thirty identical alerts are two messages" until_true 8 folded_well
+verdict "  and thirty in the log" test "$(log_records alert | grep -c '"id":"other"')" = 30
 verdict "a test alert arrives" ctl sinks test file
 verdict "  and says that it is one" grep -q '"id":"tamis_test"' "$OUTSIDE/alerts.jsonl"
 verdict "a sink that is none cannot be tested" eval '! ctl sinks test none 2>/dev/null'
 
 # ---- killed at random moments, under load ----------------------------------------------------------------------------------
 sink_pids() { pgrep -P "$(ctl status --json | jq .spool.pid)"; }
-told() { log_records alert | grep -c "$1" >/dev/null; }
 kills=${KILLS:-6}
 for ((i = 0; i < kills; i++)); do
 	opens 400 "$WORK/target" &
