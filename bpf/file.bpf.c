@@ -72,6 +72,21 @@ INLINE bool hook_begin(struct hook *h, const u32 type)
 	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) && hook_enter(h, type);
 }
 
+/*
+ * The same for what happens to @at. What the cheap look rules out ends here: false, and counted as dropped. The canary's acts go on
+ * to their mark.
+ */
+INLINE bool hook_begin_at(struct hook *h, const u32 type, struct place at)
+{
+	if (!hook_sieve(h, type) || sv_mask_zero(&h->alive))
+		return false;
+	if (place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive) && !is_canary()) {
+		stat_pass(type);
+		return false;
+	}
+	return hook_enter(h, type);
+}
+
 INLINE void hook_end(struct hook *h, const u32 type, bool alive)
 {
 	if (is_canary()) {
@@ -138,9 +153,9 @@ INLINE bool file_decide(struct hook *h, const u32 type, const u32 nnum, struct p
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		s64 r_ = RET;                                                                                          \
-		if (!reportable(r_) || !hook_begin(&h, EV_##TYPE))                                                     \
+		if (!reportable(r_) || !hook_begin_at(&h, EV_##TYPE, AT))                                              \
 			return 0;                                                                                      \
-		bool ok_ = path_sieve(h.s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive);                                     \
+		bool ok_ = path_decide(h.s, 0, h.sv, h.e, EV_##TYPE, AT, place_named(AT), &h.alive);                   \
 		if (ok_) {                                                                                             \
 			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, result(r_), AT);        \
 			u64 *num = rec_num(&h.s->rec);                                                                 \
@@ -415,10 +430,10 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 #define HALF_PLACE(RUNG, TYPE, AT, SET)                                                                                \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
-		if (!hook_begin(&h, EV_##TYPE))                                                                        \
+		if (!hook_begin_at(&h, EV_##TYPE, AT))                                                                 \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
-		bool ok_ = path_sieve(s, 0, h.sv, h.e, EV_##TYPE, AT, &h.alive);                                       \
+		bool ok_ = path_decide(s, 0, h.sv, h.e, EV_##TYPE, AT, place_named(AT), &h.alive);                     \
 		if (ok_) {                                                                                             \
 			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, 0, AT);                   \
 			u64 *num = rec_num(&s->rec);                                                                   \
@@ -646,24 +661,30 @@ int do_linkat_kx(struct pt_regs *ctx)
 
 /* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
 
-/* How this call tells its event, as a copy, and its arguments. False for a call that tells none. */
-INLINE bool sys_desc(struct pt_regs *regs, struct sysargs *args, struct sysdesc *ret)
+/* How call @args->nr tells its event, as a copy. False for a call that tells none, which is nearly all of them. */
+INLINE bool sys_find(struct sysargs *args, struct sysdesc *ret)
 {
-	u32 zero = 0;
-	struct sysdescs *all = bpf_map_lookup_elem(&syscalls, &zero);
-	u64 nr = sys_nr(regs);
+	u64 nr = args->nr;
 
-	if (!all || nr >= SYSCALLS)
+	if (nr >= SYSCALLS)
 		return false;
-	args->compat = sys_compat((void *)bpf_get_current_task());
-	args->nr = nr;
 	sv_hide(nr);
 	nr &= SYSCALLS - 1;
+	if (!syscalls.any[nr])
+		return false;
+	args->compat = sys_compat((void *)bpf_get_current_task());
 	if (args->compat)
-		*ret = all->compat[nr];
+		*ret = syscalls.compat[nr];
 	else
-		*ret = all->native[nr];
-	if (!ret->event)
+		*ret = syscalls.native[nr];
+	return ret->event;
+}
+
+/* The same for the call that @regs are of, with its arguments. */
+INLINE bool sys_desc(struct pt_regs *regs, struct sysargs *args, struct sysdesc *ret)
+{
+	args->nr = sys_nr(regs);
+	if (!sys_find(args, ret))
 		return false;
 	sys_args(regs, args->compat, args);
 	return true;
@@ -813,14 +834,17 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 	if (!sys_desc(regs, &args, &d) || !reportable(ret))
 		return 0;
 	file = ret >= 0 ? file_of_fd((void *)bpf_get_current_task(), ret) : 0;
-	if (file)
+	if (file) {
 		write_forget(file);
-	if (!hook_begin(&h, EV_OPEN))
+		at = place_of_file(file);
+		if (!hook_begin_at(&h, EV_OPEN, at))
+			return 0;
+	} else if (!hook_begin(&h, EV_OPEN)) {
 		return 0;
+	}
 	sys_keep(h.s, &args);
 	if (file) {
-		at = place_of_file(file);
-		ok = path_sieve(h.s, 0, h.sv, h.e, EV_OPEN, at, &h.alive);
+		ok = path_decide(h.s, 0, h.sv, h.e, EV_OPEN, at, place_named(at), &h.alive);
 	} else {
 		ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(),
 				  d.dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h.s, d.dirfd),

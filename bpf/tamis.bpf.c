@@ -24,6 +24,7 @@
 #include "packet.bpf.c"
 #include "socket.bpf.c"
 #include "process.bpf.c"
+#include "peek.bpf.c"
 #include "tracepoint.bpf.c"
 #include "uring.bpf.c"
 

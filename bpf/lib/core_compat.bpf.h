@@ -4,6 +4,7 @@
 #define TAMIS_BPF_CORE_COMPAT_H
 
 #include "lib/kernel.h"
+#include "tamis/cast.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -12,12 +13,41 @@
 #define INLINE static inline __attribute__((always_inline, unused))
 #define NSEC   1000000000ull
 
-/* BPF_CORE_READ would also relocate the accesses within @p itself (at.d, where struct place is ours). */
-#define READ(p, ...)                                                                                                   \
+/*
+ * From 6.2 on (a35b9af4ec2c) a program may take any address for a pointer to a type that the kernel knows, and what it
+ * reads there is one load, which gives 0 where there is nothing, in place of a helper's call. The type is one of plain
+ * numbers and larger than what is looked at, whatever lies at the address: so the verifier takes all that is read for
+ * numbers. Where it works, user space puts the kernel's number of that function in place of CAST_CALL
+ * (sensor/load/cast.c) and sets have_cast; elsewhere the call is dead code.
+ */
+const volatile __u32 have_cast = 0;
+#define CAST(P)                                                                                                        \
+	((typeof(P))((void *(*)(const void *, u32))CAST_CALL)(P, bpf_core_type_id_kernel(struct vm_event_state)))
+
+/* What lies at @P, which is a pointer into the kernel. The comma takes qualifiers from the type. */
+#define LOAD(P) LOAD_IF(have_cast, P)
+#define LOAD_IF(HAVE_CAST, P)                                                                                          \
 	({                                                                                                             \
-		__auto_type p_ = (p);                                                                                  \
-		BPF_CORE_READ(p_, __VA_ARGS__);                                                                        \
+		typeof((0, *(P))) v_;                                                                                  \
+		__auto_type at_ = (P);                                                                                 \
+		if (HAVE_CAST)                                                                                         \
+			v_ = *(volatile typeof(v_) *)CAST(at_);                                                        \
+		else                                                                                                   \
+			bpf_probe_read_kernel(&v_, sizeof(v_), at_);                                                   \
+		v_;                                                                                                    \
 	})
+
+/* READ(p, a, b): p->a->b. Accesses within @p itself (at.d, where struct place is ours) are not relocated. */
+#define READ_1(P, A)                                                                                                   \
+	({                                                                                                             \
+		__auto_type p_ = (P);                                                                                  \
+		LOAD(&p_->A);                                                                                          \
+	})
+#define READ_2(P, A, B)		      READ_1(READ_1(P, A), B)
+#define READ_3(P, A, B, C)	      READ_1(READ_2(P, A, B), C)
+#define READ_4(P, A, B, C, D)	      READ_1(READ_3(P, A, B, C), D)
+#define READ_N(P, A, B, C, D, N, ...) N
+#define READ(...)		      READ_N(__VA_ARGS__, READ_4, READ_3, READ_2, READ_1)(__VA_ARGS__)
 
 /* A pointer that the verifier knows the type of, as a number: to compute with, or to hand to a global function. */
 INLINE u64 as_number(const void *p)
@@ -141,6 +171,11 @@ INLINE u32 sys_nr(struct pt_regs *regs)
 {
 	return (u32)READ(regs, orig_ax);
 }
+/* Of registers that the verifier knows the type of. */
+INLINE u32 sys_nr_btf(struct pt_regs *regs)
+{
+	return (u32)regs->orig_ax;
+}
 INLINE bool sys_compat(struct task_struct *task)
 {
 	return READ(task, thread_info.status) & TS_COMPAT;
@@ -167,6 +202,10 @@ INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 INLINE u32 sys_nr(struct pt_regs *regs)
 {
 	return (u32)READ(regs, syscallno);
+}
+INLINE u32 sys_nr_btf(struct pt_regs *regs)
+{
+	return (u32)regs->syscallno;
 }
 INLINE bool sys_compat(struct task_struct *task)
 {

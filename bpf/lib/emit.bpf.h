@@ -32,6 +32,18 @@ INLINE u64 current_ids(void)
 	return (u64)(u32)READ(task, tgid) << 32 | (u32)READ(task, pid);
 }
 
+/* Counts what was seen and dropped in one. */
+INLINE void stat_pass(const u32 type)
+{
+	u32 key = type;
+	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
+
+	if (st) {
+		st->seen++;
+		st->dropped++;
+	}
+}
+
 /* ---- slots ----------------------------------------------------------------------------------------------------------
  */
 

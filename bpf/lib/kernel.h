@@ -51,6 +51,9 @@ struct bpf_sysctl {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct vm_event_state {
+	unsigned long event[1];
+};
 struct list_head {
 	struct list_head *next, *prev;
 };

@@ -41,6 +41,7 @@ struct slot {
 	u64 path_off[2]; /* the path in work[i] is work[i][path_off..path_off+path_len) */
 	u64 path_len[2];
 	struct dir_key key;	 /* fingerprint of the directory at hand */
+	u64 mounts;		 /* how often mounts have changed */
 	u64 run_slash, run_dots; /* see path_normal() */
 	u32 index;		 /* of this slot */
 	u32 generation;		 /* of the sieve that the program began with */
@@ -94,12 +95,25 @@ struct {
 	__array(values, struct sieve_inner);
 } sieve_now SEC(".maps") = { .values = { &sieve_first } };
 
-/* The automaton's state at a directory, see path.bpf.h. */
+/*
+ * The automaton's state at directories, by their fingerprint, see path.bpf.h: sets of four, one line of the processor's cache
+ * each. An entry is written in two steps that nobody waits for, so both words tell whose it is: a is the one half of the key, b
+ * the other one with the state in place of its low bits.
+ */
+#define DIR_SETS  4096
+#define DIR_WAYS  4
+#define DIR_STATE (SV_STATES - 1)
+struct dir_set {
+	struct dir_key way[DIR_WAYS];
+};
+struct dir_cache {
+	struct dir_set set[DIR_SETS];
+};
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct dir_key);
-	__type(value, u32);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct dir_cache);
 } dirs SEC(".maps");
 
 /* Records that wait for the return value of their function, by thread. */
@@ -165,7 +179,7 @@ struct sysdesc {
 	u8 dirfd, path;	  /* first path */
 	u8 dirfd2, path2; /* second path */
 	u8 x, y;	  /* flags, mode, owner, ...: by event */
-};
+} __attribute__((aligned(8)));
 /* utimes: what the times look like */
 enum utimes_form { UTIMES_UTIMBUF, UTIMES_TIMEVAL, UTIMES_TIMESPEC, UTIMES_TIMESPEC64 };
 /* SYSFORM_BLOCK: all arguments are in memory, and the only argument points to them; SYSFORM_OPENED: no event, but an open */
@@ -183,16 +197,16 @@ enum sysform {
 	SYSFORM_MOVE_MOUNT,
 	SYSFORM_MOUNT_SETATTR
 };
+/* SYS_ONLY_OPEN: an open, and nothing of ours for the other kind of program */
+enum sysany { SYS_NOTHING, SYS_SOME, SYS_ONLY_OPEN };
 struct sysdescs {
+	u8 any[SYSCALLS]; /* enum sysany: all that most calls are asked */
 	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
 };
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct sysdescs);
-} syscalls SEC(".maps");
+struct sysdescs syscalls; /* written while we run, when the policy changes */
 
+/* By event; where peek.bpf.c looks at opens first, EV_OPEN's is that one, and the one that it goes on to comes first. */
+#define SYS_OPEN_WHOLE EV_NONE
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, EV_TYPES);
@@ -214,6 +228,8 @@ const volatile __u32 have_calls = 0;	   /* some program keeps arguments (call.bp
 const volatile __u32 have_task_regs = 0;   /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
 const volatile __u32 have_current_ids = 0; /* bpf_get_current_pid_tgid in programs of cgroups: not on 5.10 */
 const volatile __u32 stack_bytes = 16384;  /* of a thread in the kernel; only where bpf_task_pt_regs is missing */
-const volatile __u64 seed[2] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full }; /* of the directory fingerprints */
+/* Of the directory fingerprints; odd. */
+const volatile __u64 seed[4] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full, 0x165667b19e3779f9ull,
+				 0xd6e8feb86659fd93ull };
 
 #endif

@@ -143,12 +143,15 @@ __noinline int path_walk(u32 slot, u32 w, u64 d_, u64 m_)
 	return done && !(m_ && mount_is_adrift(at.m)) ? 0 : -1;
 }
 
-INLINE void mix(struct dir_key *k, u64 v)
+/*
+ * Three values at once. They are multiplied by secret numbers, so that nobody can choose some that come to the same.
+ */
+INLINE void mix(struct dir_key *k, u64 u, u64 v, u64 w, const u64 s, const u64 t)
 {
-	k->a = (k->a ^ v) * 0xff51afd7ed558ccdull;
+	u += v * s + w * t;
+	k->a = (k->a ^ u) * 0xff51afd7ed558ccdull;
 	k->a ^= k->a >> 32;
-	k->b = (k->b + v) * 0xc4ceb9fe1a85ec53ull;
-	k->b ^= k->b >> 29;
+	k->b = k->b * s + u;
 }
 
 struct dentry___seq {
@@ -160,51 +163,155 @@ struct inode___gen {
 	u32 i_generation;
 } __attribute__((preserve_access_index));
 
+/* What a fingerprint takes of a dentry. */
+struct dentry_look {
+	struct dentry *parent;
+	u64 hash_len;
+	u32 seq; /* every rename changes it */
+};
+INLINE struct dentry_look dentry_look(struct dentry *d, const bool cast)
+{
+	struct dentry_look l;
+	/* The first word of whatever type d_seq has (seqcount_t, seqcount_spinlock_t). */
+	u64 seq = bpf_core_field_offset(((struct dentry___seq *)d)->d_seq);
+
+	if (cast) {
+		d = CAST(d);
+		l.parent = d->d_parent;
+		l.hash_len = d->d_name.hash_len;
+		l.seq = *(volatile u32 *)((void *)d + seq);
+	} else {
+		l.parent = READ(d, d_parent);
+		l.hash_len = READ(d, d_name.hash_len);
+		l.seq = LOAD((u32 *)((void *)d + seq));
+	}
+	return l;
+}
+
 INLINE u32 dentry_seq(struct dentry *d)
 {
-	/* The sequence is the first word of whatever type d_seq has (seqcount_t, seqcount_spinlock_t). */
-	struct dentry___seq *ds = (void *)d;
-	u32 seq = 0;
-
-	bpf_probe_read_kernel(&seq, sizeof(seq), (void *)ds + bpf_core_field_offset(ds->d_seq));
-	return seq;
+	return LOAD((u32 *)((void *)d + bpf_core_field_offset(((struct dentry___seq *)d)->d_seq)));
 }
 
 /*
  * What a directory is known by in the cache: all dentries up to the root, each by its address, its d_seq (which every
  * rename of it changes) and the hash and length of its name, and the directory's inode and generation. Nothing has to
  * be invalidated when a directory above is renamed or a mount moves: the fingerprint is another one then, also for
- * renames done by io_uring, an NFS server or an overlay. 0 with the fingerprint in the slot's
- * key, or -1 where the chain is too deep.
+ * renames done by io_uring, an NFS server or an overlay. False where the chain is too deep. @root is that of @at's mount;
+ * @cast: whether casts work here, where that is known.
  */
-__noinline int dir_fingerprint(u32 slot, u64 d_, u64 m_, u64 salt)
+INLINE bool dir_fingerprint(struct place at, struct dentry *root, u64 salt, const bool cast, struct dir_key *ret)
+{
+	struct inode *inode = LOAD_IF(cast, &at.d->d_inode);
+	const u64 s = seed[2], t = seed[3];
+	struct dir_key k = { seed[0], seed[1] };
+
+	mix(&k, salt, LOAD_IF(cast, &inode->i_ino), LOAD_IF(cast, &((struct inode___gen *)inode)->i_generation), s, t);
+	for (u64 i = 0; i < PATH_DEPTH; i++) {
+		struct dentry_look l;
+
+		if (at.d != root) {
+			l = dentry_look(at.d, cast);
+			if (at.d != l.parent) {
+				mix(&k, (u64)at.d, l.hash_len, l.seq, s, t);
+				at.d = l.parent;
+				continue;
+			}
+		}
+		struct mount *up = LOAD_IF(cast, &at.m->mnt_parent);
+
+		mix(&k, (u64)at.m, 0, 0, s, t);
+		if (at.d != root || up == at.m) {
+			*ret = k;
+			return true;
+		}
+		at.d = LOAD_IF(cast, &at.m->mnt_mountpoint);
+		at.m = up;
+		root = LOAD_IF(cast, &up->mnt.mnt_root);
+	}
+	return false;
+}
+
+INLINE struct dir_set *dir_set(const struct dir_key *k)
+{
+	u32 zero = 0;
+	struct dir_cache *c = bpf_map_lookup_elem(&dirs, &zero);
+	u64 i = k->b >> 52;
+
+	sv_hide(i);
+	return c ? &c->set[i & (DIR_SETS - 1)] : 0;
+}
+
+#define WAY_IS(E, K) (*(volatile u64 *)&(E)->a == (K)->a && !((*(volatile u64 *)&(E)->b ^ (K)->b) & ~(u64)DIR_STATE))
+
+/* The state that is known under @k, or -1. */
+INLINE int dir_known(const struct dir_key *k)
+{
+	struct dir_set *set = dir_set(k);
+	const struct dir_key *e = set ? set->way : 0;
+
+	if (!e)
+		return -1;
+	if (!WAY_IS(e, k) && (e++, !WAY_IS(e, k)) && (e++, !WAY_IS(e, k)) && (e++, !WAY_IS(e, k)))
+		return -1;
+	return *(volatile u64 *)&e->b & DIR_STATE;
+}
+
+/* The state that is known of the directory @d_ on mount @m_, or -1. @salt: policy, event and automaton. */
+__noinline int dir_state(u64 d_, u64 m_, u64 salt)
 {
 	struct place at = { (struct dentry *)d_, (struct mount *)m_ };
-	struct inode *inode = READ(at.d, d_inode);
+	struct dir_key k;
+
+	return dir_fingerprint(at, READ(at.m, mnt.mnt_root), salt, have_cast, &k) ? dir_known(&k) : -1;
+}
+
+struct mnt_namespace___event {
+	u64 event;
+} __attribute__((preserve_access_index));
+
+/* The fingerprint into the slot's key, and what changes with every change of the mounts. False where there is none. */
+INLINE bool dir_mark(struct slot *s, struct place at, u64 salt)
+{
+	struct mnt_namespace___event *ns = (void *)READ(at.m, mnt_ns);
+
+	s->mounts = READ(ns, event);
+	return dir_fingerprint(at, READ(at.m, mnt.mnt_root), salt, have_cast, &s->key);
+}
+
+/* Begins to learn what state the directory has: its path will be read. 1, or 0 where that cannot be remembered. */
+__noinline int dir_ask(u32 slot, u64 d_, u64 m_, u64 salt)
+{
+	struct place at = { (struct dentry *)d_, (struct mount *)m_ };
 	struct slot *s = slot_at(slot);
-	struct dir_key k = { seed[0] ^ salt, seed[1] + salt };
+
+	return s && dir_mark(s, at, salt);
+}
+
+/* Its path was read, and leads to @state. That holds if the directory is still where it was before. */
+__noinline int dir_learn(u32 slot, u64 d_, u64 m_, u64 salt, u32 state)
+{
+	struct place at = { (struct dentry *)d_, (struct mount *)m_ };
+	struct slot *s = slot_at(slot);
+	struct dir_key before;
+	struct dir_set *set;
+	u64 mounts, i;
 
 	if (!s)
-		return -1;
-	mix(&k, READ(inode, i_ino));
-	mix(&k, READ((struct inode___gen *)inode, i_generation));
-	for (int i = 0; i < PATH_DEPTH; i++) {
-		struct dentry *parent = READ(at.d, d_parent);
-
-		if (at.d == parent || at.d == READ(at.m, mnt.mnt_root)) {
-			mix(&k, (u64)at.m);
-			if (!place_cross(&at)) {
-				s->key = k;
-				return 0;
-			}
-			continue;
-		}
-		mix(&k, (u64)at.d);
-		mix(&k, READ(at.d, d_name.hash_len));
-		mix(&k, dentry_seq(at.d));
-		at.d = parent;
-	}
-	return -1;
+		return 0;
+	before = s->key;
+	mounts = s->mounts;
+	if (!dir_mark(s, at, salt) || s->key.a != before.a || s->key.b != before.b || s->mounts != mounts)
+		return 0;
+	set = dir_set(&before);
+	if (!set)
+		return 0;
+	i = before.b >> 50;
+	sv_hide(i);
+	i &= DIR_WAYS - 1;
+	*(volatile u64 *)&set->way[i].a = before.a;
+	*(volatile u64 *)&set->way[i].b = (before.b & ~(u64)DIR_STATE) | (state & DIR_STATE);
+	return 1;
 }
 
 /* ---- automata over what work[] holds --------------------------------------------------------------------------- */
@@ -255,69 +362,103 @@ INLINE struct place place_named(struct place at)
 	return at;
 }
 
-/*
- * The last component of @at (place_named) to the front of work[w], where no path has been built yet; its length, or 0
- * for roots and where it changed under the reading.
- */
-INLINE u64 path_name(struct slot *s, const u32 w, struct place at)
+/* Whether nothing leaves @state. Not by a comparison: the verifier would follow what each tells of the two. */
+INLINE bool state_stays(u64 state, u64 live)
 {
-	u64 hash_len = READ(at.d, d_name.hash_len), len = hash_len >> 32;
-	const void *name = READ(at.d, d_name.name);
-
-	if (READ(at.d, d_parent) == at.d || len > 255 || at.d == READ(at.m, mnt.mnt_root))
-		return 0;
-	sv_hide(len);
-	len &= 255;
-	if (bpf_probe_read_kernel(s->work[w], len, name) || READ(at.d, d_name.hash_len) != hash_len)
-		return 0;
-	return len;
+	return !((state - live) >> 63);
 }
 
 /*
- * The cheap look: the directory's cached state and the last name. False when that rules out every clause in @alive.
- * Where it cannot tell, true. *ret_learn says that the directory's state should be stored under the slot's key.
+ * Runs @a from @state over the last component of @d; the state, or -1 where the name is none or changed under the reading.
+ * Eight bytes a read: names lie in memory that is aligned and comes in such pieces.
  */
-INLINE bool path_peek(struct slot *s, const u32 w, const u32 type, const struct sieve *sv, const struct sv_automaton *a,
-		      struct place named, const struct sv_mask *alive, bool *ret_learn)
+INLINE int name_state(const struct sieve *sv, const struct sv_automaton *a, u64 state, struct dentry *d,
+		      const bool cast)
 {
-	u64 len = path_name(s, w, named);
-	u32 *cached;
+	const u32 seq = dentry_look(d, cast).seq;
+	const u64 len = LOAD_IF(cast, &d->d_name.len), live = a->live;
+	const u64 *name = (const u64 *)LOAD_IF(cast, &d->d_name.name);
+	u64 word;
+
+	if (seq & 1 || len > 255 || (u64)name & 7)
+		return -1;
+	for (u64 i = 0; i < 32; i++) {
+		if (8 * i >= len)
+			break;
+		word = LOAD_IF(cast, &name[i]);
+#pragma GCC unroll 8
+		for (u64 j = 0; j < 8; j++) {
+			u64 past = 8 * i + j - len; /* negative: a byte of the name */
+
+			sv_hide(past);
+			if (!(past >> 63) || state_stays(state, live))
+				goto out;
+			state = sv_dfa_step(sv, a, state, word);
+			word >>= 8;
+		}
+	}
+out:
+	return dentry_look(d, cast).seq == seq ? (int)state : -1;
+}
+
+/* The same for automaton and event @ids (type << 4 | automaton); -1 also when the policy is not @generation any more. */
+__noinline int name_run(u32 ids, u32 state, u64 d, u32 generation)
+{
+	const struct sieve *sv = sieve_get();
+	u64 event = ids >> 4, aut = ids & 15;
+
+	sv_hide(event);
+	sv_hide(aut);
+	if (!sv || event >= EV_TYPES || aut >= SV_AUTOMATA || sv->generation != generation)
+		return -1;
+	return name_state(sv, &sv->event[event].automata[aut], state, (struct dentry *)d, have_cast);
+}
+
+/* What a directory's state is kept for. */
+#define DIR_SALT(SV, TYPE, W) ((u64)(SV)->generation << 24 | (TYPE) << 2 | (W))
+
+/*
+ * The cheap look, at what the last @at (place_named) has in the cache: does the state of its directory, and then its name, rule
+ * out every clause in @alive? False where that cannot be told.
+ */
+INLINE bool place_dead(const struct sieve *sv, const struct sv_event *e, const u32 type, const u32 w, struct place at,
+		       const struct sv_mask *alive)
+{
+	const struct sv_automaton *a = &e->automata[w];
+	struct dentry *parent = READ(at.d, d_parent);
 	int state;
 
-	if (!len || dir_fingerprint(s->index, (u64)READ(named.d, d_parent), (u64)named.m,
-				    ((u64)sv->generation << 24) | type << 2 | w))
-		return true;
-	cached = bpf_map_lookup_elem(&dirs, &s->key);
-	*ret_learn = !cached;
-	if (!cached)
-		return true;
-	if (!sv_mask_meets(alive, sv_reach_mask(sv, a, *cached)))
+	if (!a->used || parent == at.d || at.d == READ(at.m, mnt.mnt_root))
 		return false;
-	state = dfa_block(DFA_IDS(s, w, type), *cached, 0, len);
-	return state < 0 || sv_mask_meets(alive, sv_final_mask(sv, a, state));
+	state = dir_state((u64)parent, (u64)at.m, DIR_SALT(sv, type, w));
+	if (state < 0)
+		return false;
+	if (!sv_mask_meets(alive, sv_reach_mask(sv, a, state)))
+		return true;
+	state = name_run(type << 4 | w, state, (u64)at.d, sv->generation);
+	return state >= 0 && !sv_mask_meets(alive, sv_final_mask(sv, a, state));
 }
 
 /*
  * Runs the automaton over the path in work[w], whose last @name_len bytes are its last component: first the directory,
- * whose state is stored under the slot's key if @learn, then the name. False when nothing stays alive.
+ * whose state is learned as that of @dir on @mount, unless @dir is 0 (dir_ask() has gone before), then the name. False when
+ * nothing stays alive.
  */
 INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct sieve *sv, const struct sv_automaton *a,
-		     u64 name_len, bool learn, struct sv_mask *alive)
+		     u64 name_len, u64 dir, u64 mount, struct sv_mask *alive)
 {
 	u64 off = s->path_off[w], len = s->path_len[w];
 	int state;
-	u32 dir;
 
 	if (name_len > len || name_len > BLOCK)
 		name_len = 0;
 	state = path_dfa(DFA_IDS(s, w, type), 0, off, len - name_len);
 	if (state < 0)
 		return true;
-	dir = state;
-	if (learn)
-		bpf_map_update_elem(&dirs, &s->key, &dir, BPF_ANY);
+	if (dir)
+		dir_learn(s->index, dir, mount, DIR_SALT(sv, type, w), state);
 	if (name_len)
-		state = dfa_block(DFA_IDS(s, w, type), dir, off + len - name_len, name_len);
+		state = dfa_block(DFA_IDS(s, w, type), state, off + len - name_len, name_len);
 	if (state < 0)
 		return true;
 	sv_mask_and(alive, sv_final_mask(sv, a, state));
@@ -328,25 +469,38 @@ INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct s
  * Sieves on the path of @at (automaton @w of the event) and leaves the path in work[w] when it returns true. What
  * cannot be read whole decides nothing.
  *
- * The cheap look may only drop: what it lets through is decided on the very string that goes into the record, so that
- * the record's mask and its path belong together even when a rename comes between.
+ * What place_dead() lets through is decided here on the very string that goes into the record, so that the record's mask
+ * and its path belong together even when a rename comes between.
  */
-INLINE bool path_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
-		       struct place at, struct sv_mask *alive)
+INLINE bool path_decide(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
+			struct place at, struct place named, struct sv_mask *alive)
 {
 	const struct sv_automaton *a = &e->automata[w];
-	struct place named = place_named(at);
-	bool learn = false;
+	struct dentry *parent = READ(named.d, d_parent);
+	u64 name_len = READ(named.d, d_name.len);
+	u32 seq = dentry_seq(named.d);
 
-	if (a->used && !path_peek(s, w, type, sv, a, named, alive, &learn))
-		return false;
+	if (!a->used || parent == named.d || named.d == READ(named.m, mnt.mnt_root) ||
+	    !dir_ask(s->index, (u64)parent, (u64)named.m, DIR_SALT(sv, type, w)))
+		parent = 0;
 	if (path_walk(s->index, w, (u64)at.d, (u64)at.m)) {
 		s->flags |= EV_F_TRUNCATED;
 		return true;
 	}
 	if (!a->used)
 		return true;
-	return path_run(s, w, type, sv, a, READ(named.d, d_name.hash_len) >> 32, learn, alive);
+	/* Where the name ends is known only if it is still the same. */
+	if (seq & 1 || dentry_seq(named.d) != seq)
+		parent = 0;
+	return path_run(s, w, type, sv, a, parent ? name_len : 0, (u64)parent, (u64)named.m, alive);
+}
+
+INLINE bool path_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
+		       struct place at, struct sv_mask *alive)
+{
+	struct place named = place_named(at);
+
+	return !place_dead(sv, e, type, w, named, alive) && path_decide(s, w, sv, e, type, at, named, alive);
 }
 
 /* The same for what has no path, which the automaton takes for an empty one. */
@@ -562,7 +716,7 @@ INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 	from = s->path_off[w] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
 	if (!path_normal(s->index | w << 4, from, len + (EV_PATH_MAX + 1 - from)))
 		return true;
-	return path_run(s, w, type, sv, a, 0, false, alive);
+	return path_run(s, w, type, sv, a, 0, 0, 0, alive);
 }
 
 /* Whether the paths in work[0] and work[1] differ. A block a call, as in path_normal(). */

@@ -71,13 +71,16 @@ struct sv_event {
 struct sieve {
 	ev_u32 abi;	   /* SV_ABI */
 	ev_u32 generation; /* set by the loader; comes back in ev_head.policy */
-	ev_u32 nmasks, nstates, ntrans, pad;
+	ev_u32 nmasks, nstates, ntrans;
+	ev_u32 flags; /* enum sv_flags, set by the loader */
 	struct sv_event event[EV_TYPES];
 	struct sv_mask masks[SV_MASKS]; /* masks[0] is all zero, masks[1] all ones */
 	ev_u16 state_final[SV_STATES];
 	ev_u16 state_reach[SV_STATES];
 	ev_u16 trans[SV_TRANS];
 };
+
+enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
 #define SV_ABI 1
 

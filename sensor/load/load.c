@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "sensor/load/cast.h"
 #include "sensor/load/hooks.h"
 #include "sensor/load/kernel.h"
 #include "sensor/load/ladder.h"
@@ -21,14 +22,17 @@
 #include "sensor/load/syscalls.h"
 #include "tamis.skel.h"
 
-#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
-#define BUILDS_MAX 32 /* programs that may turn out not to load or attach before we give up */
+#define SYS_OPEN_WHOLE EV_NONE /* in sys_events; see bpf/lib/maps.bpf.h */
+#define KERNEL_BTF     "/sys/kernel/btf/vmlinux"
+#define BUILDS_MAX     32 /* programs that may turn out not to load or attach before we give up */
 
 struct load {
 	struct load_options options;
 	struct tamis *skel; /* owned */
 	struct ladder ladder;
 	char *btf_path; /* owned; type information that is not the kernel's own, or NULL */
+	int32_t cast;	/* see cast.h; 0: not here */
+	bool no_peek;	/* bpf/peek.bpf.c cannot be loaded */
 	struct perf_hook hook[HOOK_ROWS_MAX][LADDER_SYMBOLS]; /* owned */
 	struct perf_hook dispatch;			      /* owned */
 	bool wanted[EV_TYPES];				      /* by the policy in force */
@@ -101,6 +105,14 @@ static struct bpf_program *dispatcher(struct load *l)
 						 : l->skel->progs.sys_exit_dispatch;
 }
 
+/* The program that looks at opens before the whole one, or NULL. */
+static struct bpf_program *peek(struct load *l)
+{
+	if (!l->cast || l->no_peek || l->ladder.rung[EV_OPEN] != EV_RUNG_TRACEPOINT)
+		return NULL;
+	return dispatcher_kind(l) == HOOK_SYS_TP ? l->skel->progs.sys_open_peek_c : l->skel->progs.sys_open_peek;
+}
+
 /* A program may serve several rows: it is loaded if one of them is used. */
 static void autoload(struct load *l)
 {
@@ -112,6 +124,8 @@ static void autoload(struct load *l)
 			bpf_program__set_autoload(program_of(l, i), true);
 	if (dispatcher_kind(l) != HOOK_KINDS)
 		bpf_program__set_autoload(dispatcher(l), true);
+	if (peek(l))
+		bpf_program__set_autoload(peek(l), true);
 }
 
 static bool any_rung(const struct load *l, enum ev_rung rung)
@@ -135,7 +149,7 @@ static int configure(struct load *l, struct err *err)
 {
 	const struct load_options *o = &l->options;
 	uint32_t ring = 0, lineage = 0;
-	uint64_t seed[2];
+	uint64_t seed[4];
 	int r = ring_size("ring-bytes", o->ring_bytes, LOAD_RING_BYTES, &ring, err);
 
 	if (r == 0)
@@ -148,6 +162,7 @@ static int configure(struct load *l, struct err *err)
 	l->skel->rodata->lineage_bytes = lineage;
 	l->skel->bss->self_pid = (uint32_t)getpid();
 	l->skel->rodata->want_envs = o->envs;
+	l->skel->rodata->have_cast = l->cast != 0;
 	/* some keep arguments on the fentry rung, too */
 	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || any_rung(l, EV_RUNG_FENTRY);
 	l->skel->rodata->have_task_regs =
@@ -156,7 +171,8 @@ static int configure(struct load *l, struct err *err)
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_FUNC_get_current_pid_tgid, NULL) == 1;
 	if (sysconf(_SC_PAGESIZE) > (long)l->skel->rodata->stack_bytes) /* arm64 with large pages */
 		l->skel->rodata->stack_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	memcpy((void *)l->skel->rodata->seed, seed, sizeof(seed));
+	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
+		l->skel->rodata->seed[i] = seed[i] | 1;
 	bpf_map__set_max_entries(l->skel->maps.lineage, lineage);
 	return bpf_map__set_max_entries(l->skel->maps.events, ring);
 }
@@ -173,12 +189,21 @@ static int fill_sys_events(struct load *l)
 {
 	int map = bpf_map__fd(l->skel->maps.sys_events);
 
+	if (peek(l)) {
+		uint32_t event = EV_OPEN;
+		int fd = bpf_program__fd(peek(l));
+
+		if (bpf_map_update_elem(map, &event, &fd, BPF_ANY))
+			return -errno;
+	}
 	for (size_t i = 0; i < hook_nrows; i++) {
 		uint32_t event = hook_rows[i].event;
 		int fd;
 
 		if (!l->ladder.used[i] || !dispatched(i))
 			continue;
+		if (event == EV_OPEN && peek(l))
+			event = SYS_OPEN_WHOLE;
 		fd = bpf_program__fd(program_of(l, i));
 		if (bpf_map_update_elem(map, &event, &fd, BPF_ANY))
 			return -errno;
@@ -196,15 +221,37 @@ static void unbuild(struct load *l)
 	l->skel = NULL;
 }
 
+/* As tamis__open_opts(), with a copy of the object in which casts are calls. */
+static int open_object(struct load *l)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = l->btf_path);
+	_cleanup_free_ uint8_t *elf = NULL;
+	struct bpf_object_skeleton *s;
+	int r;
+
+	l->skel = calloc(1, sizeof(*l->skel));
+	if (!l->skel || tamis__create_skeleton(l->skel) < 0)
+		return -ENOMEM;
+	s = l->skel->skeleton;
+	elf = malloc(s->data_sz);
+	if (!elf)
+		return -ENOMEM;
+	memcpy(elf, s->data, s->data_sz);
+	if (l->cast)
+		cast_apply(elf, s->data_sz, l->cast);
+	s->data = elf;
+	r = bpf_object__open_skeleton(s, &opts);
+	s->data = NULL; /* libbpf has copied what it needs */
+	return r;
+}
+
 /* One try to load the programs of the chosen rungs. */
 static int build_once(struct load *l, struct err *err)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = l->btf_path);
-	int r;
+	int r = open_object(l);
 
-	l->skel = tamis__open_opts(&opts);
-	if (!l->skel)
-		return err_set(err, -errno, "cannot open the BPF object: %s", last_message);
+	if (r < 0)
+		return err_set(err, r, "cannot open the BPF object: %s (%s)", last_message, strerror(-r));
 	autoload(l);
 	r = configure(l, err);
 	if (r < 0)
@@ -233,7 +280,10 @@ static int build(struct load *l, struct err *err)
 		r = build_once(l, err);
 		if (r == 0 || r == -EPERM || !blamed.name[0] || i == BUILDS_MAX)
 			return r;
-		ladder_break(&l->ladder, blamed.name, blamed.why);
+		if (peek(l) && strcmp(blamed.name, bpf_program__name(peek(l))) == 0)
+			l->no_peek = true;
+		else
+			ladder_break(&l->ladder, blamed.name, blamed.why);
 		unbuild(l);
 	}
 }
@@ -272,6 +322,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 	if (r == 0) {
 		perf_open();
 		ladder_probe(&l->ladder, kernel);
+		l->cast = cast_find(kernel);
 		r = build(l, err);
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
@@ -316,6 +367,7 @@ static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 		return -ENOMEM;
 	memcpy(copy, s, sizeof(*s));
 	copy->generation = generation;
+	copy->flags = wants(s, EV_WRITE) ? SV_F_WRITES : 0;
 	if (bpf_map_update_elem(fd, &zero, copy, BPF_ANY))
 		return -errno;
 	return TAKE_FD(fd);
@@ -476,14 +528,15 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 {
 	_cleanup_free_ struct sysdescs *d = malloc(sizeof(*d));
 	bool wanted[EV_TYPES] = { 0 };
-	uint32_t zero = 0;
 
+	_Static_assert(sizeof(*d) == sizeof(l->skel->bss->syscalls), "sensor/load/syscalls.h and maps.bpf.h differ");
 	if (!d)
 		return -ENOMEM;
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
 		wanted[ev] = l->ladder.rung[ev] == EV_RUNG_TRACEPOINT && wants(s, ev);
 	syscalls_fill(wanted, d);
-	return bpf_map_update_elem(bpf_map__fd(l->skel->maps.syscalls), &zero, d, BPF_ANY) ? -errno : 0;
+	memcpy(&l->skel->bss->syscalls, d, sizeof(*d));
+	return 0;
 }
 
 /* The map @fd, which holds @s, takes the place of the one before. What it needs is attached. */

@@ -223,6 +223,20 @@ static bool for_writes(const struct row *r, struct sysdesc *ret)
 	return r->d.event == EV_SPLICE || r->d.event == EV_OPEN;
 }
 
+static bool is_open(const struct sysdesc *d)
+{
+	return d->event == EV_OPEN;
+}
+
+static uint8_t any_of(const struct sysdesc *native, const struct sysdesc *compat)
+{
+	if (!native->event && !compat->event)
+		return SYS_NOTHING;
+	if ((is_open(native) || !native->event) && (is_open(compat) || !compat->event))
+		return SYS_ONLY_OPEN;
+	return SYS_SOME;
+}
+
 void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -242,4 +256,6 @@ void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)
 		if (compat >= 0 && compat < SYSCALLS)
 			ret->compat[compat] = d;
 	}
+	for (size_t nr = 0; nr < SYSCALLS; nr++)
+		ret->any[nr] = any_of(&ret->native[nr], &ret->compat[nr]);
 }

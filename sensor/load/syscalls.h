@@ -33,9 +33,12 @@ enum utimes_form { UTIMES_UTIMBUF, UTIMES_TIMEVAL, UTIMES_TIMESPEC, UTIMES_TIMES
 
 struct sysdesc {
 	uint8_t event, form, dirfd, path, dirfd2, path2, x, y;
-};
+} __attribute__((aligned(8)));
+
+enum sysany { SYS_NOTHING, SYS_SOME, SYS_ONLY_OPEN };
 
 struct sysdescs {
+	uint8_t any[SYSCALLS];
 	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
 };
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tracepoint rung's first look at an open: nearly all are of files in directories that no rule looks into. This program
+ * knows that much and no more, in as few instructions as can be: where the state of the directory is known and rules all
+ * out, the open is counted and done; all else goes on to sys_open, which looks at it anew. It makes no record, takes no slot,
+ * and reads by plain loads alone; where those do not work it is not there.
+ */
+#include "lib/call.bpf.h"
+
+/* The file that descriptor @fd of the current process is. */
+INLINE struct file *peek_file(struct task_struct *task, u64 fd)
+{
+	struct files_struct *files = LOAD_IF(true, &task->files);
+	struct fdtable *fdt = CAST(((struct files_struct *)CAST(files))->fdt);
+
+	return fd < fdt->max_fds ? *(struct file **)CAST(fdt->fd + fd) : 0;
+}
+
+/* Whether the state of the directory of @at, or then its name, rules out all that the policy @sv asks of @type. */
+INLINE bool peek_dead(const struct sieve *sv, const u32 type, struct place at)
+{
+	const struct sv_event *e = &sv->event[type];
+	const struct sv_automaton *a = &e->automata[0];
+	struct dentry *parent = ((struct dentry *)CAST(at.d))->d_parent;
+	struct dentry *root = ((struct mount *)CAST(at.m))->mnt.mnt_root;
+	struct place dir = { parent, at.m };
+	struct dir_key k;
+	int state;
+	u64 i;
+
+	/* The root of a mount has its name on another one. */
+	if (!a->used || parent == at.d || at.d == root)
+		return false;
+	if (!dir_fingerprint(dir, root, DIR_SALT(sv, type, 0), true, &k))
+		return false;
+	state = dir_known(&k);
+	if (state < 0)
+		return false;
+	i = (u64)a->first + state;
+	sv_hide(i);
+	/* The first mask has no bit, and is that of most states. */
+	if (sv->state_reach[i & (SV_STATES - 1)] == 0 || !sv_mask_meets(&e->clauses, sv_reach_mask(sv, a, state)))
+		return true;
+	state = name_state(sv, a, state, at.d, true);
+	return state >= 0 && !sv_mask_meets(&e->clauses, sv_final_mask(sv, a, state));
+}
+
+INLINE void open_peek(void *ctx, s64 ret)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const struct sieve *sv = sieve_get();
+	struct file *file;
+
+	if (ret >= 0 && sv) {
+		file = peek_file(task, ret);
+		/* Where writes are looked at, an open for writing has to be told (write.bpf.c). */
+		if (file && !(sv->flags & SV_F_WRITES && LOAD_IF(true, &file->f_mode) & FMODE_WRITE)) {
+			struct path *path = CAST(&file->f_path);
+			struct place at = { path->dentry, real_mount(path->mnt) };
+
+			if (peek_dead(sv, EV_OPEN, at) &&
+			    (!canary_pid || LOAD_IF(true, &task->tgid) != (int)canary_pid)) {
+				stat_pass(EV_OPEN);
+				return;
+			}
+		}
+	}
+	bpf_tail_call_static(ctx, &sys_events, SYS_OPEN_WHOLE);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_open_peek, struct pt_regs *regs, long ret)
+{
+	open_peek(ctx, ret);
+	return 0;
+}
+SEC("tp/raw_syscalls/sys_exit")
+int sys_open_peek_c(struct trace_event_raw_sys_exit *ctx)
+{
+	open_peek(ctx, ctx->ret);
+	return 0;
+}
