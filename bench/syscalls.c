@@ -2,13 +2,16 @@
 /*
  * What a system call costs here and now: nanoseconds of CPU, the least and the median of many short rounds.
  *
- *	build/bench/syscalls FILE [ROUNDS]
+ *	build/bench/syscalls ROUNDS NAME=FILE...
  *
- * Prints "NAME LEAST MEDIAN" a line. Run it with and without a sensor, in turns: bench/run does.
+ * Prints "NAME LEAST MEDIAN" a line, for some calls and for opening (and closing) each FILE. Run it with and without a sensor,
+ * in turns: bench/run does.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,11 +19,35 @@
 #define CALLS	   2000 /* a round: about 2 ms */
 #define ROUNDS_MAX 1000
 
+#define FILES_MAX 8
+
 static const char *file;
+static int zero_fd, null_fd;
 
 static void call_getppid(void)
 {
 	syscall(SYS_getppid);
+}
+
+static void call_read(void)
+{
+	char byte;
+
+	if (read(zero_fd, &byte, 1) != 1)
+		abort();
+}
+
+static void call_write(void)
+{
+	if (write(null_fd, "x", 1) != 1)
+		abort();
+}
+
+static void call_stat(void)
+{
+	struct stat st;
+
+	stat("/", &st);
 }
 
 static void call_open_close(void)
@@ -34,10 +61,16 @@ static void call_open_close(void)
 	close(fd);
 }
 
-static const struct work {
-	const char *name;
+struct work {
+	const char *name, *file;
 	void (*call)(void);
-} works[] = { { "getppid", call_getppid }, { "open+close", call_open_close } };
+};
+static struct work works[4 + FILES_MAX] = {
+	{ "getppid", NULL, call_getppid },
+	{ "read", NULL, call_read },
+	{ "write", NULL, call_write },
+	{ "stat", NULL, call_stat },
+};
 
 static double cpu_ns(void)
 {
@@ -58,6 +91,7 @@ static double round_ns(const struct work *w)
 {
 	double begin = cpu_ns();
 
+	file = w->file;
 	for (int i = 0; i < CALLS; i++)
 		w->call();
 	return (cpu_ns() - begin) / CALLS;
@@ -65,14 +99,23 @@ static double round_ns(const struct work *w)
 
 int main(int argc, char **argv)
 {
-	static double ns[sizeof(works) / sizeof(works[0])][ROUNDS_MAX];
-	size_t nworks = sizeof(works) / sizeof(works[0]), rounds = argc > 2 ? (size_t)atoi(argv[2]) : 100;
+	static double ns[4 + FILES_MAX][ROUNDS_MAX];
+	size_t nworks = 4, rounds = argc > 1 ? (size_t)atoi(argv[1]) : 0;
 
-	if (argc < 2 || !rounds || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: syscalls FILE [ROUNDS]\n");
+	if (argc > 2 + FILES_MAX || !rounds || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "usage: syscalls ROUNDS NAME=FILE...\n");
 		return 2;
 	}
-	file = argv[1];
+	for (int i = 2; i < argc; i++) {
+		char *name = argv[i], *eq = strchr(name, '=');
+
+		if (!eq)
+			return 2;
+		*eq = '\0';
+		works[nworks++] = (struct work){ name, eq + 1, call_open_close };
+	}
+	zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	for (size_t r = 0; r < rounds; r++)
 		for (size_t w = 0; w < nworks; w++)
 			ns[w][r] = round_ns(&works[w]);
