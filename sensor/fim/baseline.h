@@ -21,6 +21,8 @@ struct baseline_options {
 	bool force, fresh;
 	bool count;		  /* init: count the files beforehand, beside the scan, for scan.progress->total */
 	bool packages;		  /* check: ask the package databases about what changed */
+	int (*opened)(void *ctx, struct err *e); /* check: from here on nothing is opened but for reading; or NULL */
+	void *opened_ctx;
 	struct scan_options scan; /* workers, rate, idle, quick, stop, progress */
 };
 

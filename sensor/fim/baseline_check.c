@@ -274,6 +274,8 @@ static int run(const struct baseline_options *o, struct checking *m, struct err 
 	struct err ignored;
 	int r = store_open(o->state_dir, STORE_READ, &rows, e);
 
+	if (r == 0 && o->opened)
+		r = o->opened(o->opened_ctx, e);
 	if (r == 0)
 		r = begin(o, m, &scan, e);
 	scan.watches = b->watches;

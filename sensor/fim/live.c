@@ -316,6 +316,37 @@ int live_touch_as(struct live *l, const char *path, size_t len, const struct liv
 	return r;
 }
 
+#define CHECK_EACH 1024
+
+int live_take_check(struct live *l, uint64_t now_ns)
+{
+	_cleanup_(store_iter_close) struct store_iter *it = NULL;
+	struct store_row row;
+	struct err e;
+	int r = store_iter_open(l->base.store, STORE_CHANGES, l->check_after_len ? l->check_after : NULL,
+				l->check_after_len, &it, &e);
+
+	for (int i = 0; i < CHECK_EACH && r == 0 && (r = store_iter_next(it, &row, &e)) > 0; i++) {
+		struct live_entry *n;
+
+		r = row.path_len > WATCH_PATH_MAX ? -EBADMSG
+						  : get_entry(l, (const char *)row.path, row.path_len, &n);
+		if (r == -ENOSPC)
+			return 1;
+		if (r < 0)
+			break;
+		memcpy(l->check_after, row.path, row.path_len);
+		l->check_after_len = row.path_len;
+		if (!n->at && !n->told)
+			r = live_again(l, n, now_ns);
+		if (i + 1 == CHECK_EACH)
+			return 1;
+	}
+	l->check_after_len = 0;
+	l->stats.failures += r < 0;
+	return 0;
+}
+
 int live_again(struct live *l, struct live_entry *n, uint64_t due_ns)
 {
 	n->due_ns = due_ns;

@@ -56,6 +56,12 @@ int live_watches(struct live *l, const void *section, size_t size, struct err *e
 /* 0; -ENOSPC: no room now. */
 int live_touch(struct live *l, const struct touch *t, uint64_t now_ns);
 
+/*
+ * What the last check found (baseline_check(), by another process) is looked at, as if it had been touched by nobody: what still
+ * differs is told of with the word that nobody was watching. 1: call again, after live_step(); 0: that was all.
+ */
+int live_take_check(struct live *l, uint64_t now_ns);
+
 /* When the next file is due; UINT64_MAX: none waits. */
 uint64_t live_due_ns(const struct live *l);
 

@@ -51,6 +51,8 @@ struct live {
 	struct live_entry *looking; /* it stays where it is */
 	uint32_t nheap, cap, entries, hand;
 	uint64_t who_bytes, ntold;
+	char check_after[WATCH_PATH_MAX + 1]; /* live_take_check() has come so far */
+	size_t check_after_len;
 	struct buf old, fact, diff, text;
 	struct live_stats stats;
 };

@@ -107,6 +107,7 @@ static int tell(struct look *k, live_fn fn, void *ctx)
 			     .by = by,
 			     .nby = list_by(k->n, by),
 			     .more = k->n->more,
+			     .unwatched = !k->n->nby,
 			     .time_ns = k->time_ns };
 	const char *why;
 	struct err e;

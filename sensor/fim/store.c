@@ -124,7 +124,8 @@ static int take_lock(struct store *s, const char *state_dir, struct err *e)
 		return err_set(e, -errno, "cannot create %s: %s; run it as root, or choose another --state DIR", path,
 			       strerror(errno));
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, -EBUSY, "another tamisctl fim works on %s: wait until it has ended", state_dir);
+		return err_set(e, -EBUSY, "another tamisctl fim, or a scan of tamisd, works on %s: wait until it has ended",
+			       state_dir);
 	return 0;
 }
 

@@ -230,7 +230,7 @@ static const struct {
 	/* BPF, and setting up the others */
 	{ "bpf", M }, { "perf_event_open", M }, { "epoll_create1", M }, { "epoll_ctl", M }, { "memfd_create", M },
 	{ "eventfd2", M }, { "signalfd4", M }, { "signalfd", M }, { "socketpair", M }, { "accept4", M }, { "getsockopt", M },
-	{ "setsockopt", M }, { "clone", M }, { "clone3", M }, { "fork", M }, { "vfork", M }, { "wait4", M }, { "waitid", M },
+	{ "setsockopt", M }, { "clone", M }, { "clone3", M }, { "fork", M }, { "vfork", M }, { "wait4", M | H }, { "waitid", M },
 	{ "kill", M }, { "tgkill", M | G | R | H }, { "set_robust_list", M | H }, { "set_tid_address", M }, { "setgroups", M },
 	{ "setgroups32", M }, { "setresuid", M }, { "setresuid32", M }, { "setresgid", M }, { "setresgid32", M },
 	{ "setuid", M }, { "setuid32", M }, { "getuid", M | G | R | H }, { "geteuid", M | G | R | H }, { "getgid", M },

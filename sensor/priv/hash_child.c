@@ -17,6 +17,7 @@
 
 #define MS	       1000000ull
 #define BACKOFF_MAX_MS 30000
+#define RESCAN_MS      60000
 
 static bool is_wanted(const struct monitor *m)
 {
@@ -95,7 +96,7 @@ static void on_death(struct monitor *m, int status)
 {
 	struct child *c = &m->hash;
 	uint64_t now = clock_mono_ns(), wait_ms;
-	bool again = WIFEXITED(status) && WEXITSTATUS(status) == HASH_AGAIN;
+	bool again = WIFEXITED(status) && (WEXITSTATUS(status) == HASH_AGAIN || WEXITSTATUS(status) == EXIT_SUCCESS);
 
 	chan_close(&c->chan);
 	c->state = m->phase >= PHASE_DRAINING ? CHILD_DONE : CHILD_DOWN;
@@ -149,6 +150,18 @@ void hash_child_watches(struct monitor *m)
 		chan_send_wait(&m->hash.chan, MSG_WATCHES, NULL, 0, NULL, 0, m->policy.watches_fd, 1000);
 }
 
+static uint64_t lost_so_far(const struct monitor *m)
+{
+	struct engine_counts ec;
+	uint64_t lost;
+
+	engine_counts_get(m->engine_page, &ec);
+	lost = ec.touches_lost + ec.queue_refused + m->gaps.events;
+	for (int i = 0; i < EV_TYPES; i++)
+		lost += m->lost_told[i].lost;
+	return lost;
+}
+
 static int on_ready(void *ctx, struct msg *msg)
 {
 	struct monitor *m = ctx;
@@ -157,6 +170,8 @@ static int on_ready(void *ctx, struct msg *msg)
 		return -EPROTO;
 	m->hash.state = CHILD_UP;
 	m->hash.asked_ns = 0;
+	m->hash.beat = lost_so_far(m);
+	m->hash.due_ns = clock_mono_ns();
 	hash_child_link(m);
 	return 0;
 }
@@ -181,6 +196,19 @@ void hash_child_serve(struct monitor *m)
 
 /* ---- now and then ------------------------------------------------------------------------------------------------------ */
 
+/* What was lost on the way there may have been touches: the next process begins with a scan. */
+static void check_losses(struct monitor *m, uint64_t now)
+{
+	struct child *c = &m->hash;
+
+	if (c->state != CHILD_UP || lost_so_far(m) == c->beat || now - c->due_ns < RESCAN_MS * MS)
+		return;
+	log_warn("events were lost: watched files are compared with the baseline again");
+	c->beat = lost_so_far(m);
+	c->due_ns = now;
+	chan_send_wait(&c->chan, MSG_STOP, NULL, 0, NULL, 0, -1, 100);
+}
+
 void hash_child_tick(struct monitor *m)
 {
 	struct child *c = &m->hash;
@@ -190,6 +218,7 @@ void hash_child_tick(struct monitor *m)
 		start(m);
 		return;
 	}
+	check_losses(m, now);
 	if (c->state == CHILD_STARTING && now - c->asked_ns > CHILD_ANSWER_MS * MS) {
 		log_err("the hash process (pid %d) does not answer: it is killed", c->pid);
 		c->asked_ns = now;

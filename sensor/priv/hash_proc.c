@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "lib/log.h"
@@ -20,6 +23,8 @@
 #define FINDINGS_HIGH (1u << 20) /* of findings that wait: look at no more files for now */
 #define FINDINGS_MAX  (FINDINGS_HIGH + LOOKS_EACH * (MSG_BYTES_MAX + 64))
 #define FLUSH_MS      3000
+#define SCAN_EACH_S   86400 /* and when there was a reason: events were lost, the process was started anew */
+#define SCAN_RETRY_S  600
 
 /* Where a finding in the box begins: its message's body follows. */
 struct boxed {
@@ -44,6 +49,10 @@ struct hash_proc {
 	struct buf box; /* owned: findings that the engine has not acknowledged */
 	size_t acked, sent;
 	uint64_t last_id;
+
+	pid_t scan; /* 0: none runs */
+	bool take_check;
+	uint64_t scan_due_ns, scans;
 
 	uint64_t tick_ns, hashes;
 	bool stop, again, flush;
@@ -296,6 +305,85 @@ static int on_package(void *ctx, struct msg *m)
 	return chan_send_wait(&p->engine, MSG_PACKAGE_OK, &ok, sizeof(ok), texts, len, -1, 1000);
 }
 
+/* ---- the scan at the beginning ------------------------------------------------------------------------------------------- */
+
+/*
+ * A process of its own compares all files with the baseline: it takes long, and what it finds lies in the database. Its
+ * rights are this process's, given up when its database is open.
+ */
+struct scan_ctx {
+	enum confine_mode mode;
+};
+
+static int confine_reader(enum confine_mode mode, struct err *e)
+{
+	struct confine_user user;
+	int r;
+
+	confine_user(ROLE_HASH, &user);
+	r = confine_drop_to_reader(&user, e);
+	if (r < 0)
+		return r;
+	confine_memory();
+	return confine_syscalls(ROLE_HASH, mode, e);
+}
+
+static int scan_opened(void *ctx, struct err *e)
+{
+	return confine_reader(((struct scan_ctx *)ctx)->mode, e);
+}
+
+static int scan_main(const struct hash_args *a)
+{
+	struct scan_ctx ctx = { a->mode };
+	const struct baseline_options o = { .state_dir = a->state,
+					    .root = "/",
+					    .watches = a->watches,
+					    .watches_size = a->watches_size,
+					    .fresh = true,
+					    .opened = scan_opened,
+					    .opened_ctx = &ctx,
+					    .scan = { .idle = true } };
+	struct baseline_counts c = { 0 };
+	struct err e = { "" };
+	int r;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "tamisd-scan");
+	r = baseline_check(&o, NULL, &c, &e);
+	if (r < 0)
+		log_warn("files were not compared with the baseline: %s", e.msg);
+	else if (c.edited || c.root_bad)
+		log_err("the baseline was edited: %llu of its rows were not made by us", (unsigned long long)c.edited);
+	return r == 0 ? EXIT_SUCCESS : r == -EBUSY ? HASH_AGAIN : EXIT_FAILURE;
+}
+
+static void start_scan(struct hash_proc *p, const struct hash_args *a)
+{
+	p->scan_due_ns = clock_mono_ns() + SCAN_EACH_S * 1000000000ull;
+	p->scan = fork();
+	if (p->scan == 0)
+		_exit(scan_main(a));
+	if (p->scan < 0)
+		log_warn("cannot start a scan: %s", strerror(errno));
+}
+
+/* When it has ended, what it found is told. Another one is a matter of the next hash process, as it takes rights. */
+static void check_scan(struct hash_proc *p)
+{
+	int status;
+
+	if (p->scan > 0 && waitpid(p->scan, &status, WNOHANG) == p->scan) {
+		p->scan = 0;
+		p->take_check = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+		if (!p->take_check)
+			p->scan_due_ns = clock_mono_ns() + SCAN_RETRY_S * 1000000000ull;
+		p->scans++;
+	}
+	if (clock_mono_ns() >= p->scan_due_ns && !p->scan && !p->flush)
+		p->again = true;
+}
+
 /* ---- the monitor ------------------------------------------------------------------------------------------------------- */
 
 static int on_link(void *ctx, struct msg *m)
@@ -373,6 +461,8 @@ static void commit(struct hash_proc *p)
 	p->page->baseline = s.files;
 	p->page->waiting = p->box.len - p->acked;
 	p->page->hashes = p->hashes;
+	p->page->scans = p->scans;
+	p->page->scanning = p->scan > 0;
 	__atomic_store_n(&p->page->commits, p->page->commits + 1, __ATOMIC_RELEASE);
 }
 
@@ -384,6 +474,8 @@ static void tick(struct hash_proc *p)
 		return;
 	p->tick_ns = now;
 	check_baseline(p);
+	if (p->live)
+		check_scan(p);
 }
 
 static int timeout_ms(const struct hash_proc *p)
@@ -425,6 +517,8 @@ static int loop(struct hash_proc *p)
 	while (r >= 0 && !p->stop && !p->again) {
 		r = serve(p);
 		take_rest(p);
+		if (p->take_check)
+			p->take_check = live_take_check(p->live, clock_mono_ns()) == 1;
 		look(p);
 		send_findings(p);
 		end_flush(p);
@@ -461,7 +555,6 @@ static int begin_privileged(struct hash_proc *p, const struct hash_args *a, stru
 
 static int begin(struct hash_proc *p, const struct hash_args *a, struct err *e)
 {
-	struct confine_user user;
 	int r;
 
 	p->monitor = a->monitor;
@@ -473,12 +566,9 @@ static int begin(struct hash_proc *p, const struct hash_args *a, struct err *e)
 	r = begin_privileged(p, a, e);
 	if (r < 0)
 		return r;
-	confine_user(ROLE_HASH, &user);
-	r = confine_drop_to_reader(&user, e);
-	if (r < 0)
-		return r;
-	confine_memory();
-	return confine_syscalls(ROLE_HASH, a->mode, e);
+	if (p->live)
+		start_scan(p, a);
+	return confine_reader(a->mode, e);
 }
 
 int hash_main(struct hash_args *a)

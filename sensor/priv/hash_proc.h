@@ -23,6 +23,8 @@ struct hash_page {
 	uint64_t baseline; /* files in it; 0: there is none */
 	uint64_t waiting;  /* findings that the engine does not have yet */
 	uint64_t hashes;   /* asked for and answered */
+	uint64_t scans;	   /* of all files that have ended */
+	uint64_t scanning; /* one runs */
 	struct live_stats live;
 };
 

@@ -235,6 +235,8 @@ static void put_fim(const struct monitor *m, const struct engine_counts *ec, str
 	jsonw_member_u64(w, "looked", p->live.looked);
 	jsonw_member_u64(w, "lost", ec->touches_lost);
 	jsonw_member_u64(w, "queue", p->live.queued);
+	jsonw_member_bool(w, "scanning", p->scanning);
+	jsonw_member_u64(w, "scans", p->scans);
 	jsonw_member_str(w, "state", m->policy.watches_fd < 0 ? "off" : !p->baseline ? "no baseline" : "up");
 	jsonw_member_u64(w, "touches", ec->touches);
 	jsonw_obj_end(w);

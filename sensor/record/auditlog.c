@@ -12,6 +12,7 @@
 
 #define AUDITLOG_EPOCH		"epoch"
 #define AUDITLOG_EPOCH_RETRY_NS 1000000000ull
+#define QUIET_PART		16 /* of batch_ms: what a record waits that comes after a while without any */
 
 DEFINE_CLEANUP(struct auditlog *, auditlog_free);
 
@@ -439,6 +440,14 @@ static bool auditlog_waits(const struct auditlog *log)
 	return log->signed_size < log->tree.size || log->head_due;
 }
 
+/* The first record after a while need not wait for others that may not come: who waits for it is told soon. */
+static uint64_t batch_wait_ns(const struct auditlog *log, uint64_t now_ns)
+{
+	uint64_t whole = (uint64_t)log->o.batch_ms * 1000000;
+
+	return log->flushed_ns && now_ns - log->flushed_ns >= whole ? whole / QUIET_PART : whole;
+}
+
 int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 {
 	int r;
@@ -450,13 +459,18 @@ int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 		auditlog_turn_epoch(log);
 		return 0;
 	}
-	if (!log->batch_since)
+	if (!log->batch_since) {
 		log->batch_since = now_ns;
-	if (auditlog_pending(log) < log->o.batch_max && now_ns - log->batch_since < (uint64_t)log->o.batch_ms * 1000000)
+		log->batch_wait_ns = batch_wait_ns(log, now_ns);
+	}
+	if (auditlog_pending(log) < log->o.batch_max && now_ns - log->batch_since < log->batch_wait_ns)
 		return 0;
 	r = auditlog_flush(log, e);
-	if (r < 0)
+	log->flushed_ns = now_ns;
+	if (r < 0) {
 		log->batch_since = now_ns;
+		log->batch_wait_ns = (uint64_t)log->o.batch_ms * 1000000;
+	}
 	return r;
 }
 
@@ -466,7 +480,7 @@ uint64_t auditlog_due(const struct auditlog *log)
 
 	/* an epoch ends between two batches */
 	if (auditlog_waits(log))
-		return log->batch_since ? log->batch_since + (uint64_t)log->o.batch_ms * 1000000 : 0;
+		return log->batch_since ? log->batch_since + log->batch_wait_ns : 0;
 	if (!log->epoch_end_ns)
 		return 0;
 	return end > log->epoch_retry_ns ? end : log->epoch_retry_ns;

@@ -42,7 +42,8 @@ struct auditlog;
 struct auditlog_options {
 	uint64_t segment_bytes; /* an epoch, and its segment, ends after the batch that passes this; 0: 64 MiB */
 	uint64_t epoch_s;	/* or when it is this old, whether or not anything was logged; 0: a day */
-	unsigned int batch_ms;	/* a batch closes this long after its first record was seen; 0: 200 */
+	unsigned int
+		batch_ms; /* a batch closes this long after its first record was seen; 0: 200; sooner after a while without */
 	unsigned int batch_max; /* or as soon as it has this many records; 0: 8192 */
 	uint64_t keep_bytes;	/* the oldest segments go (prune.h) while all are larger than this; 0: they stay */
 	uint64_t keep_s;	/* or when they are older than this; 0: they stay */

@@ -39,6 +39,8 @@ struct auditlog {
 	struct buf note;	  /* owned: the newest checkpoint, as HEAD is to hold it */
 	struct buf scratch;	  /* owned: a record being rendered */
 	uint64_t batch_since;	  /* when a tick first saw the batch; 0: not yet */
+	uint64_t batch_wait_ns;	  /* it closes so long after that */
+	uint64_t flushed_ns;	  /* the last one did */
 	uint64_t now_ns;	  /* of the last tick */
 	uint64_t epoch_age_ns;	  /* how old the epoch was when it was taken over */
 	uint64_t epoch_end_ns;	  /* when it is over by its age; 0: no tick was seen yet */
