@@ -14,7 +14,7 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
 
-static int open_head(struct baseline *b, struct err *e)
+int baseline_read_head(struct baseline *b, struct err *e)
 {
 	struct buf text, sig;
 	int r, s = 0;
@@ -86,7 +86,7 @@ int baseline_open(const struct baseline_options *o, enum store_mode mode, struct
 	if (r == 0)
 		r = seal_open(o->state_dir, mode == STORE_CREATE || mode == STORE_ASIDE, &b.seal, e);
 	if (r == 0) {
-		r = open_head(&b, e);
+		r = baseline_read_head(&b, e);
 		if (r < 0 && mode == STORE_ASIDE && r != -ENOMEM) {
 			b.has_head = false; /* it will be replaced */
 			r = 0;

@@ -19,8 +19,8 @@ struct baseline_options {
 	const void *watches; /* the section of a bundle, checked; NULL: those of the baseline */
 	size_t watches_size;
 	bool force, fresh;
-	bool count;		  /* init: count the files beforehand, beside the scan, for scan.progress->total */
-	bool packages;		  /* check: ask the package databases about what changed */
+	bool count;    /* init: count the files beforehand, beside the scan, for scan.progress->total */
+	bool packages; /* check: ask the package databases about what changed */
 	int (*opened)(void *ctx, struct err *e); /* check: from here on nothing is opened but for reading; or NULL */
 	void *opened_ctx;
 	struct scan_options scan; /* workers, rate, idle, quick, stop, progress */
@@ -88,6 +88,18 @@ struct baseline_accept {
 	uint64_t accepted, refusals; /* out */
 };
 int baseline_accept(const struct baseline_options *o, struct baseline_accept *a, struct err *e);
+
+/*
+ * Some changes that the caller has found become the baseline of @b, in one transaction of its own, if the files are still so. The
+ * caller holds the lock (store_lock_file()), and rolls back after an error.
+ */
+struct baseline_some {
+	const char *path;
+	size_t len;
+	const struct change *change;
+	bool accepted; /* out */
+};
+int baseline_accept_some(struct baseline *b, struct baseline_some *v, size_t n, struct err *e);
 
 /*
  * Each change of the last check, with the table open for changes: a few are copied, then handed out one by one. Their seals

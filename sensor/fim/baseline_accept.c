@@ -175,3 +175,40 @@ int baseline_accept(const struct baseline_options *o, struct baseline_accept *a,
 	buf_done(&m.bytes);
 	return r;
 }
+
+static int accept_some(struct accepting *m, struct baseline_some *v, size_t n, struct err *e)
+{
+	int r = store_begin(m->b->store, e);
+
+	if (r == 0)
+		r = baseline_read_head(m->b, e);
+	/* what was edited must not be signed along with what is accepted */
+	if (r == 0)
+		r = baseline_verify(m->b, NULL, e);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct store_row row = { .path = (const uint8_t *)v[i].path, .path_len = v[i].len };
+
+		r = accept_one(m, &row, v[i].change, e);
+		v[i].accepted = r > 0;
+		m->a->accepted += r > 0;
+		r = r < 0 ? r : 0;
+	}
+	if (r == 0 && m->a->accepted)
+		r = sign_anew(m->b, e);
+	if (r == 0)
+		r = store_commit(m->b->store, e);
+	return r == 0 ? baseline_read_head(m->b, e) : r;
+}
+
+int baseline_accept_some(struct baseline *b, struct baseline_some *v, size_t n, struct err *e)
+{
+	struct baseline_accept a = { 0 };
+	struct accepting m = { .b = b, .a = &a };
+	int r = collect_init(&m.collect, NULL);
+
+	buf_init(&m.bytes, STORE_ROW_MAX);
+	r = r < 0 ? err_set(e, r, "out of memory") : accept_some(&m, v, n, e);
+	collect_done(&m.collect);
+	buf_done(&m.bytes);
+	return r;
+}

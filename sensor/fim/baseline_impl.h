@@ -27,6 +27,9 @@ struct commit_clock {
 };
 bool commit_due(struct commit_clock *c);
 
+/* Reads the signed head anew: somebody else may have accepted something. */
+int baseline_read_head(struct baseline *b, struct err *e);
+
 /* Writes the signed head, in the transaction that is open. */
 int baseline_sign(struct baseline *b, const struct seal_head *head, struct err *e);
 

@@ -191,7 +191,7 @@ static bool make_room(struct live *l)
 		struct live_entry **slot = &l->buckets[l->hand++ % LIVE_BUCKETS];
 
 		for (; *slot; slot = &(*slot)->next)
-			if (!(*slot)->at && *slot != l->looking) {
+			if (!(*slot)->at && !(*slot)->accept && *slot != l->looking) {
 				l->stats.forgotten++;
 				drop(l, slot);
 				return true;
@@ -260,6 +260,7 @@ static int touch_path(struct live *l, const char *path, size_t len, const struct
 	r = get_entry(l, path, len, &n);
 	if (r < 0)
 		return r;
+	n->touched_ns = now_ns;
 	n->tree |= (by->flags & TOUCH_TREE) != 0;
 	r = add_by(l, n, by);
 	schedule(n, now_ns, w ? w->watch->debounce_ms : 0);
@@ -329,8 +330,7 @@ int live_take_check(struct live *l, uint64_t now_ns)
 	for (int i = 0; i < CHECK_EACH && r == 0 && (r = store_iter_next(it, &row, &e)) > 0; i++) {
 		struct live_entry *n;
 
-		r = row.path_len > WATCH_PATH_MAX ? -EBADMSG
-						  : get_entry(l, (const char *)row.path, row.path_len, &n);
+		r = row.path_len > WATCH_PATH_MAX ? -EBADMSG : get_entry(l, (const char *)row.path, row.path_len, &n);
 		if (r == -ENOSPC)
 			return 1;
 		if (r < 0)
@@ -355,21 +355,23 @@ int live_again(struct live *l, struct live_entry *n, uint64_t due_ns)
 
 uint64_t live_due_ns(const struct live *l)
 {
-	return l->nheap ? l->heap[0]->due_ns : UINT64_MAX;
+	uint64_t due = l->nheap ? l->heap[0]->due_ns : UINT64_MAX, accept = live_accept_due_ns(l);
+
+	return due < accept ? due : accept;
 }
 
 bool live_step(struct live *l, uint64_t now_ns, uint64_t time_ns, live_fn fn, void *ctx)
 {
 	struct live_entry *n;
 
-	if (live_due_ns(l) > now_ns)
+	if (!l->nheap || l->heap[0]->due_ns > now_ns)
 		return false;
 	n = l->looking = dequeue(l);
 	l->stats.looked++;
 	if (live_look(l, n, now_ns, time_ns, fn, ctx) < 0)
 		l->stats.failures++;
 	l->looking = NULL;
-	if (!n->told && !n->at) /* nobody need be remembered any more */
+	if (!n->told && !n->at && !n->accept) /* nobody need be remembered any more */
 		drop(l, slot_of(l, n->path, n->len));
 	return true;
 }
@@ -386,7 +388,7 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 
 	if (!l)
 		return err_set(e, -ENOMEM, "out of memory");
-	l->base.root_fd = -1;
+	l->base.root_fd = l->lock_fd = -1;
 	buf_init(&l->old, STORE_ROW_MAX);
 	buf_init(&l->fact, STORE_ROW_MAX);
 	buf_init(&l->diff, 64u << 10);
@@ -406,6 +408,9 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 	r = store_get(l->base.store, STORE_FILES, "/", 1, &l->old, NULL, e);
 	if (r < 0)
 		return r;
+	l->lock_fd = store_lock_file(o->state_dir);
+	if (l->lock_fd < 0)
+		return err_set(e, l->lock_fd, "cannot open the baseline's lock: %s", strerror(-l->lock_fd));
 	l->stats.files = l->base.head.files;
 	*ret = TAKE_PTR(l);
 	return 0;
@@ -434,6 +439,10 @@ int live_watches(struct live *l, const void *section, size_t size, struct err *e
 
 void live_close(struct live *l)
 {
+	live_accept_done(l);
+	pkg_close(l->pkg);
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
 	for (uint32_t i = 0; i < LIVE_BUCKETS; i++)
 		while (l->buckets[i])
 			drop(l, &l->buckets[i]);

@@ -34,6 +34,7 @@ struct live_stats {
 	uint64_t touches;   /* taken */
 	uint64_t looked;    /* at so many files */
 	uint64_t findings;  /* alerts made */
+	uint64_t accepted;  /* changes that are the baseline now, because a package explains them */
 	uint64_t unchanged; /* looked at, and as they should be */
 	uint64_t failures;  /* could not be looked at or told of, for lack of memory or because of the database */
 	uint64_t forgotten; /* touches that are not listed any more: there were too many */
@@ -70,6 +71,12 @@ typedef void (*live_fn)(void *ctx, const char *head, size_t head_len, const char
 
 /* Looks at one file that is due: true; false where there is none. @time_ns: since 1970, for the alert. */
 bool live_step(struct live *l, uint64_t now_ns, uint64_t time_ns, live_fn fn, void *ctx);
+
+/* What packages explain becomes the baseline, when it is time; each is told of. */
+void live_accept(struct live *l, uint64_t now_ns, live_fn fn, void *ctx);
+
+/* Now and then, when there is time: what the first alert would have to wait for otherwise. */
+void live_idle(struct live *l);
 
 void live_stats(const struct live *l, struct live_stats *ret);
 

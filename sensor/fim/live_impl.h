@@ -6,6 +6,7 @@
 
 #include "sensor/fim/finding.h"
 #include "sensor/fim/live.h"
+#include "sensor/fim/pkg.h"
 
 #define LIVE_BUCKETS	 65536u
 #define LIVE_WHO_BUCKETS 4096u
@@ -31,10 +32,12 @@ struct live_entry {
 	struct live_by *by; /* owned */
 	uint64_t more;	    /* touches before those */
 	uint32_t nby;
-	uint32_t at;   /* place in the heap + 1; 0: not queued */
-	bool tree;     /* what is below is to be looked at, too */
-	uint8_t told;  /* the kind of the last alert; 0: none was made since it was as it should be */
-	uint8_t *seen; /* owned: the fact of that alert */
+	uint32_t at;	       /* place in the heap + 1; 0: not queued */
+	uint64_t touched_ns;   /* last */
+	bool accept, accepted; /* waits to be accepted; was */
+	bool tree;	       /* what is below is to be looked at, too */
+	uint8_t told;	       /* the kind of the last alert; 0: none was made since it was as it should be */
+	uint8_t *seen;	       /* owned: the fact of that alert */
 	uint32_t seen_len;
 	uint32_t len;
 	char path[]; /* terminated */
@@ -53,6 +56,12 @@ struct live {
 	uint64_t who_bytes, ntold;
 	char check_after[WATCH_PATH_MAX + 1]; /* live_take_check() has come so far */
 	size_t check_after_len;
+	struct pkg *pkg; /* owned; NULL: there is no database, or it was not asked yet */
+	uint64_t pkg_stamp;
+	struct live_accept *accepts; /* owned */
+	uint32_t naccepts, accept_tries;
+	uint64_t accept_first_ns, accept_due_ns;
+	int lock_fd; /* of the baseline, as store.h has it */
 	struct buf old, fact, diff, text;
 	struct live_stats stats;
 };
@@ -65,6 +74,15 @@ int live_touch_as(struct live *l, const char *path, size_t len, const struct liv
 int live_told(struct live *l, struct live_entry *n, uint8_t kind, const void *fact, size_t len);
 /* It is to be looked at again. */
 int live_again(struct live *l, struct live_entry *n, uint64_t due_ns);
+
+/* live_accept.c */
+struct pkg *live_packages(struct live *l);
+/* Whether only package managers have touched it since it was as it should be. */
+bool live_by_packages(const struct live_entry *n);
+int live_accept_later(struct live *l, struct live_entry *n, const struct change *c, const void *text, size_t head,
+		      size_t len, uint64_t now_ns);
+uint64_t live_accept_due_ns(const struct live *l);
+void live_accept_done(struct live *l);
 
 /* live_look.c: 0, or negative errno with the file as unknown as before. */
 int live_look(struct live *l, struct live_entry *n, uint64_t now_ns, uint64_t time_ns, live_fn fn, void *ctx);

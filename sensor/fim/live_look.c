@@ -10,6 +10,9 @@
 #define AGAIN_NS    50000000u
 #define DEPTH_MAX   64
 
+#define PACKAGE_NS	 20000000000u /* the package manager has so long to write down what it did */
+#define PACKAGE_AGAIN_NS 500000000u
+
 struct look {
 	struct live *l;
 	struct live_entry *n;
@@ -94,7 +97,8 @@ static size_t list_by(const struct live_entry *n, struct finding_by *by)
 	return n->nby;
 }
 
-static int tell(struct look *k, live_fn fn, void *ctx)
+/* The alert into l->text. */
+static int render(struct look *k, const char *accepted, size_t *ret_head)
 {
 	struct live *l = k->l;
 	struct finding_by by[LIVE_BY_MAX];
@@ -107,18 +111,25 @@ static int tell(struct look *k, live_fn fn, void *ctx)
 			     .by = by,
 			     .nby = list_by(k->n, by),
 			     .more = k->n->more,
+			     .accepted = accepted,
 			     .unwatched = !k->n->nby,
 			     .time_ns = k->time_ns };
 	const char *why;
 	struct err e;
-	size_t head;
-	int r;
 
 	buf_reset(&l->diff);
 	if (k->w->watch->diff_max &&
 	    diff_change(&l->base, k->n->path, k->n->len, &k->change, f.old, &l->diff, &why, &e) == 0)
 		f.diff = &l->diff;
-	r = finding_put(&f, &l->text, &head);
+	return finding_put(&f, &l->text, ret_head);
+}
+
+static int tell(struct look *k, live_fn fn, void *ctx)
+{
+	struct live *l = k->l;
+	size_t head;
+	int r = render(k, NULL, &head);
+
 	if (r == 0)
 		r = live_told(l, k->n, k->change.kind, l->fact.data, l->fact.len);
 	if (r < 0)
@@ -128,9 +139,65 @@ static int tell(struct look *k, live_fn fn, void *ctx)
 	return 0;
 }
 
+/* ---- packages --------------------------------------------------------------------------------------------------------- */
+
+/* Of a directory what comes by itself when something in it does. */
+static bool is_dir_only(const struct look *k)
+{
+	return k->change.kind == CHANGE_CHANGED && k->now.fact.type == FACT_DIR &&
+	       !(k->change.mask & ~(uint32_t)(WATCH_TIMES | WATCH_SIZE | WATCH_LINKS));
+}
+
+static bool is_explained(const struct look *k)
+{
+	if (k->change.package == PACKAGE_MATCHES || is_dir_only(k))
+		return true;
+	if (k->gone)
+		return k->change.package == PACKAGE_NONE;
+	if (k->now.fact.type != FACT_DIR && k->now.fact.type != FACT_LINK)
+		return false;
+	return pkg_dpkg_lists(k->l->base.root_fd, k->n->path, k->n->len) > 0;
+}
+
+/* A file that nobody but a package manager has touched. 1: it is seen to. */
+static int see_packages(struct look *k)
+{
+	size_t head;
+	int r;
+
+	if (!live_by_packages(k->n))
+		return 0;
+	if (!is_explained(k)) {
+		if (k->now_ns - k->n->touched_ns > PACKAGE_NS)
+			return 0;
+		r = live_again(k->l, k->n, k->now_ns + PACKAGE_AGAIN_NS);
+		return r < 0 ? r : 1;
+	}
+	k->change.severity = change_severity(k->change.severity, PACKAGE_MATCHES);
+	r = render(k, "a package manager put it there, and its database says so", &head);
+	if (r == 0)
+		r = live_accept_later(k->l, k->n, &k->change, k->l->text.data, head, k->l->text.len, k->now_ns);
+	return r < 0 ? r : 1;
+}
+
+static void ask_packages(struct look *k)
+{
+	const char *owner = "";
+
+	k->change.package =
+		(uint8_t)pkg_judge(live_packages(k->l), k->n->path, k->n->len, k->gone ? NULL : &k->now.fact,
+				   k->change.kind == CHANGE_CHANGED ? k->change.mask : 0, &owner);
+	k->change.severity = change_severity(k->change.severity, k->change.package);
+	k->change.owner = owner;
+	k->change.owner_len = (uint32_t)strlen(owner);
+}
+
+/* ---- the verdict ------------------------------------------------------------------------------------------------------ */
+
 static int judge(struct look *k, live_fn fn, void *ctx)
 {
 	struct live *l = k->l;
+	int r;
 
 	k->change = (struct change){ .severity = (uint8_t)k->w->watch->severity,
 				     .watch = k->w->watch->id,
@@ -148,7 +215,9 @@ static int judge(struct look *k, live_fn fn, void *ctx)
 		return -ENOMEM;
 	k->change.fact = l->fact.data;
 	k->change.fact_len = (uint32_t)l->fact.len;
-	return tell(k, fn, ctx);
+	ask_packages(k);
+	r = see_packages(k);
+	return r ? (r < 0 ? r : 0) : tell(k, fn, ctx);
 }
 
 /* ---- what is below -------------------------------------------------------------------------------------------------- */

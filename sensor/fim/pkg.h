@@ -42,6 +42,12 @@ DEFINE_CLEANUP(struct pkg *, pkg_close);
 enum change_package pkg_judge(struct pkg *p, const char *path, size_t len, const struct fact *fact, uint32_t mask,
 			      const char **ret_owner);
 
+/*
+ * Whether dpkg lists the path at all: directories and symbolic links have no digest. Reads the lists of all packages, so it is
+ * for what came with a package only. 1, 0, or negative errno.
+ */
+int pkg_dpkg_lists(int root_fd, const char *path, size_t len);
+
 /* Reads a file below @root_fd and compares: 0 same, 1 differs, -ENOENT, -EACCES, ... */
 int pkg_verify(int root_fd, const struct pkg_file *f);
 

@@ -323,3 +323,57 @@ int pkg_dpkg_each(struct pkg_reader *r, struct err *e)
 	buf_done(&d.text);
 	return err;
 }
+
+/* ---- what has no digest ---------------------------------------------------------------------------------------------- */
+
+/* A line of its own. */
+static bool has_line(const struct buf *text, const char *path, size_t len)
+{
+	const char *p = (const char *)text->data, *end = p + text->len, *at = p;
+
+	while ((size_t)(end - at) >= len) {
+		at = memmem(at, (size_t)(end - at), path, len);
+		if (!at)
+			return false;
+		if ((at == p || at[-1] == '\n') && (at + len == end || at[len] == '\n'))
+			return true;
+		at++;
+	}
+	return false;
+}
+
+int pkg_dpkg_lists(int root_fd, const char *path, size_t len)
+{
+	bool merged = len > 5 && memcmp(path, "/usr/", 5) == 0; /* known by its name from before the two were merged */
+	_cleanup_closedir_ DIR *d = NULL;
+	_cleanup_close_ int parent = -1;
+	struct dirent *de;
+	struct buf text;
+	char list[512];
+	const char *name;
+	int fd, found = collect_open_dir(root_fd, INFO, strlen(INFO), &parent, &name);
+
+	if (found < 0)
+		return found;
+	fd = collect_open(parent, name, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	buf_init(&text, MD5SUMS_MAX);
+	while (!found && (de = readdir(d))) {
+		size_t n = strlen(de->d_name);
+
+		if (n < 5 || strcmp(de->d_name + n - 5, ".list") != 0 ||
+		    snprintf(list, sizeof(list), INFO "/%s", de->d_name) >= (int)sizeof(list))
+			continue;
+		buf_reset(&text);
+		if (pkg_read_file(root_fd, list, MD5SUMS_MAX, &text) == 0 && text.len)
+			found = has_line(&text, path, len) || (merged && has_line(&text, path + 4, len - 4));
+	}
+	buf_done(&text);
+	return found;
+}

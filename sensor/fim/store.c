@@ -111,20 +111,33 @@ static int number(struct store *s, const char *sql, int64_t *ret, struct err *e)
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
 
-static int take_lock(struct store *s, const char *state_dir, struct err *e)
+int store_lock_file(const char *state_dir)
 {
 	_cleanup_free_ char *path = NULL;
+	int fd;
 
 	if (asprintf(&path, "%s/" STORE_LOCK, state_dir) < 0) {
 		path = NULL;
-		return err_set(e, -ENOMEM, "out of memory");
+		return -ENOMEM;
 	}
-	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd < 0)
-		return err_set(e, -errno, "cannot create %s: %s; run it as root, or choose another --state DIR", path,
-			       strerror(errno));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int take_lock(struct store *s, const char *state_dir, struct err *e)
+{
+	int fd = store_lock_file(state_dir);
+
+	if (fd == -ENOMEM)
+		return err_set(e, fd, "out of memory");
+	if (fd < 0)
+		return err_set(e, fd,
+			       "cannot create %s/" STORE_LOCK ": %s; run it as root, or choose another --state DIR",
+			       state_dir, strerror(-fd));
+	s->lock_fd = fd;
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, -EBUSY, "another tamisctl fim, or a scan of tamisd, works on %s: wait until it has ended",
+		return err_set(e, -EBUSY,
+			       "another tamisctl fim, or a scan of tamisd, works on %s: wait until it has ended",
 			       state_dir);
 	return 0;
 }

@@ -42,6 +42,8 @@ enum store_mode {
 
 /* All errors have a remedy in @e. -EBADMSG: damaged or not ours. -EPROTONOSUPPORT: of a newer version. */
 int store_open(const char *state_dir, enum store_mode mode, struct store **ret, struct err *e);
+/* The file that is locked (flock) by who writes, for somebody who will: its descriptor, or negative errno. */
+int store_lock_file(const char *state_dir);
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close);
 

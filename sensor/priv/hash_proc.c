@@ -474,8 +474,10 @@ static void tick(struct hash_proc *p)
 		return;
 	p->tick_ns = now;
 	check_baseline(p);
-	if (p->live)
-		check_scan(p);
+	if (!p->live)
+		return;
+	check_scan(p);
+	live_idle(p->live);
 }
 
 static int timeout_ms(const struct hash_proc *p)
@@ -520,6 +522,8 @@ static int loop(struct hash_proc *p)
 		if (p->take_check)
 			p->take_check = live_take_check(p->live, clock_mono_ns()) == 1;
 		look(p);
+		if (p->live)
+			live_accept(p->live, p->flush ? UINT64_MAX - 1 : clock_mono_ns(), put_finding, p);
 		send_findings(p);
 		end_flush(p);
 		tick(p);

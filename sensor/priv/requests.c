@@ -228,6 +228,7 @@ static void put_fim(const struct monitor *m, const struct engine_counts *ec, str
 
 	jsonw_key(w, "fim");
 	jsonw_obj_begin(w);
+	jsonw_member_u64(w, "accepted", p->live.accepted);
 	jsonw_member_u64(w, "alerts", p->live.findings);
 	jsonw_member_u64(w, "changed", p->live.changed);
 	jsonw_member_u64(w, "failures", p->live.failures);

@@ -32,6 +32,20 @@ watches "$WORK/p.tpb" 50ms
 fim init --quiet --policy "$WORK/p.tpb" --allow-unsigned || exit 1
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 
+# ---- nobody was watching ---------------------------------------------------------------------------------------------------
+
+scanned() { ctl status --json | grep "\"scans\":1" >/dev/null; }
+verdict "a scan at the beginning" until_true 5 scanned
+verdict "finds nothing" eval "! alert integrity"
+sensor_stop
+echo offline >>"$T/sub/b"
+must_start --policy "$WORK/p.tpb" --allow-unsigned
+verdict "what changed while the sensor was off is told, and that nobody was watching" until_true 5 \
+	alert "\"path\":\"$T/sub/b\"" '"diff":"@@ -1 +1,2 @@\\n two\\n+offline\\n"' '"watched":false'
+verdict "without a process" eval "! alert '\"process\"'"
+echo two >"$T/sub/b"
+sleep 0.3
+
 # ---- what happened, and who did it --------------------------------------------------------------------------------------
 
 bash -c "echo more >>'$T/a'"
@@ -52,7 +66,7 @@ verdict "what lay in a directory that moved" told "\"path\":\"$T/sub/b\"" '"kind
 verdict "and what lies there now" told "\"path\":\"$T/moved/b\"" '"kind":"added"'
 mkdir -p "$WORK/later/d" && echo x >"$WORK/later/d/f"
 verdict "a path that was not there yet" told "\"path\":\"$WORK/later/d/f\"" '"kind":"added"'
-verdict "the status shows it" eval "ctl status --json | grep -q '\"fim\":{\"alerts\":[1-9][0-9]*,.*\"files\":4,.*\"lost\":0,.*\"state\":\"up\"'"
+verdict "the status shows it" eval "ctl status --json | grep -q '\"fim\":{\"accepted\":0,\"alerts\":[1-9][0-9]*,.*\"files\":4,.*\"lost\":0,.*\"state\":\"up\"'"
 
 # ---- the processes ---------------------------------------------------------------------------------------------------------
 
