@@ -667,6 +667,8 @@ static int add_part(struct compile *c, struct compile_rule *rule, const struct f
 	new->parts = NULL;
 	new->nparts = 0;
 	*slot = new;
+	if (rule->actions && fim_actions(&c->arena, rule->actions, part->prefix, &new->actions) < 0)
+		return -ENOMEM;
 	if (strmap_get(&c->by_id, new->id, strlen(new->id)))
 		return 0;
 	return strmap_put(&c->by_id, &c->arena, new->id, strlen(new->id), new);
@@ -727,12 +729,18 @@ static int define_variables(struct compile *c)
 	for (size_t i = 0; i < c->nrules; i++) {
 		struct compile_rule *rule = c->rules[i], *before = i ? c->rules[i - 1] : NULL;
 
-		/* rules that one rule stands for have the same actions */
+		/* rules that one rule stands for have the same actions, unless those name fim.write.file.* */
 		if (before && rule->actions && before->actions == rule->actions) {
 			rule->bad = before->bad;
 			continue;
 		}
-		r = rule->actions ? action_define(&x, rule->id, rule->actions) : 0;
+		/* what is wrong with one of them is wrong with all */
+		if (before && before->bad && rule->origin && before->origin &&
+		    strcmp(rule->origin, before->origin) == 0) {
+			rule->bad = true;
+			continue;
+		}
+		r = rule->actions ? action_define(&x, rule->origin ? rule->origin : rule->id, rule->actions) : 0;
 		if (r == -ENOMEM)
 			return r;
 		rule->bad = r < 0;
@@ -801,9 +809,9 @@ int compile_finish(struct compile *c)
 		for (size_t k = 0; k < c->policies[i]->nrules && r == 0; k++)
 			r = add_rule(c, c->policies[i], &c->policies[i]->rules[k]);
 	if (r == 0)
-		r = define_variables(c);
-	if (r == 0)
 		r = expand_rules(c);
+	if (r == 0)
+		r = define_variables(c);
 	if (r == 0)
 		r = compile_rules(c);
 	for (size_t i = 0; i < c->npolicies; i++)

@@ -133,11 +133,106 @@ int fim_expand(struct arena *a, const char *id, const char *group, const struct 
 	for (size_t i = 0; i < FIM_EVENTS; i++) {
 		rules[i] = (struct fim_rule){ .id = expand_id(a, id, group, i),
 					      .event = events[i].event,
+					      .prefix = events[i].prefix,
 					      .expression = expand_text(a, text, at, n, i) };
 		if (!rules[i].id || !rules[i].expression)
 			return -ENOMEM;
 	}
 	*ret = rules;
 	*ret_n = FIM_EVENTS;
+	return 0;
+}
+
+/* ---- actions ------------------------------------------------------------------------------------------------------- */
+
+static bool in_name(char c)
+{
+	return c == '_' || c == '.' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+/* The next place in the text where a name begins so, or its end. */
+static uint32_t next_name(const struct text *t, uint32_t from)
+{
+	const uint32_t n = (uint32_t)strlen(FIM_PREFIX);
+
+	for (uint32_t i = from; t->len >= n && i <= t->len - n; i++)
+		if (memcmp(t->s + i, FIM_PREFIX, n) == 0 && (i == 0 || !in_name(t->s[i - 1])))
+			return i;
+	return t->len;
+}
+
+static int action_text(struct arena *a, const struct text *old, const char *prefix, struct text *ret)
+{
+	const uint32_t file = (uint32_t)strlen(FIM_PREFIX) - 1; /* "fim.write.file", of a hash */
+	bool whole = old->len == file && memcmp(old->s, FIM_PREFIX, file) == 0;
+	struct rewrite w = { .len = 0 };
+	struct text *before;
+	uint32_t n = 0;
+
+	for (uint32_t at = next_name(old, 0); at < old->len; at = next_name(old, at + 1))
+		n++;
+	if (!n && !whole)
+		return 0;
+	before = arena_alloc(a, sizeof(*before));
+	w.s = arena_alloc(a, old->len + (n + 1) * strlen(prefix) + 1);
+	w.edits = arena_array(a, n + 1, sizeof(w.edits[0]));
+	if (!before || !w.s || !w.edits)
+		return -ENOMEM;
+	*before = *old;
+	for (uint32_t at = whole ? old->len : next_name(old, 0); at < old->len; at = next_name(old, at + 1)) {
+		copy(&w, old->s + w.done, at - w.done);
+		w.done = at;
+		replace(&w, prefix, (uint32_t)strlen(FIM_PREFIX));
+	}
+	if (whole) {
+		replace(&w, prefix, old->len);
+		w.len--; /* without its dot */
+		w.edits[0].len--;
+	}
+	copy(&w, old->s + w.done, old->len - w.done);
+	w.s[w.len] = '\0';
+	*ret = (struct text){ .s = w.s,
+			      .len = w.len,
+			      .style = old->style,
+			      .raw = old->raw,
+			      .before = before,
+			      .edits = w.edits,
+			      .nedits = w.nedits };
+	return 1;
+}
+
+int fim_actions(struct arena *a, const struct ynode *actions, const char *prefix, const struct ynode **ret)
+{
+	struct ynode copied = *actions, *new;
+	bool changed = false;
+
+	*ret = actions;
+	if (actions->kind == YNODE_SCALAR) {
+		int r = action_text(a, &actions->text, prefix, &copied.text);
+
+		if (r < 0)
+			return r;
+		changed = r;
+	} else if (actions->n) {
+		copied.items = arena_array(a, actions->n, sizeof(struct ynode *));
+		if (!copied.items)
+			return -ENOMEM;
+		for (size_t i = 0; i < actions->n; i++) {
+			const struct ynode *item;
+			int r = fim_actions(a, actions->items[i], prefix, &item);
+
+			if (r < 0)
+				return r;
+			copied.items[i] = (struct ynode *)item;
+			changed |= item != actions->items[i];
+		}
+	}
+	if (!changed)
+		return 0;
+	new = arena_alloc(a, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	*new = copied;
+	*ret = new;
 	return 0;
 }

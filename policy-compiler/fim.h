@@ -8,10 +8,12 @@
  */
 
 #include "policy-compiler/diag.h"
+#include "policy-compiler/yaml.h"
 
 struct fim_rule {
 	const char *id;		       /* __fim_expanded_EVENT_GROUP_ID */
 	const char *event;	       /* the name of its type */
+	const char *prefix;	       /* what its names begin with: "open.file." */
 	const struct text *expression; /* diagnostics about it point into the text that was expanded */
 };
 
@@ -24,5 +26,8 @@ bool fim_is_name(const char *s, size_t len);
  */
 int fim_expand(struct arena *a, const char *id, const char *group, const struct text *text, struct fim_rule **ret,
 	       size_t *ret_n);
+
+/* The actions of one of these rules: names in them say its event, too. What names no such field is the same node. -ENOMEM. */
+int fim_actions(struct arena *a, const struct ynode *actions, const char *prefix, const struct ynode **ret);
 
 #endif

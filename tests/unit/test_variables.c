@@ -451,6 +451,53 @@ static void test_limits(void **state)
 	end(&u);
 }
 
+/* The rules that a rule about fim.write.file.* stands for have its actions, each with the names of its event. */
+static void test_fim_actions(void **state)
+{
+	const struct engine_match *m;
+	struct use u;
+
+	begin(&u, "rules:\n"
+		  "- id: r\n"
+		  "  expression: fim.write.file.path =~ \"/etc/*\"\n"
+		  "  actions:\n"
+		  "  - set: {name: last, field: fim.write.file.path}\n"
+		  "  - set: {name: n, expression: fim.write.file.name.length, default_value: 0}\n"
+		  "  - filter: fim.write.file.uid == 5\n"
+		  "    set: {name: five, value: true}\n"
+		  "  - hash: {field: fim.write.file}\n"
+		  "  - log: {level: info, message: '%{fim.write.file.path}: fim.write.file. is no name'}\n");
+	assert_int_equal(u.diags.n, 0);
+	assert_string_equal(
+		fire(&u, "{\"chmod\":{\"file\":{\"path\":\"/etc/abc\",\"uid\":5}},\"process\":{\"pid\":1}}"),
+		"__fim_expanded_chmod__r");
+	assert_string_equal(var(&u, "last"), "/etc/abc");
+	assert_string_equal(var(&u, "n"), "3");
+	assert_string_equal(var(&u, "five"), "true");
+	m = engine_matches(u.e);
+	assert_int_equal(m->nacts, 5);
+	for (uint32_t i = 0; i < m->nacts; i++) {
+		const struct paction *a = &u.p.actions[m->acts[i].action];
+
+		if (a->kind == ACT_HASH)
+			assert_string_equal(catalog_tamis()->fields[a->field].name, "chmod.file.path");
+		if (a->kind == ACT_LOG)
+			assert_memory_equal(m->acts[i].message.s, "/etc/abc: ", 10);
+	}
+	assert_string_equal(fire(&u, "{\"rename\":{\"file\":{\"path\":\"/a\",\"destination\":{\"path\":\"/etc/z\"}}},"
+				     "\"process\":{\"pid\":1}}"),
+			    "__fim_expanded_rename_destination__r");
+	assert_string_equal(var(&u, "last"), "/etc/z");
+	end(&u);
+
+	/* what is wrong is said once, where it stands */
+	build(&u, "rules:\n- id: r\n  expression: fim.write.file.path == \"/a\"\n"
+		  "  actions: [{set: {name: x, field: fim.write.file.pathh}}]\n");
+	assert_int_equal(u.diags.errors, 1);
+	assert_non_null(strstr(u.diags.v[0].msg, "unknown field \"open.file.pathh\""));
+	end(&u);
+}
+
 static void test_other_actions(void **state)
 {
 	const struct engine_match *m;
@@ -648,9 +695,10 @@ int main(void)
 		cmocka_unit_test(test_inherited),     cmocka_unit_test(test_correlation),
 		cmocka_unit_test(test_expressions),   cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_scope_field),   cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_other_actions),
-		cmocka_unit_test(test_override),      cmocka_unit_test(test_carry),
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_fim_actions),
+		cmocka_unit_test(test_other_actions), cmocka_unit_test(test_override),
+		cmocka_unit_test(test_carry),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
