@@ -202,7 +202,9 @@ static void find_unit(const char *path, size_t len, struct cgroup_facts *ret)
 
 void cgroup_describe(const char *path, size_t len, struct cgroup_facts *ret)
 {
-	*ret = (struct cgroup_facts){ .runtime = "" };
+	*ret = (struct cgroup_facts){ .runtime = "", .manager = "" };
+	if (!len)
+		return;
 	if (cgroup_container_id(path, len, &ret->id, &ret->id_len))
 		ret->runtime = runtime_of(path, (size_t)(ret->id - path));
 	find_pod(path, len, ret->pod);

@@ -396,7 +396,7 @@ static void container_facts(void **state)
 	begin(0, 0, NULL);
 	exec_of(1, 0, "/sbin/init");
 	fork_of(1, 5);
-	exec_args_of(5, 1, "/usr/bin/containerd-shim-runc-v2", "shim\0-namespace\0k8s.io\0-id\0x", 30);
+	exec_args_of(5, 1, "/usr/bin/containerd-shim-runc-v2", "shim\0-namespace\0k8s.io\0-id\0x", 29);
 	assert_int_equal(base[SLOT_BASE_CONTAINER_CREATED_AT].num, 0);
 	assert_int_equal(base[SLOT_BASE_CONTAINER_TAGS].len, 0);
 	fork_of(5, 7);
