@@ -5,12 +5,12 @@
 
 #include "lib/core_compat.bpf.h"
 #include "lib/sieve.bpf.h"
+#include "tamis/syscalls.h"
 
 #define RAW_CAP	    9216		    /* where the last string of a record may begin */
 #define RAW_MAX	    (RAW_CAP + EV_PATH_MAX) /* bytes of a record */
 #define PENDING_MAX 8704 /* bytes of a record that waits for its return value: head, numbers, two paths */
 #define CHUNK	    4096 /* bytes of arguments in one EV_ARGS record */
-#define SYSCALLS    512
 
 /* A record in the making. */
 struct rec {
@@ -168,42 +168,8 @@ struct {
 	__type(value, struct caps);
 } caps_of SEC(".maps");
 
-/*
- * The tracepoint rung: how each system call tells its event. Indexes are into the call's arguments, NO_ARG where there
- * is none. Filled by user space from one table (sensor/load/syscalls.c).
- */
-#define NO_ARG 7
-struct sysdesc {
-	u8 event;	  /* enum ev_type, 0: not ours */
-	u8 form;	  /* enum sysform */
-	u8 dirfd, path;	  /* first path */
-	u8 dirfd2, path2; /* second path */
-	u8 x, y;	  /* flags, mode, owner, ...: by event */
-} __attribute__((aligned(8)));
-/* utimes: what the times look like */
-enum utimes_form { UTIMES_UTIMBUF, UTIMES_TIMEVAL, UTIMES_TIMESPEC, UTIMES_TIMESPEC64 };
-/* SYSFORM_BLOCK: all arguments are in memory, and the only argument points to them; SYSFORM_OPENED: no event, but an open */
-enum sysform {
-	SYSFORM_PATH,
-	SYSFORM_FD,
-	SYSFORM_OPENAT2,
-	SYSFORM_SOCKETCALL,
-	SYSFORM_LEN64,
-	SYSFORM_BLOCK,
-	SYSFORM_OPENED,
-	SYSFORM_SETFS,
-	SYSFORM_FSMOUNT,
-	SYSFORM_OPEN_TREE,
-	SYSFORM_MOVE_MOUNT,
-	SYSFORM_MOUNT_SETATTR
-};
-/* SYS_ONLY_OPEN: an open, and nothing of ours for the other kind of program */
-enum sysany { SYS_NOTHING, SYS_SOME, SYS_ONLY_OPEN };
-struct sysdescs {
-	u8 any[SYSCALLS]; /* enum sysany: all that most calls are asked */
-	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
-};
-struct sysdescs syscalls; /* written while we run, when the policy changes */
+/* The tracepoint rung: how each system call tells its event. Written while we run, when the policy changes. */
+struct sysdescs syscalls;
 
 /* By event; where peek.bpf.c looks at opens first, EV_OPEN's is that one, and the one that it goes on to comes first. */
 #define SYS_OPEN_WHOLE EV_NONE
