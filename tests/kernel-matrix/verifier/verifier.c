@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define PROGRAMS  512
+#define BATCH	  16 /* loaded at a time: where one of them fails, the others have to be looked at again */
 #define LOG_BYTES 4096
 #define LOG_STATS 4
 
@@ -23,6 +24,8 @@ static struct {
 } programs[PROGRAMS];
 
 static char blamed[64], complaint[200];
+
+static int total; /* programs in the object */
 
 static int keep_message(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -50,8 +53,8 @@ static bool of_pass(const struct bpf_program *prog, int pass)
 	return (strcmp(bpf_program__section_name(prog), "tp/raw_syscalls/sys_exit") == 0) == pass;
 }
 
-/* One try with what is not to be skipped. */
-static int try_load(const char *path, const struct btf *btf, int pass)
+/* One try with what is not to be skipped of the programs from @first on. */
+static int try_load(const char *path, const struct btf *btf, int first, int pass)
 {
 	struct bpf_object *obj = bpf_object__open(path);
 	struct bpf_program *prog;
@@ -66,12 +69,14 @@ static int try_load(const char *path, const struct btf *btf, int pass)
 			programs[i].skip = true;
 			snprintf(programs[i].why, sizeof(programs[i].why), "no target");
 		}
-		bpf_program__set_autoload(prog, !programs[i].skip && of_pass(prog, pass));
+		bpf_program__set_autoload(prog,
+					  i >= first && i < first + BATCH && !programs[i].skip && of_pass(prog, pass));
 		bpf_program__set_log_level(prog, LOG_STATS);
 		bpf_program__set_log_buf(prog, programs[i].log, LOG_BYTES);
 		if (++i == PROGRAMS)
 			break;
 	}
+	total = i;
 	r = bpf_object__load(obj);
 	bpf_object__close(obj);
 	return r;
@@ -124,10 +129,11 @@ int main(int argc, char **argv)
 	if (argc != 2 || !btf)
 		return 2;
 	libbpf_set_print(keep_message);
-	for (int pass = 0; pass < 2; pass++)
-		while (try_load(argv[1], btf, pass) < 0)
-			if (!leave_out(argv[1]))
-				return 1;
+	for (int first = 0; first == 0 || first < total; first += BATCH)
+		for (int pass = 0; pass < 2; pass++)
+			while (try_load(argv[1], btf, first, pass) < 0)
+				if (!leave_out(argv[1]))
+					return 1;
 	print(argv[1]);
 	btf__free(btf);
 	return 0;
