@@ -8,6 +8,7 @@
  * kernel has replaced them by addresses when it is done.
  */
 #include "lib/path.bpf.h"
+#include "lib/syscall.bpf.h"
 
 /* enum bpf_cmd, as far as the place of a descriptor is concerned */
 enum {
@@ -308,7 +309,7 @@ INLINE int bpf_left(u8 rung, struct pt_regs *regs, s64 ret)
 
 	if (!reportable(ret) || (u32)(bpf_get_current_pid_tgid() >> 32) == self_pid || !hook_begin(&h, EV_BPF))
 		return 0;
-	kernel_args(regs, &args);
+	call_args(regs, &args);
 	attr_read(h.s, args.a[0], (void *)args.a[1], args.a[2]);
 	rec_begin(&h.s->rec, EV_BPF, EVN_BPF_COUNT, EVS_BPF_COUNT, rung);
 	rec_task(&h.s->rec, (void *)bpf_get_current_task());
@@ -321,30 +322,7 @@ INLINE int bpf_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return 0;
 }
 
-SEC("fexit/" NATIVE "bpf")
-int BPF_PROG(bpf_x, void *regs, long ret)
-{
-	return bpf_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-#if defined(__TARGET_ARCH_x86)
-SEC("fexit/__ia32_sys_bpf")
-int BPF_PROG(bpf_32_x, void *regs, long ret)
-{
-	return bpf_left(EV_RUNG_FENTRY, task_regs(), (s32)ret);
-}
-#endif
-SEC("kretprobe/" NATIVE "bpf") /* or its 32-bit entry */
-int bpf_kx(struct pt_regs *ctx)
-{
-	return bpf_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_bpf, struct pt_regs *regs, long ret)
-{
-	return bpf_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_bpf_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return bpf_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(bpf_x, SYSCALL64("bpf"), bpf_left)
+CALL_FEXIT32(bpf_x32, "bpf", bpf_left)
+CALL_KRETPROBE(bpf_kx, SYSCALL64("bpf"), bpf_left) /* or its 32-bit entry */
+CALL_SYS_EXIT(sys_bpf, bpf_left)

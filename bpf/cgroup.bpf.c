@@ -7,6 +7,7 @@
  * the thread's system call is about.
  */
 #include "lib/call.bpf.h"
+#include "lib/syscall.bpf.h"
 
 #define PID_DIGITS 10
 
@@ -101,7 +102,7 @@ INLINE struct file *cgroup_file(void)
 
 	if (task_async(task))
 		return 0;
-	kernel_args(task_regs(), &args);
+	call_args(task_regs(), &args);
 	file = file_of_fd(task, (s32)args.a[0]);
 	if (!file || bpf_probe_read_kernel(type, sizeof(type), READ(file, f_path.dentry, d_sb, s_type, name)) ||
 	    type[0] != 'c' || type[1] != 'g' || type[2] != 'r' || type[3] != 'o' || type[4] != 'u' || type[5] != 'p')

@@ -13,18 +13,12 @@
  */
 #include "lib/call.bpf.h"
 #include "lib/pid.bpf.h"
+#include "lib/syscall.bpf.h"
 
-/* Names of the system calls' functions. */
 #if defined(__TARGET_ARCH_x86)
-#define NATIVE		  "__x64_sys_"
-#define COMPAT		  "__ia32_sys_"
-#define COMPAT_OWN	  "__ia32_compat_sys_"
 #define NR_PRLIMIT64	  302u
 #define NR_PRLIMIT64_I386 340u
 #elif defined(__TARGET_ARCH_arm64)
-#define NATIVE		  "__arm64_sys_"
-#define COMPAT		  "__arm64_sys_"
-#define COMPAT_OWN	  "__arm64_compat_sys_"
 #define NR_PRLIMIT64	  261u
 #define NR_PRLIMIT64_I386 369u /* of 32-bit Arm */
 #endif
@@ -46,10 +40,7 @@ INLINE bool control_begin(struct control *c, const u32 type, const u32 nnum, con
 	if (!reportable(ret) || !hook_begin(&c->h, type))
 		return false;
 	r = &c->h.s->rec;
-	regs = (void *)as_number(regs); /* of fexit a typed pointer, of which 5.10 takes no address on the way */
-	c->args.compat = sys_compat(task);
-	c->args.nr = sys_nr(regs);
-	sys_args(regs, c->args.compat, &c->args);
+	call_args(regs, &c->args);
 	if (c->args.compat)
 		c->h.s->flags |= EV_F_COMPAT;
 	rec_begin(r, type, nnum, nstr, rung);
@@ -110,31 +101,10 @@ INLINE int prctl_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return control_end(&c, EV_PRCTL);
 }
 
-SEC("fexit/" NATIVE "prctl")
-int BPF_PROG(prctl_x, struct pt_regs *regs, long ret)
-{
-	return prctl_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("fexit/" COMPAT "prctl")
-int BPF_PROG(prctl_32_x, struct pt_regs *regs, long ret)
-{
-	return prctl_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("kretprobe/" NATIVE "prctl") /* and its 32-bit twin */
-int prctl_kx(struct pt_regs *ctx)
-{
-	return prctl_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_prctl, struct pt_regs *regs, long ret)
-{
-	return prctl_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_prctl_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return prctl_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(prctl_x, SYSCALL64("prctl"), prctl_left)
+CALL_FEXIT32(prctl_x32, "prctl", prctl_left)
+CALL_KRETPROBE(prctl_kx, SYSCALL64("prctl"), prctl_left) /* and its 32-bit twin */
+CALL_SYS_EXIT(sys_prctl, prctl_left)
 
 /* ---- setrlimit and prlimit64 ------------------------------------------------------------------------------------- */
 
@@ -195,41 +165,13 @@ INLINE int setrlimit_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return control_end(&c, EV_SETRLIMIT);
 }
 
-SEC("fexit/" NATIVE "setrlimit")
-int BPF_PROG(setrlimit_x, struct pt_regs *regs, long ret)
-{
-	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("fexit/" NATIVE "prlimit64")
-int BPF_PROG(prlimit64_x, struct pt_regs *regs, long ret)
-{
-	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("fexit/" COMPAT_OWN "setrlimit")
-int BPF_PROG(setrlimit_32_x, struct pt_regs *regs, long ret)
-{
-	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("fexit/" COMPAT "prlimit64")
-int BPF_PROG(prlimit64_32_x, struct pt_regs *regs, long ret)
-{
-	return setrlimit_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("kretprobe/" NATIVE "setrlimit") /* and prlimit64, and the 32-bit twins */
-int setrlimit_kx(struct pt_regs *ctx)
-{
-	return setrlimit_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_setrlimit, struct pt_regs *regs, long ret)
-{
-	return setrlimit_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_setrlimit_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return setrlimit_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(setrlimit_x, SYSCALL64("setrlimit"), setrlimit_left)
+CALL_FEXIT(prlimit64_x, SYSCALL64("prlimit64"), setrlimit_left)
+CALL_FEXIT(setrlimit_x32, SYSCALL32_OWN("setrlimit"), setrlimit_left)
+CALL_FEXIT32(prlimit64_x32, "prlimit64", setrlimit_left)
+CALL_KRETPROBE(setrlimit_kx, SYSCALL64("setrlimit"), setrlimit_left) /* and its 32-bit twin */
+CALL_KRETPROBE(prlimit64_kx, SYSCALL64("prlimit64"), setrlimit_left) /* and its 32-bit twin */
+CALL_SYS_EXIT(sys_setrlimit, setrlimit_left)
 
 /* ---- ptrace ------------------------------------------------------------------------------------------------------ */
 
@@ -250,31 +192,10 @@ INLINE int ptrace_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return control_end(&c, EV_PTRACE);
 }
 
-SEC("fexit/" NATIVE "ptrace")
-int BPF_PROG(ptrace_x, struct pt_regs *regs, long ret)
-{
-	return ptrace_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("fexit/" COMPAT_OWN "ptrace")
-int BPF_PROG(ptrace_32_x, struct pt_regs *regs, long ret)
-{
-	return ptrace_left(EV_RUNG_FENTRY, regs, ret);
-}
-SEC("kretprobe/" NATIVE "ptrace") /* and its 32-bit twin */
-int ptrace_kx(struct pt_regs *ctx)
-{
-	return ptrace_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_ptrace, struct pt_regs *regs, long ret)
-{
-	return ptrace_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_ptrace_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return ptrace_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(ptrace_x, SYSCALL64("ptrace"), ptrace_left)
+CALL_FEXIT(ptrace_x32, SYSCALL32_OWN("ptrace"), ptrace_left)
+CALL_KRETPROBE(ptrace_kx, SYSCALL64("ptrace"), ptrace_left) /* and its 32-bit twin */
+CALL_SYS_EXIT(sys_ptrace, ptrace_left)
 
 /* ---- process_vm_writev ------------------------------------------------------------------------------------------- */
 
@@ -311,36 +232,11 @@ INLINE int vm_writev_left(u8 rung, struct pt_regs *regs, s64 ret)
 }
 
 /* 5.10's types do not say what the registers are in this file of the kernel: the argument cannot be read. */
-SEC("fexit/" NATIVE "process_vm_writev")
-int BPF_PROG(vm_writev_x, struct pt_regs *regs, long ret)
-{
-	return vm_writev_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("fexit/" COMPAT "process_vm_writev") /* from 5.12 on */
-int BPF_PROG(vm_writev_32_x, struct pt_regs *regs, long ret)
-{
-	return vm_writev_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("fexit/" COMPAT_OWN "process_vm_writev") /* before */
-int BPF_PROG(vm_writev_compat_x, struct pt_regs *regs, long ret)
-{
-	return vm_writev_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("kretprobe/" NATIVE "process_vm_writev") /* and its 32-bit twins */
-int vm_writev_kx(struct pt_regs *ctx)
-{
-	return vm_writev_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_vm_writev, struct pt_regs *regs, long ret)
-{
-	return vm_writev_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_vm_writev_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return vm_writev_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(vm_writev_x, SYSCALL64("process_vm_writev"), vm_writev_left)
+CALL_FEXIT32(vm_writev_x32, "process_vm_writev", vm_writev_left)		  /* from 5.12 on */
+CALL_FEXIT(vm_writev_own_x32, SYSCALL32_OWN("process_vm_writev"), vm_writev_left) /* before */
+CALL_KRETPROBE(vm_writev_kx, SYSCALL64("process_vm_writev"), vm_writev_left)	  /* and its 32-bit twins */
+CALL_SYS_EXIT(sys_vm_writev, vm_writev_left)
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
@@ -401,7 +297,7 @@ int kill_permission_kx(struct pt_regs *ctx)
 					: 0;
 }
 
-INLINE int signal_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int signal_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct task_struct *task = 0;
 	struct sysargs args;
@@ -417,16 +313,7 @@ INLINE int signal_at_exit(struct pt_regs *regs, s64 ret)
 	/* Without a task, a number of another namespace would name a stranger. */
 	if (!task && (d.form == SYSFORM_FD || (who > 0 && READ(pid_ns(), level))))
 		who = 0;
-	return signal_sent(EV_RUNG_TRACEPOINT, sig, task, who, args.compat, ret);
+	return signal_sent(rung, sig, task, who, args.compat, ret);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_signal, struct pt_regs *regs, long ret)
-{
-	return signal_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_signal_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return signal_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_signal, signal_at_exit)

@@ -9,6 +9,7 @@
  * space, which remembers them.
  */
 #include "lib/call.bpf.h"
+#include "lib/syscall.bpf.h"
 
 /* What was set, out of credentials. */
 INLINE void creds_nums(u64 *num, const u32 type, const struct cred *cred)
@@ -123,7 +124,8 @@ INLINE s64 setfs_result(u32 id, s64 ret)
 	return id == (u32)-1 || id == (u32)ret ? -EPERM : 0;
 }
 
-INLINE int creds_at_exit(struct pt_regs *regs, s64 ret, const u32 type, const u32 nnum)
+/* @type and its size are constants. */
+INLINE int creds_at_exit(u8 rung, struct pt_regs *regs, s64 ret, const u32 type, const u32 nnum)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct sysargs args;
@@ -131,37 +133,21 @@ INLINE int creds_at_exit(struct pt_regs *regs, s64 ret, const u32 type, const u3
 
 	if (!sys_desc(regs, &args, &d))
 		return 0;
-	return creds_set(EV_RUNG_TRACEPOINT, type, nnum, READ(task, cred), args.compat ? EV_F_COMPAT : 0,
+	return creds_set(rung, type, nnum, READ(task, cred), args.compat ? EV_F_COMPAT : 0,
 			 d.form == SYSFORM_SETFS ? setfs_result(args.a[0], ret) : ret);
 }
-
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_setuid, struct pt_regs *regs, long ret)
+INLINE int setuid_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
-	return creds_at_exit(regs, ret, EV_SETUID, EVN_SETUID_COUNT);
+	return creds_at_exit(rung, regs, ret, EV_SETUID, EVN_SETUID_COUNT);
 }
-SEC("tp/raw_syscalls/sys_exit")
-int sys_setuid_c(struct trace_event_raw_sys_exit *ctx)
+INLINE int setgid_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
-	return creds_at_exit(task_regs(), ctx->ret, EV_SETUID, EVN_SETUID_COUNT);
+	return creds_at_exit(rung, regs, ret, EV_SETGID, EVN_SETGID_COUNT);
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_setgid, struct pt_regs *regs, long ret)
+INLINE int capset_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
-	return creds_at_exit(regs, ret, EV_SETGID, EVN_SETGID_COUNT);
+	return creds_at_exit(rung, regs, ret, EV_CAPSET, EVN_CAPSET_COUNT);
 }
-SEC("tp/raw_syscalls/sys_exit")
-int sys_setgid_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return creds_at_exit(task_regs(), ctx->ret, EV_SETGID, EVN_SETGID_COUNT);
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_capset, struct pt_regs *regs, long ret)
-{
-	return creds_at_exit(regs, ret, EV_CAPSET, EVN_CAPSET_COUNT);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_capset_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return creds_at_exit(task_regs(), ctx->ret, EV_CAPSET, EVN_CAPSET_COUNT);
-}
+CALL_SYS_EXIT(sys_setuid, setuid_at_exit)
+CALL_SYS_EXIT(sys_setgid, setgid_at_exit)
+CALL_SYS_EXIT(sys_capset, capset_at_exit)

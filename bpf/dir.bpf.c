@@ -8,6 +8,7 @@
  * security_sb_pivotroot.
  */
 #include "lib/call.bpf.h"
+#include "lib/syscall.bpf.h"
 
 /* @type and its sizes are constants; @by_fd: the call's first argument is a descriptor. */
 INLINE int dir_left(u8 rung, const u32 type, const u32 nnum, const u32 nstr, const struct sysargs *args, bool by_fd,
@@ -42,25 +43,25 @@ INLINE int dir_left(u8 rung, const u32 type, const u32 nnum, const u32 nstr, con
 #define DIR_LEFT(RUNG, TYPE, ARGS, BY_FD, RET)                                                                         \
 	dir_left(RUNG, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, ARGS, BY_FD, RET)
 
-INLINE int chdir_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+INLINE int chdir_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 
-	sys_args_of(regs, compat, &args);
+	call_args(regs, &args);
 	return DIR_LEFT(rung, CHDIR, &args, false, ret);
 }
-INLINE int fchdir_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+INLINE int fchdir_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 
-	sys_args_of(regs, compat, &args);
+	call_args(regs, &args);
 	return DIR_LEFT(rung, CHDIR, &args, true, ret);
 }
-INLINE int chroot_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+INLINE int chroot_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 
-	sys_args_of(regs, compat, &args);
+	call_args(regs, &args);
 	return DIR_LEFT(rung, CHROOT, &args, false, ret);
 }
 
@@ -114,7 +115,7 @@ INLINE int pivot_given(u8 rung, const struct sysargs *args, s64 ret)
 	return 0;
 }
 
-INLINE int pivot_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+INLINE int pivot_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
@@ -124,82 +125,32 @@ INLINE int pivot_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
 		return half_send(EV_PIVOT_ROOT, ret, reportable(ret));
 	if (ret >= 0) /* the first half has ruled it out */
 		return 0;
-	sys_args_of(regs, compat, &args);
+	call_args(regs, &args);
 	return pivot_given(rung, &args, ret);
 }
 
 /* ---- upper rungs: the system calls' own functions --------------------------------------------------------------- */
 
-SEC("fexit/" SYSCALL64("chdir"))
-int BPF_PROG(chdir_x, struct pt_regs *regs, long ret)
-{
-	return chdir_left(EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("fchdir"))
-int BPF_PROG(fchdir_x, struct pt_regs *regs, long ret)
-{
-	return fchdir_left(EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("chroot"))
-int BPF_PROG(chroot_x, struct pt_regs *regs, long ret)
-{
-	return chroot_left(EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("pivot_root"))
-int BPF_PROG(pivot_root_x, struct pt_regs *regs, long ret)
-{
-	return pivot_left(EV_RUNG_FENTRY, regs, false, ret);
-}
+CALL_FEXIT(chdir_x, SYSCALL64("chdir"), chdir_left)
+CALL_FEXIT(fchdir_x, SYSCALL64("fchdir"), fchdir_left)
+CALL_FEXIT(chroot_x, SYSCALL64("chroot"), chroot_left)
+CALL_FEXIT(pivot_root_x, SYSCALL64("pivot_root"), pivot_left)
 SEC("fentry/security_sb_pivotroot")
 int BPF_PROG(sb_pivotroot_e, struct path *put_old, struct path *new_root)
 {
 	return pivot_begun(EV_RUNG_FENTRY, put_old, new_root);
 }
 
-#ifdef SYSCALL32
-SEC("fexit/" SYSCALL32("chdir"))
-int BPF_PROG(chdir_x32, struct pt_regs *regs, long ret)
-{
-	return chdir_left(EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("fchdir"))
-int BPF_PROG(fchdir_x32, struct pt_regs *regs, long ret)
-{
-	return fchdir_left(EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("chroot"))
-int BPF_PROG(chroot_x32, struct pt_regs *regs, long ret)
-{
-	return chroot_left(EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("pivot_root"))
-int BPF_PROG(pivot_root_x32, struct pt_regs *regs, long ret)
-{
-	return pivot_left(EV_RUNG_FENTRY, regs, true, ret);
-}
-#endif
+CALL_FEXIT32(chdir_x32, "chdir", chdir_left)
+CALL_FEXIT32(fchdir_x32, "fchdir", fchdir_left)
+CALL_FEXIT32(chroot_x32, "chroot", chroot_left)
+CALL_FEXIT32(pivot_root_x32, "pivot_root", pivot_left)
 
 /* One for both widths: the thread knows which it is. */
-SEC("kretprobe/" SYSCALL64("chdir"))
-int chdir_kx(struct pt_regs *ctx)
-{
-	return chdir_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" SYSCALL64("fchdir"))
-int fchdir_kx(struct pt_regs *ctx)
-{
-	return fchdir_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" SYSCALL64("chroot"))
-int chroot_kx(struct pt_regs *ctx)
-{
-	return chroot_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" SYSCALL64("pivot_root"))
-int pivot_root_kx(struct pt_regs *ctx)
-{
-	return pivot_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
+CALL_KRETPROBE(chdir_kx, SYSCALL64("chdir"), chdir_left)
+CALL_KRETPROBE(fchdir_kx, SYSCALL64("fchdir"), fchdir_left)
+CALL_KRETPROBE(chroot_kx, SYSCALL64("chroot"), chroot_left)
+CALL_KRETPROBE(pivot_root_kx, SYSCALL64("pivot_root"), pivot_left)
 SEC("kprobe/security_sb_pivotroot")
 int sb_pivotroot_ke(struct pt_regs *ctx)
 {
@@ -208,54 +159,23 @@ int sb_pivotroot_ke(struct pt_regs *ctx)
 
 /* ---- tracepoint rung ------------------------------------------------------------------------------------------- */
 
-INLINE int chdir_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int chdir_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	struct sysdesc d;
 
 	if (!sys_desc(regs, &args, &d))
 		return 0;
-	return DIR_LEFT(EV_RUNG_TRACEPOINT, CHDIR, &args, d.form == SYSFORM_FD, ret);
+	return DIR_LEFT(rung, CHDIR, &args, d.form == SYSFORM_FD, ret);
 }
-INLINE int chroot_at_exit(struct pt_regs *regs, s64 ret)
-{
-	return chroot_left(EV_RUNG_TRACEPOINT, regs, task_compat(), ret);
-}
-INLINE int pivot_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int pivot_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 
-	sys_args_of(regs, task_compat(), &args);
-	return pivot_given(EV_RUNG_TRACEPOINT, &args, ret);
+	call_args(regs, &args);
+	return pivot_given(rung, &args, ret);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_chdir, struct pt_regs *regs, long ret)
-{
-	return chdir_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_chdir_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return chdir_at_exit(task_regs(), ctx->ret);
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_chroot, struct pt_regs *regs, long ret)
-{
-	return chroot_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_chroot_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return chroot_at_exit(task_regs(), ctx->ret);
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_pivot_root, struct pt_regs *regs, long ret)
-{
-	return pivot_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_pivot_root_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return pivot_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_chdir, chdir_at_exit)
+CALL_SYS_EXIT(sys_chroot, chroot_left)
+CALL_SYS_EXIT(sys_pivot_root, pivot_at_exit)

@@ -6,6 +6,7 @@
  * executed is no event: exec says it.
  */
 #include "lib/call.bpf.h"
+#include "lib/syscall.bpf.h"
 
 #define MAP_ANONYMOUS  0x20
 #define MAP_NO_MEANING 0x1800 /* MAP_DENYWRITE, MAP_EXECUTABLE: old kernels take them away at once */
@@ -69,7 +70,7 @@ int vm_mmap_pgoff_kx(struct pt_regs *ctx)
 }
 
 /* Address, length, protection, flags, descriptor, offset; on 32 bits there is a call that has them in memory. */
-INLINE int mmap_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int mmap_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct sysargs args;
@@ -89,19 +90,10 @@ INLINE int mmap_at_exit(struct pt_regs *regs, s64 ret)
 	}
 	if (args.compat)
 		h.s->flags |= EV_F_COMPAT;
-	return mmap_rec(&h, EV_RUNG_TRACEPOINT, args.a[3] & MAP_ANONYMOUS ? 0 : file_of_fd(task, (s32)args.a[4]),
-			args.a[2], args.a[3], ret);
+	return mmap_rec(&h, rung, args.a[3] & MAP_ANONYMOUS ? 0 : file_of_fd(task, (s32)args.a[4]), args.a[2],
+			args.a[3], ret);
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_mmap, struct pt_regs *regs, long ret)
-{
-	return mmap_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_mmap_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return mmap_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_mmap, mmap_at_exit)
 
 /* ---- mprotect ------------------------------------------------------------------------------------------------------ */
 
@@ -190,25 +182,16 @@ int do_mprotect_pkey_kx(struct pt_regs *ctx)
 }
 
 /* Afterwards nothing tells what the mapping was before, nor, in a way that all kernels have, which it was. */
-INLINE int mprotect_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int mprotect_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	struct sysdesc d;
 
 	if (!sys_desc(regs, &args, &d) || !reportable(ret))
 		return 0;
-	return mprotect_alone(EV_RUNG_TRACEPOINT, args.a[2], ret, args.compat);
+	return mprotect_alone(rung, args.a[2], ret, args.compat);
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_mprotect, struct pt_regs *regs, long ret)
-{
-	return mprotect_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_mprotect_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return mprotect_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_mprotect, mprotect_at_exit)
 
 /* ---- memfd_create -------------------------------------------------------------------------------------------------- */
 
@@ -236,8 +219,7 @@ INLINE int memfd_left(u8 rung, struct pt_regs *regs, s64 ret)
 	if (!reportable(ret) || !hook_begin(&h, EV_MEMFD_CREATE))
 		return 0;
 	r = &h.s->rec;
-	args.compat = sys_compat(task);
-	sys_args(regs, args.compat, &args);
+	call_args(regs, &args);
 	if (args.compat)
 		h.s->flags |= EV_F_COMPAT;
 	rec_begin(r, EV_MEMFD_CREATE, EVN_MEMFD_CREATE_COUNT, EVS_MEMFD_CREATE_COUNT, rung);
@@ -252,29 +234,7 @@ INLINE int memfd_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return 0;
 }
 
-/* NATIVE, COMPAT: control.bpf.c. */
-SEC("fexit/" NATIVE "memfd_create")
-int BPF_PROG(memfd_create_x, struct pt_regs *regs, long ret)
-{
-	return memfd_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("fexit/" COMPAT "memfd_create")
-int BPF_PROG(memfd_create_32_x, struct pt_regs *regs, long ret)
-{
-	return memfd_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("kretprobe/" NATIVE "memfd_create") /* and COMPAT */
-int memfd_create_kx(struct pt_regs *ctx)
-{
-	return memfd_left(EV_RUNG_KPROBE, task_regs(), FN_RESULT(ctx));
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_memfd_create, struct pt_regs *regs, long ret)
-{
-	return memfd_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_memfd_create_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return memfd_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(memfd_create_x, SYSCALL64("memfd_create"), memfd_left)
+CALL_FEXIT32(memfd_create_x32, "memfd_create", memfd_left)
+CALL_KRETPROBE(memfd_create_kx, SYSCALL64("memfd_create"), memfd_left) /* and its 32-bit twin */
+CALL_SYS_EXIT(sys_memfd_create, memfd_left)

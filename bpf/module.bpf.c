@@ -8,16 +8,7 @@
  * caller gave, or empty.
  */
 #include "lib/path.bpf.h"
-
-/* Arguments of the system call at hand. */
-INLINE void kernel_args(struct pt_regs *regs, struct sysargs *args)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	args->compat = sys_compat(task);
-	args->nr = sys_nr(regs);
-	sys_args(regs, args->compat, args);
-}
+#include "lib/syscall.bpf.h"
 
 /* A record without a file: the path is empty, and no automaton is asked about it. */
 INLINE void no_path(struct slot *s)
@@ -122,7 +113,7 @@ INLINE int init_module_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args = {};
 
-	kernel_args(regs, &args);
+	call_args(regs, &args);
 	return module_loaded(rung, true, -1, (void *)args.a[2], ret);
 }
 
@@ -131,63 +122,27 @@ INLINE int finit_module_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args = {};
 
-	kernel_args(regs, &args);
+	call_args(regs, &args);
 	return module_loaded(rung, false, (s32)args.a[0], (void *)args.a[1], ret);
 }
 
-SEC("fexit/" NATIVE "init_module")
-int BPF_PROG(init_module_x, void *regs, long ret)
-{
-	return init_module_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("fexit/" NATIVE "finit_module")
-int BPF_PROG(finit_module_x, void *regs, long ret)
-{
-	return finit_module_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("kretprobe/" NATIVE "init_module") /* or its 32-bit entry */
-int init_module_kx(struct pt_regs *ctx)
-{
-	return init_module_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" NATIVE "finit_module") /* or its 32-bit entry */
-int finit_module_kx(struct pt_regs *ctx)
-{
-	return finit_module_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-#if defined(__TARGET_ARCH_x86)
-SEC("fexit/__ia32_sys_init_module")
-int BPF_PROG(init_module_32_x, void *regs, long ret)
-{
-	return init_module_left(EV_RUNG_FENTRY, task_regs(), (s32)ret);
-}
-SEC("fexit/__ia32_sys_finit_module")
-int BPF_PROG(finit_module_32_x, void *regs, long ret)
-{
-	return finit_module_left(EV_RUNG_FENTRY, task_regs(), (s32)ret);
-}
-#endif
+CALL_FEXIT(init_module_x, SYSCALL64("init_module"), init_module_left)
+CALL_FEXIT(finit_module_x, SYSCALL64("finit_module"), finit_module_left)
+CALL_KRETPROBE(init_module_kx, SYSCALL64("init_module"), init_module_left)    /* or its 32-bit entry */
+CALL_KRETPROBE(finit_module_kx, SYSCALL64("finit_module"), finit_module_left) /* or its 32-bit entry */
+CALL_FEXIT32(init_module_x32, "init_module", init_module_left)
+CALL_FEXIT32(finit_module_x32, "finit_module", finit_module_left)
 
-INLINE int load_module_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int load_module_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	struct sysdesc d;
 
 	if (!sys_desc(regs, &args, &d))
 		return 0;
-	return d.form == SYSFORM_FD ? finit_module_left(EV_RUNG_TRACEPOINT, regs, ret)
-				    : init_module_left(EV_RUNG_TRACEPOINT, regs, ret);
+	return d.form == SYSFORM_FD ? finit_module_left(rung, regs, ret) : init_module_left(rung, regs, ret);
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_load_module, struct pt_regs *regs, long ret)
-{
-	return load_module_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_load_module_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return load_module_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_load_module, load_module_at_exit)
 
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
@@ -200,7 +155,7 @@ INLINE int unload_module_left(u8 rung, struct pt_regs *regs, s64 ret)
 
 	if (!reportable(ret) || !hook_begin(&h, EV_UNLOAD_MODULE))
 		return 0;
-	kernel_args(regs, &args);
+	call_args(regs, &args);
 	r = &h.s->rec;
 	rec_begin(r, EV_UNLOAD_MODULE, EVN_UNLOAD_MODULE_COUNT, EVS_UNLOAD_MODULE_COUNT, rung);
 	rec_task(r, (void *)bpf_get_current_task());
@@ -210,33 +165,10 @@ INLINE int unload_module_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return 0;
 }
 
-SEC("fexit/" NATIVE "delete_module")
-int BPF_PROG(delete_module_x, void *regs, long ret)
-{
-	return unload_module_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("kretprobe/" NATIVE "delete_module") /* or its 32-bit entry */
-int delete_module_kx(struct pt_regs *ctx)
-{
-	return unload_module_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-#if defined(__TARGET_ARCH_x86)
-SEC("fexit/__ia32_sys_delete_module")
-int BPF_PROG(delete_module_32_x, void *regs, long ret)
-{
-	return unload_module_left(EV_RUNG_FENTRY, task_regs(), (s32)ret);
-}
-#endif
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_unload_module, struct pt_regs *regs, long ret)
-{
-	return unload_module_left(EV_RUNG_TRACEPOINT, regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_unload_module_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return unload_module_left(EV_RUNG_TRACEPOINT, task_regs(), ctx->ret);
-}
+CALL_FEXIT(delete_module_x, SYSCALL64("delete_module"), unload_module_left)
+CALL_KRETPROBE(delete_module_kx, SYSCALL64("delete_module"), unload_module_left) /* or its 32-bit entry */
+CALL_FEXIT32(delete_module_x32, "delete_module", unload_module_left)
+CALL_SYS_EXIT(sys_unload_module, unload_module_left)
 
 /* ---- another kernel --------------------------------------------------------------------------------------------- */
 
@@ -264,7 +196,7 @@ INLINE int kexec_load_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args = {};
 
-	kernel_args(regs, &args);
+	call_args(regs, &args);
 	return kexec_done(rung, -1, args.a[3], ret);
 }
 
@@ -273,55 +205,23 @@ INLINE int kexec_file_load_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args = {};
 
-	kernel_args(regs, &args);
+	call_args(regs, &args);
 	return kexec_done(rung, (s32)args.a[0], args.a[4], ret);
 }
 
-SEC("fexit/" NATIVE "kexec_load")
-int BPF_PROG(kexec_load_x, void *regs, long ret)
-{
-	return kexec_load_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("fexit/" NATIVE "kexec_file_load")
-int BPF_PROG(kexec_file_load_x, void *regs, long ret)
-{
-	return kexec_file_load_left(EV_RUNG_FENTRY, task_regs(), ret);
-}
-SEC("kretprobe/" NATIVE "kexec_load") /* or its 32-bit entry */
-int kexec_load_kx(struct pt_regs *ctx)
-{
-	return kexec_load_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" NATIVE "kexec_file_load")
-int kexec_file_load_kx(struct pt_regs *ctx)
-{
-	return kexec_file_load_left(EV_RUNG_KPROBE, task_regs(), (s64)FN_RESULT(ctx));
-}
-#if defined(__TARGET_ARCH_x86)
-SEC("fexit/__ia32_compat_sys_kexec_load")
-int BPF_PROG(kexec_load_32_x, void *regs, long ret)
-{
-	return kexec_load_left(EV_RUNG_FENTRY, task_regs(), (s32)ret);
-}
-#endif
+CALL_FEXIT(kexec_load_x, SYSCALL64("kexec_load"), kexec_load_left)
+CALL_FEXIT(kexec_file_load_x, SYSCALL64("kexec_file_load"), kexec_file_load_left)
+CALL_KRETPROBE(kexec_load_kx, SYSCALL64("kexec_load"), kexec_load_left) /* or its 32-bit entry */
+CALL_KRETPROBE(kexec_file_load_kx, SYSCALL64("kexec_file_load"), kexec_file_load_left)
+CALL_FEXIT(kexec_load_x32, SYSCALL32_OWN("kexec_load"), kexec_load_left)
 
-INLINE int kexec_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int kexec_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	struct sysdesc d;
 
 	if (!sys_desc(regs, &args, &d))
 		return 0;
-	return d.form == SYSFORM_FD ? kexec_file_load_left(EV_RUNG_TRACEPOINT, regs, ret)
-				    : kexec_load_left(EV_RUNG_TRACEPOINT, regs, ret);
+	return d.form == SYSFORM_FD ? kexec_file_load_left(rung, regs, ret) : kexec_load_left(rung, regs, ret);
 }
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_kexec, struct pt_regs *regs, long ret)
-{
-	return kexec_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_kexec_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return kexec_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_kexec, kexec_at_exit)

@@ -13,6 +13,7 @@
  * umount takes the path's last reference, so the record is made before, in path_umount, and sent after.
  */
 #include "lib/call.bpf.h"
+#include "lib/syscall.bpf.h"
 
 #define MS_REMOUNT	 (1 << 5)
 #define MS_BIND		 (1 << 12)
@@ -204,7 +205,7 @@ INLINE int path_mount_left(u8 rung, const char *device, struct path *path, const
 	else if (!ret)
 		m.m = newest_mount(m.target.at);
 	if (sys_nr(regs) == (task_compat() ? NR_MOUNT32 : NR_MOUNT)) {
-		sys_args_of(regs, task_compat(), &args);
+		call_args(regs, &args);
 		m.say[0] = (void *)args.a[0];
 		m.say[1] = (void *)args.a[1];
 		m.say[2] = (void *)args.a[2];
@@ -244,24 +245,29 @@ INLINE bool is_detached(struct mount *m)
 	return READ(m, mnt_parent) == m && m != READ(task, nsproxy, mnt_ns, root);
 }
 
-INLINE int fsmount_left(u8 rung, const struct sysargs *args, s64 ret)
+INLINE int fsmount_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
-	struct mounted m = { .detached = true, .flags = args->a[2] & MOUNT_ATTRIBUTES };
+	struct mounted m = { .detached = true };
+	struct sysargs args;
 
+	call_args(regs, &args);
+	m.flags = args.a[2] & MOUNT_ATTRIBUTES;
 	if (ret >= 0)
 		m.m = mount_of_fd(ret);
 	return mount_told(rung, &m, ret);
 }
 
-INLINE int open_tree_left(u8 rung, const struct sysargs *args, s64 ret)
+INLINE int open_tree_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct mounted m = { .detached = true, .flags = MS_BIND };
+	struct sysargs args;
 
-	if (!(args->a[2] & OPEN_TREE_CLONE))
+	call_args(regs, &args);
+	if (!(args.a[2] & OPEN_TREE_CLONE))
 		return 0;
-	m.source = told_of(args->a[0], (void *)args->a[1]);
+	m.source = told_of(args.a[0], (void *)args.a[1]);
 	copy_taken(&m.source);
-	if (args->a[2] & OPEN_TREE_RECURSIVE)
+	if (args.a[2] & OPEN_TREE_RECURSIVE)
 		m.flags |= MS_REC;
 	if (ret >= 0)
 		m.m = mount_of_fd(ret);
@@ -269,12 +275,15 @@ INLINE int open_tree_left(u8 rung, const struct sysargs *args, s64 ret)
 }
 
 /* By its descriptor the mount is known, and with it where it is now. */
-INLINE int move_mount_left(u8 rung, const struct sysargs *args, s64 ret)
+INLINE int move_mount_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct mounted m = { .flags = MS_MOVE };
-	struct told from = told_of(args->a[0], (void *)args->a[1]);
+	struct sysargs args;
+	struct told from;
 
-	if (from.at.d && !(args->a[4] & MOVE_MOUNT_SET_GROUP))
+	call_args(regs, &args);
+	from = told_of(args.a[0], (void *)args.a[1]);
+	if (from.at.d && !(args.a[4] & MOVE_MOUNT_SET_GROUP))
 		m.m = from.at.m;
 	else
 		m.source = from;
@@ -282,7 +291,7 @@ INLINE int move_mount_left(u8 rung, const struct sysargs *args, s64 ret)
 		m.target.at.d = READ(m.m, mnt_mountpoint);
 		m.target.at.m = READ(m.m, mnt_parent);
 	} else {
-		m.target = told_of(args->a[2], (void *)args->a[3]);
+		m.target = told_of(args.a[2], (void *)args.a[3]);
 	}
 	return mount_told(rung, &m, ret);
 }
@@ -292,14 +301,17 @@ struct mount_attr {
 	u64 set, clear, propagation;
 };
 
-INLINE int mount_setattr_left(u8 rung, const struct sysargs *args, s64 ret)
+INLINE int mount_setattr_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
-	struct mounted m = { .flags = MS_REMOUNT | MS_BIND, .target = told_of(args->a[0], (void *)args->a[1]) };
+	struct mounted m = { .flags = MS_REMOUNT | MS_BIND };
 	struct mount_attr attr = {};
+	struct sysargs args;
 
-	if (!bpf_probe_read_user(&attr, sizeof(attr), (void *)args->a[3]))
+	call_args(regs, &args);
+	m.target = told_of(args.a[0], (void *)args.a[1]);
+	if (!bpf_probe_read_user(&attr, sizeof(attr), (void *)args.a[3]))
 		m.flags |= (attr.set & MOUNT_ATTRIBUTES) | (attr.propagation & MS_PROPAGATION);
-	if (args->a[2] & OPEN_TREE_RECURSIVE)
+	if (args.a[2] & OPEN_TREE_RECURSIVE)
 		m.flags |= MS_REC;
 	if (m.target.at.d) {
 		m.m = m.target.at.m;
@@ -309,13 +321,6 @@ INLINE int mount_setattr_left(u8 rung, const struct sysargs *args, s64 ret)
 		m.target = (struct told){};
 	return mount_told(rung, &m, ret);
 }
-
-#define NEWER(CALL, RUNG, REGS, COMPAT, RET)                                                                           \
-	({                                                                                                             \
-		struct sysargs args_;                                                                                  \
-		sys_args_of(REGS, COMPAT, &args_);                                                                     \
-		CALL##_left(RUNG, &args_, RET);                                                                        \
-	})
 
 /* ---- upper rungs --------------------------------------------------------------------------------------------------- */
 
@@ -350,80 +355,22 @@ int clone_mnt_ke(struct pt_regs *ctx)
 	return copy_begun((void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
 }
 
-SEC("fexit/" SYSCALL64("fsmount"))
-int BPF_PROG(fsmount_x, struct pt_regs *regs, long ret)
-{
-	return NEWER(fsmount, EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("open_tree"))
-int BPF_PROG(open_tree_x, struct pt_regs *regs, long ret)
-{
-	return NEWER(open_tree, EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("open_tree_attr")) /* from 6.15 on */
-int BPF_PROG(open_tree_attr_x, struct pt_regs *regs, long ret)
-{
-	return NEWER(open_tree, EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("move_mount"))
-int BPF_PROG(move_mount_x, struct pt_regs *regs, long ret)
-{
-	return NEWER(move_mount, EV_RUNG_FENTRY, regs, false, ret);
-}
-SEC("fexit/" SYSCALL64("mount_setattr")) /* from 5.12 on */
-int BPF_PROG(mount_setattr_x, struct pt_regs *regs, long ret)
-{
-	return NEWER(mount_setattr, EV_RUNG_FENTRY, regs, false, ret);
-}
+CALL_FEXIT(fsmount_x, SYSCALL64("fsmount"), fsmount_left)
+CALL_FEXIT(open_tree_x, SYSCALL64("open_tree"), open_tree_left)
+CALL_FEXIT(open_tree_attr_x, SYSCALL64("open_tree_attr"), open_tree_left) /* from 6.15 on */
+CALL_FEXIT(move_mount_x, SYSCALL64("move_mount"), move_mount_left)
+CALL_FEXIT(mount_setattr_x, SYSCALL64("mount_setattr"), mount_setattr_left) /* from 5.12 on */
 
-#ifdef SYSCALL32
-SEC("fexit/" SYSCALL32("fsmount"))
-int BPF_PROG(fsmount_x32, struct pt_regs *regs, long ret)
-{
-	return NEWER(fsmount, EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("open_tree"))
-int BPF_PROG(open_tree_x32, struct pt_regs *regs, long ret)
-{
-	return NEWER(open_tree, EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("open_tree_attr"))
-int BPF_PROG(open_tree_attr_x32, struct pt_regs *regs, long ret)
-{
-	return NEWER(open_tree, EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("move_mount"))
-int BPF_PROG(move_mount_x32, struct pt_regs *regs, long ret)
-{
-	return NEWER(move_mount, EV_RUNG_FENTRY, regs, true, ret);
-}
-SEC("fexit/" SYSCALL32("mount_setattr"))
-int BPF_PROG(mount_setattr_x32, struct pt_regs *regs, long ret)
-{
-	return NEWER(mount_setattr, EV_RUNG_FENTRY, regs, true, ret);
-}
-#endif
+CALL_FEXIT32(fsmount_x32, "fsmount", fsmount_left)
+CALL_FEXIT32(open_tree_x32, "open_tree", open_tree_left)
+CALL_FEXIT32(open_tree_attr_x32, "open_tree_attr", open_tree_left)
+CALL_FEXIT32(move_mount_x32, "move_mount", move_mount_left)
+CALL_FEXIT32(mount_setattr_x32, "mount_setattr", mount_setattr_left)
 
-SEC("kretprobe/" SYSCALL64("fsmount"))
-int fsmount_kx(struct pt_regs *ctx)
-{
-	return NEWER(fsmount, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" SYSCALL64("open_tree")) /* or open_tree_attr */
-int open_tree_kx(struct pt_regs *ctx)
-{
-	return NEWER(open_tree, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" SYSCALL64("move_mount"))
-int move_mount_kx(struct pt_regs *ctx)
-{
-	return NEWER(move_mount, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
-SEC("kretprobe/" SYSCALL64("mount_setattr"))
-int mount_setattr_kx(struct pt_regs *ctx)
-{
-	return NEWER(mount_setattr, EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
+CALL_KRETPROBE(fsmount_kx, SYSCALL64("fsmount"), fsmount_left)
+CALL_KRETPROBE(open_tree_kx, SYSCALL64("open_tree"), open_tree_left) /* or open_tree_attr */
+CALL_KRETPROBE(move_mount_kx, SYSCALL64("move_mount"), move_mount_left)
+CALL_KRETPROBE(mount_setattr_kx, SYSCALL64("mount_setattr"), mount_setattr_left)
 
 /* ---- umount -------------------------------------------------------------------------------------------------------- */
 
@@ -479,7 +426,7 @@ int path_umount_kx(struct pt_regs *ctx)
 /* ---- tracepoint rung ----------------------------------------------------------------------------------------------- */
 
 /* mount(2) by what the caller gave. */
-INLINE int mount_given(const struct sysargs *args, s64 ret)
+INLINE int mount_given(u8 rung, const struct sysargs *args, s64 ret)
 {
 	struct mounted m = { .flags = mount_flags(args->a[3]) };
 
@@ -492,10 +439,10 @@ INLINE int mount_given(const struct sysargs *args, s64 ret)
 	else if (!is_change(m.flags))
 		m.fs = m.say[2];
 	m.fs_user = true;
-	return mount_told(EV_RUNG_TRACEPOINT, &m, ret);
+	return mount_told(rung, &m, ret);
 }
 
-INLINE int mount_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int mount_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	struct sysdesc d;
@@ -504,18 +451,18 @@ INLINE int mount_at_exit(struct pt_regs *regs, s64 ret)
 		return 0;
 	switch (d.form) {
 	case SYSFORM_FSMOUNT:
-		return fsmount_left(EV_RUNG_TRACEPOINT, &args, ret);
+		return fsmount_left(rung, regs, ret);
 	case SYSFORM_OPEN_TREE:
-		return open_tree_left(EV_RUNG_TRACEPOINT, &args, ret);
+		return open_tree_left(rung, regs, ret);
 	case SYSFORM_MOVE_MOUNT:
-		return move_mount_left(EV_RUNG_TRACEPOINT, &args, ret);
+		return move_mount_left(rung, regs, ret);
 	case SYSFORM_MOUNT_SETATTR:
-		return mount_setattr_left(EV_RUNG_TRACEPOINT, &args, ret);
+		return mount_setattr_left(rung, regs, ret);
 	}
-	return mount_given(&args, ret);
+	return mount_given(rung, &args, ret);
 }
 
-INLINE int umount_at_exit(struct pt_regs *regs, s64 ret)
+INLINE int umount_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	struct place at;
@@ -529,30 +476,12 @@ INLINE int umount_at_exit(struct pt_regs *regs, s64 ret)
 		h.s->flags |= EV_F_COMPAT;
 	ok = given_path(&h, 0, EV_UMOUNT, AT_FDCWD, (void *)args.a[0], false, &at);
 	if (ok) {
-		umount_rec(&h, EV_RUNG_TRACEPOINT, d.x == NO_ARG ? 0 : args.a[1], ret);
+		umount_rec(&h, rung, d.x == NO_ARG ? 0 : args.a[1], ret);
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
 	}
 	hook_end(&h, EV_UMOUNT, ok);
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_mount, struct pt_regs *regs, long ret)
-{
-	return mount_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_mount_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return mount_at_exit(task_regs(), ctx->ret);
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_umount, struct pt_regs *regs, long ret)
-{
-	return umount_at_exit(regs, ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_umount_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return umount_at_exit(task_regs(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_mount, mount_at_exit)
+CALL_SYS_EXIT(sys_umount, umount_at_exit)

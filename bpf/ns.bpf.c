@@ -4,14 +4,15 @@
  * language has no result for it, so what its rules say is of namespaces that were left.
  */
 #include "lib/call.bpf.h"
+#include "lib/syscall.bpf.h"
 
-INLINE int ns_left(u8 rung, const u32 type, u64 flags, bool compat, s64 ret)
+INLINE int ns_left(u8 rung, const u32 type, u64 flags, s64 ret)
 {
 	struct hook h;
 
 	if (!hook_begin(&h, type))
 		return 0;
-	if (compat)
+	if (task_compat())
 		h.s->flags |= EV_F_COMPAT;
 	rec_begin(&h.s->rec, type, 1, 0, rung);
 	rec_task(&h.s->rec, (void *)bpf_get_current_task());
@@ -45,75 +46,43 @@ INLINE u32 ns_type_of(s32 fd)
 }
 
 /* Without flags whatever namespace the descriptor stands for is entered. With a pidfd there have to be flags. */
-INLINE int setns_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+INLINE int setns_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 	u32 flags;
 
 	if (!reportable(ret))
 		return 0;
-	sys_args_of(regs, compat, &args);
+	call_args(regs, &args);
 	flags = args.a[1];
-	return ns_left(rung, EV_SETNS, flags ? flags : ns_type_of(args.a[0]), compat, ret);
+	return ns_left(rung, EV_SETNS, flags ? flags : ns_type_of(args.a[0]), ret);
 }
 
-INLINE int unshare_left(u8 rung, struct pt_regs *regs, bool compat, s64 ret)
+INLINE int unshare_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct sysargs args;
 
 	if (ret)
 		return 0;
-	sys_args_of(regs, compat, &args);
-	return ns_left(rung, EV_UNSHARE, (u32)args.a[0], compat, ret);
+	call_args(regs, &args);
+	return ns_left(rung, EV_UNSHARE, (u32)args.a[0], ret);
 }
 
-SEC("fexit/" SYSCALL64("setns"))
-int BPF_PROG(setns_x, struct pt_regs *regs, long ret)
-{
-	return setns_left(EV_RUNG_FENTRY, regs, false, ret);
-}
-#ifdef SYSCALL32
-SEC("fexit/" SYSCALL32("setns"))
-int BPF_PROG(setns_x32, struct pt_regs *regs, long ret)
-{
-	return setns_left(EV_RUNG_FENTRY, regs, true, ret);
-}
-#endif
-SEC("kretprobe/" SYSCALL64("setns"))
-int setns_kx(struct pt_regs *ctx)
-{
-	return setns_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s64)FN_RESULT(ctx));
-}
+CALL_FEXIT(setns_x, SYSCALL64("setns"), setns_left)
+CALL_FEXIT32(setns_x32, "setns", setns_left)
+CALL_KRETPROBE(setns_kx, SYSCALL64("setns"), setns_left)
 
 /* Both widths come through it. */
 SEC("fexit/ksys_unshare")
 int BPF_PROG(ksys_unshare_x, unsigned long flags, int ret)
 {
-	return (s32)ret ? 0 : ns_left(EV_RUNG_FENTRY, EV_UNSHARE, (u32)flags, task_compat(), 0);
+	return (s32)ret ? 0 : ns_left(EV_RUNG_FENTRY, EV_UNSHARE, (u32)flags, 0);
 }
 SEC("kretprobe/ksys_unshare")
 int ksys_unshare_kx(struct pt_regs *ctx)
 {
-	return unshare_left(EV_RUNG_KPROBE, task_regs(), task_compat(), (s32)FN_RESULT(ctx));
+	return unshare_left(EV_RUNG_KPROBE, task_regs(), (s32)FN_RESULT(ctx));
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_setns, struct pt_regs *regs, long ret)
-{
-	return setns_left(EV_RUNG_TRACEPOINT, regs, task_compat(), ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_setns_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return setns_left(EV_RUNG_TRACEPOINT, task_regs(), task_compat(), ctx->ret);
-}
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_unshare, struct pt_regs *regs, long ret)
-{
-	return unshare_left(EV_RUNG_TRACEPOINT, regs, task_compat(), ret);
-}
-SEC("tp/raw_syscalls/sys_exit")
-int sys_unshare_c(struct trace_event_raw_sys_exit *ctx)
-{
-	return unshare_left(EV_RUNG_TRACEPOINT, task_regs(), task_compat(), ctx->ret);
-}
+CALL_SYS_EXIT(sys_setns, setns_left)
+CALL_SYS_EXIT(sys_unshare, unshare_left)

@@ -138,17 +138,6 @@ struct sysargs {
 #define TS_COMPAT 0x0002 /* thread_info.status: 32-bit system call (arch/x86/include/asm/thread_info.h) */
 #define TIF_32BIT 22	 /* thread_info.flags: a 32-bit program (arch/arm64/include/asm/thread_info.h) */
 
-/*
- * The function of a system call, by the name of the call: of 64 bits, and of 32 bits where those have one of their own. Their
- * argument is the registers that the call came with.
- */
-#if defined(__TARGET_ARCH_x86)
-#define SYSCALL64(NAME) "__x64_sys_" NAME
-#define SYSCALL32(NAME) "__ia32_sys_" NAME
-#elif defined(__TARGET_ARCH_arm64)
-#define SYSCALL64(NAME) "__arm64_sys_" NAME
-#endif
-
 /* Arguments and result of the function that a kprobe or kretprobe sits on. */
 #if defined(__TARGET_ARCH_x86)
 #define FN_ARG1(ctx)   ((u64)(ctx)->di)
@@ -221,14 +210,6 @@ INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 	s->a[5] = READ(regs, regs[5]);
 }
 #endif
-
-/* The same for a hook that knows which entry it is. */
-INLINE void sys_args_of(struct pt_regs *regs, bool compat, struct sysargs *s)
-{
-	s->nr = 0;
-	s->compat = compat;
-	sys_args(regs, compat, s);
-}
 
 /*
  * Flags of open(2). On every architecture open.flags has the numbers that x86 gives them, so that a policy means the same

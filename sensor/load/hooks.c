@@ -31,12 +31,13 @@
 	}
 /* The functions of system calls; the registers are their one argument. */
 #ifdef __aarch64__
-#define NATIVE "__arm64_sys_"
+#define NATIVE	   "__arm64_sys_"
+#define COMPAT_OWN "__arm64_compat_sys_"
 #else
-#define NATIVE "__x64_sys_"
+#define NATIVE	   "__x64_sys_"
+#define COMPAT_OWN "__ia32_compat_sys_" /* those that differ on 32 bits */
 #endif
-#define I386	 "__ia32_sys_"
-#define I386_OWN "__ia32_compat_sys_" /* those that differ on 32 bits */
+#define COMPAT "__ia32_sys_" /* there are none on arm64: 32-bit calls come through the same functions */
 /* A system call's event, by either kind of sys_exit; and a tracepoint by either kind. */
 #define SYS(EVENT, PROGRAM)                                                                                            \
 	ROW(EVENT, TRACEPOINT, 0, SYS_BTF, PROGRAM, "sys_exit"),                                                       \
@@ -54,16 +55,15 @@
 	ROW(EVENT, TRACEPOINT, 0, TP_BTF, PROGRAM, NAME), ROW(EVENT, TRACEPOINT, 0, TP, PROGRAM "_c", CATEGORY "/" NAME)
 
 /*
- * Both widths of a system call: the programs PROGRAM_x and PROGRAM_x32, and on the kprobe rung PROGRAM_kx for both. On other
- * machines than x86 there is no second function.
+ * A system call at its own function: the programs PROGRAM_x and, for 32 bits, PROGRAM_x32, and on the kprobe rung PROGRAM_kx for both
+ * (bpf/lib/syscall.bpf.h). CALL32_OWN where the 32-bit call is one of its own.
  */
 #define CALL64(EVENT, GROUP, PROGRAM, NAME)                                                                            \
 	FENTRY(EVENT, GROUP, PROGRAM "_x", NATIVE NAME), RESULT(EVENT, GROUP, PROGRAM "_kx", NATIVE NAME)
 #define MAYBE(EVENT, GROUP, FEXIT, KRETPROBE, TARGET)                                                                  \
 	OPTIONAL(EVENT, FENTRY, GROUP, FENTRY, FEXIT, TARGET), OPTIONAL_RESULT(EVENT, GROUP, KRETPROBE, TARGET)
-#ifdef __x86_64__
-#define CALL32(EVENT, GROUP, PROGRAM, NAME) MAYBE(EVENT, GROUP, PROGRAM "_x32", PROGRAM "_kx", I386 NAME)
-#endif
+#define CALL32(EVENT, GROUP, PROGRAM, NAME)	MAYBE(EVENT, GROUP, PROGRAM "_x32", PROGRAM "_kx", COMPAT NAME)
+#define CALL32_OWN(EVENT, GROUP, PROGRAM, NAME) MAYBE(EVENT, GROUP, PROGRAM "_x32", PROGRAM "_kx", COMPAT_OWN NAME)
 /* The tracepoint that tells the name of a module, beside the hooks of any rung. */
 #define NAME_ON(EVENT, RUNG, GROUP, PROGRAM)                                                                           \
 	OPTIONAL(EVENT, RUNG, GROUP, TP_BTF, PROGRAM, PROGRAM),                                                        \
@@ -204,22 +204,16 @@ const struct hook_row hook_rows[] = {
 
 	CALL64(CHDIR, 0, "chdir", "chdir"),
 	CALL64(CHDIR, 1, "fchdir", "fchdir"),
-#ifdef CALL32
 	CALL32(CHDIR, 2, "chdir", "chdir"),
 	CALL32(CHDIR, 3, "fchdir", "fchdir"),
-#endif
 	SYS(CHDIR, "sys_chdir"),
 
 	CALL64(CHROOT, 0, "chroot", "chroot"),
-#ifdef CALL32
 	CALL32(CHROOT, 1, "chroot", "chroot"),
-#endif
 	SYS(CHROOT, "sys_chroot"),
 
 	CALL64(PIVOT_ROOT, 0, "pivot_root", "pivot_root"),
-#ifdef CALL32
 	CALL32(PIVOT_ROOT, 1, "pivot_root", "pivot_root"),
-#endif
 	FENTRY(PIVOT_ROOT, 2, "sb_pivotroot_e", "security_sb_pivotroot"),
 	ENTER(PIVOT_ROOT, 2, "sb_pivotroot_ke", "security_sb_pivotroot"),
 	SYS(PIVOT_ROOT, "sys_pivot_root"),
@@ -232,13 +226,11 @@ const struct hook_row hook_rows[] = {
 	CALL64(MOUNT, 4, "move_mount", "move_mount"),
 	MAYBE(MOUNT, 5, "mount_setattr_x", "mount_setattr_kx", NATIVE "mount_setattr"),
 	MAYBE(MOUNT, 6, "open_tree_attr_x", "open_tree_kx", NATIVE "open_tree_attr"),
-#ifdef CALL32
 	CALL32(MOUNT, 7, "fsmount", "fsmount"),
 	CALL32(MOUNT, 8, "open_tree", "open_tree"),
 	CALL32(MOUNT, 9, "move_mount", "move_mount"),
 	CALL32(MOUNT, 10, "mount_setattr", "mount_setattr"),
-	MAYBE(MOUNT, 11, "open_tree_attr_x32", "open_tree_kx", I386 "open_tree_attr"),
-#endif
+	MAYBE(MOUNT, 11, "open_tree_attr_x32", "open_tree_kx", COMPAT "open_tree_attr"),
 	OPTIONAL(MOUNT, FENTRY, 12, FENTRY, "clone_mnt_e", "clone_mnt"),
 	OPTIONAL(MOUNT, KPROBE, 12, KPROBE, "clone_mnt_ke", "clone_mnt"),
 	SYS(MOUNT, "sys_mount"),
@@ -265,9 +257,7 @@ const struct hook_row hook_rows[] = {
 	SYS(CAPSET, "sys_capset"),
 
 	CALL64(SETNS, 0, "setns", "setns"),
-#ifdef CALL32
 	CALL32(SETNS, 1, "setns", "setns"),
-#endif
 	SYS(SETNS, "sys_setns"),
 
 	FENTRY(UNSHARE, 0, "ksys_unshare_x", "ksys_unshare"),
@@ -298,40 +288,27 @@ const struct hook_row hook_rows[] = {
 	LEAVE(MPROTECT, 2, "do_mprotect_pkey_kx", "do_mprotect_pkey"),
 	SYS(MPROTECT, "sys_mprotect"),
 
-	FENTRY(MEMFD_CREATE, 0, "memfd_create_x", NATIVE "memfd_create"),
-	OPTIONAL(MEMFD_CREATE, FENTRY, 1, FENTRY, "memfd_create_32_x", I386 "memfd_create"),
-	RESULT(MEMFD_CREATE, 0, "memfd_create_kx", NATIVE "memfd_create"),
-	OPTIONAL_RESULT(MEMFD_CREATE, 1, "memfd_create_kx", I386 "memfd_create"),
+	CALL64(MEMFD_CREATE, 0, "memfd_create", "memfd_create"),
+	CALL32(MEMFD_CREATE, 1, "memfd_create", "memfd_create"),
 	SYS(MEMFD_CREATE, "sys_memfd_create"),
 
-	FENTRY(PRCTL, 0, "prctl_x", NATIVE "prctl"),
-	OPTIONAL(PRCTL, FENTRY, 1, FENTRY, "prctl_32_x", I386 "prctl"),
-	RESULT(PRCTL, 0, "prctl_kx", NATIVE "prctl"),
-	OPTIONAL_RESULT(PRCTL, 1, "prctl_kx", I386 "prctl"),
+	CALL64(PRCTL, 0, "prctl", "prctl"),
+	CALL32(PRCTL, 1, "prctl", "prctl"),
 	SYS(PRCTL, "sys_prctl"),
 
-	FENTRY(SETRLIMIT, 0, "setrlimit_x", NATIVE "setrlimit"),
-	FENTRY(SETRLIMIT, 1, "prlimit64_x", NATIVE "prlimit64"),
-	OPTIONAL(SETRLIMIT, FENTRY, 2, FENTRY, "setrlimit_32_x", I386_OWN "setrlimit"),
-	OPTIONAL(SETRLIMIT, FENTRY, 3, FENTRY, "prlimit64_32_x", I386 "prlimit64"),
-	RESULT(SETRLIMIT, 0, "setrlimit_kx", NATIVE "setrlimit"),
-	RESULT(SETRLIMIT, 1, "setrlimit_kx", NATIVE "prlimit64"),
-	OPTIONAL_RESULT(SETRLIMIT, 2, "setrlimit_kx", I386_OWN "setrlimit"),
-	OPTIONAL_RESULT(SETRLIMIT, 3, "setrlimit_kx", I386 "prlimit64"),
+	CALL64(SETRLIMIT, 0, "setrlimit", "setrlimit"),
+	CALL64(SETRLIMIT, 1, "prlimit64", "prlimit64"),
+	CALL32_OWN(SETRLIMIT, 2, "setrlimit", "setrlimit"),
+	CALL32(SETRLIMIT, 3, "prlimit64", "prlimit64"),
 	SYS(SETRLIMIT, "sys_setrlimit"),
 
-	FENTRY(PTRACE, 0, "ptrace_x", NATIVE "ptrace"),
-	OPTIONAL(PTRACE, FENTRY, 1, FENTRY, "ptrace_32_x", I386_OWN "ptrace"),
-	RESULT(PTRACE, 0, "ptrace_kx", NATIVE "ptrace"),
-	OPTIONAL_RESULT(PTRACE, 1, "ptrace_kx", I386_OWN "ptrace"),
+	CALL64(PTRACE, 0, "ptrace", "ptrace"),
+	CALL32_OWN(PTRACE, 1, "ptrace", "ptrace"),
 	SYS(PTRACE, "sys_ptrace"),
 
-	FENTRY(PROCESS_VM_WRITEV, 0, "vm_writev_x", NATIVE "process_vm_writev"),
-	OPTIONAL(PROCESS_VM_WRITEV, FENTRY, 1, FENTRY, "vm_writev_32_x", I386 "process_vm_writev"),
-	OPTIONAL(PROCESS_VM_WRITEV, FENTRY, 2, FENTRY, "vm_writev_compat_x", I386_OWN "process_vm_writev"),
-	RESULT(PROCESS_VM_WRITEV, 0, "vm_writev_kx", NATIVE "process_vm_writev"),
-	OPTIONAL_RESULT(PROCESS_VM_WRITEV, 1, "vm_writev_kx", I386 "process_vm_writev"),
-	OPTIONAL_RESULT(PROCESS_VM_WRITEV, 2, "vm_writev_kx", I386_OWN "process_vm_writev"),
+	CALL64(PROCESS_VM_WRITEV, 0, "vm_writev", "process_vm_writev"),
+	CALL32(PROCESS_VM_WRITEV, 1, "vm_writev", "process_vm_writev"),
+	MAYBE(PROCESS_VM_WRITEV, 2, "vm_writev_own_x32", "vm_writev_kx", COMPAT_OWN "process_vm_writev"),
 	SYS(PROCESS_VM_WRITEV, "sys_vm_writev"),
 
 	FENTRY(SIGNAL, 0, "kill_permission_x", "check_kill_permission"),
@@ -339,36 +316,25 @@ const struct hook_row hook_rows[] = {
 	LEAVE(SIGNAL, 1, "kill_permission_kx", "check_kill_permission"),
 	SYS(SIGNAL, "sys_signal"),
 
-	FENTRY(BPF, 0, "bpf_x", NATIVE "bpf"),
-	RESULT(BPF, 0, "bpf_kx", NATIVE "bpf"),
-	OPTIONAL(BPF, FENTRY, 1, FENTRY, "bpf_32_x", I386 "bpf"),
-	OPTIONAL(BPF, KPROBE, 1, KRETPROBE, "bpf_kx", I386 "bpf"),
+	CALL64(BPF, 0, "bpf", "bpf"),
+	CALL32(BPF, 1, "bpf", "bpf"),
 	SYS(BPF, "sys_bpf"),
 
-	FENTRY(LOAD_MODULE, 0, "init_module_x", NATIVE "init_module"),
-	FENTRY(LOAD_MODULE, 1, "finit_module_x", NATIVE "finit_module"),
-	RESULT(LOAD_MODULE, 0, "init_module_kx", NATIVE "init_module"),
-	RESULT(LOAD_MODULE, 1, "finit_module_kx", NATIVE "finit_module"),
-	OPTIONAL(LOAD_MODULE, FENTRY, 2, FENTRY, "init_module_32_x", I386 "init_module"),
-	OPTIONAL(LOAD_MODULE, FENTRY, 3, FENTRY, "finit_module_32_x", I386 "finit_module"),
-	OPTIONAL(LOAD_MODULE, KPROBE, 2, KRETPROBE, "init_module_kx", I386 "init_module"),
-	OPTIONAL(LOAD_MODULE, KPROBE, 3, KRETPROBE, "finit_module_kx", I386 "finit_module"),
+	CALL64(LOAD_MODULE, 0, "init_module", "init_module"),
+	CALL64(LOAD_MODULE, 1, "finit_module", "finit_module"),
+	CALL32(LOAD_MODULE, 2, "init_module", "init_module"),
+	CALL32(LOAD_MODULE, 3, "finit_module", "finit_module"),
 	SYS(LOAD_MODULE, "sys_load_module"),
 	NAMES(LOAD_MODULE, 4, "module_load"),
 
-	FENTRY(UNLOAD_MODULE, 0, "delete_module_x", NATIVE "delete_module"),
-	RESULT(UNLOAD_MODULE, 0, "delete_module_kx", NATIVE "delete_module"),
-	OPTIONAL(UNLOAD_MODULE, FENTRY, 1, FENTRY, "delete_module_32_x", I386 "delete_module"),
-	OPTIONAL(UNLOAD_MODULE, KPROBE, 1, KRETPROBE, "delete_module_kx", I386 "delete_module"),
+	CALL64(UNLOAD_MODULE, 0, "delete_module", "delete_module"),
+	CALL32(UNLOAD_MODULE, 1, "delete_module", "delete_module"),
 	SYS(UNLOAD_MODULE, "sys_unload_module"),
 	NAMES(UNLOAD_MODULE, 2, "module_free"),
 
-	FENTRY(KEXEC, 0, "kexec_load_x", NATIVE "kexec_load"),
-	FENTRY(KEXEC, 1, "kexec_file_load_x", NATIVE "kexec_file_load"),
-	RESULT(KEXEC, 0, "kexec_load_kx", NATIVE "kexec_load"),
-	RESULT(KEXEC, 1, "kexec_file_load_kx", NATIVE "kexec_file_load"),
-	OPTIONAL(KEXEC, FENTRY, 2, FENTRY, "kexec_load_32_x", I386_OWN "kexec_load"),
-	OPTIONAL(KEXEC, KPROBE, 2, KRETPROBE, "kexec_load_kx", I386_OWN "kexec_load"),
+	CALL64(KEXEC, 0, "kexec_load", "kexec_load"),
+	CALL64(KEXEC, 1, "kexec_file_load", "kexec_file_load"),
+	CALL32_OWN(KEXEC, 2, "kexec_load", "kexec_load"),
 	SYS(KEXEC, "sys_kexec"),
 
 	CGROUP(SYSCTL, 0, "sysctl_asked", "cgroup/sysctl"),

@@ -513,6 +513,7 @@ const struct row rows_paths[] = {
 	{ "bind.race", NULL, act_bind_race, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "6"), RET("0") } },
 
 	{ "open.ring", NULL, act_ring, .expect = { OPEN("%d/f"), "open.flags&3=2", ASYNC } },
+	{ "write.ring", NULL, act_ring, .expect = { "write.file.path=%d/f", RET("0"), ASYNC } },
 	{ "rename.ring", NULL, act_ring,
 	  .expect = { "rename.file.path=%d/f", "rename.file.destination.path=%d/g", RET("0"), ASYNC } },
 	{ "unlink.ring", NULL, act_ring, .expect = { UNLINK("%d/g"), ASYNC } },
