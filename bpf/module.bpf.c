@@ -20,7 +20,7 @@ INLINE void no_path(struct slot *s)
 /* Where @file is, sieved; where there is none every clause stays. */
 INLINE bool file_sieve(struct hook *h, const u32 type, struct file *file, struct place *ret_at)
 {
-	ret_at->d = 0;
+	*ret_at = (struct place){};
 	no_path(h->s);
 	if (!file)
 		return true;

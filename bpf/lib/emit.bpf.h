@@ -213,13 +213,15 @@ INLINE void rec_put(struct slot *s, struct ev_str *str, const void *src, u64 len
 		len = EV_PATH_MAX;
 		s->flags |= EV_F_TRUNCATED;
 	}
-	sv_hide(at);
+	sv_hide(len);
+	if (len > EV_PATH_MAX)
+		return;
+	sv_hide(at); /* looked at last: the verifier of 5.10 forgets what it knew of a number that was spilled */
 	if (at > RAW_CAP) {
 		s->flags |= EV_F_TRUNCATED;
 		return;
 	}
-	sv_hide(len);
-	if (len > EV_PATH_MAX || bpf_probe_read_kernel(r->raw + at, len, src)) {
+	if (bpf_probe_read_kernel(r->raw + at, len, src)) {
 		s->flags |= EV_F_UNREADABLE;
 		return;
 	}
