@@ -26,18 +26,21 @@ INLINE void call_args(struct pt_regs *regs, struct sysargs *ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	regs = (void *)as_number(regs); /* of fexit a typed pointer, of which 5.10 takes no address on the way */
+	regs = (void *)as_number(regs); /* at sys_exit a typed pointer */
 	ret->compat = sys_compat(task);
 	ret->nr = sys_nr(regs);
 	sys_args(regs, ret->compat, ret);
 }
 
-/* PROGRAM at the end of the call's function FUNCTION, as one of those above names it. */
+/*
+ * PROGRAM at the end of the call's function FUNCTION, as one of those above names it. Its argument is the registers too, but as a
+ * typed pointer, of which 5.10 takes no address on the way.
+ */
 #define CALL_FEXIT(PROGRAM, FUNCTION, BODY)                                                                            \
 	SEC("fexit/" FUNCTION)                                                                                         \
 	int BPF_PROG(PROGRAM, struct pt_regs *regs, long ret)                                                          \
 	{                                                                                                              \
-		return BODY(EV_RUNG_FENTRY, (struct pt_regs *)as_number(regs), ret);                                   \
+		return BODY(EV_RUNG_FENTRY, task_regs(), ret);                                                         \
 	}
 #if defined(SYSCALL32)
 #define CALL_FEXIT32(PROGRAM, NAME, BODY) CALL_FEXIT(PROGRAM, SYSCALL32(NAME), BODY)
