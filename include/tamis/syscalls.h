@@ -22,7 +22,6 @@ struct sysdesc {
 /* SYS_ONLY_OPEN: an open, and nothing of ours for the other kind of program */
 enum sysany { SYS_NOTHING, SYS_SOME, SYS_ONLY_OPEN };
 
-
 struct sysdescs {
 	ev_u8 any[SYSCALLS]; /* enum sysany: all that most calls are asked */
 	struct sysdesc native[SYSCALLS], compat[SYSCALLS];
