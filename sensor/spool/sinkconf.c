@@ -51,7 +51,7 @@ const struct sink_type sink_types[] = {
 		{ "brokers", SINK_TEXT, true, NULL }, { "topic", SINK_TEXT, true, NULL },
 		{ "tls", SINK_FLAG, false, NULL }, TLS, { "compression", SINK_WORD, false, "none gzip lz4 snappy zstd" },
 		{ "user", SINK_TEXT, false, NULL }, { "password-file", SINK_PATH, false, NULL },
-		{ "mock-brokers", SINK_NUMBER, false, NULL } } },
+		{ "sasl", SINK_WORD, false, "PLAIN SCRAM-SHA-256 SCRAM-SHA-512" } } },
 	{ "nats", "nats", "jsonl", "NATS JetStream", 256, false, {
 		{ "servers", SINK_TEXT, true, NULL }, { "subject", SINK_TEXT, true, NULL },
 		{ "stream", SINK_TEXT, false, NULL }, { "tls", SINK_FLAG, false, NULL }, TLS,

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Sinks to streams: Kafka against librdkafka's mock cluster, NATS JetStream against nats-server; brokers that are down, that fail
+# in the middle, and sinks that are killed while they send.
+. "$(dirname "$0")/sinks_lib.bash"
+NATS=nats://127.0.0.1:16222
+${CC:-cc} -O2 -o "$WORK/kafka_mock" tests/system/kafka_mock.c -lrdkafka || exit 1
+${CC:-cc} -O2 -o "$WORK/nats_tool" tests/system/nats_tool.c -lnats || exit 1
+command -v nats-server >/dev/null || { echo "skipped: no nats-server"; exit 77; }
+
+nats() {
+	nats-server -a 127.0.0.1 -p 16222 -js -sd "$WORK/jetstream" >"$WORK/nats.log" 2>&1 &
+	NATS_PID=$!
+	COLLECTORS+=("$NATS_PID")
+	until_true 5 grep -q "Server is ready" "$WORK/nats.log"
+}
+"$WORK/kafka_mock" "$WORK/brokers" "$WORK/kafka.out" >"$WORK/kafka.said" 2>&1 &
+COLLECTORS+=($!)
+until_true 10 grep -q ready "$WORK/kafka.said"
+sink kafka "type = kafka" "brokers = $(cat "$WORK/brokers")" "topic = tamis" "compression = lz4" "from = start" "rate = 0" "timeout = 2" "retry-max = 1"
+sink nats "type = nats" "servers = $NATS" "subject = tamis.alerts" "stream = TAMIS" "from = start" "rate = 0" "timeout = 2" \
+	"retry-max = 1"
+start
+opens 200 "$WORK/target"
+verdict "kafka: the records are there" until_true 20 caught_up kafka 200
+verdict "nats: a server that is down is told" until_true 5 sink_says nats "$NATS: .*"
+nats
+verdict "nats: a stream that is not there is told" until_true 10 sink_says nats "tamis.alerts: .*"
+verdict "nats: the stream is made" "$WORK/nats_tool" $NATS create
+verdict "nats: what waited arrives" until_true 20 caught_up nats 200
+
+# down, failing, and killed meanwhile
+touch "$WORK/kafka.out.down"
+kill -9 "$NATS_PID"
+opens 300 "$WORK/target"
+verdict "kafka: brokers that are down are told" until_true 20 sink_at_least kafka failing 1
+rm "$WORK/kafka.out.down"
+touch "$WORK/kafka.out.errors"
+nats
+for ((i = 0; i < ${KILLS:-4}; i++)); do
+	# the mock cluster keeps 5 MiB a partition and drops what is older, read or not
+	opens 100 "$WORK/target" &
+	load=$!
+	sleep "0.$((RANDOM % 40 + 10))"
+	victim=$(pgrep -P "$(ctl status --json | jq .spool.pid)" | shuf -n 1)
+	[ -z "$victim" ] || kill -9 "$victim" 2>/dev/null
+	wait $load
+done
+sleep 0.5
+seq=$(log_seq)
+verdict "kafka: everything arrives afterwards ($seq records)" until_true 40 caught_up kafka "$seq"
+verdict "nats: everything arrives afterwards" until_true 30 caught_up nats "$seq"
+at_consumer() { [ "$(jq -r .seq "$WORK/kafka.out" | sort -n | tail -n 1)" -ge "$seq" ]; }
+verdict "kafka: it is at a consumer" until_true 20 at_consumer
+verdict "kafka: nothing is missing, what came twice says so" eval '"$COLLECT" check $WORK/kafka.out'
+"$WORK/nats_tool" $NATS dump >"$WORK/nats.out"
+verdict "nats: nothing is missing" eval '"$COLLECT" check $WORK/nats.out'
+verdict "nats: nothing is there twice, since the stream knows the ids" eval '"$COLLECT" check $WORK/nats.out | grep -c " 0 twice" >/dev/null'
+verdict "the records are the log's, where they say" eval '"$COLLECT" leaves $WORK/nats.out $STATE/log'
+for name in kafka nats; do verdict "test of $name" ctl sinks test $name; done
+verdict "stops with status 0" sensor_stop
+done_testing
