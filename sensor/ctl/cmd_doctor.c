@@ -20,6 +20,7 @@
 #include "sensor/ctl/commands.h"
 #include "sensor/ctl/show.h"
 #include "sensor/load/kernel.h"
+#include "sensor/load/offsets.h"
 #include "sensor/load/load.h"
 #include "sensor/priv/confine.h"
 
@@ -60,7 +61,14 @@ static void check_btf(struct finding *f, const char *state)
 		return;
 	}
 	if (kernel_btf_search(dir, &file, NULL) < 0) {
-		find(f, MISSING, "/sys/kernel/btf/vmlinux is missing, and no file stands in for it");
+		struct offsets o;
+		struct err e = { "" };
+		int n = offsets_find(&o, &e);
+
+		snprintf(f->text, sizeof(f->text),
+			 "/sys/kernel/btf/vmlinux is missing, and no file stands in for it; %s%d of %d offsets %s",
+			 n < 0 ? e.msg : "", n < 0 ? 0 : n, OFFSETS_N, "are found out");
+		f->verdict = n < 0 ? MISSING : WORSE;
 		return;
 	}
 	snprintf(f->text, sizeof(f->text), "/sys/kernel/btf/vmlinux is missing; %s stands in for it", file);

@@ -18,6 +18,7 @@
 #include "sensor/load/hooks.h"
 #include "sensor/load/kernel.h"
 #include "sensor/load/ladder.h"
+#include "sensor/load/offsets.h"
 #include "sensor/load/perf.h"
 #include "sensor/load/syscalls.h"
 #include "tamis.skel.h"
@@ -30,9 +31,12 @@ struct load {
 	struct load_options options;
 	struct tamis *skel; /* owned */
 	struct ladder ladder;
-	char *btf_path; /* owned; type information that is not the kernel's own, or NULL */
-	int32_t cast;	/* see cast.h; 0: not here */
-	bool no_peek;	/* bpf/peek.bpf.c cannot be loaded */
+	int32_t cast;	      /* see cast.h; 0: not here */
+	bool no_peek;	      /* bpf/peek.bpf.c cannot be loaded */
+	char *btf_path;	      /* owned; type information that is not the kernel's own, or NULL */
+	bool kernel_types;    /* the kernel tells its types: helpers that return pointers to them work */
+	int types_fd;	      /* owned; where btf_path is what we found out, else -1 */
+	uint32_t stack_bytes; /* of a thread's stack up to the end of its registers; 0: as the programs have it */
 	struct perf_hook hook[HOOK_ROWS_MAX][LADDER_SYMBOLS]; /* owned */
 	struct perf_hook dispatch;			      /* owned */
 	bool wanted[EV_TYPES];				      /* by the policy in force */
@@ -165,11 +169,13 @@ static int configure(struct load *l, struct err *err)
 	l->skel->rodata->have_cast = l->cast != 0;
 	/* some keep arguments on the fentry rung, too */
 	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || any_rung(l, EV_RUNG_FENTRY);
-	l->skel->rodata->have_task_regs =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
+	l->skel->rodata->have_task_regs = l->kernel_types && libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
+										     BPF_FUNC_task_pt_regs, NULL) == 1;
 	l->skel->rodata->have_current_ids =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_FUNC_get_current_pid_tgid, NULL) == 1;
-	if (sysconf(_SC_PAGESIZE) > (long)l->skel->rodata->stack_bytes) /* arm64 with large pages */
+	if (l->stack_bytes)
+		l->skel->rodata->stack_bytes = l->stack_bytes;
+	else if (sysconf(_SC_PAGESIZE) > (long)l->skel->rodata->stack_bytes) /* arm64 with large pages */
 		l->skel->rodata->stack_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
 		l->skel->rodata->seed[i] = seed[i] | 1;
@@ -288,21 +294,69 @@ static int build(struct load *l, struct err *err)
 	}
 }
 
-/* The kernel's own type information, or a file that stands in for it. */
+/*
+ * What the programs need where nobody tells it (offsets.h). Of kernels that have no types of their own also where a thread's
+ * registers lie, since the helper that tells it needs them.
+ */
+static int discover_types(struct load *l, bool whole, struct err *err)
+{
+	struct offsets o;
+	struct tamis *skel = NULL;
+	const struct btf *own;
+	int r = offsets_find(&o, err), regs;
+
+	if (r < 0)
+		return r;
+	skel = tamis__open();
+	if (!skel)
+		return err_set(err, -errno, "cannot open the BPF object: %s", last_message);
+	own = bpf_object__btf(skel->obj);
+	regs = btf__find_by_name_kind(own, "pt_regs", BTF_KIND_STRUCT);
+	if (regs > 0 && o.regs != OFFSET_UNKNOWN)
+		l->stack_bytes = o.regs + btf__type_by_id(own, (uint32_t)regs)->size;
+	if (whole)
+		r = offsets_btf(&o, own, &l->types_fd, err);
+	tamis__destroy(skel);
+	if (whole && r >= 0 && asprintf(&l->btf_path, "/proc/self/fd/%d", l->types_fd) < 0) {
+		l->btf_path = NULL;
+		r = err_set(err, -ENOMEM, "no memory");
+	}
+	return r < 0 ? r : 0;
+}
+
+/* The kernel's own type information, or a file that stands in for it, or what can be found out. */
 static int find_types(struct load *l, struct btf **ret_kernel, struct err *err)
 {
+	const bool discover = l->options.btf && strcmp(l->options.btf, LOAD_BTF_DISCOVER) == 0;
 	struct btf *file = NULL;
+	struct err none = { "" };
 	int r = 0;
 
-	*ret_kernel = access(KERNEL_BTF, R_OK) == 0 ? btf__parse(KERNEL_BTF, NULL) : NULL;
+	*ret_kernel = !discover && access(KERNEL_BTF, R_OK) == 0 ? btf__parse(KERNEL_BTF, NULL) : NULL;
+	if (discover)
+		return discover_types(l, true, err);
 	if (l->options.btf)
 		l->btf_path = strdup(l->options.btf);
 	else if (!*ret_kernel)
 		r = kernel_btf_search(l->options.btf_dir, &l->btf_path, err);
+	if (r == -ENOENT)
+		return discover_types(l, true, &none) < 0 ? err_set(err, r, "%s; %s", err->msg, none.msg) : 0;
 	if (r == 0 && l->btf_path)
 		r = kernel_btf_file(l->btf_path, &file, err);
 	btf__free(file);
+	if (r == 0 && !*ret_kernel)
+		discover_types(l, false, &none); /* what it does not tell is as on most kernels */
 	return r;
+}
+
+/* Programs of which is known that they cannot be loaded with what was found out: not even tried. */
+static void leave_out_blind(struct load *l)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		for (const uint16_t *event = offsets_blind; *event; event++)
+			if (hook_rows[i].event == *event)
+				ladder_break(&l->ladder, hook_rows[i].program,
+					     "reads more than can be found out without type information");
 }
 
 int load_open(const struct load_options *o, struct load **ret, struct err *err)
@@ -313,16 +367,19 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 
 	if (!l)
 		return err_set(err, -ENOMEM, "out of memory");
-	l->sieve_fd = l->measure_fd = l->ladder.cgroup = -1;
+	l->sieve_fd = l->measure_fd = l->ladder.cgroup = l->types_fd = -1;
 	l->options = *o;
 	l->ladder.forced = o->rung;
 	libbpf_set_print(keep_message);
 	l->ncpus = libbpf_num_possible_cpus();
 	r = find_types(l, &kernel, err);
 	if (r == 0) {
+		l->kernel_types = kernel != NULL;
 		perf_open();
 		ladder_probe(&l->ladder, kernel);
 		l->cast = cast_find(kernel);
+		if (l->types_fd >= 0)
+			leave_out_blind(l);
 		r = build(l, err);
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
@@ -833,6 +890,8 @@ void load_free(struct load *l)
 		close(l->sieve_fd);
 	if (l->measure_fd >= 0)
 		close(l->measure_fd);
+	if (l->types_fd >= 0)
+		close(l->types_fd);
 	free(l->btf_path);
 	free(l);
 }

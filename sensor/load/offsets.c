@@ -19,6 +19,7 @@
 #include "lib/cleanup.h"
 #include "sensor/load/kernel.h"
 #include "sensor/load/offsets_impl.h"
+#include "tamis/event.h"
 
 #define HUNT_SECONDS 30
 /* What lies in memory by chance may hide an offset, or look like one: several searches have to agree. */
@@ -27,6 +28,9 @@
 
 #define FIELD(ID, TYPE, MEMBER, BELOW) { TYPE, MEMBER, BELOW },
 const struct offset_field offset_fields[OFFSETS_N] = { OFFSETS(FIELD) };
+
+/* Pipes, namespaces by descriptor, programs and maps, socket filters, packets: nowhere in a process's reach, or too deep. */
+const uint16_t offsets_blind[] = { EV_SPLICE, EV_SETNS, EV_BPF, EV_SETSOCKOPT, EV_SELINUX, EV_DNS, EV_IMDS, EV_NONE };
 
 /* ---- regions --------------------------------------------------------------------------------------------------- */
 
@@ -234,16 +238,36 @@ static uint32_t format_offset(int tracefs, const char *tracepoint, const char *f
 	return at && sscanf(at + strlen(needle), "%u;", &offset) == 1 ? offset : NOWHERE;
 }
 
+static const struct {
+	uint32_t id; /* enum offset_id */
+	const char *tracepoint, *field;
+} formats[] = {
+	{ OFF_TP_SYS_EXIT_RET, "raw_syscalls/sys_exit", "ret" },
+	{ OFF_TP_EXEC_FILENAME, "sched/sched_process_exec", "filename" },
+	{ OFF_TP_EXEC_OLD_PID, "sched/sched_process_exec", "old_pid" },
+	{ OFF_TP_FORK_CHILD_PID, "sched/sched_process_fork", "child_pid" },
+	{ OFF_TP_MIGRATE_PID, "cgroup/cgroup_attach_task", "pid" },
+	{ OFF_TP_CAPABLE_CRED, "capability/cap_capable", "cred" },
+	{ OFF_TP_CAPABLE_CAP, "capability/cap_capable", "cap" },
+	{ OFF_TP_CAPABLE_RET, "capability/cap_capable", "ret" },
+	{ OFF_TP_MODULE_LOAD, "module/module_load", "name" },
+	{ OFF_TP_MODULE_FREE, "module/module_free", "name" },
+	{ OFF_TP_URING_ENTRIES, "io_uring/io_uring_create", "sq_entries" },
+	{ OFF_TP_URING_FLAGS, "io_uring/io_uring_create", "flags" },
+	{ OFF_TP_URING_REQ_OPCODE, "io_uring/io_uring_submit_req", "opcode" },
+	{ OFF_TP_URING_REQ_FLAGS, "io_uring/io_uring_submit_req", "flags" },
+	{ OFF_TP_URING_SQE_OPCODE, "io_uring/io_uring_submit_sqe", "opcode" },
+	{ OFF_TP_URING_SQE_FLAGS, "io_uring/io_uring_submit_sqe", "flags" },
+};
+
 static void read_formats(struct offsets *o)
 {
 	_cleanup_close_ int tracefs = kernel_tracefs();
 
 	if (tracefs < 0)
 		return;
-	o->at[OFF_TP_SYS_EXIT_RET] = format_offset(tracefs, "raw_syscalls/sys_exit", "ret");
-	o->at[OFF_TP_EXEC_FILENAME] = format_offset(tracefs, "sched/sched_process_exec", "filename");
-	o->at[OFF_TP_EXEC_OLD_PID] = format_offset(tracefs, "sched/sched_process_exec", "old_pid");
-	o->at[OFF_TP_FORK_CHILD_PID] = format_offset(tracefs, "sched/sched_process_fork", "child_pid");
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		o->at[formats[i].id] = format_offset(tracefs, formats[i].tracepoint, formats[i].field);
 }
 
 /* How large the objects of a kernel's cache are; @unknown if it does not say. */
@@ -376,8 +400,8 @@ int offsets_find(struct offsets *ret, struct err *err)
  * other structures of ours are renamed, so that nothing is found by them.
  */
 static const char *const as_they_are[] = {
-	"list_head", "hlist_node", "hlist_head", "timespec64", "qstr", "path", "rlimit", "upid", "pt_regs", "user_pt_regs",
-	"in6_addr", "idr", "xarray", "ns_common",
+	"list_head", "hlist_node", "hlist_head",   "timespec64", "qstr", "path",   "rlimit",
+	"upid",	     "pt_regs",	   "user_pt_regs", "in6_addr",	 "idr",	 "xarray", "ns_common",
 };
 
 /* Members of structures that are found, which begin them. */
@@ -465,7 +489,8 @@ static int add_member(struct btf *all, const struct btf *own, const char *type, 
 }
 
 /* Structure @type with all that was found of it; 0 if nothing was. */
-static int add_struct(struct btf *all, const struct btf *own, const struct offsets *o, const char *type, uint32_t first_new)
+static int add_struct(struct btf *all, const struct btf *own, const struct offsets *o, const char *type,
+		      uint32_t first_new)
 {
 	bool any = false;
 	int r = 0;

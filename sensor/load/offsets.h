@@ -20,6 +20,7 @@
 #define OFFSETS(X)                                                                                                     \
 	X(TASK_STATUS, "thread_info", "status", "")                                                                    \
 	X(TASK_STACK, "task_struct", "stack", "")                                                                      \
+	X(TASK_FLAGS, "task_struct", "flags", "")                                                                      \
 	X(TASK_MM, "task_struct", "mm", "")                                                                            \
 	X(TASK_EXIT_CODE, "task_struct", "exit_code", "")                                                              \
 	X(TASK_PID, "task_struct", "pid", "")                                                                          \
@@ -41,6 +42,8 @@
 	X(TASK_SIGNAL, "task_struct", "signal", "")                                                                    \
 	X(TASK_LOGINUID, "task_struct", "loginuid", "")                                                                \
 	X(TASK_CGROUPS, "task_struct", "cgroups", "")                                                                  \
+	X(TASK_NSPROXY, "task_struct", "nsproxy", "")                                                                  \
+	X(NSPROXY_MNT_NS, "nsproxy", "mnt_ns", "")                                                                     \
 	X(CRED_UID, "cred", "uid", "")                                                                                 \
 	X(CRED_GID, "cred", "gid", "")                                                                                 \
 	X(CRED_EUID, "cred", "euid", "")                                                                               \
@@ -65,6 +68,7 @@
 	X(PID_LEVEL, "pid", "level", "")                                                                               \
 	X(PID_TASKS, "pid", "tasks", "")                                                                               \
 	X(PID_NUMBERS, "pid", "numbers", "")                                                                           \
+	X(PIDNS_LEVEL, "pid_namespace", "level", "")                                                                   \
 	X(PIDNS_IDR, "pid_namespace", "idr", "idr_rt.xa_head")                                                         \
 	X(XA_NODE_SHIFT, "xa_node", "shift", "")                                                                       \
 	X(XA_NODE_SLOTS, "xa_node", "slots", "")                                                                       \
@@ -95,6 +99,8 @@
 	X(INODE_I_MTIME_NSEC, "inode", "i_mtime_nsec", "")                                                             \
 	X(INODE_I_CTIME_SEC, "inode", "i_ctime_sec", "")                                                               \
 	X(INODE_I_CTIME_NSEC, "inode", "i_ctime_nsec", "")                                                             \
+	X(PROC_INODE_PID, "proc_inode", "pid", "")                                                                     \
+	X(PROC_INODE_VFS_INODE, "proc_inode", "vfs_inode", "")                                                         \
 	X(SB_S_TYPE, "super_block", "s_type", "")                                                                      \
 	X(FSTYPE_NAME, "file_system_type", "name", "")                                                                 \
 	X(VFSMOUNT_MNT_ROOT, "vfsmount", "mnt_root", "")                                                               \
@@ -104,6 +110,7 @@
 	X(MOUNT_MNT_ID, "mount", "mnt_id", "")                                                                         \
 	X(MOUNT_MNT_NS, "mount", "mnt_ns", "")                                                                         \
 	X(MNTNS_INUM, "mnt_namespace", "ns", "inum")                                                                   \
+	X(MNTNS_ROOT, "mnt_namespace", "root", "")                                                                     \
 	X(KERNFS_PARENT, "kernfs_node", "parent", "")                                                                  \
 	X(KERNFS_NAME, "kernfs_node", "name", "")                                                                      \
 	X(KERNFS_ID, "kernfs_node", "id", "")                                                                          \
@@ -122,7 +129,19 @@
 	X(TP_SYS_EXIT_RET, "trace_event_raw_sys_exit", "ret", "")                                                      \
 	X(TP_EXEC_FILENAME, "trace_event_raw_sched_process_exec", "__data_loc_filename", "")                           \
 	X(TP_EXEC_OLD_PID, "trace_event_raw_sched_process_exec", "old_pid", "")                                        \
-	X(TP_FORK_CHILD_PID, "trace_event_raw_sched_process_fork", "child_pid", "")
+	X(TP_FORK_CHILD_PID, "trace_event_raw_sched_process_fork", "child_pid", "")                                    \
+	X(TP_MIGRATE_PID, "trace_event_raw_cgroup_migrate", "pid", "")                                                 \
+	X(TP_CAPABLE_CRED, "trace_event_raw_cap_capable", "cred", "")                                                  \
+	X(TP_CAPABLE_CAP, "trace_event_raw_cap_capable", "cap", "")                                                    \
+	X(TP_CAPABLE_RET, "trace_event_raw_cap_capable", "ret", "")                                                    \
+	X(TP_MODULE_LOAD, "trace_event_raw_module_load", "__data_loc_name", "")                                        \
+	X(TP_MODULE_FREE, "trace_event_raw_module_free", "__data_loc_name", "")                                        \
+	X(TP_URING_ENTRIES, "trace_event_raw_io_uring_create", "sq_entries", "")                                       \
+	X(TP_URING_FLAGS, "trace_event_raw_io_uring_create", "flags", "")                                              \
+	X(TP_URING_REQ_OPCODE, "trace_event_raw_io_uring_submit_req", "opcode", "")                                    \
+	X(TP_URING_REQ_FLAGS, "trace_event_raw_io_uring_submit_req", "flags", "")                                      \
+	X(TP_URING_SQE_OPCODE, "trace_event_raw_io_uring_submit_sqe", "opcode", "")                                    \
+	X(TP_URING_SQE_FLAGS, "trace_event_raw_io_uring_submit_sqe", "flags", "")
 
 #define OFFSETS_ID(ID, TYPE, MEMBER, BELOW) OFF_##ID,
 enum offset_id { OFFSETS(OFFSETS_ID) OFFSETS_N };
@@ -131,7 +150,8 @@ enum offset_id { OFFSETS(OFFSETS_ID) OFFSETS_N };
 
 struct offsets {
 	uint32_t at[OFFSETS_N]; /* bytes, or OFFSET_UNKNOWN */
-	uint32_t regs;		/* from the beginning of a thread's stack to the registers of its system call, or OFFSET_UNKNOWN */
+	uint32_t
+		regs; /* from the beginning of a thread's stack to the registers of its system call, or OFFSET_UNKNOWN */
 };
 
 struct offset_field {
@@ -142,6 +162,9 @@ extern const struct offset_field offset_fields[OFFSETS_N];
 
 /* Fills *ret; how many it found, or a negative errno where nothing can be found out here. */
 int offsets_find(struct offsets *ret, struct err *err);
+
+/* Events whose programs read more than is looked for here. Ends with EV_NONE. */
+extern const uint16_t offsets_blind[];
 
 struct btf;
 

@@ -160,7 +160,8 @@ static void hunt_generation(struct hunt *h, const struct seen *s, int fd)
 
 static bool is_nsec(struct hunt *h, const struct region *r, uint32_t at, const void *want)
 {
-	return at + 4 <= r->n && (u32_at(r, at) & 0x7fffffff) == *(const uint32_t *)want; /* the top bit is a flag, from 6.13 on */
+	return at + 4 <= r->n &&
+	       (u32_at(r, at) & 0x7fffffff) == *(const uint32_t *)want; /* the top bit is a flag, from 6.13 on */
 }
 
 static bool is_time(struct hunt *h, const struct region *r, uint32_t at, const void *want)
@@ -205,7 +206,8 @@ static bool is_dentry(struct hunt *h, const struct region *r, uint32_t at, const
 	const struct named *n = want;
 	uint64_t p = pointer_at(r, at);
 
-	return p && region_read(h, &dentry, p, DENTRY_SIZE) && region_only(h, &dentry, 8, is_name, n->name) != NOWHERE &&
+	return p && region_read(h, &dentry, p, DENTRY_SIZE) &&
+	       region_only(h, &dentry, 8, is_name, n->name) != NOWHERE &&
 	       region_first(h, &dentry, 8, is_u64, &n->inode) != NOWHERE;
 }
 
@@ -242,7 +244,8 @@ static void hunt_sequence(struct hunt *h, uint64_t dentry, int dir)
 
 	for (int i = 0; i < 4; i++) {
 		region_read(h, &was, dentry, DENTRY_SIZE);
-		if (renameat(dir, names[i % 2], dir, names[(i + 1) % 2]) < 0 || !region_read(h, &is, dentry, DENTRY_SIZE))
+		if (renameat(dir, names[i % 2], dir, names[(i + 1) % 2]) < 0 ||
+		    !region_read(h, &is, dentry, DENTRY_SIZE))
 			return;
 		for (uint32_t at = 0; at < DENTRY_SIZE; at += 4)
 			out[at / 4] |= u32_at(&is, at) != u32_at(&was, at) + 2;
@@ -276,18 +279,56 @@ static bool is_namespace(struct hunt *h, const struct region *r, uint32_t at, co
 	return p && region_read(h, &ns, p, 512) && region_first(h, &ns, 4, is_u32, want) != NOWHERE;
 }
 
+/* The namespace's own mount: that above which there is none. */
+static void hunt_ns_root(struct hunt *h, uint64_t mount, uint64_t ns_)
+{
+	static struct region ns;
+	uint64_t up;
+
+	for (int i = 0; i < 64; i++) {
+		if (peek_read(&h->peek, mount + at_of(h, OFF_MOUNT_MNT_PARENT), &up, sizeof(up)) < 0)
+			return;
+		if (up == mount)
+			break;
+		mount = up;
+	}
+	if (region_read(h, &ns, ns_, 512))
+		found(h, OFF_MNTNS_ROOT, region_first(h, &ns, 8, is_u64, &mount));
+}
+
+static bool is_nsproxy(struct hunt *h, const struct region *r, uint32_t at, const void *want)
+{
+	static struct region proxy;
+	uint64_t p = pointer_at(r, at);
+
+	return p && region_read(h, &proxy, p, 64) && region_first(h, &proxy, 8, is_u64, want) != NOWHERE;
+}
+
+static void hunt_nsproxy(struct hunt *h, uint64_t ns)
+{
+	static struct region proxy;
+	uint32_t at = region_only(h, h->own, 8, is_nsproxy, &ns);
+
+	if (at == NOWHERE || !region_read(h, &proxy, u64_at(h->own, at), 64))
+		return;
+	found(h, OFF_TASK_NSPROXY, at);
+	found(h, OFF_NSPROXY_MNT_NS, region_first(h, &proxy, 8, is_u64, &ns));
+}
+
 /* A mount on @under, whose root is @root: struct mount has its vfsmount inside, and its parent's before that. */
 static void hunt_mount(struct hunt *h, const struct seen *root, const struct seen *under, int root_fd, int under_fd)
 {
 	static struct region before, upper, lower, ns;
 	const uint64_t path = at_of(h, OFF_FILE_F_PATH), mnt = u64_at(&root->file, (uint32_t)path),
-		       below = u64_at(&under->file, (uint32_t)path), point = dentry_of(h, under), top = dentry_of(h, root);
+		       below = u64_at(&under->file, (uint32_t)path), point = dentry_of(h, under),
+		       top = dentry_of(h, root);
 	const struct region *const both[] = { &upper, &lower };
 	const uint64_t ids[] = { (uint64_t)mount_id(root_fd), (uint64_t)mount_id(under_fd) };
 	uint32_t at, at_parent = NOWHERE, inum, start;
 	struct stat st;
 
-	if (!region_read(h, &before, mnt - 128, 128) || !region_read(h, &upper, mnt, 512) || !region_read(h, &lower, below, 512))
+	if (!region_read(h, &before, mnt - 128, 128) || !region_read(h, &upper, mnt, 512) ||
+	    !region_read(h, &lower, below, 512))
 		return;
 	at = region_only(h, &before, 8, is_u64, &point);
 	for (uint32_t a = 0; a < 128; a += 8) {
@@ -314,6 +355,8 @@ static void hunt_mount(struct hunt *h, const struct seen *root, const struct see
 		return;
 	found(h, OFF_MOUNT_MNT_NS, start + at);
 	found(h, OFF_MNTNS_INUM, region_first(h, &ns, 4, is_u32, &inum));
+	hunt_ns_root(h, mnt - start, ns.address);
+	hunt_nsproxy(h, ns.address);
 }
 
 struct places {
@@ -511,15 +554,35 @@ static void hunt_cgroup(struct hunt *h)
 	found(h, OFF_CGROUP_KN, region_first(h, &cgroup, 8, is_u64, &kn.address));
 }
 
+/* An inode of /proc/PID lies in a proc_inode, which begins with the process's struct pid (fs/proc/internal.h). */
+void hunt_proc(struct hunt *h, uint64_t pid)
+{
+	static struct seen s;
+	static struct region before;
+	_cleanup_close_ int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint32_t at;
+
+	if (fd < 0 || at_of(h, OFF_FILE_F_INODE) == NOWHERE || !seen_read(h, &s, fd) ||
+	    !region_read(h, &before, s.inode.address - 128, 128))
+		return;
+	at = region_only(h, &before, 8, is_u64, &pid);
+	if (at == NOWHERE)
+		return;
+	found(h, OFF_PROC_INODE_PID, 0);
+	found(h, OFF_PROC_INODE_VFS_INODE, 128 - at);
+}
+
 /* ---- the parts in their order ------------------------------------------------------------------------------------------------- */
 
 static void hunt_in(struct hunt *h, int under_fd, int root_fd, int dir_fd, int fd)
 {
 	static struct seen file, dir, root, under, proc;
 	const struct timespec times[] = { { 1234567890, 123456789 }, { 1345678901, 234567890 } };
-	_cleanup_close_ int proc_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC), slash = open("/", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int proc_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC),
+			    slash = open("/", O_RDONLY | O_CLOEXEC);
 
-	if (fchown(fd, 0x1d2c3b4a, 0x2e3d4c5b) < 0 || fchmod(fd, 0640) < 0 || futimens(fd, times) < 0 || !hunt_fds(h, fd))
+	if (fchown(fd, 0x1d2c3b4a, 0x2e3d4c5b) < 0 || fchmod(fd, 0640) < 0 || futimens(fd, times) < 0 ||
+	    !hunt_fds(h, fd))
 		return;
 	if (!seen_read(h, &file, fd) || !seen_read(h, &dir, dir_fd) || !seen_read(h, &root, root_fd) ||
 	    !seen_read(h, &under, under_fd) || !seen_read(h, &proc, proc_fd))
@@ -618,7 +681,9 @@ static void hunt_kinds(struct hunt *h, struct wire *tcp, struct wire *udp, struc
 /* Two addresses and two ports of a connected socket: sock_common begins with the addresses. */
 static void hunt_addresses(struct hunt *h, struct wire *udp)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(40961), .sin_addr.s_addr = htonl(0x7f0a0b0c) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(40961),
+				 .sin_addr.s_addr = htonl(0x7f0a0b0c) };
 	socklen_t len = sizeof(a);
 	const uint32_t here = htonl(0x7f0d0e0f), there = a.sin_addr.s_addr;
 	struct sockaddr_in b = { .sin_family = AF_INET, .sin_addr.s_addr = here };
@@ -641,7 +706,9 @@ static void hunt_addresses(struct hunt *h, struct wire *udp)
 static void hunt_addresses6(struct hunt *h)
 {
 	static struct wire w;
-	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons(40961), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+				  .sin6_port = htons(40961),
+				  .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	struct in6_addr both[2] = { a.sin6_addr, a.sin6_addr };
 	const uint8_t *p;
 

@@ -11,9 +11,9 @@
 #include "sensor/load/offsets.h"
 #include "sensor/load/peek.h"
 
-#define REGION_MAX 8192u
-#define NOWHERE	   OFFSET_UNKNOWN
-#define KERNEL_BASE 0xffff800000000000ull /* what lies below is no kernel's address */
+#define REGION_MAX  8192u
+#define NOWHERE	    OFFSET_UNKNOWN
+#define KERNEL_BASE 0xff00000000000000ull /* with five levels of page tables; nothing of the kernel lies below */
 
 /* A piece of kernel memory as it was when it was read. */
 struct region {
@@ -24,11 +24,11 @@ struct region {
 
 struct hunt {
 	struct peek peek;
-	struct offsets *found;	  /* shared with who waits for it */
-	uint32_t task_size;	  /* of a task_struct, or more */
-	uint64_t parent_task;	  /* of the process that waits */
-	uint64_t own_task;	  /* of the process that hunts, its first thread */
-	struct region *own;	  /* its task_struct */
+	struct offsets *found;	 /* shared with who waits for it */
+	uint32_t task_size;	 /* of a task_struct, or more */
+	uint64_t parent_task;	 /* of the process that waits */
+	uint64_t own_task;	 /* of the process that hunts, its first thread */
+	struct region *own;	 /* its task_struct */
 	volatile uint64_t *told; /* shared with models: where a model's task is */
 };
 
@@ -89,5 +89,8 @@ void hunt_files(struct hunt *h);
 void hunt_ends(struct hunt *h);
 void hunt_pids(struct hunt *h);
 void hunt_sockets(struct hunt *h);
+
+/* Where an inode of /proc has the struct pid at @pid. */
+void hunt_proc(struct hunt *h, uint64_t pid);
 
 #endif

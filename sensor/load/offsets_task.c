@@ -139,7 +139,8 @@ static void hunt_children(struct hunt *h)
 			uint64_t next = u64_at(&parent, at), back = parent.address + at;
 			uint32_t link = (uint32_t)(next - child.address);
 
-			if (next < child.address || next - child.address + 16 > child.n || next != u64_at(&parent, at + 8))
+			if (next < child.address || next - child.address + 16 > child.n ||
+			    next != u64_at(&parent, at + 8))
 				continue;
 			if (u64_at(&child, link) != back || u64_at(&child, link + 8) != back)
 				continue;
@@ -190,10 +191,11 @@ static void hunt_start(struct hunt *h)
 		all = model_start(h, &m[i], NULL, NULL, 0);
 		ticks[1 + i] = all ? stat_field(m[i].pid, 22) : 0;
 	}
-	all = all && region_read(h, &r[0], h->own_task, h->task_size) && region_read(h, &r[1], m[0].task, h->task_size) &&
-	      region_read(h, &r[2], m[1].task, h->task_size);
+	all = all && region_read(h, &r[0], h->own_task, h->task_size) &&
+	      region_read(h, &r[1], m[0].task, h->task_size) && region_read(h, &r[2], m[1].task, h->task_size);
 	for (uint32_t at = 0; all && at + 8 <= r[0].n; at += 8)
-		if (starts_at(&r[0], at, ticks[0]) && starts_at(&r[1], at, ticks[1]) && starts_at(&r[2], at, ticks[2])) {
+		if (starts_at(&r[0], at, ticks[0]) && starts_at(&r[1], at, ticks[1]) &&
+		    starts_at(&r[2], at, ticks[2])) {
 			fit = last == NOWHERE ? 1 : at == last + 8 ? fit + 1 : 9;
 			last = at;
 		}
@@ -306,13 +308,15 @@ static void hunt_compat(struct hunt *h)
 		found(h, OFF_TASK_STATUS, at);
 }
 #else
-static void hunt_compat(struct hunt *h) {}
+static void hunt_compat(struct hunt *h)
+{
+}
 #endif
 
 /* ---- cred --------------------------------------------------------------------------------------------------------- */
 
 struct ids {
-	uint32_t id[8]; /* uid, gid, suid, sgid, euid, egid, fsuid, fsgid: the order in struct cred */
+	uint32_t id[8];	 /* uid, gid, suid, sgid, euid, egid, fsuid, fsgid: the order in struct cred */
 	uint64_t cap[3]; /* inheritable, permitted, effective */
 };
 
@@ -379,8 +383,8 @@ static bool is_cred(struct hunt *h, const struct region *r, uint32_t at, const v
 
 static void hunt_cred(struct hunt *h)
 {
-	static const enum offset_id ids[] = { OFF_CRED_UID, OFF_CRED_GID, 0,		  0,
-					      OFF_CRED_EUID, OFF_CRED_EGID, OFF_CRED_FSUID, OFF_CRED_FSGID };
+	static const enum offset_id ids[] = { OFF_CRED_UID,   OFF_CRED_GID,  0, 0, OFF_CRED_EUID, OFF_CRED_EGID,
+					      OFF_CRED_FSUID, OFF_CRED_FSGID };
 	static struct region task, cred;
 	struct ids *w = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct model m;
@@ -480,8 +484,8 @@ static void hunt_thread_list(struct hunt *h, uint64_t signal_at, uint64_t second
 {
 	static struct region first_task, second_task, signal;
 
-	if (!region_read(h, &first_task, h->own_task, h->task_size) || !region_read(h, &second_task, second, h->task_size) ||
-	    !region_read(h, &signal, signal_at, 2048))
+	if (!region_read(h, &first_task, h->own_task, h->task_size) ||
+	    !region_read(h, &second_task, second, h->task_size) || !region_read(h, &signal, signal_at, 2048))
 		return;
 	for (uint32_t at = 0; at + 16 <= signal.n; at += 8) {
 		uint64_t next = u64_at(&signal, at), prev = u64_at(&signal, at + 8), head = signal.address + at;
@@ -677,7 +681,8 @@ static void hunt_exit(struct hunt *h)
 	uint32_t at;
 
 	for (int i = 0; i < 2; i++)
-		all = zombie_start(h, &m[i], (int)codes[i] >> 8) && all && region_read(h, &task[i], m[i].task, h->task_size) &&
+		all = zombie_start(h, &m[i], (int)codes[i] >> 8) && all &&
+		      region_read(h, &task[i], m[i].task, h->task_size) &&
 		      region_read(h, &signal[i], u64_at(&task[i], at_of(h, OFF_TASK_SIGNAL)), 512);
 	if (all) {
 		found(h, OFF_TASK_EXIT_CODE, regions_only(tasks, codes, 2, 4));
@@ -709,8 +714,21 @@ static bool traced_start(struct hunt *h, struct model *m, struct region *ret_bef
 	if (m->pid < 0 || waitpid(m->pid, &status, 0) < 0 || !WIFSTOPPED(status))
 		return false;
 	m->task = *h->told;
-	return m->task && region_read(h, ret_before, m->task, h->task_size) && ptrace(PTRACE_CONT, m->pid, NULL, NULL) == 0 &&
-	       waitpid(m->pid, &status, 0) == m->pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+	return m->task && region_read(h, ret_before, m->task, h->task_size) &&
+	       ptrace(PTRACE_CONT, m->pid, NULL, NULL) == 0 && waitpid(m->pid, &status, 0) == m->pid &&
+	       WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+}
+
+/* What exec changes in flags is PF_FORKNOEXEC alone (include/linux/sched.h). */
+static void hunt_flags(struct hunt *h, const struct region *before, const struct region *after)
+{
+	uint32_t at_ = NOWHERE;
+
+	for (uint32_t at = 0; at + 4 <= before->n; at += 4)
+		if ((u32_at(before, at) ^ u32_at(after, at)) == 0x40 && u32_at(before, at) & 0x40)
+			at_ = at_ == NOWHERE ? at : NOWHERE - 1;
+	if (at_ < before->n)
+		found(h, OFF_TASK_FLAGS, at_);
 }
 
 /* parent_exec_id and, behind it, self_exec_id: the same after a fork; the second is one more after an exec. */
@@ -732,6 +750,8 @@ static void hunt_exec_id(struct hunt *h)
 					continue;
 				at = at == NOWHERE ? a : NOWHERE - 1;
 			}
+		if (i == 0)
+			hunt_flags(h, &before, &after);
 		model_end(&m);
 		if (at >= h->task_size)
 			return;
@@ -781,6 +801,20 @@ static bool is_pid(struct hunt *h, const struct region *r, uint32_t at, const vo
 	return pid_looks(h, r, pointer_at(r, at), *(const uint32_t *)want, &seen);
 }
 
+/* The level of a namespace, behind which its parent is. */
+static void hunt_ns_level(struct hunt *h, uint64_t outer, uint64_t inner)
+{
+	static struct region out, in;
+
+	if (!region_read(h, &out, outer, 256) || !region_read(h, &in, inner, 256))
+		return;
+	for (uint32_t at = 0; at + 16 <= in.n; at += 4)
+		if (u32_at(&in, at) == u32_at(&out, at) + 1 && u64_at(&in, at + (at % 8 ? 4 : 8)) == outer) {
+			found(h, OFF_PIDNS_LEVEL, at);
+			return;
+		}
+}
+
 /* A namespace further in: one level more, one number more. */
 static void hunt_level(struct hunt *h, const struct region *own, const struct pid_seen *seen)
 {
@@ -792,7 +826,8 @@ static void hunt_level(struct hunt *h, const struct region *own, const struct pi
 	if (model_start(h, &m, NULL, NULL, CLONE_NEWPID) && region_read(h, &task, m.task, h->task_size) &&
 	    pid_looks(h, &task, u64_at(&task, at_of(h, OFF_TASK_THREAD_PID)), 1, &inner) &&
 	    inner.numbers == seen->numbers + 16 &&
-	    region_read(h, &pid, u64_at(&task, at_of(h, OFF_TASK_THREAD_PID)), 256))
+	    region_read(h, &pid, u64_at(&task, at_of(h, OFF_TASK_THREAD_PID)), 256)) {
+		hunt_ns_level(h, u64_at(own, seen->numbers + 8), u64_at(&pid, inner.numbers + 8));
 		for (uint32_t at = 0; at < seen->tasks; at += 4) {
 			uint32_t level = u32_at(own, at);
 
@@ -802,6 +837,7 @@ static void hunt_level(struct hunt *h, const struct region *own, const struct pi
 			if (level == 0 || pointer_at(own, seen->numbers - 16 * level + 8))
 				at_level = at_level == NOWHERE ? at : NOWHERE - 1;
 		}
+	}
 	model_end(&m);
 	if (at_level >= seen->tasks)
 		return;
@@ -876,4 +912,5 @@ void hunt_pids(struct hunt *h)
 	found(h, OFF_PID_TASKS, seen.tasks);
 	hunt_level(h, &pid, &seen);
 	hunt_table(h, u64_at(&pid, seen.numbers + 8), number, p);
+	hunt_proc(h, p);
 }

@@ -30,7 +30,8 @@ static int load_reader(int map)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "tamis_peek", "GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
+	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "tamis_peek", "GPL", insns, sizeof(insns) / sizeof(insns[0]),
+			     NULL);
 }
 
 int peek_open(struct peek *p, struct err *err)

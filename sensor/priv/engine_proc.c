@@ -547,10 +547,10 @@ static void loop(struct engine_proc *p)
 		    (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
 			return;
 		r = wait_for_work(p, more || taken == RING_EACH);
-		if (r < 0 && !p->stop) {
+		if (r < 0) {
 			/* without a monitor no record process comes back either: hand over what is there and end */
+			p->status = p->stop ? p->status : EXIT_FAILURE;
 			p->stop = true;
-			p->status = EXIT_FAILURE;
 			chan_close(&p->monitor);
 		}
 	}

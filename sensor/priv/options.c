@@ -71,7 +71,7 @@ const char *options_help(void)
 	       "  --log-epoch SECONDS  how often the log's key is replaced; 0: by size only (86400)\n"
 	       "  --log-keep BYTES, --log-keep-age SECONDS  prune older segments; 0: never (16G, 0)\n"
 	       "  --sinks DIR          bring the log to where DIR/NAME.conf say, see docs/sinks.md\n"
-	       "  --btf FILE           type information for a kernel that has none of its own\n"
+	       "  --btf FILE           type information for a kernel that has none of its own; \"discover\": none\n"
 	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
 	       "  --version, --help\n"

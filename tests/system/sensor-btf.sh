@@ -33,7 +33,6 @@ acts_are_seen() {
 	touch "$WORK/target"
 }
 
-verdict "without a file it says where one may lie" refused "STATE/btf\|$STATE/btf/$RELEASE.btf.*give a file of it with --btf"
 verdict "a file that is missing" refused "$WORK/none: No such file" --btf "$WORK/none"
 echo hello >"$WORK/text"
 verdict "a file that is something else" refused "$WORK/text is no BTF.*TYPE INFORMATION in tamisd(8)" --btf "$WORK/text"
@@ -47,6 +46,13 @@ verdict "the right one does" start --btf "$WORK/types"
 acts_are_seen
 verdict "no hook needs the kernel's own types" eval '! ctl hooks | grep -qE "^[a-z]+ +fentry|[^/]sys_exit"'
 verdict "stops with status 0" sensor_stop
+
+rm -rf "$OUT"
+verdict "without a file it finds out what it needs" start
+acts_are_seen
+verdict "hooks says what cannot be seen that way" eval 'ctl hooks | grep -A2 "^setns *none" | grep -q "more than can be found out without type information"'
+verdict "stops with status 0" sensor_stop
+verdict "doctor counts what was found" eval '"$BIN/tamisctl" --state "$STATE" doctor | grep -qE "no file stands in for it; 1[0-9][0-9] of [0-9]+ offsets are found out"'
 
 rm -rf "$OUT"
 mkdir -p "$STATE/btf"

@@ -72,8 +72,8 @@ static long true_offset(const struct btf *btf, const struct offset_field *f)
 	static const struct {
 		const char *type, *name, *other;
 	} others[] = {
-		{ "kernfs_node", "parent", "__parent" },   { "inode", "i_ctime", "__i_ctime" },
-		{ "inode", "i_mtime", "__i_mtime" },	   { "pid", "tasks", "tasks" },
+		{ "kernfs_node", "parent", "__parent" }, { "inode", "i_ctime", "__i_ctime" },
+		{ "inode", "i_mtime", "__i_mtime" },	 { "pid", "tasks", "tasks" },
 		{ "vfsmount", "mnt_root", "mnt_root" },
 	};
 	int id = btf__find_by_name_kind(btf, f->type, BTF_KIND_STRUCT);
@@ -116,10 +116,11 @@ static void test_same_as_btf(void **state)
 		bool known = o.at[i] != OFFSET_UNKNOWN;
 
 		if (known && there >= 0 && (long)o.at[i] != there)
-			print_error("%s.%s: found at %u, is at %ld\n", offset_fields[i].type, offset_fields[i].member, o.at[i],
-				    there);
+			print_error("%s.%s: found at %u, is at %ld\n", offset_fields[i].type, offset_fields[i].member,
+				    o.at[i], there);
 		if (!known && there >= 0)
-			print_message("%s.%s, at %ld, was not found\n", offset_fields[i].type, offset_fields[i].member, there);
+			print_message("%s.%s, at %ld, was not found\n", offset_fields[i].type, offset_fields[i].member,
+				      there);
 		wrong += known && there >= 0 && (long)o.at[i] != there;
 		missing += !known && there >= 0;
 	}
