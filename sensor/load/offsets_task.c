@@ -854,7 +854,7 @@ struct table {
 /* What an xarray that begins with @entry has at @nr, if its nodes look like that: lib/xarray.c. */
 static uint64_t table_lookup(struct hunt *h, uint64_t entry, const struct table *t)
 {
-	for (int i = 0; i < 8 && (entry & 3) == 2 && entry > 4096; i++) {
+	for (int i = 0; i < 8 && (entry & 3) == 2 && is_kernel(entry); i++) {
 		uint64_t node = entry - 2;
 		uint8_t shift;
 
@@ -870,7 +870,7 @@ static bool is_table(struct hunt *h, const struct region *r, uint32_t at, const 
 	const struct table *t = want;
 	uint64_t entry = u64_at(r, at);
 
-	return (entry & 3) == 2 && entry > KERNEL_BASE && table_lookup(h, entry, t) == t->pid;
+	return (entry & 3) == 2 && is_kernel(entry) && table_lookup(h, entry, t) == t->pid;
 }
 
 /* The namespace's table of numbers finds our own struct pid. */
