@@ -22,8 +22,8 @@ struct load_options {
 	uint32_t ring_bytes;	/* a power of two, at least 64 KiB; 0: LOAD_RING_BYTES */
 	uint32_t lineage_bytes; /* the like, of the ring for exec, fork and exit; 0: LOAD_LINEAGE_BYTES */
 	bool envs;		/* hand over environments with exec records */
-	const char *btf;	/* file of type information to use instead of the kernel's own, LOAD_BTF_DISCOVER, or NULL */
-	const char *btf_dir;	/* where to look for one if the kernel has none, beside the usual places; or NULL */
+	const char *btf; /* file of type information to use instead of the kernel's own, LOAD_BTF_DISCOVER, or NULL */
+	const char *btf_dir; /* where to look for one if the kernel has none, beside the usual places; or NULL */
 };
 
 /* No file: what has to be known is found out, as it is where there is no file (offsets.h). */

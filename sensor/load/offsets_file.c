@@ -483,7 +483,7 @@ static bool hunt_kernfs(struct hunt *h)
 		return false;
 	found(h, OFF_INODE_I_PRIVATE, at);
 	parent = u64_at(&up.inode, at);
-	found(h, OFF_KERNFS_PARENT, region_only(h, &kn, 8, is_u64, &parent));
+	found(h, OFF_KERNFS_PARENT, region_first(h, &kn, 8, is_u64, &parent));
 	found(h, OFF_KERNFS_NAME, region_only(h, &kn, 8, is_text, "kernel"));
 	found(h, OFF_KERNFS_ID, region_only(h, &kn, 8, is_u64, &n.inode));
 	return true;
