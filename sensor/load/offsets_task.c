@@ -447,7 +447,7 @@ static bool limit_itself(void *arg)
 {
 	const struct rlimit *l = arg;
 
-	return setrlimit(RLIMIT_CORE, l) == 0;
+	return setrlimit(RLIMIT_RTTIME, l) == 0;
 }
 
 static bool is_signal(struct hunt *h, const struct region *r, uint32_t at, const void *want)
@@ -474,7 +474,7 @@ static void hunt_signal(struct hunt *h)
 
 		found(h, OFF_TASK_SIGNAL, at);
 		if (p)
-			found(h, OFF_SIGNAL_RLIM, (uint32_t)(p - signal.b) - RLIMIT_CORE * (uint32_t)sizeof(l));
+			found(h, OFF_SIGNAL_RLIM, (uint32_t)(p - signal.b) - RLIMIT_RTTIME * (uint32_t)sizeof(l));
 	}
 	model_end(&m);
 }
