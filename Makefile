@@ -174,7 +174,7 @@ check: deps
 	@$(MAKE) build tests
 	@tools/check
 
-#> make matrix      every event x rung on kernels 5.10 to 7.x in QEMU
+#> make matrix      every event x rung on kernels 5.10 to 7.x in QEMU (MATRIX_ARGS=--short: as `make check` does it)
 matrix: build
 	@tests/kernel-matrix/fetch-kernels
 	@tests/kernel-matrix/run $(MATRIX_ARGS)

@@ -32,10 +32,13 @@ static const struct row *const row_lists[] = { rows_basic,  rows_paths,	  rows_a
 
 static int wanted(const struct row *row, const char *which)
 {
+	const char *point = strchr(row->name, '.');
 	size_t n = strlen(row->name);
 
 	if (!strcmp(which, "all"))
 		return 1;
+	if (!strcmp(which, "short")) /* each event once, and by io_uring where it can be */
+		return !point || !strcmp(point, ".io_uring");
 	for (; which; which = strchr(which, ',') ? strchr(which, ',') + 1 : NULL)
 		if (!strncmp(which, row->name, n) && (!which[n] || which[n] == ','))
 			return 1;
