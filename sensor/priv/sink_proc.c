@@ -70,7 +70,7 @@ static int refuse(struct page_slot *slot, const struct err *e)
 	c.retried++;
 	if (!c.failing_ns)
 		c.failing_ns = clock_now().real_ns;
-	snprintf(c.error, sizeof(c.error), "%s", e->msg);
+	snprintf(c.error, sizeof(c.error), "%.255s", e->msg);
 	page_put(slot, &c);
 	log_err("%s", e->msg);
 	return EXIT_FAILURE;

@@ -60,10 +60,11 @@ static int give_to(int dir_fd, const struct confine_user *owner)
 	return fchown(dir_fd, owner->uid, owner->gid) < 0 ? -errno : 0;
 }
 
-static int open_private(const struct state *s, const char *path, const char *name, const struct confine_user *owner,
-			int *ret_fd, struct err *e)
+static int open_private(const struct state *s, const char *path, const char *name, mode_t mode,
+			const struct confine_user *owner, int *ret_fd, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
+	struct stat st;
 	int r;
 
 	if (mkdirat(s->dir_fd, name, 0700) < 0 && errno != EEXIST)
@@ -71,6 +72,9 @@ static int open_private(const struct state *s, const char *path, const char *nam
 	fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return err_set(e, -errno, "cannot open %s/%s: %s", path, name, strerror(errno));
+	/* whatever the umask made of it; once it is the owner's, its mode is, too */
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && fchmod(fd, mode) < 0)
+		return err_set(e, -errno, "cannot chmod %s/%s: %s", path, name, strerror(errno));
 	r = give_to(fd, owner);
 	if (r < 0)
 		return err_set(e, r, "cannot give %s/%s to user %u: %s", path, name, owner->uid, strerror(-r));
@@ -107,14 +111,14 @@ int state_open(const char *path, const struct confine_user *owner, struct state 
 	if (r == 0)
 		r = take_lock(&s, path, e);
 	if (r == 0)
-		r = open_private(&s, path, "log", owner, &s.log_fd, e);
+		r = open_private(&s, path, "log", 0750, owner, &s.log_fd, e);
 	if (r == 0)
-		r = open_private(&s, path, "keys", owner, &s.keys_fd, e);
+		r = open_private(&s, path, "keys", 0700, owner, &s.keys_fd, e);
 	if (r == 0)
-		r = open_private(&s, path, "canary", &canary, &s.canary_fd, e);
+		r = open_private(&s, path, "canary", 0700, &canary, &s.canary_fd, e);
 	confine_spool_user(&spool, &log_group);
 	if (r == 0)
-		r = open_private(&s, path, "spool", &spool, &s.spool_fd, e);
+		r = open_private(&s, path, "spool", 0700, &spool, &s.spool_fd, e);
 	if (r < 0) {
 		state_close(&s);
 		return r;

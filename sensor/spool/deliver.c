@@ -33,7 +33,7 @@ static void tell_hold(struct deliver *d)
 
 static void fail_with(struct deliver *d, const char *why, uint64_t real_ns)
 {
-	snprintf(d->counts.error, sizeof(d->counts.error), "%s", why);
+	snprintf(d->counts.error, sizeof(d->counts.error), "%.255s", why);
 	d->counts.state = SINK_RETRYING;
 	if (!d->counts.failing_ns)
 		d->counts.failing_ns = real_ns;
@@ -552,7 +552,7 @@ static int attempt(struct deliver *d, const struct deliver_clock *now)
 	if (r == 0) {
 		works(d);
 		if (result.refused)
-			snprintf(d->counts.error, sizeof(d->counts.error), "%s", te.text);
+			snprintf(d->counts.error, sizeof(d->counts.error), "%.255s", te.text);
 		return 0;
 	}
 	if (r == -EBADMSG)
@@ -647,7 +647,7 @@ static void send_test(struct deliver *d, const struct deliver_clock *now)
 	buf_done(&text);
 	d->counts.test_bad = r < 0;
 	if (r < 0)
-		snprintf(d->counts.error, sizeof(d->counts.error), "%s",
+		snprintf(d->counts.error, sizeof(d->counts.error), "%.255s",
 			 te.text[0] ? te.text
 			 : e.msg[0] ? e.msg
 				    : strerror(-r));

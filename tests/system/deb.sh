@@ -87,7 +87,7 @@ make_base() {
 
 unpack_base() {
 	local tar deps
-	mapfile -t deps < <(dependencies "$DEBS"/tamis_*.deb "$DEBS"/tamis-compiler_*.deb)
+	mapfile -t deps < <(dependencies "$DEBS"/tamis_*.deb "$DEBS"/tamis-sinks_*.deb "$DEBS"/tamis-compiler_*.deb | grep -vx tamis)
 	tar=$BASE/$(printf '%s\n' "${deps[@]}" | sha256sum | cut -c 1-16).tar
 	[ -f "$tar" ] || make_base "$tar" "${deps[@]}"
 	mkdir "$ROOT/fs"
@@ -96,7 +96,7 @@ unpack_base() {
 	mount --rbind /sys "$ROOT/fs/sys"
 	mount --rbind /dev "$ROOT/fs/dev"
 	mkdir "$ROOT/fs/mnt/debs"
-	cp "$DEBS"/tamis_*.deb "$DEBS"/tamis-compiler_*.deb "$ROOT/fs/mnt/debs"
+	cp "$DEBS"/tamis_*.deb "$DEBS"/tamis-sinks_*.deb "$DEBS"/tamis-compiler_*.deb "$ROOT/fs/mnt/debs"
 }
 
 # ---- the tests ---------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ install_packages() { in_root sh -c 'dpkg -i /mnt/debs/*.deb'; }
 
 state_of_install() {
 	in_root sh -ec '
-		getent passwd tamis tamis-record
+		getent passwd tamis tamis-record tamis-spool
 		test "$(readlink /etc/tamis/policy.tpb)" = /usr/share/tamis/policy.tpb
 		tamisd --version; tamisc --version; tamisctl --version
 		tamisc check /usr/share/tamis/rules
@@ -154,8 +154,33 @@ one_alert() {
 	return 1
 }
 
+# what systemd-tmpfiles would make, and a sink of each module
+make_sinks() {
+	in_root sh -ec '
+		install -d -o tamis-spool -m 750 /var/log/tamis
+		install -d -g tamis-spool -m 750 /etc/tamis/sinks.d
+		printf "type = file\npath = /var/log/tamis/alerts\n" >/etc/tamis/sinks.d/file.conf
+		printf "type = unix\npath = /run/none\n" >/etc/tamis/sinks.d/unix.conf
+		printf "type = syslog\nhost = 127.0.0.1\nport = 1\n" >/etc/tamis/sinks.d/syslog.conf
+		printf "type = otlp\nurl = http://127.0.0.1:1/\n" >/etc/tamis/sinks.d/otlp.conf
+		printf "type = kafka\nbrokers = 127.0.0.1:1\ntopic = t\ntimeout = 2\n" >/etc/tamis/sinks.d/kafka.conf
+		printf "type = nats\nservers = nats://127.0.0.1:1\nsubject = s\n" >/etc/tamis/sinks.d/nats.conf
+		tamisctl sinks check'
+}
+
+sinks_work() {
+	for _ in $(seq 50); do
+		[ "$(in_root tamisctl status | grep -c FAILING)" != 5 ] || break
+		sleep 0.2
+	done
+	in_root tamisctl sinks
+	grep -q /etc/shadow "$ROOT/fs/var/log/tamis/alerts"
+	! in_root tamisctl sinks | grep "cannot load the module"
+	[ "$(in_root tamisctl status | grep -c FAILING)" = 5 ]
+}
+
 purge_leaves_nothing() {
-	in_root dpkg --purge tamis-compiler tamis
+	in_root dpkg --purge tamis-compiler tamis-sinks tamis
 	rm -f "$ROOT/fs/run/alerts.jsonl"
 	listing >"$ROOT/after"
 	diff "$ROOT/before" "$ROOT/after"
@@ -167,9 +192,11 @@ listing >"$ROOT/before"
 check "the packages install" install_packages
 check "users, policy, programs and unit are in place" state_of_install
 check "every program has its manual page" manual_pages
+check "sinks are set up" make_sinks
 skipped=0
 if start_sensor >"$ROOT/start" 2>&1; then
 	check "reading /etc/shadow raises an alert" one_alert
+	check "its sinks bring it to a file, and say where nobody is" sinks_work
 	check "tamisctl status answers" in_root tamisctl status
 	status=0
 	kill "$PID" && wait "$PID" || status=$?
