@@ -16,14 +16,43 @@ INLINE struct file *peek_file(struct task_struct *task, u64 fd)
 	return fd < fdt->max_fds ? *(struct file **)CAST(fdt->fd + fd) : 0;
 }
 
-/* Whether the state of the directory of @at, or then its name, rules out all that the policy @sv asks of @type. */
-INLINE bool peek_dead(const struct sieve *sv, const u32 type, struct place at)
+/*
+ * Strikes from @alive what the flags of the open rule out. Nothing where they are not at hand: openat2, 32-bit calls, creat.
+ */
+INLINE void peek_flags(const struct sv_event *e, struct pt_regs *regs, struct task_struct *task, struct sv_mask *alive)
 {
-	const struct sv_event *e = &sv->event[type];
+	u64 nr = sys_nr(regs), flags;
+	struct sysdesc d;
+
+	if (nr >= SYSCALLS || sys_compat(task))
+		return;
+	sv_hide(nr);
+	d = syscalls.native[nr & (SYSCALLS - 1)];
+	if (d.event != EV_OPEN || d.form != SYSFORM_PATH || (d.x != 1 && d.x != 2))
+		return;
+	flags = open_flags_portable(d.x == 1 ? sys_arg_1(regs) : sys_arg_2(regs));
+	for (u32 i = 0; i < SV_PREDS; i++) {
+		const struct sv_pred *p = &e->preds[i];
+
+		if (i >= e->npreds)
+			break;
+		if (p->slot == NUM(OPEN, FLAGS))
+			sv_mask_and(alive, sv_pred_holds(p, flags) ? &p->keep_true : &p->keep_false);
+	}
+}
+
+/*
+ * Whether the state of the directory of @at, or then its name, or then the flags, rule out all that the policy @sv asks of
+ * opens.
+ */
+INLINE bool peek_dead(const struct sieve *sv, struct place at, struct pt_regs *regs, struct task_struct *task)
+{
+	const struct sv_event *e = &sv->event[EV_OPEN];
 	const struct sv_automaton *a = &e->automata[0];
 	struct dentry *parent = ((struct dentry *)CAST(at.d))->d_parent;
 	struct dentry *root = ((struct mount *)CAST(at.m))->mnt.mnt_root;
 	struct place dir = { parent, at.m };
+	struct sv_mask alive;
 	struct dir_key k;
 	int state;
 	u64 i;
@@ -31,7 +60,7 @@ INLINE bool peek_dead(const struct sieve *sv, const u32 type, struct place at)
 	/* The root of a mount has its name on another one. */
 	if (!a->used || parent == at.d || at.d == root)
 		return false;
-	if (!dir_fingerprint(dir, root, DIR_SALT(sv, type, 0), true, &k))
+	if (!dir_fingerprint(dir, root, DIR_SALT(sv, EV_OPEN, 0), true, &k))
 		return false;
 	state = dir_known(&k);
 	if (state < 0)
@@ -39,13 +68,21 @@ INLINE bool peek_dead(const struct sieve *sv, const u32 type, struct place at)
 	i = (u64)a->first + state;
 	sv_hide(i);
 	/* The first mask has no bit, and is that of most states. */
-	if (sv->state_reach[i & (SV_STATES - 1)] == 0 || !sv_mask_meets(&e->clauses, sv_reach_mask(sv, a, state)))
+	if (sv->state_reach[i & (SV_STATES - 1)] == 0)
+		return true;
+	sv_mask_copy(&alive, &e->clauses);
+	if (!sv_mask_meets(&alive, sv_reach_mask(sv, a, state)))
 		return true;
 	state = name_state(sv, a, state, at.d, true);
-	return state >= 0 && !sv_mask_meets(&e->clauses, sv_final_mask(sv, a, state));
+	if (state < 0)
+		return false;
+	sv_mask_and(&alive, sv_final_mask(sv, a, state));
+	if (!sv_mask_zero(&alive))
+		peek_flags(e, regs ? regs : task_regs(), task, &alive);
+	return sv_mask_zero(&alive);
 }
 
-INLINE void open_peek(void *ctx, s64 ret)
+INLINE void open_peek(void *ctx, struct pt_regs *regs, s64 ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	const struct sieve *sv = sieve_get();
@@ -58,7 +95,7 @@ INLINE void open_peek(void *ctx, s64 ret)
 			struct path *path = CAST(&file->f_path);
 			struct place at = { path->dentry, real_mount(path->mnt) };
 
-			if (peek_dead(sv, EV_OPEN, at) &&
+			if (peek_dead(sv, at, regs, task) &&
 			    (!canary_pid || LOAD_IF(true, &task->tgid) != (int)canary_pid)) {
 				stat_pass(EV_OPEN);
 				return;
@@ -71,12 +108,12 @@ INLINE void open_peek(void *ctx, s64 ret)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_open_peek, struct pt_regs *regs, long ret)
 {
-	open_peek(ctx, ret);
+	open_peek(ctx, regs, ret);
 	return 0;
 }
 SEC("tp/raw_syscalls/sys_exit")
 int sys_open_peek_c(struct trace_event_raw_sys_exit *ctx)
 {
-	open_peek(ctx, ctx->ret);
+	open_peek(ctx, 0, ctx->ret);
 	return 0;
 }

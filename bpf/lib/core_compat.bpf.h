@@ -169,6 +169,15 @@ INLINE bool sys_compat(struct task_struct *task)
 {
 	return READ(task, thread_info.status) & TS_COMPAT;
 }
+/* Its second or third argument, of a 64-bit call. */
+INLINE u64 sys_arg_1(struct pt_regs *regs)
+{
+	return READ(regs, si);
+}
+INLINE u64 sys_arg_2(struct pt_regs *regs)
+{
+	return READ(regs, dx);
+}
 INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 {
 	if (compat) {
@@ -199,6 +208,14 @@ INLINE u32 sys_nr_btf(struct pt_regs *regs)
 INLINE bool sys_compat(struct task_struct *task)
 {
 	return READ(task, thread_info.flags) >> TIF_32BIT & 1;
+}
+INLINE u64 sys_arg_1(struct pt_regs *regs)
+{
+	return READ(regs, regs[1]);
+}
+INLINE u64 sys_arg_2(struct pt_regs *regs)
+{
+	return READ(regs, regs[2]);
 }
 INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
 {
