@@ -37,6 +37,7 @@ enum capture_type {
 	CAPTURE_TICK,	  /* struct capture_tick */
 	CAPTURE_LOSS,	  /* struct capture_loss: here something is missing */
 	CAPTURE_END,	  /* struct capture_end; the last entry of a whole capture */
+	CAPTURE_LOOKUP,	  /* what was looked up for rules on the record that follows: sensor/priv/fetch */
 	CAPTURE_TYPES
 };
 

@@ -12,6 +12,8 @@ struct playback {
 	struct decode *decode;
 	struct enrich *enrich;
 	struct playback_stats stats;
+	int (*lookup)(void *ctx, const void *bytes, size_t len); /* or NULL */
+	void *lookup_ctx;
 };
 
 static int take_record(struct playback *p, const struct capture_entry *e, struct decoded *ret)
@@ -65,6 +67,8 @@ static int take_entry(struct playback *p, const struct capture_entry *e, struct 
 		return take_tick(p, e);
 	case CAPTURE_LOSS:
 		return take_loss(p, e);
+	case CAPTURE_LOOKUP:
+		return p->lookup ? p->lookup(p->lookup_ctx, e->p, e->size) : 0;
 	case CAPTURE_PROCESS:
 		p->stats.processes++;
 		/* one in the midst of records would come too late for its children */
@@ -144,6 +148,12 @@ void playback_free(struct playback *p)
 	decode_free(p->decode);
 	capture_free(p->reader);
 	free(p);
+}
+
+void playback_on_lookup(struct playback *p, int (*fn)(void *ctx, const void *bytes, size_t len), void *ctx)
+{
+	p->lookup = fn;
+	p->lookup_ctx = ctx;
 }
 
 const struct capture_meta *playback_meta(const struct playback *p)

@@ -31,6 +31,9 @@ int playback_open_mem(const void *p, size_t size, struct playback **ret, struct 
 void playback_free(struct playback *p);
 DEFINE_CLEANUP(struct playback *, playback_free);
 
+/* @fn gets entries CAPTURE_LOOKUP, before the record that they are about; without it they are passed over. A negative errno is an error. */
+void playback_on_lookup(struct playback *p, int (*fn)(void *ctx, const void *bytes, size_t len), void *ctx);
+
 const struct capture_meta *playback_meta(const struct playback *p);
 struct proctable *playback_proctable(struct playback *p);
 

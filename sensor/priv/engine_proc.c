@@ -259,7 +259,7 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 		memset(d->ev.alive, 0xff, sizeof(d->ev.alive));
 		p->counts.unknown_generation++;
 	}
-	if (!any_alive(&d->ev) || (d->ev.type == EV_OPEN && p->hash_pid && d->head.pid == p->hash_pid))
+	if (!any_alive(&d->ev))
 		return;
 	fetch_begin(p->fetch, &d->ev);
 	n = policies_eval(s, &d->ev, &m);
@@ -279,6 +279,12 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	fetch_end(p->fetch);
 }
 
+/* The hash process opens what a rule asks about: that is no event of the machine, nor in a capture of it. */
+static bool is_ours(const struct engine_proc *p, const struct ev_head *h, size_t size)
+{
+	return size >= sizeof(*h) && h->type == EV_OPEN && p->hash_pid && h->pid == p->hash_pid;
+}
+
 static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 {
 	const struct ev_head *h = rec;
@@ -290,10 +296,11 @@ static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 		p->counts.malformed++;
 	if (r == 1) {
 		enrich_event(p->enrich, &d);
-		if (event)
+		if (event && !is_ours(p, h, size))
 			evaluate(p, &d);
 	}
-	tap_record(&p->tap, rec, size, event);
+	if (!is_ours(p, h, size))
+		tap_record(&p->tap, rec, size, event);
 	p->counts.evaluated += event;
 	commit(p);
 }
@@ -404,6 +411,7 @@ static int on_capture(void *ctx, struct msg *m)
 	const struct tap_source s = {
 		.decode = p->decode,
 		.enrich = p->enrich,
+		.fetch = p->fetch,
 		.hostname = p->hostname,
 		.queue_refused = p->counts.queue_refused + p->shed,
 	};

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/cleanup.h"
 #include "lib/hash.h"
 
@@ -19,6 +20,9 @@
 #define TEXT_MAX   (16u << 10)
 #define MOUNTS_MAX 8192
 #define PREFIX_MAX 128
+#define TOLD_MAX   (256u << 10)
+
+enum kind { KIND_HASH = 1, KIND_PACKAGE };
 
 /* Of a file object: where what tells the file stands, and where what is found goes. */
 struct group {
@@ -62,6 +66,11 @@ struct fetch {
 	uint64_t second_ms, spent_ms;
 	uint64_t size_max; /* of the present look-up */
 	struct fetch_stats stats;
+	void (*watch)(void *ctx, const void *bytes, size_t len); /* or NULL */
+	void *watch_ctx;
+	bool telling;	 /* a replay: nobody is asked */
+	struct buf told; /* owned: entries about the present event, each behind its length */
+	struct buf scratch;
 
 	struct event *ev; /* borrowed; the present one */
 	struct overlay overlays[OVERLAYS];
@@ -121,6 +130,8 @@ int fetch_new(const struct catalog *c, const struct fetch_asked *asked, struct f
 	f->catalog = c;
 	f->asked = *asked;
 	f->size_max = FETCH_SIZE_MAX;
+	buf_init(&f->told, TOLD_MAX);
+	buf_init(&f->scratch, TOLD_MAX);
 	f->groups = calloc(c->nfields, sizeof(*f->groups));
 	if (!f->groups) {
 		free(f);
@@ -139,6 +150,8 @@ void fetch_free(struct fetch *f)
 		return;
 	free(f->groups);
 	free(f->mounts);
+	buf_done(&f->told);
+	buf_done(&f->scratch);
 	free(f);
 }
 
@@ -317,22 +330,163 @@ static bool is_done(struct fetch *f, const struct place *p, uint16_t slot)
 	return false;
 }
 
-static void put_package(struct fetch *f, const struct group *g, const struct place *p, const struct val *path)
+static void put_package(struct fetch *f, const struct group *g, const struct place *p, const struct fetch_package *k)
 {
-	struct fetch_package k = { .epoch = 0 };
+	for (size_t i = 0; i < 5; i++)
+		*at(p, g->pkg[i]) = text_keep(f, k->text[i]);
+	at(p, g->epoch)->num = k->epoch;
+	at(p, g->source_epoch)->num = k->source_epoch;
+}
+
+static int package_of(struct fetch *f, const struct val *path, struct fetch_package *ret)
+{
 	uint64_t now;
 	int r;
 
 	if (!may_ask(f, &now))
-		return;
-	r = f->asked.package(f->asked.ctx, path->s, path->len, &k);
+		return -ETIMEDOUT;
+	r = f->asked.package(f->asked.ctx, path->s, path->len, ret);
 	count(f, r, now);
-	if (r < 0 || !k.text[0][0])
+	return r < 0 || ret->text[0][0] ? r : -ENOENT;
+}
+
+/* ---- what was looked up, as bytes ---------------------------------------------------------------------------------- */
+
+static struct buf *down_begin(struct fetch *f, enum kind kind, const struct val *path)
+{
+	buf_reset(&f->scratch);
+	buf_put_u32(&f->scratch, kind);
+	buf_put_u32(&f->scratch, path->len);
+	buf_put(&f->scratch, path->s, path->len);
+	return &f->scratch;
+}
+
+static void down_end(struct fetch *f)
+{
+	if (!buf_error(&f->scratch))
+		f->watch(f->watch_ctx, f->scratch.data, f->scratch.len);
+}
+
+static void take_down_hash(struct fetch *f, const struct val *path, const uint8_t sha256[HASH_SIZE])
+{
+	if (!f->watch)
 		return;
-	for (size_t i = 0; i < 5; i++)
-		*at(p, g->pkg[i]) = text_keep(f, k.text[i]);
-	at(p, g->epoch)->num = k.epoch;
-	at(p, g->source_epoch)->num = k.source_epoch;
+	buf_put(down_begin(f, KIND_HASH, path), sha256, HASH_SIZE);
+	down_end(f);
+}
+
+static void take_down_package(struct fetch *f, const struct val *path, const struct fetch_package *k)
+{
+	struct buf *b;
+
+	if (!f->watch)
+		return;
+	b = down_begin(f, KIND_PACKAGE, path);
+	buf_put_u64(b, (uint64_t)k->epoch);
+	buf_put_u64(b, (uint64_t)k->source_epoch);
+	for (size_t i = 0; i < 5; i++) {
+		buf_put_u32(b, (uint32_t)strlen(k->text[i]));
+		buf_put(b, k->text[i], strlen(k->text[i]));
+	}
+	down_end(f);
+}
+
+/* The kind and the path of an entry; the rest of it is in *rd. */
+static int entry_begin(struct rd *rd, uint32_t *ret_kind, struct val *ret_path)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (rd_u32(rd, ret_kind) < 0 || *ret_kind < KIND_HASH || *ret_kind > KIND_PACKAGE || rd_u32(rd, &len) < 0 ||
+	    rd_bytes(rd, len, &p) < 0)
+		return -EBADMSG;
+	*ret_path = (struct val){ .s = (const char *)p, .len = len };
+	return 0;
+}
+
+static int entry_hash(struct rd *rd, uint8_t sha256[HASH_SIZE])
+{
+	const uint8_t *p;
+
+	if (rd_bytes(rd, HASH_SIZE, &p) < 0 || rd_end(rd) < 0)
+		return -EBADMSG;
+	memcpy(sha256, p, HASH_SIZE);
+	return 0;
+}
+
+static int entry_package(struct rd *rd, struct fetch_package *ret)
+{
+	uint64_t epoch, source_epoch;
+
+	if (rd_u64(rd, &epoch) < 0 || rd_u64(rd, &source_epoch) < 0)
+		return -EBADMSG;
+	*ret = (struct fetch_package){ .epoch = (int64_t)epoch, .source_epoch = (int64_t)source_epoch };
+	for (size_t i = 0; i < 5; i++) {
+		const uint8_t *p;
+		uint32_t len;
+
+		if (rd_u32(rd, &len) < 0 || len >= sizeof(ret->text[i]) || rd_bytes(rd, len, &p) < 0)
+			return -EBADMSG;
+		memcpy(ret->text[i], p, len);
+	}
+	return rd_end(rd);
+}
+
+void fetch_watch(struct fetch *f, void (*fn)(void *ctx, const void *bytes, size_t len), void *ctx)
+{
+	f->watch = fn;
+	f->watch_ctx = ctx;
+}
+
+int fetch_tell(struct fetch *f, const void *bytes, size_t len)
+{
+	struct rd rd = rd_of(bytes, len);
+	struct fetch_package k;
+	uint8_t sha256[HASH_SIZE];
+	struct val path;
+	uint32_t kind;
+	int r;
+
+	f->telling = true;
+	if (!bytes)
+		return 0;
+	if (entry_begin(&rd, &kind, &path) < 0 ||
+	    (kind == KIND_HASH ? entry_hash(&rd, sha256) : entry_package(&rd, &k)) < 0)
+		return -EBADMSG;
+	r = buf_grow(&f->told, len + 4);
+	if (r < 0) {
+		f->told.error = 0;
+		return r;
+	}
+	buf_put_u32(&f->told, (uint32_t)len);
+	return buf_put(&f->told, bytes, len);
+}
+
+/* What was told of the path; entries were looked at when they came. */
+static bool told(struct fetch *f, enum kind kind, const struct val *path, struct rd *ret)
+{
+	struct rd all = rd_of(f->told.data, f->told.len);
+	uint32_t len, is_kind;
+	struct val is;
+
+	while (rd_u32(&all, &len) == 0 && rd_sub(&all, len, ret) == 0)
+		if (entry_begin(ret, &is_kind, &is) == 0 && is_kind == kind && is.len == path->len &&
+		    (!is.len || memcmp(is.s, path->s, is.len) == 0))
+			return true;
+	return false;
+}
+
+static void fill_told(struct fetch *f, const struct group *g, const struct place *p)
+{
+	const struct val *path = &p->from[g->path];
+	uint8_t sha256[HASH_SIZE];
+	struct fetch_package k;
+	struct rd rd;
+
+	if (g->is_hash && told(f, KIND_HASH, path, &rd) && entry_hash(&rd, sha256) == 0)
+		put_hash(f, at(p, g->hashes), sha256);
+	else if (!g->is_hash && told(f, KIND_PACKAGE, path, &rd) && entry_package(&rd, &k) == 0)
+		put_package(f, g, p, &k);
 }
 
 static void fill(struct fetch *f, const struct group *g, const struct place *p)
@@ -341,9 +495,14 @@ static void fill(struct fetch *f, const struct group *g, const struct place *p)
 	struct fetch_file file = { .path = path->s, .len = path->len, .size_max = f->size_max };
 	uint64_t changed = (uint64_t)p->from[g->changed].num;
 	uint8_t sha256[HASH_SIZE];
+	struct fetch_package k = { .epoch = 0 };
 
 	if (is_done(f, p, g->is_hash ? g->hashes : g->pkg[0]))
 		return;
+	if (f->telling) {
+		fill_told(f, g, p);
+		return;
+	}
 	file.inode = (uint64_t)p->from[g->inode].num;
 	file.device = device_of(f, (uint64_t)p->from[g->mount].num);
 	if (path->len < 2 || path->s[0] != '/' || !file.inode || !file.device ||
@@ -351,10 +510,13 @@ static void fill(struct fetch *f, const struct group *g, const struct place *p)
 		f->stats.failed++;
 		return;
 	}
-	if (!g->is_hash)
-		put_package(f, g, p, path);
-	else if (hash_of(f, &file, changed, sha256) == 0)
+	if (!g->is_hash && package_of(f, path, &k) == 0) {
+		put_package(f, g, p, &k);
+		take_down_package(f, path, &k);
+	} else if (g->is_hash && hash_of(f, &file, changed, sha256) == 0) {
 		put_hash(f, at(p, g->hashes), sha256);
+		take_down_hash(f, path, sha256);
+	}
 }
 
 /* ---- processes ----------------------------------------------------------------------------------------------------- */
@@ -402,6 +564,7 @@ void fetch_end(struct fetch *f)
 		f->overlays[i].p->more = NULL;
 	f->noverlays = 0;
 	f->ev = NULL;
+	buf_reset(&f->told);
 }
 
 void fetch_field(struct fetch *f, const struct event *ev, uint32_t field)

@@ -70,6 +70,13 @@ void fetch_field(struct fetch *f, const struct event *ev, uint32_t field);
 bool fetch_hash(struct fetch *f, const struct event *ev, uint32_t path_field, uint64_t size_max);
 /* What it has put into the event's processes goes. */
 void fetch_end(struct fetch *f);
+/* ---- captures and replays: entries CAPTURE_LOOKUP ---- */
+
+/* From now on @fn gets what is found, each time that an event is given it; NULL: no more. */
+void fetch_watch(struct fetch *f, void (*fn)(void *ctx, const void *bytes, size_t len), void *ctx);
+/* Such an entry, about the next event: from the first on, or with @bytes NULL, nobody is asked. -EBADMSG, -EFBIG, -ENOMEM. */
+int fetch_tell(struct fetch *f, const void *bytes, size_t len);
+
 void fetch_stats(const struct fetch *f, struct fetch_stats *ret);
 
 #endif

@@ -15,6 +15,7 @@
 #include "lib/sig.h"
 #include "sensor/enrich/playback.h"
 #include "sensor/priv/clock.h"
+#include "sensor/priv/fetch.h"
 #include "sensor/priv/policies.h"
 #include "sensor/priv/policy_file.h"
 
@@ -24,6 +25,7 @@
 struct replay {
 	struct playback *playback; /* owned */
 	struct policies *policies; /* owned */
+	struct fetch *fetch;	   /* owned */
 	FILE *out;		   /* owned */
 	struct buf alert;
 	uint64_t alerts, unrendered;
@@ -57,10 +59,12 @@ static int evaluate(struct replay *p, struct decoded *d, struct err *e)
 
 	memset(d->ev.alive, 0xff, sizeof(d->ev.alive));
 	d->ev.policy = GENERATION;
+	fetch_begin(p->fetch, &d->ev);
 	n = policies_eval(s, &d->ev, &m);
 	for (size_t i = 0; i < n && r == 0; i++)
 		if (!m[i].suppressed && !m[i].silent)
 			r = print_alert(p, s, &d->ev, &m[i], e);
+	fetch_end(p->fetch);
 	return r;
 }
 
@@ -108,6 +112,27 @@ static void summary(const struct replay *p, uint64_t ns, bool whole)
 
 /* ---- the beginning ------------------------------------------------------------------------------------------------- */
 
+static int on_lookup(void *ctx, const void *bytes, size_t len)
+{
+	struct replay *p = ctx;
+
+	return fetch_tell(p->fetch, bytes, len);
+}
+
+/* Nobody is asked: what the sensor found is in the capture. */
+static int begin_lookups(struct replay *p)
+{
+	const struct fetch_asked nobody = { .mountinfo = "" };
+	int r = fetch_new(catalog_tamis(), &nobody, &p->fetch);
+
+	if (r < 0)
+		return r;
+	fetch_tell(p->fetch, NULL, 0);
+	policies_fetch(p->policies, p->fetch);
+	playback_on_lookup(p->playback, on_lookup, p);
+	return 0;
+}
+
 static int open_policy(struct replay *p, const struct options *o, struct err *e)
 {
 	const char *host = playback_meta(p->playback)->host;
@@ -123,6 +148,8 @@ static int open_policy(struct replay *p, const struct options *o, struct err *e)
 		err_set(e, r, "cannot set up the policy: %s", strerror(-r));
 	else
 		policies_repeatable(p->policies);
+	if (r == 0 && (r = begin_lookups(p)) < 0)
+		err_set(e, r, "cannot set up the policy: %s", strerror(-r));
 	if (r == 0)
 		r = policies_add(p->policies, GENERATION, file.program_fd, e);
 	policy_file_done(&file);
@@ -177,6 +204,7 @@ int replay_run(const struct options *o)
 		log_err("%s", e.msg);
 	if (p.out)
 		fclose(p.out);
+	fetch_free(p.fetch);
 	policies_free(p.policies); /* before the table that it borrows */
 	playback_free(p.playback);
 	buf_done(&p.alert);

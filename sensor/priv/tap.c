@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sensor/priv/clock.h"
+#include "sensor/priv/fetch.h"
 
 #define SEND_EACH 16		/* messages before events get their turn */
 #define TRAILER	  512u		/* more than the last entries take */
@@ -21,6 +22,8 @@ void tap_init(struct tap *t)
 static void off(struct tap *t, struct enrich *e)
 {
 	enrich_unwatch(e);
+	if (t->fetch)
+		fetch_watch(t->fetch, NULL, NULL);
 	chan_close(&t->reader);
 	capture_writer_done(&t->writer);
 	t->state = TAP_OFF;
@@ -53,6 +56,11 @@ static void on_enrich(void *ctx, uint16_t type, const void *bytes, size_t len)
 
 	if (t->state == TAP_ON && !t->full)
 		put(t, type, bytes, len);
+}
+
+static void on_lookup(void *ctx, const void *bytes, size_t len)
+{
+	on_enrich(ctx, CAPTURE_LOOKUP, bytes, len);
 }
 
 void tap_lost(struct tap *t, enum capture_where where, uint64_t count)
@@ -166,6 +174,7 @@ int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const stru
 	}
 	*t = (struct tap){ .reader = { .fd = fd, .self = ROLE_ENGINE, .peer = ROLE_CTL },
 			   .limits = to->what,
+			   .fetch = s->fetch,
 			   .room = TAP_BEGIN_MAX };
 	t->queue_refused = s->queue_refused;
 	t->state = TAP_ON;
@@ -175,6 +184,8 @@ int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const stru
 		r = put_meta(t, to, s);
 	if (r == 0)
 		r = enrich_watch(s->enrich, on_enrich, t);
+	if (r == 0 && s->fetch)
+		fetch_watch(s->fetch, on_lookup, t);
 	if (r == 0)
 		r = decode_save(s->decode, on_args, t);
 	if (r == 0 && t->missed)

@@ -18,6 +18,8 @@
 #define TAP_AHEAD     (8u << 20)  /* bytes that may wait for the reader, beside those of the beginning */
 #define TAP_BEGIN_MAX (96u << 20) /* bytes of the beginning: names, and the table of processes */
 
+struct fetch;
+
 enum tap_state { TAP_OFF, TAP_ON, TAP_ENDING };
 
 struct tap {
@@ -30,12 +32,14 @@ struct tap {
 	size_t room;			/* so many bytes may wait */
 	bool full;			/* as large as was asked for */
 	uint64_t end_ns;		/* TAP_ENDING: no patience after that */
+	struct fetch *fetch;		/* borrowed, or NULL */
 };
 
 /* What the tap is on. All borrowed. */
 struct tap_source {
 	struct decode *decode;
 	struct enrich *enrich;
+	struct fetch *fetch; /* NULL: nothing is looked up */
 	const char *hostname;
 	uint64_t queue_refused; /* so far */
 };

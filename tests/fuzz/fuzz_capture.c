@@ -11,6 +11,7 @@
 
 #include "lib/event_json.h"
 #include "sensor/enrich/playback.h"
+#include "sensor/priv/fetch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,10 +24,28 @@ static const struct event_json *json(void)
 	return j;
 }
 
+static int on_lookup(void *ctx, const void *bytes, size_t len)
+{
+	return fetch_tell(ctx, bytes, len);
+}
+
+/* Asks for a hash and a package of each event that has them. */
+static void look_up(struct fetch *f, struct decoded *d)
+{
+	const struct catalog *c = catalog_tamis();
+
+	fetch_begin(f, &d->ev);
+	for (uint32_t i = 0; i < c->nfields; i++)
+		if (c->fields[i].flags & CF_FETCH &&
+		    (c->fields[i].event == EV_NONE || c->fields[i].event == d->ev.type))
+			fetch_field(f, &d->ev, i);
+}
+
 static void play(const void *p, size_t size)
 {
 	void *copy = malloc(size ? size : 1); /* of its own size, so that a read behind its end is seen */
 	struct playback *b;
+	struct fetch *f;
 	struct err e = { "" };
 	struct decoded d;
 	struct buf out;
@@ -38,10 +57,17 @@ static void play(const void *p, size_t size)
 	buf_init(&out, 4u << 20);
 	r = playback_open_mem(copy, size, &b, &e);
 	if (r == 0) {
+		if (fetch_new(catalog_tamis(), &(struct fetch_asked){ .mountinfo = "" }, &f) < 0)
+			abort();
+		fetch_tell(f, NULL, 0);
+		playback_on_lookup(b, on_lookup, f);
 		while ((r = playback_next(b, &d, &e)) == 1) {
+			look_up(f, &d);
 			buf_reset(&out);
 			event_json_write(json(), &d.ev, &out);
+			fetch_end(f);
 		}
+		fetch_free(f);
 		playback_free(b);
 	}
 	if (r < 0 && !e.msg[0])

@@ -77,10 +77,22 @@ sleep 1.2
 verdict "nobody asks where no rule does" test "$(field lookups asked)" = "$before"
 kill -9 "$(pid_of hash)"
 verdict "the process that reads files dies, and comes back" until_true 10 hash_up
+sleep 1 # it reads the package database first
 echo hello >"$WORK/w/new"
 mv "$WORK/w/new" "$WORK/w/known"
 cat "$WORK/w/known" >/dev/null
 verdict "and knows hashes" until_true 5 is_count known 7
+ctl capture -o "$WORK/c" --seconds 2 2>/dev/null &
+capture=$!
+until_true 5 grep -q "a capture begins" "$ERR"
+before=$(grep -c . "$OUT")
+cat "$WORK/w/known" "$WORK/w/dropped" >/dev/null
+"$WORK/w/tool"
+wait "$capture"
+events() { sed 's/.*"open":/"open":/; s/.*"exec":/"exec":/; s/"seq":[0-9]*,//'; }
+tail -n +$((before + 1)) "$OUT" | events >"$WORK/live"
+"$BIN/tamisd" --replay "$WORK/c" --policy "$WORK/p.tpb" --allow-unsigned --alerts - 2>"$WORK/replay.err" | events >"$WORK/replayed"
+verdict "a replay finds what was found" eval '[ "$(grep -c "" "$WORK/live")" -ge 3 ] && cmp "$WORK/live" "$WORK/replayed"'
 verdict "status for people" eval 'ctl status | grep -q "look-ups .* of hashes and packages"'
 verdict "nothing was lost" test "$(field events lost)" = 0
 verdict "stops with status 0" sensor_stop

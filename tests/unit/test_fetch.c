@@ -289,6 +289,68 @@ static void of_processes(void **state)
 	end();
 }
 
+static struct {
+	uint8_t bytes[8][1024];
+	size_t len[8];
+	int n;
+} taken;
+
+static void take_down(void *ctx, const void *bytes, size_t len)
+{
+	(void)ctx;
+	assert_true(taken.n < 8 && len <= sizeof(taken.bytes[0]));
+	memcpy(taken.bytes[taken.n], bytes, len);
+	taken.len[taken.n++] = len;
+}
+
+static void tell_all(void)
+{
+	for (int i = 0; i < taken.n; i++)
+		assert_int_equal(fetch_tell(u.f, taken.bytes[i], taken.len[i]), 0);
+}
+
+/* What was found is taken down each time, and told in a replay, where nobody is asked. */
+static void told_in_a_replay(void **state)
+{
+	static const char json[] =
+		"{\"open\":{\"file\":" FILE_("/usr/bin/a", 3, 1) "},\"process\":" PROC("/usr/bin/cat", 10, "") "}";
+
+	(void)state;
+	taken.n = 0;
+	begin("rules:\n- {id: r, expression: 'open.file.hashes == \"sha256:" A32
+	      "\" && process.file.package.name == \"pkg-cat\" && process.file.package.source_epoch == 3'}\n");
+	fetch_watch(u.f, take_down, NULL);
+	assert_int_equal(fires(json), 1);
+	assert_int_equal(taken.n, 2);
+	assert_int_equal(fires(json), 1);
+	assert_int_equal(taken.n, 4);
+	fetch_watch(u.f, NULL, NULL);
+	assert_int_equal(fires(json), 1);
+	taken.n = 2;
+	end();
+
+	begin("rules:\n- {id: r, expression: 'open.file.hashes == \"sha256:" A32
+	      "\" && process.file.package.name == \"pkg-cat\" && process.file.package.source_epoch == 3'}\n");
+	assert_int_equal(fetch_tell(u.f, NULL, 0), 0);
+	assert_int_equal(fires(json), 0);
+	tell_all();
+	assert_int_equal(fires(json), 1);
+	assert_int_equal(fires(json), 0); /* it was about one event */
+	tell_all();
+	assert_int_equal(fires(OPEN("/usr/bin/b", 4, 1)), 0);
+	assert_int_equal(u.hashes + u.packages, 0);
+
+	/* any other bytes */
+	for (int i = 0; i < taken.n; i++) {
+		for (size_t len = 1; len < taken.len[i]; len++)
+			assert_int_equal(fetch_tell(u.f, taken.bytes[i], len), -EBADMSG);
+		assert_int_equal(fetch_tell(u.f, taken.bytes[i], taken.len[i] + 1), -EBADMSG);
+		taken.bytes[i][0] = 9;
+		assert_int_equal(fetch_tell(u.f, taken.bytes[i], taken.len[i]), -EBADMSG);
+	}
+	end();
+}
+
 static void the_action(void **state)
 {
 	const struct cat_field *path = catalog_field(catalog_tamis(), "open.file.path", 14);
@@ -316,6 +378,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_looked_up),
 		cmocka_unit_test(not_for_long),
 		cmocka_unit_test(of_processes),
+		cmocka_unit_test(told_in_a_replay),
 		cmocka_unit_test(the_action),
 	};
 
