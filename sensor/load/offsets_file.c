@@ -35,7 +35,8 @@ static bool is_fdtable(struct hunt *h, const struct region *r, uint32_t at, cons
 
 	return p && peek_read(&h->peek, p, &max, sizeof(max)) == 0 && max > HIGH_FD && max < 1 << 28 && max % 64 == 0 &&
 	       peek_read(&h->peek, p + 8, &table, sizeof(table)) == 0 && is_kernel(table) &&
-	       peek_read(&h->peek, table + 8 * (HIGH_FD - 1), fd, sizeof(fd)) == 0 && !fd[0] && fd[1] && fd[1] == fd[2];
+	       peek_read(&h->peek, table + 8 * (HIGH_FD - 1), fd, sizeof(fd)) == 0 && !fd[0] && fd[1] &&
+	       fd[1] == fd[2] && fd[1] != table + 8 * HIGH_FD; /* the head of an empty list points to itself twice */
 }
 
 static bool is_files(struct hunt *h, const struct region *r, uint32_t at, const void *want)
