@@ -60,7 +60,7 @@ LIBTAMIS    := $(B)/libtamis.a
 LIBCOMPILER := $(B)/libcompiler.a
 LIBSENSOR   := $(B)/libsensor.a
 BINS        := $(B)/bin/tamisc $(B)/bin/tamisd $(B)/bin/tamisctl
-SKEL        := $(B)/gen/tamis.skel.h
+SKEL        := $(B)/gen/tamis.skel.h $(B)/gen/inode.skel.h
 
 # Each sink is a module that tamisd loads (docs/sinks.md); one whose library is not here is left out. SINKS="file unix" picks.
 has = $(shell printf '\043include <%s>\n' $(1) | $(CC) -E -xc - >/dev/null 2>&1 && echo $(2))
@@ -85,10 +85,16 @@ $(B)/bpf/tamis.bpf.o: bpf/tamis.bpf.c $(BPF_SRC) $(wildcard include/tamis/*)
 	$(call say,BPF,$<)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	@$(STRIP) -g $@
-$(SKEL): $(B)/bpf/tamis.bpf.o
+# Files by their inodes: an object of its own, see its head.
+$(B)/bpf/inode.bpf.o: bpf/inode.c $(BPF_SRC) $(wildcard include/tamis/*)
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	@$(STRIP) -g $@
+$(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name tamis > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(patsubst inode,inode_bpf,$*) > $@
 
 ifdef SYSROOT
 $(SYSROOT)/complete:

@@ -47,7 +47,8 @@ enum ev_type {
 #undef F
 		EV_ALL_TYPES, /* the same with the types that no record has yet: what policies and JSON know */
 	EV_ARGS = 0x100,      /* not an event: a piece of argv/envp */
-	EV_TASK /* not an event: a process as it is, asked for; rows as of an exec, the head is that process's own */
+	EV_TASK, /* not an event: a process as it is, asked for; rows as of an exec, the head is that process's own */
+	EV_INODE /* not an event: something is done to a file of the baseline, by whatever name: struct ev_inode */
 };
 
 /* Indexes into num[] and str[], one enum an event: EVN_OPEN_FLAGS, EVS_OPEN_FILE_PATH, ... EVN_OPEN_COUNT */
@@ -142,6 +143,14 @@ struct ev_args {
 	ev_u32 envp_total; /* bytes of envp in the process */
 			   /* len bytes follow, then zero padding to 8 */
 };
+
+/* Who is about to do what (an event type; EV_NONE: set flags as chattr does) to an inode. Not oftener than EV_INODE_AGAIN_NS. */
+struct ev_inode {
+	struct ev_head head; /* type EV_INODE, flags EV_F_CONTEXT, no clauses */
+	ev_u64 ino;
+	ev_u32 what, pad;
+};
+#define EV_INODE_AGAIN_NS 100000000ull
 
 /* Counters that the kernel keeps, one struct an event type and CPU. */
 struct ev_stats {

@@ -82,7 +82,7 @@ static void put_touched(struct jsonw *w, const struct finding *f, bool processes
 
 		jsonw_obj_begin(w);
 		jsonw_member_u64(w, "count", by->count);
-		jsonw_member_str(w, "event", event ? event : "");
+		jsonw_member_str(w, "event", event ? event : "chattr");
 		jsonw_member_u64(w, "pid", by->pid);
 		if (processes && by->process != last->process && by->process_len) {
 			jsonw_key(w, "process");

@@ -2,12 +2,16 @@
 #include "sensor/fim/live_impl.h"
 
 #include "lib/watch_io.h"
+#include "tamis/event.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define MS	      1000000u
-#define DEBOUNCE_MOST 4 /* a file that is never left alone is looked at after so many times its debounce */
+#define MS		1000000u
+#define BEFORE_NS	10000000u
+#define MAPPED_LEAST_NS 200000000u
+#define MAPPED_MOST_NS	30000000000u
+#define DEBOUNCE_MOST	4 /* a file that is never left alone is looked at after so many times its debounce */
 
 /* ---- names --------------------------------------------------------------------------------------------------------- */
 
@@ -261,10 +265,43 @@ static int touch_path(struct live *l, const char *path, size_t len, const struct
 	if (r < 0)
 		return r;
 	n->touched_ns = now_ns;
+	if (by->flags & TOUCH_MAPPED) {
+		n->mapped = by->pid;
+		n->mapped_ns = now_ns;
+	}
 	n->tree |= (by->flags & TOUCH_TREE) != 0;
 	r = add_by(l, n, by);
 	schedule(n, now_ns, w ? w->watch->debounce_ms : 0);
 	return r == 0 ? enqueue(l, n) : r;
+}
+
+/* All names of an inode. The kernel side does not tell of each write: after the last that it told of there is one more look. */
+static int touch_inode(struct live *l, uint64_t ino, const struct live_by *by, uint64_t now_ns)
+{
+	uint32_t lo = 0, hi = l->ninodes;
+	int r = 0;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (l->inodes[mid].ino < ino)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < l->ninodes && l->inodes[lo].ino == ino && r == 0; lo++) {
+		const char *path = (const char *)l->inode_paths.data + l->inodes[lo].path;
+		struct live_entry *n;
+
+		r = touch_path(l, path, strlen(path), by, now_ns);
+		n = r == 0 ? live_find(l, path, strlen(path)) : NULL;
+		if (!n)
+			continue;
+		if (n->due_ns < now_ns + BEFORE_NS) /* it was told of before it was done */
+			r = live_again(l, n, now_ns + BEFORE_NS);
+		n->again_ns = now_ns + EV_INODE_AGAIN_NS + 2 * BEFORE_NS;
+	}
+	return r;
 }
 
 static size_t parent_len(const char *path, size_t len)
@@ -285,6 +322,8 @@ int live_touch(struct live *l, const struct touch *t, uint64_t now_ns)
 			      .flags = t->head.flags };
 	int r = 0;
 
+	if (t->head.flags & TOUCH_INODE)
+		r = touch_inode(l, t->head.inode, &by, now_ns);
 	for (int i = 0; i < 2 && r == 0; i++) {
 		if (!t->head.path_len[i])
 			continue;
@@ -360,17 +399,45 @@ uint64_t live_due_ns(const struct live *l)
 	return due < accept ? due : accept;
 }
 
+static bool is_there(uint32_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	return pid && access(path, F_OK) == 0;
+}
+
+/* Looks that nobody's touch asks for: see touch_inode(); and as long as somebody has the file in memory, ever more rarely. */
+static void look_again(struct live *l, struct live_entry *n, bool mapped, uint64_t now_ns)
+{
+	uint64_t due = n->again_ns > now_ns ? n->again_ns : UINT64_MAX, wait = (now_ns - n->mapped_ns) / 4;
+
+	if (!mapped)
+		n->mapped = 0;
+	wait = wait < MAPPED_LEAST_NS ? MAPPED_LEAST_NS : wait > MAPPED_MOST_NS ? MAPPED_MOST_NS : wait;
+	if (mapped && now_ns + wait < due)
+		due = now_ns + wait;
+	n->again_ns = 0;
+	if (now_ns > UINT64_MAX / 2) /* the end: everything that waits is due */
+		return;
+	if (due != UINT64_MAX && !n->at)
+		live_again(l, n, due);
+}
+
 bool live_step(struct live *l, uint64_t now_ns, uint64_t time_ns, live_fn fn, void *ctx)
 {
 	struct live_entry *n;
+	bool mapped;
 
 	if (!l->nheap || l->heap[0]->due_ns > now_ns)
 		return false;
 	n = l->looking = dequeue(l);
+	mapped = is_there(n->mapped); /* before the look: what it stores until its end is seen */
 	l->stats.looked++;
 	if (live_look(l, n, now_ns, time_ns, fn, ctx) < 0)
 		l->stats.failures++;
 	l->looking = NULL;
+	look_again(l, n, mapped, now_ns);
 	if (!n->told && !n->at && !n->accept) /* nobody need be remembered any more */
 		drop(l, slot_of(l, n->path, n->len));
 	return true;
@@ -393,6 +460,7 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 	buf_init(&l->fact, STORE_ROW_MAX);
 	buf_init(&l->diff, 64u << 10);
 	buf_init(&l->text, 4u << 20);
+	buf_init(&l->inode_paths, 256u << 20);
 	snprintf(l->host, sizeof(l->host), "%s", o->host);
 	if (getrandom(&l->seed, sizeof(l->seed), 0) != (ssize_t)sizeof(l->seed))
 		return err_set(e, -errno, "no random numbers: %s", strerror(errno));
@@ -406,6 +474,9 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 		return err_set(e, -ENOENT, "there is no baseline yet; make one by tamisctl fim init --policy BUNDLE");
 	/* opens what sqlite opens late: its log, and the memory that it shares with others */
 	r = store_get(l->base.store, STORE_FILES, "/", 1, &l->old, NULL, e);
+	if (r < 0)
+		return r;
+	r = live_inodes_open(l, e);
 	if (r < 0)
 		return r;
 	l->lock_fd = store_lock_file(o->state_dir);
@@ -440,6 +511,7 @@ int live_watches(struct live *l, const void *section, size_t size, struct err *e
 void live_close(struct live *l)
 {
 	live_accept_done(l);
+	live_inodes_close(l);
 	pkg_close(l->pkg);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);

@@ -75,6 +75,13 @@ bool live_step(struct live *l, uint64_t now_ns, uint64_t time_ns, live_fn fn, vo
 /* What packages explain becomes the baseline, when it is time; each is told of. */
 void live_accept(struct live *l, uint64_t now_ns, live_fn fn, void *ctx);
 
+/*
+ * The inodes of the baseline's files, as far as LIVE_INODES_MAX goes: @dev is the kernel's number of the device, 0 where it cannot be
+ * told. How many there are; the i-th of them where there is one.
+ */
+#define LIVE_INODES_MAX 524288u
+uint32_t live_inodes(const struct live *l, uint32_t i, uint64_t *ret_ino, uint32_t *ret_dev);
+
 /* Now and then, when there is time: what the first alert would have to wait for otherwise. */
 void live_idle(struct live *l);
 

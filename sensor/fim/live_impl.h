@@ -33,6 +33,9 @@ struct live_entry {
 	uint64_t more;	    /* touches before those */
 	uint32_t nby;
 	uint32_t at;	       /* place in the heap + 1; 0: not queued */
+	uint64_t mapped_ns;    /* since when @mapped may store into it by memory, which is no event */
+	uint32_t mapped;       /* a process; 0: none is known of */
+	uint64_t again_ns;     /* to be looked at then, once more */
 	uint64_t touched_ns;   /* last */
 	bool accept, accepted; /* waits to be accepted; was */
 	bool tree;	       /* what is below is to be looked at, too */
@@ -56,7 +59,10 @@ struct live {
 	uint64_t who_bytes, ntold;
 	char check_after[WATCH_PATH_MAX + 1]; /* live_take_check() has come so far */
 	size_t check_after_len;
-	struct pkg *pkg; /* owned; NULL: there is no database, or it was not asked yet */
+	struct live_inode *inodes; /* owned; ascending by number */
+	uint32_t ninodes;
+	struct buf inode_paths; /* terminated, one after the other */
+	struct pkg *pkg;	/* owned; NULL: there is no database, or it was not asked yet */
 	uint64_t pkg_stamp;
 	struct live_accept *accepts; /* owned */
 	uint32_t naccepts, accept_tries;
@@ -74,6 +80,15 @@ int live_touch_as(struct live *l, const char *path, size_t len, const struct liv
 int live_told(struct live *l, struct live_entry *n, uint8_t kind, const void *fact, size_t len);
 /* It is to be looked at again. */
 int live_again(struct live *l, struct live_entry *n, uint64_t due_ns);
+
+/* live_inode.c */
+struct live_inode {
+	uint64_t ino;
+	uint32_t path; /* into inode_paths */
+	uint32_t dev;  /* as the kernel has it; 0: not to be relied on */
+};
+int live_inodes_open(struct live *l, struct err *e);
+void live_inodes_close(struct live *l);
 
 /* live_accept.c */
 struct pkg *live_packages(struct live *l);

@@ -30,8 +30,8 @@ int touch_put(struct buf *b, const struct touch *t)
 
 static bool fits(const struct touch_head *h, size_t left)
 {
-	if (h->path_len[0] < 1 || h->path_len[0] > TOUCH_PATH_MAX || h->path_len[1] > TOUCH_PATH_MAX ||
-	    h->process_len > TOUCH_PROCESS_MAX)
+	if ((!h->path_len[0] && !(h->flags & TOUCH_INODE)) || h->path_len[0] > TOUCH_PATH_MAX ||
+	    h->path_len[1] > TOUCH_PATH_MAX || h->process_len > TOUCH_PROCESS_MAX)
 		return false;
 	return h->size == size_of(h) && h->size <= left && !(h->flags & ~TOUCH_FLAGS) && h->event < EV_TYPES;
 }

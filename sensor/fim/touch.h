@@ -24,7 +24,7 @@ enum touch_flags {
 	TOUCH_TREE = 1 << 1,	/* what is below came or went along */
 	TOUCH_MAPPED = 1 << 2,	/* what is stored into the mapping later is no event */
 	TOUCH_PACKAGE = 1 << 3, /* a package manager is among the ancestors */
-	TOUCH_INODE = 1 << 4,	/* of a file that is watched by another name than these */
+	TOUCH_INODE = 1 << 4,	/* the file has this inode, by whatever name it was reached; there may be no path */
 	TOUCH_FLAGS = (1 << 5) - 1
 };
 

@@ -153,6 +153,7 @@ static void on_hello(struct monitor *m, const struct ucred *who)
 	c->restarts += c->pid != 0 || c->dead;
 	c->pid = who->pid;
 	load_canary(m->load, (uint32_t)c->pid);
+	inodes_canary(m->inodes, (uint32_t)c->pid);
 	if (c->asked || c->dead) {
 		c->asked = c->again = false;
 		c->due_ns = 0;

@@ -242,6 +242,32 @@ static void touch(struct engine_proc *p, struct policy_slot *s, const struct eve
 	touches_put(&p->touches, &t);
 }
 
+/* The like, of a file of the baseline by whatever name: there is no event, only who is about to do what. */
+static void touch_inode(struct engine_proc *p, const void *rec, size_t size)
+{
+	struct touch t = { .head = { .flags = TOUCH_INODE } };
+	struct event ev = { .type = EV_WRITE };
+	struct ev_inode in;
+
+	if (size < sizeof(in))
+		return;
+	memcpy(&in, rec, sizeof(in));
+	ev.proc = proctable_find(enrich_proctable(p->enrich), in.head.pid, in.head.start_ns);
+	t.head.time_ns = in.head.boot_ns + (uint64_t)decode_clock_now();
+	t.head.event = (uint16_t)in.what;
+	t.head.inode = in.ino;
+	t.head.pid = in.head.pid;
+	t.head.start = in.head.start_ns;
+	touch_of_process(ev.proc, &t);
+	buf_reset(&p->who);
+	if (ev.proc && policies_render_process(policies_for(p->policies, 0), &ev, TOUCH_PROCESS_MAX, &p->who) == 0) {
+		t.process = (const char *)p->who.data;
+		t.head.process_len = (uint32_t)p->who.len;
+	}
+	if (in.what < EV_TYPES)
+		touches_put(&p->touches, &t);
+}
+
 static bool any_alive(const struct event *ev)
 {
 	return ev->alive[0] | ev->alive[1] | ev->alive[2] | ev->alive[3];
@@ -290,8 +316,14 @@ static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 	const struct ev_head *h = rec;
 	bool event = size >= sizeof(*h) && is_event(h);
 	struct decoded d;
-	int r = decode_record(p->decode, rec, size, &d);
+	int r;
 
+	if (size >= sizeof(*h) && h->type == EV_INODE) {
+		touch_inode(p, rec, size);
+		commit(p);
+		return;
+	}
+	r = decode_record(p->decode, rec, size, &d);
 	if (r < 0)
 		p->counts.malformed++;
 	if (r == 1) {

@@ -176,7 +176,40 @@ static int on_ready(void *ctx, struct msg *msg)
 	return 0;
 }
 
+void hash_child_inodes(struct monitor *m)
+{
+	enum ev_rung rung = m->o->rung ? load_rung_parse(m->o->rung) : EV_RUNG_NONE;
+	struct err e = { "" };
+
+	if (m->inodes || m->no_inodes)
+		return;
+	m->no_inodes = inodes_open(load_ring_fd(m->load), rung, &m->inodes, &e) < 0;
+	if (m->no_inodes)
+		log_warn(
+			"watched files are not seen by other names (hard links, bind mounts), but by the next scan: %s",
+			e.msg);
+	inodes_canary(m->inodes, m->canary.pid > 0 ? (uint32_t)m->canary.pid : 0);
+}
+
+static int on_inodes(void *ctx, struct msg *msg)
+{
+	const size_t head = sizeof(struct msg_inodes), each = sizeof(struct inode_watch);
+	struct monitor *m = ctx;
+	struct msg_inodes what;
+
+	memcpy(&what, msg->body, head);
+	if ((msg->len - head) % each)
+		return -EPROTO;
+	hash_child_inodes(m);
+	if (m->inodes && what.clear)
+		inodes_clear(m->inodes);
+	if (m->inodes)
+		inodes_add(m->inodes, (const void *)((const char *)msg->body + head), (msg->len - head) / each);
+	return 0;
+}
+
 static const msg_handler from_hash[MSG_TYPES] = {
+	[MSG_INODES] = on_inodes,
 	[MSG_READY] = on_ready,
 };
 

@@ -13,6 +13,7 @@
 
 #include "lib/log.h"
 #include "sensor/fim/collect.h"
+#include "sensor/load/inodes.h"
 #include "sensor/fim/pkg_names.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/recycle.h"
@@ -575,6 +576,28 @@ static int begin(struct hash_proc *p, const struct hash_args *a, struct err *e)
 	return confine_reader(a->mode, e);
 }
 
+/* The kernel side is told which inodes those are. Waits for the monitor, which takes them as fast as it can. */
+static void send_inodes(struct hash_proc *p)
+{
+	struct msg_inodes what = { .clear = 1 };
+	struct inode_watch *v = (void *)p->buf;
+	const uint32_t each = (MSG_BODY_MAX - sizeof(what)) / sizeof(*v);
+	uint32_t n = 0, total = 1;
+
+	for (uint32_t i = 0; i < total; i += n) {
+		for (n = 0; n < each; n++) {
+			v[n] = (struct inode_watch){ 0 };
+			total = live_inodes(p->live, i + n, &v[n].ino, &v[n].dev);
+			if (i + n >= total)
+				break;
+		}
+		if (!n ||
+		    chan_send_wait(&p->monitor, MSG_INODES, &what, sizeof(what), v, n * sizeof(*v), -1, 10000) < 0)
+			return;
+		what.clear = 0;
+	}
+}
+
 int hash_main(struct hash_args *a)
 {
 	static struct hash_proc p;
@@ -589,6 +612,8 @@ int hash_main(struct hash_args *a)
 	commit(&p);
 	ready.value = p.page->baseline;
 	chan_send(&p.monitor, MSG_READY, &ready, sizeof(ready), -1);
+	if (p.live)
+		send_inodes(&p);
 	r = loop(&p);
 	return p.again ? HASH_AGAIN : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

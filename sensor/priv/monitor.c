@@ -287,6 +287,9 @@ static int open_kernel_side(struct monitor *m, struct err *e)
 	if (r == 0)
 		notes_blind(m, &m->policy);
 	policy_file_forget_sieve(&m->policy);
+	/* now, because kprobes may not be had later */
+	if (r == 0 && m->policy.watches_fd >= 0)
+		hash_child_inodes(m);
 	return r;
 }
 
@@ -350,6 +353,7 @@ static void end(struct monitor *m)
 	policy_file_done(&m->reload.policy);
 	policy_file_done(&m->policy);
 	sig_key_free(m->trust);
+	inodes_close(m->inodes);
 	load_free(m->load);
 	state_close(&m->state);
 }

@@ -23,6 +23,7 @@
 
 #include "lib/buf.h"
 #include "lib/jsonw.h"
+#include "sensor/load/inodes.h"
 #include "sensor/load/load.h"
 #include "sensor/priv/canary.h"
 #include "sensor/priv/clock.h"
@@ -128,6 +129,8 @@ struct monitor {
 
 	struct state state;
 	struct load *load;     /* owned */
+	struct inodes *inodes; /* owned; NULL: not asked for yet, or not possible here */
+	bool no_inodes;	       /* not possible, and said */
 	struct sig_key *trust; /* owned; NULL: any */
 	struct policy_file policy;
 	uint32_t last_generation;
@@ -195,6 +198,8 @@ void children_describe(struct child *c, int status);
 
 struct hash_page;
 int hash_child_begin(struct monitor *m, struct err *e);
+/* Loads the kernel side for inodes of watched files, where that works. */
+void hash_child_inodes(struct monitor *m);
 void hash_child_reap(struct monitor *m);
 void hash_child_serve(struct monitor *m);
 /* Each second: it is started where it is wanted. */

@@ -54,6 +54,7 @@ static const struct msg_rule {
 	{ MSG_LINK, ROLE_MONITOR, ROLE_ENGINE, 1, sizeof(struct msg_link), sizeof(struct msg_link) },
 	{ MSG_LINK, ROLE_MONITOR, ROLE_HASH, 1, 0, 0 },
 	{ MSG_WATCHES, ROLE_MONITOR, ROLE_HASH, 1, 0, 0 },
+	{ MSG_INODES, ROLE_HASH, ROLE_MONITOR, 0, sizeof(struct msg_inodes), MSG_BODY_MAX },
 	{ MSG_TOUCHES, ROLE_ENGINE, ROLE_HASH, 0, 8, MSG_BODY_MAX },
 	{ MSG_FINDING, ROLE_HASH, ROLE_ENGINE, 0, sizeof(struct msg_finding) + ALERT_BYTES_MIN, MSG_BODY_MAX },
 	{ MSG_FINDING_OK, ROLE_ENGINE, ROLE_HASH, 0, sizeof(struct msg_finding), sizeof(struct msg_finding) },
@@ -67,12 +68,12 @@ static const struct msg_rule {
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",		"ready",      "program",      "program-ok", "peer",	  "peer-ok",	  "note",
-	"alarm",	"alerts",     "piece",	      "held",	    "stop",	  "status",	  "stats",
-	"reload",	"reply",      "capture",      "capture-fd", "capture-to", "capture-lost", "capture-over",
-	"capture-data", "sink-test",  "capture-stop", "kill",	    "disarmed",	  "link",	  "watches",
-	"touches",	"finding",    "finding-ok",   "flush",	    "flushed",	  "hash",	  "hash-ok",
-	"package",	"package-ok",
+	"none",		"ready",     "program",	     "program-ok", "peer",	 "peer-ok",	 "note",
+	"alarm",	"alerts",    "piece",	     "held",	   "stop",	 "status",	 "stats",
+	"reload",	"reply",     "capture",	     "capture-fd", "capture-to", "capture-lost", "capture-over",
+	"capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	 "link",	 "watches",
+	"inodes",	"touches",   "finding",	     "finding-ok", "flush",	 "flushed",	 "hash",
+	"hash-ok",	"package",   "package-ok",
 };
 
 const char *msg_name(uint16_t type)

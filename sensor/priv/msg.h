@@ -48,6 +48,7 @@ enum msg_type {
 	MSG_DISARMED,	  /* monitor -> engine: that action is not done any more */
 	MSG_LINK,	  /* monitor -> engine, hash: the socket between the two, in place of the one before */
 	MSG_WATCHES,	  /* monitor -> hash: the watches in force from now on, in a sealed memfd */
+	MSG_INODES,	  /* hash -> monitor: inodes to be watched, as struct msg_inodes has it */
 	MSG_TOUCHES,	  /* engine -> hash: what may have changed watched files (sensor/fim/touch.h) */
 	MSG_FINDING,	  /* hash -> engine: the alert that one has changed */
 	MSG_FINDING_OK,	  /* engine -> hash: it is on its way */
@@ -142,6 +143,12 @@ struct msg_disarmed {
 /* MSG_FINDING's body: this, then one alert as of MSG_ALERTS. MSG_FINDING_OK's: this. Ids ascend; one says all up to it. */
 struct msg_finding {
 	uint64_t id;
+};
+
+/* MSG_INODES' body: this, then struct inode_watch (sensor/load/inodes.h) until the end. */
+struct msg_inodes {
+	uint32_t clear; /* 1: those before are forgotten first */
+	uint32_t pad;
 };
 
 /*

@@ -225,7 +225,9 @@ static void put_canary(const struct monitor *m, struct jsonw *w)
 static void put_fim(const struct monitor *m, const struct engine_counts *ec, struct jsonw *w)
 {
 	const struct hash_page *p = m->hash_page;
+	struct inodes_stats in;
 
+	inodes_stats(m->inodes, &in);
 	jsonw_key(w, "fim");
 	jsonw_obj_begin(w);
 	jsonw_member_u64(w, "accepted", p->live.accepted);
@@ -233,8 +235,11 @@ static void put_fim(const struct monitor *m, const struct engine_counts *ec, str
 	jsonw_member_u64(w, "changed", p->live.changed);
 	jsonw_member_u64(w, "failures", p->live.failures);
 	jsonw_member_u64(w, "files", p->baseline);
+	jsonw_member_u64(w, "inodes", in.watched);
+	jsonw_member_u64(w, "inodes_full", in.full);
+	jsonw_member_str(w, "inodes_rung", in.rung ? load_rung_name(in.rung) : "none");
 	jsonw_member_u64(w, "looked", p->live.looked);
-	jsonw_member_u64(w, "lost", ec->touches_lost);
+	jsonw_member_u64(w, "lost", ec->touches_lost + in.lost);
 	jsonw_member_u64(w, "queue", p->live.queued);
 	jsonw_member_bool(w, "scanning", p->scanning);
 	jsonw_member_u64(w, "scans", p->scans);

@@ -83,6 +83,14 @@ static uint16_t flags_of(const struct event *ev)
 	}
 }
 
+void touch_of_process(const struct proc *proc, struct touch *t)
+{
+	if (t->head.event == EV_MMAP)
+		t->head.flags |= TOUCH_MAPPED;
+	if (by_manager(proc))
+		t->head.flags |= TOUCH_PACKAGE;
+}
+
 bool touch_of_event(const struct touch_of *t, const struct event *ev, struct touch *ret)
 {
 	const uint8_t *slot = t->slot[ev->type];

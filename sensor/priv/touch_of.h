@@ -13,6 +13,9 @@ struct touch_of {
 
 void touch_of_init(struct touch_of *t, const struct catalog *c);
 
+/* What a process adds to what it did. @proc may be NULL. */
+void touch_of_process(const struct proc *proc, struct touch *t);
+
 /* False where the event has no path. All but the process, which is the caller's to render. */
 bool touch_of_event(const struct touch_of *t, const struct event *ev, struct touch *ret);
 

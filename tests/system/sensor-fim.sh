@@ -68,6 +68,21 @@ mkdir -p "$WORK/later/d" && echo x >"$WORK/later/d/f"
 verdict "a path that was not there yet" told "\"path\":\"$WORK/later/d/f\"" '"kind":"added"'
 verdict "the status shows it" eval "ctl status --json | grep -q '\"fim\":{\"accepted\":0,\"alerts\":[1-9][0-9]*,.*\"files\":4,.*\"lost\":0,.*\"state\":\"up\"'"
 
+# ---- by memory, after the descriptor was closed ----------------------------------------------------------------------------
+
+${CC:-cc} -O2 -D_GNU_SOURCE -o "$WORK/holes" tests/system/fim_holes.c || exit 1
+echo text >"$T/mapped"
+told "\"path\":\"$T/mapped\""
+"$WORK/holes" mmap "$T/mapped" &
+sleep 2.4
+verdict "a store into memory" told "\"path\":\"$T/mapped\"" '"kind":"added"' '"event":"mmap"'
+wait $!
+"$WORK/holes" uring "$T/moved/b"
+case $? in
+0) verdict "io_uring: the open, if not the write, on every rung" told "\"path\":\"$T/moved/b\"" '"comm":"holes"' ;;
+*) echo "# no io_uring here" ;;
+esac
+
 # ---- the processes ---------------------------------------------------------------------------------------------------------
 
 verdict "the hash process is nobody, and may read" eval "grep -q '^Uid:.1879050004.1879050004' /proc/$(pid_of hash)/status && grep -q '^CapEff:.0000000000000004' /proc/$(pid_of hash)/status && grep -q '^Seccomp:.2' /proc/$(pid_of hash)/status"
