@@ -66,7 +66,7 @@ static void check_btf(struct finding *f, const char *state)
 		int n = offsets_find(&o, &e);
 
 		snprintf(f->text, sizeof(f->text),
-			 "/sys/kernel/btf/vmlinux is missing, and no file stands in for it; %s%d of %d offsets %s",
+			 "/sys/kernel/btf/vmlinux is missing, and no file stands in for it; %.200s%d of %d offsets %s",
 			 n < 0 ? e.msg : "", n < 0 ? 0 : n, OFFSETS_N, "are found out");
 		f->verdict = n < 0 ? MISSING : WORSE;
 		return;

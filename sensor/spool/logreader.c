@@ -156,7 +156,8 @@ static void shift(struct logreader *r)
 		r->win_at = r->at.offset;
 		return;
 	}
-	memmove(r->win.data, r->win.data + gone, r->win.len - gone);
+	if (gone)
+		memmove(r->win.data, r->win.data + gone, r->win.len - gone);
 	r->win.len -= gone;
 	r->win_at = r->at.offset;
 }
