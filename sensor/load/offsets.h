@@ -111,6 +111,7 @@
 	X(MOUNT_MNT_NS, "mount", "mnt_ns", "")                                                                         \
 	X(MNTNS_INUM, "mnt_namespace", "ns", "inum")                                                                   \
 	X(MNTNS_ROOT, "mnt_namespace", "root", "")                                                                     \
+	X(MNTNS_EVENT, "mnt_namespace", "event", "")                                                                   \
 	X(KERNFS_PARENT, "kernfs_node", "parent", "")                                                                  \
 	X(KERNFS_NAME, "kernfs_node", "name", "")                                                                      \
 	X(KERNFS_ID, "kernfs_node", "id", "")                                                                          \

@@ -297,6 +297,29 @@ static void hunt_ns_root(struct hunt *h, uint64_t mount, uint64_t ns_)
 		found(h, OFF_MNTNS_ROOT, region_first(h, &ns, 8, is_u64, &mount));
 }
 
+/* The namespace counts what is mounted and unmounted in it: a number that grows with both. */
+static void hunt_ns_event(struct hunt *h, uint64_t ns)
+{
+	static struct region before, mounted, after;
+	uint32_t at_ = NOWHERE;
+
+	region_read(h, &before, ns, 512);
+	if (mount("tamis", PLACE, "tmpfs", 0, "size=4k") < 0)
+		return;
+	region_read(h, &mounted, ns, 512);
+	if (umount(PLACE) < 0)
+		return;
+	region_read(h, &after, ns, 512);
+	for (uint32_t at = 0; at + 8 <= after.n; at += 8) {
+		uint64_t a = u64_at(&before, at), b = u64_at(&mounted, at), c = u64_at(&after, at);
+
+		if (a && a < b && b < c && c < a + 1000)
+			at_ = at_ == NOWHERE ? at : NOWHERE - 1;
+	}
+	if (at_ < after.n)
+		found(h, OFF_MNTNS_EVENT, at_);
+}
+
 static bool is_nsproxy(struct hunt *h, const struct region *r, uint32_t at, const void *want)
 {
 	static struct region proxy;
@@ -357,6 +380,7 @@ static void hunt_mount(struct hunt *h, const struct seen *root, const struct see
 	found(h, OFF_MOUNT_MNT_NS, start + at);
 	found(h, OFF_MNTNS_INUM, region_first(h, &ns, 4, is_u32, &inum));
 	hunt_ns_root(h, mnt - start, ns.address);
+	hunt_ns_event(h, ns.address);
 	hunt_nsproxy(h, ns.address);
 }
 
@@ -371,8 +395,9 @@ static bool is_fs(struct hunt *h, const struct region *r, uint32_t at, const voi
 	const struct places *p = want;
 	uint64_t address = pointer_at(r, at);
 
-	return address && region_read(h, &fs, address, 128) && memmem(fs.b, fs.n, p->root, sizeof(p->root)) &&
-	       memmem(fs.b, fs.n, p->pwd, sizeof(p->pwd));
+	/* from a cache whose objects are aligned: something before it in memory is not taken for it */
+	return address && address % 64 == 0 && region_read(h, &fs, address, 128) &&
+	       memmem(fs.b, fs.n, p->root, sizeof(p->root)) && memmem(fs.b, fs.n, p->pwd, sizeof(p->pwd));
 }
 
 static void hunt_fs(struct hunt *h, const struct seen *root, const struct seen *pwd)
@@ -384,7 +409,7 @@ static void hunt_fs(struct hunt *h, const struct seen *root, const struct seen *
 	memcpy(p.root, root->file.b + at_of(h, OFF_FILE_F_PATH), sizeof(p.root));
 	memcpy(p.pwd, pwd->file.b + at_of(h, OFF_FILE_F_PATH), sizeof(p.pwd));
 	region_read(h, h->own, h->own_task, h->task_size);
-	at = region_only(h, h->own, 8, is_fs, &p);
+	at = region_first(h, h->own, 8, is_fs, &p);
 	if (at == NOWHERE || !region_read(h, &fs, u64_at(h->own, at), 128))
 		return;
 	found(h, OFF_TASK_FS, at);

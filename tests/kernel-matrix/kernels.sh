@@ -10,7 +10,8 @@ KERNELS="
 6.1-arm64	bookworm bookworm-security
 6.12	trixie trixie-security
 6.12-arm64	trixie trixie-security
-7.2	trixie-backports
+6.18	trixie-backports
+7.3	trixie-backports
 "
 
 # of one architecture, or of all
