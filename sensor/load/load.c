@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -367,6 +368,18 @@ static void leave_out_blind(struct load *l)
 	}
 }
 
+/* The object lies in our own program file: once it is loaded its pages, many megabytes, are only in the way. */
+static void forget_object(void)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	size_t size;
+	const uintptr_t begin = (uintptr_t)tamis__elf_bytes(&size), first = (begin + page - 1) & ~(page - 1),
+			end = (begin + size) & ~(page - 1);
+
+	if (first < end)
+		madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 int load_open(const struct load_options *o, struct load **ret, struct err *err)
 {
 	struct load *l = calloc(1, sizeof(*l));
@@ -389,6 +402,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		if (l->types_fd >= 0)
 			leave_out_blind(l);
 		r = build(l, err);
+		forget_object();
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
 	btf__free(kernel);
