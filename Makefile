@@ -182,7 +182,6 @@ check: deps
 
 #> make matrix      every event x rung on kernels 5.10 to 7.x in QEMU (MATRIX_ARGS=--short: as `make check` does it)
 matrix: build
-	@tests/kernel-matrix/fetch-kernels
 	@tests/kernel-matrix/run $(MATRIX_ARGS)
 
 #> make stress      the sensor under load for STRESS_SECONDS (600) on each of those kernels
