@@ -30,6 +30,7 @@ static const char *const group_names[CG_GROUPS] = {
 	[CG_BPF_HELPER] = "bpf helper functions",
 	[CG_BPF_MAP_TYPE] = "bpf map types",
 	[CG_BPF_PROG_TYPE] = "bpf program types",
+	[CG_CLONE_FLAGS] = "namespaces",
 	[CG_DNS_CLASS] = "dns classes",
 	[CG_DNS_RESPONSE] = "dns response codes",
 	[CG_DNS_TYPE] = "dns types",
@@ -38,6 +39,7 @@ static const char *const group_names[CG_GROUPS] = {
 	[CG_IO_URING_FLAGS] = "io_uring flags",
 	[CG_IO_URING_OPCODE] = "io_uring operations",
 	[CG_MMAP_FLAGS] = "mmap flags",
+	[CG_MOUNT_FLAGS] = "mount flags",
 	[CG_NETWORK_DIRECTION] = "network directions",
 	[CG_PIPE_FLAG] = "pipe flags",
 	[CG_PRCTL_OPTION] = "prctl options",
@@ -49,6 +51,7 @@ static const char *const group_names[CG_GROUPS] = {
 	[CG_SOCKET_OPTION] = "socket options",
 	[CG_SOCKET_TYPE] = "socket types",
 	[CG_SYSCTL_ACTION] = "sysctl actions",
+	[CG_UMOUNT_FLAGS] = "umount flags",
 	[CG_VM_FLAGS] = "virtual memory flags",
 };
 
