@@ -410,7 +410,8 @@ static void hunt_fs(struct hunt *h, const struct seen *root, const struct seen *
 	memcpy(p.pwd, pwd->file.b + at_of(h, OFF_FILE_F_PATH), sizeof(p.pwd));
 	region_read(h, h->own, h->own_task, h->task_size);
 	at = region_first(h, h->own, 8, is_fs, &p);
-	if (at != NOWHERE && u64_at(h->own, at + 8) == u64_at(h->own, at)) /* from 7.3 on another one stands before it */
+	/* from 7.3 on another one stands before it */
+	if (at != NOWHERE && u64_at(h->own, at + 8) == u64_at(h->own, at))
 		at += 8;
 	if (at == NOWHERE || !region_read(h, &fs, u64_at(h->own, at), 128))
 		return;
