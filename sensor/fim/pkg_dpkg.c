@@ -277,25 +277,35 @@ static int read_one(struct pkg_reader *r, const char *file, struct buf *text, st
 	return pkg_dpkg_md5sums(r, owner, (const char *)text->data, text->len, path, e);
 }
 
-static int read_info(struct pkg_reader *r, struct err *e)
+/* The directory of what each package has brought: *ret is the caller's. */
+static int open_info(int root_fd, DIR **ret)
 {
-	_cleanup_closedir_ DIR *d = NULL;
 	_cleanup_close_ int parent = -1;
-	struct dirent *de;
-	struct buf text;
 	const char *name;
-	int fd, err = collect_open_dir(r->root_fd, INFO, strlen(INFO), &parent, &name);
+	int fd, err = collect_open_dir(root_fd, INFO, strlen(INFO), &parent, &name);
 
 	if (err < 0)
 		return err;
 	fd = collect_open(parent, name, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
-	d = fdopendir(fd);
-	if (!d) {
+	*ret = fdopendir(fd);
+	if (!*ret) {
 		close(fd);
 		return -ENOMEM;
 	}
+	return 0;
+}
+
+static int read_info(struct pkg_reader *r, struct err *e)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *de;
+	struct buf text;
+	int err = open_info(r->root_fd, &d);
+
+	if (err < 0)
+		return err;
 	buf_init(&text, MD5SUMS_MAX);
 	while (err == 0 && (de = readdir(d)))
 		err = read_one(r, de->d_name, &text, e);
@@ -346,23 +356,13 @@ int pkg_dpkg_lists(int root_fd, const char *path, size_t len)
 {
 	bool merged = len > 5 && memcmp(path, "/usr/", 5) == 0; /* known by its name from before the two were merged */
 	_cleanup_closedir_ DIR *d = NULL;
-	_cleanup_close_ int parent = -1;
 	struct dirent *de;
 	struct buf text;
 	char list[512];
-	const char *name;
-	int fd, found = collect_open_dir(root_fd, INFO, strlen(INFO), &parent, &name);
+	int found = open_info(root_fd, &d);
 
 	if (found < 0)
 		return found;
-	fd = collect_open(parent, name, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
-	}
 	buf_init(&text, MD5SUMS_MAX);
 	while (!found && (de = readdir(d))) {
 		size_t n = strlen(de->d_name);

@@ -10,12 +10,12 @@
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "sensor/load/kernel.h"
 
 #define FIRST_PID_NS 0xeffffffcU /* of the machine: the inode that the kernel gives it (PROC_PID_INIT_INO) */
 #define ROOT_INODE   1		 /* kernfs counts from there; a cgroup namespace shows another one as its root */
@@ -57,16 +57,13 @@ static int open_mounted(void)
  */
 static int open_mount(void)
 {
-	_cleanup_close_ int fs = -1, mount = -1;
+	_cleanup_close_ int mount = -1;
 	struct stat ns;
 
 	if (stat("/proc/self/ns/pid", &ns) < 0 || ns.st_ino != FIRST_PID_NS)
 		return -ENOENT;
-	fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	return mount < 0 ? -errno : open_at(mount, ".");
+	mount = kernel_mount("cgroup2", 0);
+	return mount < 0 ? mount : open_at(mount, ".");
 }
 
 int cgroup_root(char *ret_why, size_t size)

@@ -33,14 +33,21 @@ int kernel_symbols(void (*cb)(void *ctx, const char *name), void *ctx)
 	return 0;
 }
 
-/* A file system that may be mounted nowhere here, as a mount that only we have. */
-static int mount_privately(const char *type)
+int kernel_mount(const char *type, unsigned int attributes)
 {
 	_cleanup_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
+	int mount;
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
-	return fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	mount = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+	return mount < 0 ? -errno : mount;
+}
+
+/* One of the kernel's own file systems, which may be mounted nowhere here. */
+static int mount_privately(const char *type)
+{
+	return kernel_mount(type, MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
 int kernel_tracefs(void)

@@ -24,6 +24,12 @@ bool kernel_preempts(char *ret_how, size_t size);
 int kernel_preempt_mode(const char *text, bool *ret);
 
 /*
+ * A file system of @type, mounted nowhere, as a descriptor: only who has it sees it. @attributes as fsmount(2) has them,
+ * MOUNT_ATTR_*. Negative errno.
+ */
+int kernel_mount(const char *type, unsigned int attributes);
+
+/*
  * The root of tracefs as a descriptor (O_PATH): where it is mounted, or a mount of our own that nobody else sees.
  * Negative errno.
  */

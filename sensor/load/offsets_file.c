@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "sensor/load/cgroup.h"
 #include "sensor/load/offsets_impl.h"
 
 #define FILE_SIZE   512u
@@ -518,16 +519,6 @@ static bool hunt_kernfs(struct hunt *h)
 	return true;
 }
 
-/* The root of the control groups, in a mount that nobody sees. */
-static int mount_cgroups(void)
-{
-	_cleanup_close_ int fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
-
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -1;
-	return fsmount(fs, FSMOUNT_CLOEXEC, 0);
-}
-
 /* What a set points at, and the node of the group, too; and that points back at the node. @want: the node. */
 static bool is_cgroup(struct hunt *h, const struct region *r, uint32_t at, const void *want)
 {
@@ -553,7 +544,8 @@ static void hunt_cgroup(struct hunt *h)
 {
 	static struct seen dir;
 	static struct region kn, set, cgroup;
-	_cleanup_close_ int root = mount_cgroups(), own = -1;
+	char why[200];
+	_cleanup_close_ int root = cgroup_root(why, sizeof(why)), own = -1;
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
 	char line[4096], path[4096] = "";
 	uint32_t at, inner;

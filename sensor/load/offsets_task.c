@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "sensor/load/kernel.h"
 #include "sensor/load/offsets_impl.h"
 
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
@@ -526,12 +527,9 @@ static void hunt_threads(struct hunt *h)
 
 static bool take_terminal(void *arg)
 {
-	int mount = (int)syscall(SYS_fsopen, "devpts", 0), number, lock = 0, terminal;
-
 	/* one of our own, so that it is there and nobody sees it */
-	if (mount < 0 || syscall(SYS_fsconfig, mount, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) < 0)
-		return false;
-	mount = (int)syscall(SYS_fsmount, mount, 0, 0);
+	int mount = kernel_mount("devpts", 0), number, lock = 0, terminal;
+
 	terminal = mount < 0 ? -1 : openat(mount, "ptmx", O_RDWR | O_NOCTTY);
 	if (terminal < 0 || ioctl(terminal, TIOCSPTLCK, &lock) < 0 || ioctl(terminal, TIOCGPTN, &number) < 0)
 		return false;
