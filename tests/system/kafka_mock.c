@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kafka_mock PORTS OUT: librdkafka's mock cluster of three brokers, and a consumer that writes each message's value to OUT, a
- * line each. The brokers' addresses go to PORTS. While OUT.down is there the brokers are down; when OUT.errors appears, the
- * next produce requests fail in ways that a producer has to try again.
+ * line each. The brokers' addresses go to PORTS. While OUT.down is there the brokers are down: "down" and "up" on stdout say
+ * since when. When OUT.errors appears, the next produce requests fail in ways that a producer has to try again.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -91,6 +91,8 @@ int main(int argc, char **argv)
 					rd_kafka_mock_broker_set_down(cluster, i);
 				else
 					rd_kafka_mock_broker_set_up(cluster, i);
+			puts(down ? "down" : "up");
+			fflush(stdout);
 		}
 		play_errors(cluster, argv[2]);
 	}

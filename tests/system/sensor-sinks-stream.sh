@@ -31,6 +31,7 @@ verdict "nats: what waited arrives" until_true 20 caught_up nats 200
 
 # down, failing, and killed meanwhile
 touch "$WORK/kafka.out.down"
+until_true 10 grep -q down "$WORK/kafka.said"
 kill -9 "$NATS_PID"
 opens 300 "$WORK/target"
 verdict "kafka: brokers that are down are told" until_true 20 sink_at_least kafka failing 1
