@@ -23,8 +23,8 @@ alert() {
 	for pattern; do lines=$(grep -a -- "$pattern" <<<"$lines"); done
 	[ -n "$lines" ]
 }
-# told PATTERN...: within two seconds
-told() { until_true 2 alert "$@"; }
+# told PATTERN...: soon
+told() { until_true 10 alert "$@"; }
 # kind_of PATH: of the newest alert about it
 alerts_on() { grep -a '"type":"integrity"' "$OUT" | grep -ac "\"path\":\"$1\""; }
 
@@ -86,14 +86,13 @@ esac
 # ---- the processes ---------------------------------------------------------------------------------------------------------
 
 verdict "the hash process is nobody, and may read" eval "grep -q '^Uid:.1879050004.1879050004' /proc/$(pid_of hash)/status && grep -q '^CapEff:.0000000000000004' /proc/$(pid_of hash)/status && grep -q '^Seccomp:.2' /proc/$(pid_of hash)/status"
-kill -9 "$(pid_of hash)"
-verdict "it is started again" until_true 5 eval "[ \"\$(state_of hash)\" = up ]"
-sleep 0.3
+# killed ROLE PID: and another one is there
+killed() { kill -9 "$2" && until_true 10 another "$1" "$2"; }
+another() { [ "$(pid_of "$1")" != "$2" ] && [ "$(state_of "$1")" = up ]; }
+verdict "it is started again" killed hash "$(pid_of hash)"
 echo again >>"$T/a"
 verdict "and goes on" told "\"path\":\"$T/a\"" 'again'
-kill -9 "$(pid_of engine)"
-verdict "so it does with another engine" until_true 5 eval "[ \"\$(state_of engine)\" = up ]"
-sleep 0.3
+verdict "so it does with another engine" killed engine "$(pid_of engine)"
 echo still >>"$T/a"
 verdict "whose events it looks at" told "\"path\":\"$T/a\"" 'still'
 
