@@ -495,7 +495,7 @@ static void carry_entry(struct state *s, const struct state *from, const struct 
 		.pid = e->pid, .start = e->start, .id = e->id_len ? from->text.bytes + e->id : NULL, .id_len = e->id_len
 	};
 
-	if (var == NONE)
+	if (var == NONE || (s->p->vars[var].flags & VAR_IDLE)) /* the sieve counts on what idle ones hold */
 		return;
 	for (uint32_t i = e->first; i != NONE; i = from->elems[i].next) {
 		struct val v = elem_value(from, scalar_of(from, e->var), &from->elems[i]);

@@ -437,6 +437,12 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 	return pb->rules.n - 1;
 }
 
+void program_var_idle(struct program_builder *pb, uint32_t var)
+{
+	if (var < pb->vars.n)
+		(AT(struct pvar, pb->vars) + var)->flags |= VAR_IDLE;
+}
+
 int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct clause *c, size_t n)
 {
 	struct prule *r = AT(struct prule, pb->rules) + rule;

@@ -133,7 +133,8 @@ enum var_scope { VAR_GLOBAL, VAR_PROCESS, VAR_CONTAINER, VAR_CGROUP, VAR_SCOPES 
 
 enum var_flag {
 	VAR_INHERITED = 1 << 0, /* PROCESS: where a process has none, that of its nearest ancestor counts */
-	VAR_PRIVATE = 1 << 1	/* not shown in alerts */
+	VAR_PRIVATE = 1 << 1,	/* not shown in alerts */
+	VAR_IDLE = 1 << 2	/* no rule that can fire sets it: it holds its default, whatever policy was before */
 };
 
 #define VAR_SIZE_DEFAULT 100
@@ -300,6 +301,8 @@ uint16_t program_node_event(const struct program_builder *pb, uint32_t node);
 int64_t program_refs_add(struct program_builder *pb, const uint32_t *v, size_t n);
 /* A variable. -EEXIST where there is one of that name and scope. */
 int64_t program_var_add(struct program_builder *pb, const struct pvar *v);
+/* Marks it VAR_IDLE. */
+void program_var_idle(struct program_builder *pb, uint32_t var);
 /*
  * Rules and clauses. rule->tags_*, clause_*, actions_* and pad are filled in here; @tags are pairs of string indexes (2 * ntags of
  * them), stored ascending by name. root must be BOOL, use no N_ELEM or N_CURRENT outside of N_ANY and N_EXISTS, and no field

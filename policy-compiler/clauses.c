@@ -362,11 +362,14 @@ static int64_t add_node(struct clauses *c, bool neg, uint32_t i)
 {
 	const struct node *n = &c->p->nodes[i];
 	uint32_t *memo = &c->memo[2 * (size_t)i + neg];
+	enum truth truth = c->unseen ? unseen_truth(c->unseen, i) : TRUTH_OPEN;
 	int64_t a, b, f;
 
 	if (*memo)
 		return *memo - 1;
-	if (n->op == N_NOT) {
+	if (truth != TRUTH_OPEN) {
+		f = add_const((truth == TRUTH_TRUE) != neg);
+	} else if (n->op == N_NOT) {
 		f = add_node(c, !neg, n->a);
 	} else if (n->op == N_AND || n->op == N_OR) {
 		a = add_node(c, neg, n->a);
@@ -380,12 +383,12 @@ static int64_t add_node(struct clauses *c, bool neg, uint32_t i)
 	return f;
 }
 
-int clauses_init(struct clauses *c, const struct program *p, uint16_t event)
+int clauses_init(struct clauses *c, const struct program *p, const struct unseen *u, uint16_t event)
 {
 	struct formula t = { .op = F_TRUE }, f = { .op = F_FALSE };
 	int64_t r;
 
-	*c = (struct clauses){ .p = p, .event = event };
+	*c = (struct clauses){ .p = p, .unseen = u, .event = event };
 	c->memo = calloc(2 * (size_t)p->nnodes + 2, sizeof(*c->memo));
 	if (!c->memo)
 		return -ENOMEM;

@@ -6,12 +6,14 @@
  * What the kernel can decide of a rule. The rule's graph is brought to an OR of clauses over the things that the sieve looks
  * at: numbers, and a formula for each of the event's strings. A predicate that only user space can decide is taken as true
  * here, whichever way it is meant, so that a clause never asks for more than the rule does: where the rule holds, one of its
- * clauses holds. Knows nothing of bits, masks and tables.
+ * clauses holds. What rests on fields that the sensor cannot observe, or on variables that nothing sets, is what it comes to then
+ * (unseen.h). Knows nothing of bits, masks and tables.
  */
 
 #include "lib/program.h"
 #include "policy-compiler/intern.h"
 #include "policy-compiler/nfa.h"
+#include "policy-compiler/unseen.h"
 #include "tamis/sieve.h"
 
 #define CLAUSES_A_RULE 64
@@ -21,6 +23,7 @@
 enum clause_why {
 	WHY_KERNEL, /* it is not */
 	WHY_PARTLY, /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
+	WHY_UNSEEN, /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
 	WHY_FIELD,  /* the kernel does not know the field when it decides */
 	WHY_PROCESS, /* a field of the process: constant until its next exec, but the kernel has no masks of processes yet */
 	WHY_VARIABLE, /* what a variable holds */
@@ -74,7 +77,8 @@ struct clause_term {
 
 /* The clauses of one event type in the making. */
 struct clauses {
-	const struct program *p; /* borrowed */
+	const struct program *p;     /* borrowed */
+	const struct unseen *unseen; /* borrowed, or NULL */
 	uint16_t event;
 	struct intern preds;	/* struct clause_pred */
 	struct intern patterns; /* struct clause_pattern */
@@ -94,7 +98,8 @@ struct clauses {
 	uint32_t terms_of_cap;
 };
 
-int clauses_init(struct clauses *c, const struct program *p, uint16_t event);
+/* @u: what is known of conditions whatever happens, of the same program; NULL: nothing. */
+int clauses_init(struct clauses *c, const struct program *p, const struct unseen *u, uint16_t event);
 /* After the last clauses_of(): frees what only that needs. */
 void clauses_seal(struct clauses *c);
 void clauses_done(struct clauses *c);

@@ -15,6 +15,7 @@ static const struct {
 	[WHY_KERNEL] = { "kernel", "in the kernel" },
 	[WHY_PARTLY] = { "partly",
 			 "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
+	[WHY_UNSEEN] = { "unseen", "always the same: the sensor cannot observe it, or nothing sets the variable" },
 	[WHY_FIELD] = { "field", "the kernel does not know %s when it decides" },
 	[WHY_PROCESS] = { "process", "%s is of the process: in user space until the kernel has masks of processes" },
 	[WHY_VARIABLE] = { "variable", "what a variable holds is known in user space only" },
@@ -75,7 +76,7 @@ static uint32_t kernel_preds(const struct report_rule *r)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < r->npreds; i++)
-		n += r->preds[i].why == WHY_KERNEL;
+		n += r->preds[i].why == WHY_KERNEL || r->preds[i].why == WHY_UNSEEN;
 	return n;
 }
 
@@ -116,7 +117,11 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 	for (uint32_t i = 0; i < r->npreds; i++) {
 		const struct report_pred *p = &r->preds[i];
 
-		buf_printf(b, "  %-10s  %s", p->why <= WHY_PARTLY ? "kernel" : "user space", p->text);
+		buf_printf(b, "  %-10s  %s",
+			   p->why <= WHY_PARTLY	  ? "kernel"
+			   : p->why == WHY_UNSEEN ? "known"
+						  : "user space",
+			   p->text);
 		if (p->why != WHY_KERNEL) {
 			buf_puts(b, "   -- ");
 			put_why(b, p);
@@ -190,7 +195,11 @@ static void json_clause(struct jsonw *w, const struct report_clause *c)
 static void json_pred(struct jsonw *w, const struct report_pred *p)
 {
 	jsonw_obj_begin(w);
-	jsonw_member_str(w, "decided", p->why == WHY_KERNEL ? "kernel" : p->why == WHY_PARTLY ? "partly" : "user");
+	jsonw_member_str(w, "decided",
+			 p->why == WHY_KERNEL	? "kernel"
+			 : p->why == WHY_PARTLY ? "partly"
+			 : p->why == WHY_UNSEEN ? "known"
+						: "user");
 	if (p->field)
 		jsonw_member_str(w, "field", p->field);
 	jsonw_member_str(w, "text", p->text);

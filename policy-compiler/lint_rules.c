@@ -551,7 +551,7 @@ static bool passes_anyway(const struct lint_run *x, uint16_t event)
 static int look_for_open(struct lint_run *x, uint16_t event)
 {
 	struct clauses c;
-	int r = clauses_init(&c, &x->p, event);
+	int r = clauses_init(&c, &x->p, NULL, event);
 
 	for (size_t i = 0; i < x->n && r == 0; i++) {
 		const struct clause_term *terms;

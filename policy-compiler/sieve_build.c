@@ -9,7 +9,8 @@
 #include "policy-compiler/sieve_parts.h"
 
 struct build {
-	struct program p; /* a view */
+	struct program p;      /* a view */
+	struct unseen *unseen; /* owned */
 	struct sieve_limits limits;
 	struct event_build *events[EV_TYPES]; /* owned; NULL where no rule is of that type */
 	struct intern masks;		      /* values of the automata's states */
@@ -66,7 +67,7 @@ static int collect_event(struct build *b, uint16_t event)
 	if (!eb)
 		return -ENOMEM;
 	b->events[event] = eb;
-	r = clauses_init(&eb->c, &b->p, event);
+	r = clauses_init(&eb->c, &b->p, b->unseen, event);
 	for (uint32_t i = 0; i < b->p.nrules && r == 0; i++)
 		if (b->p.rules[i].event == event)
 			r = add_rule(eb, i, b->p.rules[i].root);
@@ -428,12 +429,23 @@ static void build_done(struct build *b)
 		event_build_free(b->events[i]);
 	intern_done(&b->masks);
 	intern_done(&b->placed);
+	unseen_free(b->unseen);
+}
+
+/* That a variable is never set is in the program, too: it then takes no value over from another policy. */
+static void mark_idle(const struct build *b, struct program_builder *pb)
+{
+	for (uint32_t i = 0; i < b->p.nvars; i++)
+		if (unseen_idle(b->unseen, i))
+			program_var_idle(pb, i);
 }
 
 static int build_all(struct build *b, struct program_builder *pb, struct sieve_report *ret_report)
 {
-	int r = collect(b);
+	int r = unseen_new_idle(&b->p, &b->unseen);
 
+	if (r == 0)
+		r = collect(b);
 	if (r == 0)
 		r = build_automata(b);
 	if (r == 0)
@@ -446,6 +458,8 @@ static int build_all(struct build *b, struct program_builder *pb, struct sieve_r
 		ret_report->masks = b->out->nmasks;
 		ret_report->masks_left = b->masks_left;
 	}
+	if (r == 0)
+		mark_idle(b, pb);
 	return r == 0 ? set_all_clauses(b, pb) : r;
 }
 

@@ -162,6 +162,8 @@ static int add_pred(const struct rows *x, uint32_t node, bool negated, struct re
 	rp = &ret->preds[ret->npreds++];
 	*rp = (struct report_pred){ .why = (uint8_t)clauses_why(x->p, x->eb->c.event, node),
 				    .weakened = x->weakened[node] };
+	if (unseen_truth(x->eb->c.unseen, node) != TRUTH_OPEN)
+		rp->why = WHY_UNSEEN;
 	f = clauses_field(x->p, node);
 	rp->field = f ? f->name : NULL;
 	rp->text = pred_text(x->p, node, negated);

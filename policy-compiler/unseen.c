@@ -21,6 +21,7 @@ struct fact {
 struct unseen {
 	struct program p;   /* arrays borrowed */
 	struct fact *facts; /* owned; of each node, where N_ELEM is open */
+	bool *idle;	    /* owned; of each variable: nothing sets it; NULL: nobody asks */
 	bool no_memory;	    /* for a pattern, which was taken as open */
 };
 
@@ -123,6 +124,23 @@ static struct fact field_fact(const struct unseen *u, uint32_t field)
 	return u->p.catalog->fields[field].flags & CF_UNSEEN ? fact_empty : fact_open;
 }
 
+/* A variable that is never set holds its default: one value, or of a list none. */
+static struct fact var_fact(const struct unseen *u, uint32_t var)
+{
+	const struct program *p = &u->p;
+	const struct pvar *v = &p->vars[var];
+	const struct node *n = v->default_count ? &p->nodes[p->refs[v->default_first]] : NULL;
+	struct fact f = { .known = true, .s = "" };
+
+	if (!u->idle || !u->idle[var] || (n && program_is_array(v->type)))
+		return fact_open;
+	if (n && (n->op == N_STR || n->op == N_IP))
+		f.s = program_str(p, n->a, &f.len);
+	else if (n)
+		f.num = n->imm;
+	return f;
+}
+
 static struct fact and_fact(const struct fact *a, const struct fact *b)
 {
 	if ((a->known && !a->num) || (b->known && !b->num))
@@ -204,6 +222,14 @@ static struct fact exists_fact(const struct unseen *u, const struct node *n, con
 	return body->known && !body->num ? fact_num(0) : fact_open;
 }
 
+/* Nothing is in a list that is known to be empty; of all ancestors nobody knows. */
+static struct fact meet_fact(const struct program *p, const struct node *n, const struct fact *a, const struct fact *b)
+{
+	bool none = (a->known && !field_of_ancestors(p, n->a)) || (b->known && !field_of_ancestors(p, n->b));
+
+	return none ? fact_num(0) : fact_open;
+}
+
 static struct fact leaf_fact(const struct look *l, const struct node *n)
 {
 	struct fact f = { .known = true };
@@ -221,6 +247,8 @@ static struct fact leaf_fact(const struct look *l, const struct node *n)
 		return field_fact(l->u, n->a);
 	case N_ELEM:
 		return l->empty ? fact_empty : fact_open;
+	case N_VAR:
+		return var_fact(l->u, n->a);
 	default: /* N_NOW */
 		return fact_open;
 	}
@@ -259,10 +287,11 @@ static struct fact inner_fact(const struct look *l, const struct node *n, const 
 		return or_fact(a, b);
 	case N_NOT:
 		return a->known ? fact_num(!a->num) : fact_open;
+	case N_MEET:
+		return meet_fact(p, n, a, b);
 	case N_TEXT:
 	case N_CONCAT:
 	case N_MATCH: /* texts that are made when asked */
-	case N_MEET:
 		return fact_open;
 	default:
 		return pair_fact(n->op, a, b);
@@ -293,10 +322,18 @@ static struct fact look_at(const struct look *l, uint32_t i)
 	return l->empty ? node_fact(l, i) : l->u->facts[i];
 }
 
-int unseen_new(const struct program *p, struct unseen **ret)
+static int look_at_all(struct unseen *u)
+{
+	struct look l = { .u = u };
+
+	for (uint32_t i = 0; i < u->p.nnodes; i++)
+		u->facts[i] = node_fact(&l, i);
+	return u->no_memory ? -ENOMEM : 0;
+}
+
+static int unseen_make(const struct program *p, struct unseen **ret)
 {
 	_cleanup_(unseen_free) struct unseen *u = calloc(1, sizeof(*u));
-	struct look l = { .u = u };
 
 	if (!u)
 		return -ENOMEM;
@@ -304,12 +341,67 @@ int unseen_new(const struct program *p, struct unseen **ret)
 	u->facts = calloc((size_t)p->nnodes + 1, sizeof(*u->facts));
 	if (!u->facts)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		u->facts[i] = node_fact(&l, i);
-	if (u->no_memory)
-		return -ENOMEM;
 	*ret = TAKE_PTR(u);
 	return 0;
+}
+
+int unseen_new(const struct program *p, struct unseen **ret)
+{
+	_cleanup_(unseen_free) struct unseen *u = NULL;
+	int r = unseen_make(p, &u);
+
+	if (r == 0)
+		r = look_at_all(u);
+	if (r == 0)
+		*ret = TAKE_PTR(u);
+	return r;
+}
+
+/* Variables of rules that can fire are not idle; true if one was taken for it until now. */
+static bool wake_variables(struct unseen *u)
+{
+	const struct program *p = &u->p;
+	bool any = false;
+
+	for (uint32_t i = 0; i < p->nrules; i++) {
+		const struct prule *r = &p->rules[i];
+
+		if (unseen_truth(u, r->root) == TRUTH_FALSE)
+			continue;
+		for (uint32_t k = r->actions_first; k < r->actions_first + r->actions_count; k++) {
+			const struct paction *a = &p->actions[k];
+
+			if (a->kind != ACT_SET || !u->idle[a->var])
+				continue;
+			u->idle[a->var] = false;
+			any = true;
+		}
+	}
+	return any;
+}
+
+int unseen_new_idle(const struct program *p, struct unseen **ret)
+{
+	_cleanup_(unseen_free) struct unseen *u = NULL;
+	int r = unseen_make(p, &u);
+
+	if (r < 0)
+		return r;
+	u->idle = malloc(p->nvars + 1);
+	if (!u->idle)
+		return -ENOMEM;
+	memset(u->idle, true, p->nvars + 1);
+	do
+		r = look_at_all(u);
+	while (r == 0 && p->nvars && wake_variables(u));
+	if (r == 0)
+		*ret = TAKE_PTR(u);
+	return r;
+}
+
+bool unseen_idle(const struct unseen *u, uint32_t var)
+{
+	return u->idle && u->idle[var];
 }
 
 void unseen_free(struct unseen *u)
@@ -317,6 +409,7 @@ void unseen_free(struct unseen *u)
 	if (!u)
 		return;
 	free(u->facts);
+	free(u->idle);
 	free(u);
 }
 

@@ -502,6 +502,8 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 	uint16_t index = 0;
 	int sieve = catalog_sieve(catalog_tamis(), f, e->head.type, &index);
 
+	if (f->flags & CF_UNSEEN) /* which is why the sieve takes it for empty */
+		return;
 	switch (sieve) {
 	case CAT_SIEVE_NUM:
 		e->num[index] = (ev_u64)gen_int(g);

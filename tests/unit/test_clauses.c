@@ -45,7 +45,7 @@ static void terms_of_event(struct fixture *f, uint16_t event, uint32_t root)
 {
 	clauses_done(&f->c);
 	view = program_view(f->b.pb);
-	assert_int_equal(clauses_init(&f->c, &view, event), 0);
+	assert_int_equal(clauses_init(&f->c, &view, NULL, event), 0);
 	assert_int_equal(clauses_of(&f->c, root, &f->terms, &f->n, &f->weak), 0);
 }
 

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 
+#include "bpf/lib/sieve.bpf.h"
 #include "engine/engine.h"
 #include "lib/buf.h"
 #include "lib/event_json.h"
+#include "policy-compiler/sieve_build.h"
 
 /* ---- events in JSON ------------------------------------------------------------------------------------------------ */
 
@@ -279,6 +281,73 @@ static void rewritten_rules(void **state)
 	     "in the rule r the part");
 }
 
+/* ---- the sieve ------------------------------------------------------------------------------------------------------ */
+
+static struct sieve sieve;
+
+static bool wanted(uint16_t event)
+{
+	return !sv_mask_zero(&sieve.event[event].clauses);
+}
+
+/* Whether the kernel lets a chmod of that path pass. */
+static bool passes(const char *path)
+{
+	const struct sv_event *e = &sieve.event[EV_CHMOD];
+	const struct sv_automaton *a = &e->automata[SV_AUT_PATH0];
+	struct sv_mask alive = e->clauses;
+	ev_u32 state = 0;
+
+	for (const char *c = path; a->used && *c; c++)
+		state = (ev_u32)sv_dfa_step(&sieve, a, state, (ev_u8)*c);
+	if (a->used)
+		sv_mask_and(&alive, sv_final_mask(&sieve, a, state));
+	return !sv_mask_zero(&alive);
+}
+
+/* A variable that is set where @setter holds, rules on it, and one that goes without what is not observed. */
+static bool is_idle(const char *setter)
+{
+	struct policy_bench b = { .diags = diags_new() };
+	struct program p;
+	struct err e;
+	char yaml[1024];
+	bool idle;
+
+	snprintf(
+		yaml, sizeof(yaml),
+		"rules:\n"
+		"- {id: a, expression: '%s', actions: [{set: {name: v, field: open.file.path, scope: cgroup, append: true}}]}\n"
+		"- {id: b, expression: 'unlink.file.path in ${cgroup.v}', actions: [{set: {name: w, value: true}}]}\n"
+		"- {id: c, expression: 'rename.file.path != \"/x\" && ${w}'}\n"
+		"- {id: d, expression: 'chmod.file.path == \"/d\" || (chmod.file.mode > 0 && chmod.file.hashes == \"x\")'}\n",
+		setter);
+	assert_int_equal(compile_new(frozen(), &b.diags, &b.compile), 0);
+	assert_int_equal(compile_add_text(b.compile, "policy.yaml", yaml, strlen(yaml)), 0);
+	assert_int_equal(compile_finish(b.compile), 0);
+	if (b.diags.errors)
+		fail_msg("%s", bench_diag(&b, 0));
+	if (sieve_build(b.compile->builder, NULL, &sieve, &e) < 0)
+		fail_msg("%s", e.msg);
+	p = program_view(b.compile->builder);
+	assert_int_equal(p.nvars, 2);
+	assert_int_equal(p.vars[0].flags & VAR_IDLE, p.vars[1].flags & VAR_IDLE);
+	idle = p.vars[0].flags & VAR_IDLE;
+	bench_end(&b);
+	return idle;
+}
+
+/* What can never hold lets nothing through; and what only such rules set is never set, nor what those set that ask for it. */
+static void in_the_sieve(void **state)
+{
+	assert_true(is_idle("open.file.path == \"/a\" && " HASHED));
+	assert_false(wanted(EV_OPEN) || wanted(EV_UNLINK) || wanted(EV_RENAME));
+	assert_true(passes("/d"));
+	assert_false(passes("/e"));
+	assert_false(is_idle("open.file.path == \"/a\" || " HASHED));
+	assert_true(wanted(EV_OPEN) && wanted(EV_UNLINK) && wanted(EV_RENAME));
+}
+
 static void families(void **state)
 {
 	struct policy_bench b;
@@ -307,6 +376,7 @@ int main(void)
 		cmocka_unit_test(numbers_of_the_kernel_stay),
 		cmocka_unit_test(rules_on_the_target),
 		cmocka_unit_test(can_it_fire),
+		cmocka_unit_test(in_the_sieve),
 		cmocka_unit_test(families),
 		cmocka_unit_test(rewritten_rules),
 	};

@@ -565,6 +565,26 @@ static void test_carry(void **state)
 	end(&w);
 }
 
+/* What the sieve counts on: a variable that nothing sets keeps its default, whatever it was under the policy before. */
+static void test_carry_idle(void **state)
+{
+	struct use u, w;
+
+	begin(&u,
+	      "rules:\n"
+	      "- {id: a, expression: 'open.file.path == \"/a\"', actions: [{set: {name: v, value: 7, default_value: 3}}]}\n");
+	fire(&u, OPEN("/a", 1));
+	assert_string_equal(var(&u, "v"), "7");
+	begin(&w,
+	      "rules:\n"
+	      "- {id: a, expression: 'open.file.path == \"/a\"', actions: [{set: {name: v, value: 7, default_value: 3}}]}\n");
+	program_var_idle(w.c->builder, 0);
+	engine_carry(w.e, u.e);
+	assert_string_equal(var(&w, "v"), "3");
+	end(&u);
+	end(&w);
+}
+
 /* One rule each, with its actions; all are refused, with that in the message. */
 static void test_refused(void **state)
 {
@@ -698,7 +718,7 @@ int main(void)
 		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_fim_actions),
 		cmocka_unit_test(test_other_actions), cmocka_unit_test(test_override),
 		cmocka_unit_test(test_carry),	      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_carry_idle),    cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
