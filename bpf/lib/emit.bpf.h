@@ -216,7 +216,11 @@ INLINE void rec_put(struct slot *s, struct ev_str *str, const void *src, u64 len
 	sv_hide(len);
 	if (len > EV_PATH_MAX)
 		return;
-	sv_hide(at); /* looked at last: the verifier of 5.10 forgets what it knew of a number that was spilled */
+	/*
+	 * Verifiers before 6.8 learn nothing of the copy of a number on the stack when they see it compared. So it is looked
+	 * at last, and read once more after the call: then nobody wants it longer, and the compiler keeps it in a register.
+	 */
+	sv_hide(at);
 	if (at > RAW_CAP) {
 		s->flags |= EV_F_TRUNCATED;
 		return;
@@ -225,9 +229,9 @@ INLINE void rec_put(struct slot *s, struct ev_str *str, const void *src, u64 len
 		s->flags |= EV_F_UNREADABLE;
 		return;
 	}
-	str->off = at;
+	str->off = r->used;
 	str->len = len;
-	r->used = at + len;
+	r->used += len;
 }
 
 /* Appends the NUL-terminated string at @src, of at most @max - 1 (< EV_PATH_MAX) bytes; @user: it lies in user memory.
@@ -238,7 +242,7 @@ INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const 
 	u64 at = r->used;
 	long n;
 
-	sv_hide(at);
+	sv_hide(at); /* as in rec_put() */
 	if (!src || at > RAW_CAP)
 		return;
 	n = user ? bpf_probe_read_user_str(r->raw + at, max, src) : bpf_probe_read_kernel_str(r->raw + at, max, src);
@@ -248,9 +252,9 @@ INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const 
 	}
 	if (n == max)
 		s->flags |= EV_F_TRUNCATED;
-	str->off = at;
+	str->off = r->used;
 	str->len = n - 1;
-	r->used = at + n - 1;
+	r->used += n - 1;
 }
 
 /*

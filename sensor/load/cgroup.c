@@ -118,3 +118,12 @@ int cgroup_try(int root, char *ret_why, size_t size)
 
 	return r < 0 ? r : try_attach(root, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, ret_why, size);
 }
+
+bool cgroup_linked(int link)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	/* of one that was detached the kernel says that its cgroup is 0, which is nobody's */
+	return bpf_obj_get_info_by_fd(link, &info, &len) < 0 || info.cgroup.cgroup_id;
+}

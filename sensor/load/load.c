@@ -16,6 +16,7 @@
 
 #include "lib/cleanup.h"
 #include "sensor/load/cast.h"
+#include "sensor/load/cgroup.h"
 #include "sensor/load/hooks.h"
 #include "sensor/load/kernel.h"
 #include "sensor/load/ladder.h"
@@ -798,6 +799,18 @@ enum ev_rung load_attached(const struct load *l, uint16_t event)
 		    (dispatched(i) ? l->dispatch.link : l->hook[holder(l, i)][0].link))
 			return hook_rows[i].rung;
 	return EV_RUNG_NONE;
+}
+
+bool load_cut(const struct load *l, uint16_t event)
+{
+	for (size_t i = 0; i < hook_nrows; i++) {
+		const struct perf_hook *h = &l->hook[holder(l, i)][0];
+
+		if (hook_rows[i].kind == HOOK_CGROUP && hook_rows[i].event == event && l->ladder.used[i] && h->link &&
+		    !cgroup_linked(bpf_link__fd(h->link)))
+			return true;
+	}
+	return false;
 }
 
 int load_tasks(struct load *l)

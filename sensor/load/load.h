@@ -95,6 +95,9 @@ int load_hooks(struct load *l, struct load_hook *rows, size_t max);
 /* The rung that hooks for @event are attached on, as far as we know; EV_RUNG_NONE. */
 enum ev_rung load_attached(const struct load *l, uint16_t event);
 
+/* Whether somebody has taken a program off the cgroups' root that @event needs and that we have attached there. */
+bool load_cut(const struct load *l, uint16_t event);
+
 /* Whose acts are marked instead of sieved: see sensor/priv/canary.h. 0: nobody's. */
 void load_canary(struct load *l, uint32_t pid);
 

@@ -52,7 +52,7 @@ void canary_end(struct canary *c)
 /* ---- what is said of it ------------------------------------------------------------------------------------------------ */
 
 /* {"event":"unlink","rung":"kprobe","seen":false} */
-static void tell(struct monitor *m, const char *event, const char *rung, bool seen)
+static void tell(struct monitor *m, const char *event, const char *rung, bool seen, const char *reason)
 {
 	struct buf b;
 	struct jsonw w = jsonw_to(&b);
@@ -60,10 +60,8 @@ static void tell(struct monitor *m, const char *event, const char *rung, bool se
 	if (seen)
 		log_info("canary: %s is seen again", event);
 	else {
-		log_err("blind: %s, rung %s: the canary's act did not arrive", event, rung);
-		alarm_raise(
-			m, ALARM_BLIND,
-			&(struct alarm){ .what = event, .rung = rung, .reason = "the canary's act did not arrive" });
+		log_err("blind: %s, rung %s: %s", event, rung, reason);
+		alarm_raise(m, ALARM_BLIND, &(struct alarm){ .what = event, .rung = rung, .reason = reason });
 	}
 	buf_init(&b, 512);
 	jsonw_obj_begin(&w);
@@ -264,10 +262,12 @@ static void round_end(struct monitor *m, const struct engine_counts *ec)
 
 	for (const int *type = notes_types_by_name(); *type; type++) {
 		const char *rung = rung_of(m, *type);
-		bool blind = rung && !arrived(c, ec, *type);
+		/* packets have six programs, and one act */
+		bool cut = load_cut(m->load, (uint16_t)*type), blind = rung && (cut || !arrived(c, ec, *type));
 
 		if (blind != c->blind[*type] && (rung || c->blind[*type]))
-			tell(m, ev[*type].name, rung ? rung : "none", !blind);
+			tell(m, ev[*type].name, rung ? rung : "none", !blind,
+			     cut ? "its program was taken off the cgroups' root" : "the canary's act did not arrive");
 		c->blind[*type] = blind;
 	}
 	c->asked = c->again = false;

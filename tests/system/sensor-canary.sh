@@ -7,7 +7,7 @@
 BPFTOOL=$(PATH=$PATH:/usr/sbin command -v bpftool)
 
 policy "$WORK/p.tpb" 'open open.file.path == "/none"' 'unlink unlink.file.path =~ "/**"' 'chmod chmod.file.path =~ "/**"' \
-	'connect connect.addr.family == AF_UNIX'
+	'connect connect.addr.family == AF_UNIX' 'dns dns.question.name == "none.test"' 'sysctl sysctl.name == "none/such"'
 canary() { ctl status --json | grep -o '"canary":{[^}]*}'; }
 says() { canary | grep -q "$1"; }
 # acts of the canary among the alerts
@@ -81,8 +81,22 @@ verdict "and answers when it is let go" until_true 20 says '"state":"up"'
 read -r links detached < <(unhook detach)
 verdict "the kernel does not detach any of our $links links on request" test "$detached" = 0
 verdict "and everything is seen" eval "sleep 5; says '\"blind\":\[\].*\"state\":\"up\"'"
+# The links at cgroups are the only ones that the kernel does detach. The program that sees answers sees no act of the canary's.
+if ctl hooks --json | grep -q '"program":"packet_ingress"'; then
+	verdict "a program that is detached from the cgroups is noticed" eval 'test "$(unhook cgroups packet_ingress)" = 1 && until_true 12 says "\"blind\":\[\"dns\"\]"'
+	verdict "and said why" grep -q "blind: dns, rung cgroup: its program was taken off the cgroups' root" "$ERR"
+	unhook cgroups sysctl_asked >/dev/null
+	verdict "another one, too" until_true 12 says '"blind":\["dns","sysctl"\]'
+	policy "$WORK/none.tpb" 'unlink unlink.file.path =~ "/**"' 'chmod chmod.file.path =~ "/**"' 'connect connect.addr.family == AF_UNIX' \
+		'open open.file.path == "/none"'
+	ctl reload "$WORK/none.tpb" >/dev/null
+	ctl reload "$WORK/p.tpb" >/dev/null
+	verdict "attached anew, they are seen again" until_true 12 says '"blind":\[\].*"state":"up"'
+else
+	echo "# no programs at cgroups here: the kernel matrix detaches them"
+fi
 closed=$(unhook close "$SENSOR")
-verdict "all $closed hooks that are closed from within are missed within a period" until_true 12 says '"blind":\["chmod","connect","exec",.*"unlink"\]'
+verdict "all $closed hooks that are closed from within are missed within a period" until_true 12 says '"blind":\["chmod","connect",.*"exec",.*"unlink"\]'
 verdict "which is an alert a kind of event" until_true 5 alarm '"id":"tamis_blind".*"what":"unlink"'
 verdict "that the log has as one" eval "log_records alert | grep '\"id\":\"tamis_blind\"' >/dev/null"
 

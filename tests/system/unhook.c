@@ -2,7 +2,8 @@
 /*
  * What root can do to a sensor's hooks, for tests of the canary:
  *	unhook detach		asks the kernel to detach each BPF link there is, as `bpftool link detach` does; prints how
- *				many there are, and how many of them it detached
+ *				many there are, and how many of them it detached. Not those at cgroups, which may be
+ *	unhook cgroups PROGRAM	detaches the links at cgroups whose program's name begins so; prints how many
  *	unhook close PID	closes each BPF link and perf event that the process holds, from within it (ptrace)
  *	unhook hold PID SECONDS	stops the process as a debugger does: its parent is not told
  */
@@ -30,18 +31,37 @@ static long bpf(int cmd, union bpf_attr *a)
 	return syscall(SYS_bpf, cmd, a, sizeof(*a));
 }
 
-static int at_cgroup(int fd)
+static bool info_of(int fd, void *ret, uint32_t size)
 {
-	struct bpf_link_info info = { 0 };
 	union bpf_attr a = { 0 };
 
+	memset(ret, 0, size);
 	a.info.bpf_fd = (uint32_t)fd;
-	a.info.info_len = sizeof(info);
-	a.info.info = (uint64_t)(uintptr_t)&info;
-	return bpf(BPF_OBJ_GET_INFO_BY_FD, &a) == 0 && info.type == BPF_LINK_TYPE_CGROUP;
+	a.info.info_len = size;
+	a.info.info = (uint64_t)(uintptr_t)ret;
+	return bpf(BPF_OBJ_GET_INFO_BY_FD, &a) == 0;
 }
 
-static int detach(void)
+/* Is it a link at a cgroup, of a program whose name begins with @name? */
+static bool at_cgroup(int fd, const char *name)
+{
+	union bpf_attr a = { 0 };
+	struct bpf_link_info link;
+	struct bpf_prog_info prog;
+	bool ok;
+
+	if (!info_of(fd, &link, sizeof(link)) || link.type != BPF_LINK_TYPE_CGROUP)
+		return false;
+	a.prog_id = link.prog_id;
+	fd = (int)bpf(BPF_PROG_GET_FD_BY_ID, &a);
+	ok = fd >= 0 && info_of(fd, &prog, sizeof(prog)) && strncmp(prog.name, name, strlen(name)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* All links but those at cgroups; or, with a name, those at cgroups. */
+static int detach(const char *name)
 {
 	int links = 0, detached = 0;
 	uint32_t id = 0;
@@ -57,15 +77,17 @@ static int detach(void)
 		if (fd < 0)
 			continue;
 		off.link_detach.link_fd = (uint32_t)fd;
-		/* those at cgroups can be detached, and packets have no act of the canary's: SECURITY.md */
-		if (!at_cgroup(fd)) {
+		if (name ? at_cgroup(fd, name) : !at_cgroup(fd, "")) {
 			links++;
 			detached += bpf(BPF_LINK_DETACH, &off) == 0;
 		}
 		close(fd);
 	}
-	printf("%d %d\n", links, detached);
-	return errno == ENOENT && links ? 0 : 1;
+	if (name)
+		printf("%d\n", detached);
+	else
+		printf("%d %d\n", links, detached);
+	return errno == ENOENT && links && (!name || detached) ? 0 : 1;
 }
 
 /* Its descriptors that are links or perf events. */
@@ -172,7 +194,9 @@ static int close_hooks(pid_t pid)
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "detach") == 0)
-		return detach();
+		return detach(NULL);
+	if (argc == 3 && strcmp(argv[1], "cgroups") == 0)
+		return detach(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "close") == 0)
 		return close_hooks(atoi(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "hold") == 0 && grab(atoi(argv[2])) == 0) {

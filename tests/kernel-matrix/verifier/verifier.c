@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many instructions the verifier of this kernel looks at, for each program of the BPF object:
- *	verifier OBJECT		prints "VERIFIED", the program and the number, or "-" and why not, between tabs
+ *	verifier OBJECT		prints "VERIFIED", the program and the number, or "-" and why not, between tabs; and a
+ *				"COMPLAINT" for each program at which the kernel warns that its verifier erred
+ *	verifier OBJECT PROGRAM	prints all that the verifier says of one program, on the way on which it refused it
  * Every program is loaded whose target this kernel has, whatever rung the sensor would take. The number is the verifier's
  * own ("processed N insns"), which every kernel prints. Where the sensor reads by loads (sensor/load/cast.h), so it is here.
  */
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sensor/load/cast.h"
 
@@ -19,6 +24,8 @@
 #define BATCH	  16 /* loaded at a time: where one of them fails, the others have to be looked at again */
 #define LOG_BYTES 4096
 #define LOG_STATS 4
+#define LOG_WAY	  1 /* each instruction of the way that was looked at last */
+#define LOG_WHOLE (16 << 20)
 
 static struct {
 	bool skip;
@@ -108,8 +115,8 @@ static bool of_pass(const struct bpf_program *prog, int pass)
 	return (strcmp(bpf_program__section_name(prog), "tp/raw_syscalls/sys_exit") == 0) == pass;
 }
 
-/* One try with what is not to be skipped of the programs from @first on. */
-static int try_load(const struct btf *btf, int first, int pass)
+/* One try with what is not to be skipped of the @n programs from @first on. */
+static int try_load(const struct btf *btf, int first, int n, int pass)
 {
 	struct bpf_object *obj = open_object();
 	struct bpf_program *prog;
@@ -130,7 +137,7 @@ static int try_load(const struct btf *btf, int first, int pass)
 			snprintf(programs[i].why, sizeof(programs[i].why), "no casts");
 		}
 		bpf_program__set_autoload(prog,
-					  i >= first && i < first + BATCH && !programs[i].skip && of_pass(prog, pass));
+					  i >= first && i < first + n && !programs[i].skip && of_pass(prog, pass));
 		bpf_program__set_log_level(prog, LOG_STATS);
 		bpf_program__set_log_buf(prog, programs[i].log, LOG_BYTES);
 		if (++i == PROGRAMS)
@@ -162,6 +169,50 @@ static bool leave_out(void)
 	return found;
 }
 
+/* ---- what the kernel warns of ---------------------------------------------------------------------------------------- */
+
+static int kernel_log;
+
+/* Has it warned since this was asked last? It would do so once: it is told to forget that. */
+static bool kernel_warned(void)
+{
+	int again = open("/sys/kernel/debug/clear_warn_once", O_WRONLY | O_CLOEXEC);
+	bool warned = false;
+	char line[1024];
+	ssize_t n;
+
+	while ((n = read(kernel_log, line, sizeof(line) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		line[n > 0 ? n : 0] = '\0';
+		warned |= strstr(line, "WARNING:") || strstr(line, "verifier bug");
+	}
+	if (again >= 0 && warned)
+		warned = write(again, "1", 1) == 1;
+	if (again >= 0)
+		close(again);
+	return warned;
+}
+
+/* Of those that have just been loaded: at which does it warn of its verifier? With panic_on_warn that would be the end. */
+static void name_warned(const struct btf *btf, int first)
+{
+	struct bpf_object *obj = open_object();
+	struct bpf_program *prog;
+	int i = 0;
+
+	bpf_object__for_each_program(prog, obj)
+	{
+		bool ours = i >= first && i < first + BATCH && !programs[i].skip;
+
+		for (int pass = 0; pass < 2 && ours; pass++)
+			if (of_pass(prog, pass))
+				try_load(btf, i, 1, pass);
+		if (ours && kernel_warned())
+			printf("COMPLAINT the kernel warns of its verifier at %s\n", bpf_program__name(prog));
+		i++;
+	}
+	bpf_object__close(obj);
+}
+
 static void print(void)
 {
 	struct bpf_object *obj = open_object();
@@ -182,21 +233,48 @@ static void print(void)
 	bpf_object__close(obj);
 }
 
+static int print_one(const char *name)
+{
+	struct bpf_object *obj = open_object();
+	struct bpf_program *prog, *one = obj ? bpf_object__find_program_by_name(obj, name) : NULL;
+	char *log = calloc(1, LOG_WHOLE);
+
+	if (!one || !log) {
+		fprintf(stderr, "no program \"%s\"\n", name);
+		return 2;
+	}
+	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(prog, prog == one);
+	bpf_program__set_log_level(one, LOG_WAY | LOG_STATS);
+	bpf_program__set_log_buf(one, log, LOG_WHOLE);
+	printf("%s: %s\n", name, bpf_object__load(obj) < 0 ? "refused" : "loaded");
+	fputs(log, stdout);
+	bpf_object__close(obj);
+	free(log);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct btf *btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
 
-	if (argc != 2 || !btf)
+	if (argc < 2 || argc > 3 || !btf)
 		return 2;
 	libbpf_set_print(keep_message);
 	cast = cast_find(btf);
 	if (!read_object(argv[1]))
 		return 2;
-	for (int first = 0; first == 0 || first < total; first += BATCH)
+	if (argc == 3)
+		return print_one(argv[2]);
+	kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	kernel_warned();
+	for (int first = 0; first == 0 || first < total; first += BATCH) {
 		for (int pass = 0; pass < 2; pass++)
-			while (try_load(btf, first, pass) < 0)
+			while (try_load(btf, first, BATCH, pass) < 0)
 				if (!leave_out())
 					return 1;
+		if (kernel_warned())
+			name_warned(btf, first);
+	}
 	print();
 	btf__free(btf);
 	return 0;
