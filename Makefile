@@ -188,7 +188,7 @@ matrix: build
 stress: build
 	@tests/kernel-matrix/stress $(STRESS_ARGS)
 
-#> make bench       side-by-side measurements; prints ratios
+#> make bench       side-by-side measurements; prints ratios (bench/log 60: the signed log alone, at its promised rate)
 BENCH_BINS := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 $(B)/bench/%: $(B)/obj/bench/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)

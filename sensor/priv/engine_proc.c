@@ -517,6 +517,7 @@ static void tick(struct engine_proc *p)
 	clock = decode_clock_now();
 	decode_clock(p->decode, clock);
 	enrich_tick(p->enrich);
+	outbox_tick(&p->out);
 	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused + p->shed);
 	enrich_stats(p->enrich, &s);
 	p->counts.processes = s.table.images;

@@ -3,10 +3,9 @@
 
 #include <errno.h>
 
-#include "sensor/priv/recycle.h"
-
-#define OUTBOX_MAX (OUTBOX_HIGH + 4 * MSG_PIECES_MAX)
-#define LENGTHS	   (2 * sizeof(uint32_t))
+#define OUTBOX_MAX   (2 * OUTBOX_HIGH + 4 * MSG_PIECES_MAX)
+#define OUTBOX_SLACK (256u << 10)
+#define LENGTHS	     (2 * sizeof(uint32_t))
 
 void outbox_init(struct outbox *o)
 {
@@ -115,6 +114,8 @@ int outbox_send(struct outbox *o, const struct chan *to)
 {
 	int sent = 0, r = 0;
 
+	if (o->text.len > o->peak)
+		o->peak = o->text.len;
 	while (outbox_waiting(o)) {
 		r = send_batch(o, to);
 		if (r < 0)
@@ -123,13 +124,20 @@ int outbox_send(struct outbox *o, const struct chan *to)
 	}
 	if (!outbox_waiting(o)) {
 		o->off = 0;
-		recycle(&o->text);
-	} else if (o->off > OUTBOX_HIGH) {
+		buf_reset(&o->text);
+	} else if (o->off > OUTBOX_SLACK && o->off > outbox_waiting(o)) {
 		memmove(o->text.data, o->text.data + o->off, outbox_waiting(o));
 		buf_truncate(&o->text, outbox_waiting(o));
 		o->off = 0;
 	}
 	return sent || r >= 0 ? sent : r;
+}
+
+void outbox_tick(struct outbox *o)
+{
+	if (!o->text.len && o->text.cap > 4 * o->peak + OUTBOX_SLACK)
+		buf_done(&o->text);
+	o->peak = 0;
 }
 
 void outbox_restart(struct outbox *o)

@@ -11,13 +11,18 @@
 #include "lib/buf.h"
 #include "sensor/priv/msg.h"
 
-#define OUTBOX_HIGH (256u << 10) /* above this, evaluate no more events for now */
+/*
+ * Above this, evaluate no more events for now. It holds what comes while record syncs and signs a batch: at 20,000 alerts a second
+ * of 3 KiB, 130 ms.
+ */
+#define OUTBOX_HIGH (8u << 20)
 
 struct outbox {
 	struct buf text; /* owned: MSG_ALERTS bodies back to back */
 	size_t off;	 /* of them already sent */
 	uint32_t piece;	 /* of the long alert at off, bytes already sent */
 	size_t open;	 /* where the alert being rendered begins */
+	size_t peak;	 /* the most that waited since the last outbox_tick() */
 };
 
 void outbox_init(struct outbox *o);
@@ -33,6 +38,8 @@ void outbox_cancel(struct outbox *o);
 
 /* Sends what goes. How many alerts were handed over, or a negative errno: -EAGAIN nothing fits now, -EPIPE and the like. */
 int outbox_send(struct outbox *o, const struct chan *to);
+/* Now and then: memory that was not needed since the last time goes. Not in each turn, because taking pages costs more than an alert. */
+void outbox_tick(struct outbox *o);
 /* The socket was replaced: a long alert that was half sent begins again. */
 void outbox_restart(struct outbox *o);
 

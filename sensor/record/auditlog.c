@@ -9,10 +9,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define AUDITLOG_EPOCH		"epoch"
 #define AUDITLOG_EPOCH_RETRY_NS 1000000000ull
-#define QUIET_PART		16 /* of batch_ms: what a record waits that comes after a while without any */
+#define QUIET_PART		16 /* of batch_ms: what a record waits at least, where few come */
+#define QUIET_RECORDS		64 /* a batch of fewer says that few come */
+#define QUIET_SHARE		4  /* of the time between two such batches so much is not spent on writing them */
 
 DEFINE_CLEANUP(struct auditlog *, auditlog_free);
 
@@ -440,16 +443,32 @@ static bool auditlog_waits(const struct auditlog *log)
 	return log->signed_size < log->tree.size || log->head_due;
 }
 
-/* The first record after a while need not wait for others that may not come: who waits for it is told soon. */
+/* Where few records come none need wait for others that may not come: who waits for it is told soon. */
 static uint64_t batch_wait_ns(const struct auditlog *log, uint64_t now_ns)
 {
-	uint64_t whole = (uint64_t)log->o.batch_ms * 1000000;
+	uint64_t whole = (uint64_t)log->o.batch_ms * 1000000, least = whole / QUIET_PART;
+	uint64_t cost = QUIET_SHARE * log->flush_took_ns;
 
-	return log->flushed_ns && now_ns - log->flushed_ns >= whole ? whole / QUIET_PART : whole;
+	if (!log->flushed_ns)
+		return whole;
+	if (now_ns - log->flushed_ns >= whole)
+		return least;
+	if (log->flush_records >= QUIET_RECORDS || cost > whole)
+		return whole;
+	return cost > least ? cost : least;
+}
+
+static uint64_t mono_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 {
+	uint64_t began_ns;
 	int r;
 
 	log->now_ns = now_ns;
@@ -465,7 +484,10 @@ int auditlog_tick(struct auditlog *log, uint64_t now_ns, struct err *e)
 	}
 	if (auditlog_pending(log) < log->o.batch_max && now_ns - log->batch_since < log->batch_wait_ns)
 		return 0;
+	log->flush_records = auditlog_pending(log);
+	began_ns = mono_ns();
 	r = auditlog_flush(log, e);
+	log->flush_took_ns = mono_ns() - began_ns;
 	log->flushed_ns = now_ns;
 	if (r < 0) {
 		log->batch_since = now_ns;

@@ -41,6 +41,8 @@ struct auditlog {
 	uint64_t batch_since;	  /* when a tick first saw the batch; 0: not yet */
 	uint64_t batch_wait_ns;	  /* it closes so long after that */
 	uint64_t flushed_ns;	  /* the last one did */
+	uint64_t flush_took_ns;	  /* that took so long */
+	uint64_t flush_records;	  /* and had so many records */
 	uint64_t now_ns;	  /* of the last tick */
 	uint64_t epoch_age_ns;	  /* how old the epoch was when it was taken over */
 	uint64_t epoch_end_ns;	  /* when it is over by its age; 0: no tick was seen yet */

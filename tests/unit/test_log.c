@@ -258,6 +258,41 @@ static void the_tick_closes_a_batch_by_time_and_by_count(void **state)
 	place_remove(&p);
 }
 
+/* Few records need not wait for others; many do, so that a batch has more of them. */
+static void few_records_wait_less(void **state)
+{
+	struct auditlog_options o = { .batch_ms = 1600, .batch_max = 1000 };
+	const uint64_t ms = 1000000;
+	struct auditlog *log;
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, &o);
+	append(log, "open");
+	assert_int_equal(auditlog_tick(log, 1000 * ms, NULL), 0);
+	assert_int_equal(auditlog_due(log), 2600 * ms);
+	for (int i = 0; i < 100; i++)
+		append(log, "open");
+	assert_int_equal(auditlog_tick(log, 2600 * ms, NULL), 0);
+	/* many, just now */
+	append(log, "open");
+	assert_int_equal(auditlog_tick(log, 2700 * ms, NULL), 0);
+	assert_int_equal(auditlog_due(log), 4300 * ms);
+	assert_int_equal(auditlog_tick(log, 4300 * ms, NULL), 0);
+	/* few, just now: by what writing them takes, at least a sixteenth */
+	append(log, "open");
+	assert_int_equal(auditlog_tick(log, 4400 * ms, NULL), 0);
+	assert_true(auditlog_due(log) >= 4500 * ms);
+	assert_true(auditlog_due(log) < 6000 * ms);
+	assert_int_equal(auditlog_tick(log, 6000 * ms, NULL), 0);
+	/* none for a while */
+	append(log, "open");
+	assert_int_equal(auditlog_tick(log, 9000 * ms, NULL), 0);
+	assert_int_equal(auditlog_due(log), 9100 * ms);
+	auditlog_close(log, NULL);
+	place_remove(&p);
+}
+
 static void two_writers_are_refused(void **state)
 {
 	struct auditlog *log, *other;
@@ -1505,6 +1540,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_is_written_and_verified),
 		cmocka_unit_test(the_tick_closes_a_batch_by_time_and_by_count),
+		cmocka_unit_test(few_records_wait_less),
 		cmocka_unit_test(two_writers_are_refused),
 		cmocka_unit_test(what_is_no_record_is_refused),
 		cmocka_unit_test(seq_and_segments_go_on_over_restarts),
