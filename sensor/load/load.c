@@ -6,12 +6,9 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -20,19 +17,18 @@
 #include "sensor/load/hooks.h"
 #include "sensor/load/kernel.h"
 #include "sensor/load/ladder.h"
+#include "sensor/load/object.h"
 #include "sensor/load/offsets.h"
 #include "sensor/load/perf.h"
 #include "sensor/load/syscalls.h"
-#include "tamis.skel.h"
 
-#define SYS_OPEN_WHOLE EV_NONE /* in sys_events; see bpf/lib/maps.bpf.h */
-#define KERNEL_BTF     "/sys/kernel/btf/vmlinux"
-#define BUILDS_MAX     32 /* programs that may turn out not to load or attach before we give up */
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+#define BUILDS_MAX 32 /* programs that may turn out not to load or attach before we give up */
 
 struct load {
 	struct load_options options;
-	struct tamis *skel; /* owned */
 	struct ladder ladder;
+	struct object object; /* owned; all zero: none yet */
 	int32_t cast;	      /* see cast.h; 0: not here */
 	bool no_peek;	      /* bpf/peek.bpf.c cannot be loaded */
 	char *btf_path;	      /* owned; type information that is not the kernel's own, or NULL */
@@ -64,160 +60,7 @@ enum ev_rung load_rung_parse(const char *name)
 	return EV_RUNG_NONE;
 }
 
-/* ---- libbpf's messages ----------------------------------------------------------------------------------------- */
-
-static char last_message[300]; /* the last that looks like an error */
-static struct {
-	char name[64], why[96];
-} blamed; /* the first program that libbpf complained of, since this was cleared */
-
-static int keep_message(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	if (getenv("TAMIS_LIBBPF_DEBUG"))
-		return vfprintf(stderr, fmt, ap);
-	if (level == LIBBPF_WARN) {
-		vsnprintf(last_message, sizeof(last_message), fmt, ap);
-		last_message[strcspn(last_message, "\n")] = '\0';
-		if (!blamed.name[0])
-			sscanf(last_message, "libbpf: prog '%63[^']': %95[^\n]", blamed.name, blamed.why);
-	}
-	return 0;
-}
-
 /* ---- open --------------------------------------------------------------------------------------------------- */
-
-static struct bpf_program *program_of(struct load *l, size_t row)
-{
-	return bpf_object__find_program_by_name(l->skel->obj, hook_rows[row].program);
-}
-
-static bool dispatched(size_t row)
-{
-	return hook_rows[row].kind == HOOK_SYS_BTF || hook_rows[row].kind == HOOK_SYS_TP;
-}
-
-/* What kind of dispatcher the chosen rungs use, or HOOK_KINDS for none. */
-static enum hook_kind dispatcher_kind(const struct load *l)
-{
-	for (size_t i = 0; i < hook_nrows; i++)
-		if (l->ladder.used[i] && dispatched(i))
-			return hook_rows[i].kind;
-	return HOOK_KINDS;
-}
-
-static struct bpf_program *dispatcher(struct load *l)
-{
-	return dispatcher_kind(l) == HOOK_SYS_TP ? l->skel->progs.sys_exit_dispatch_c
-						 : l->skel->progs.sys_exit_dispatch;
-}
-
-/* The program that looks at opens before the whole one, or NULL. */
-static struct bpf_program *peek(struct load *l)
-{
-	if (!l->cast || l->no_peek || l->ladder.rung[EV_OPEN] != EV_RUNG_TRACEPOINT)
-		return NULL;
-	return dispatcher_kind(l) == HOOK_SYS_TP ? l->skel->progs.sys_open_peek_c : l->skel->progs.sys_open_peek;
-}
-
-/* A program may serve several rows: it is loaded if one of them is used. */
-static void autoload(struct load *l)
-{
-	struct bpf_program *prog;
-
-	bpf_object__for_each_program(prog, l->skel->obj) bpf_program__set_autoload(prog, false);
-	for (size_t i = 0; i < hook_nrows; i++)
-		if (l->ladder.used[i])
-			bpf_program__set_autoload(program_of(l, i), true);
-	if (dispatcher_kind(l) != HOOK_KINDS)
-		bpf_program__set_autoload(dispatcher(l), true);
-	if (peek(l))
-		bpf_program__set_autoload(peek(l), true);
-}
-
-static bool any_rung(const struct load *l, enum ev_rung rung)
-{
-	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
-		if (l->ladder.rung[ev] == rung)
-			return true;
-	return false;
-}
-
-static int ring_size(const char *option, uint32_t asked, uint32_t usual, uint32_t *ret, struct err *err)
-{
-	*ret = asked ? asked : usual;
-	if (*ret < 64 << 10 || (*ret & (*ret - 1)))
-		return err_set(err, -EINVAL, "--%s: a ring of %u bytes: give a power of two from 65536 on", option,
-			       *ret);
-	return 0;
-}
-
-static int configure(struct load *l, struct err *err)
-{
-	const struct load_options *o = &l->options;
-	uint32_t ring = 0, lineage = 0;
-	uint64_t seed[4];
-	int r = ring_size("ring-bytes", o->ring_bytes, LOAD_RING_BYTES, &ring, err);
-
-	if (r == 0)
-		r = ring_size("lineage-bytes", o->lineage_bytes, LOAD_LINEAGE_BYTES, &lineage, err);
-	if (r < 0)
-		return r;
-	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
-		return err_set(err, -EIO, "no random bytes from the kernel");
-	l->skel->rodata->ring_bytes = ring;
-	l->skel->rodata->lineage_bytes = lineage;
-	l->skel->bss->self_pid = (uint32_t)getpid();
-	l->skel->rodata->want_envs = o->envs;
-	l->skel->rodata->have_cast = l->cast != 0;
-	/* some keep arguments on the fentry rung, too */
-	l->skel->rodata->have_calls = any_rung(l, EV_RUNG_KPROBE) || any_rung(l, EV_RUNG_FENTRY);
-	l->skel->rodata->have_task_regs = l->kernel_types && libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
-										     BPF_FUNC_task_pt_regs, NULL) == 1;
-	l->skel->rodata->have_current_ids =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_FUNC_get_current_pid_tgid, NULL) == 1;
-	if (l->stack_bytes)
-		l->skel->rodata->stack_bytes = l->stack_bytes;
-	else if (sysconf(_SC_PAGESIZE) > (long)l->skel->rodata->stack_bytes) /* arm64 with large pages */
-		l->skel->rodata->stack_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
-		l->skel->rodata->seed[i] = seed[i] | 1;
-	bpf_map__set_max_entries(l->skel->maps.lineage, lineage);
-	return bpf_map__set_max_entries(l->skel->maps.events, ring);
-}
-
-static int load_failed(int r, struct err *err)
-{
-	if (r == -EPERM)
-		return err_set(err, r, "BPF refused (%s): run as root, or with CAP_BPF and CAP_PERFMON", last_message);
-	return err_set(err, r, "cannot load the BPF programs: %s (%s)", last_message, strerror(-r));
-}
-
-/* Fills the tail-call table of the tracepoint rung. */
-static int fill_sys_events(struct load *l)
-{
-	int map = bpf_map__fd(l->skel->maps.sys_events);
-
-	if (peek(l)) {
-		uint32_t event = EV_OPEN;
-		int fd = bpf_program__fd(peek(l));
-
-		if (bpf_map_update_elem(map, &event, &fd, BPF_ANY))
-			return -errno;
-	}
-	for (size_t i = 0; i < hook_nrows; i++) {
-		uint32_t event = hook_rows[i].event;
-		int fd;
-
-		if (!l->ladder.used[i] || !dispatched(i))
-			continue;
-		if (event == EV_OPEN && peek(l))
-			event = SYS_OPEN_WHOLE;
-		fd = bpf_program__fd(program_of(l, i));
-		if (bpf_map_update_elem(map, &event, &fd, BPF_ANY))
-			return -errno;
-	}
-	return 0;
-}
 
 static void unbuild(struct load *l)
 {
@@ -225,52 +68,7 @@ static void unbuild(struct load *l)
 		for (int k = 0; k < LADDER_SYMBOLS; k++)
 			perf_detach(&l->hook[i][k]);
 	perf_detach(&l->dispatch);
-	tamis__destroy(l->skel);
-	l->skel = NULL;
-}
-
-/* As tamis__open_opts(), with a copy of the object in which casts are calls. */
-static int open_object(struct load *l)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = l->btf_path);
-	_cleanup_free_ uint8_t *elf = NULL;
-	struct bpf_object_skeleton *s;
-	int r;
-
-	l->skel = calloc(1, sizeof(*l->skel));
-	if (!l->skel || tamis__create_skeleton(l->skel) < 0)
-		return -ENOMEM;
-	s = l->skel->skeleton;
-	elf = malloc(s->data_sz);
-	if (!elf)
-		return -ENOMEM;
-	memcpy(elf, s->data, s->data_sz);
-	if (l->cast)
-		cast_apply(elf, s->data_sz, l->cast);
-	s->data = elf;
-	r = bpf_object__open_skeleton(s, &opts);
-	s->data = NULL; /* libbpf has copied what it needs */
-	return r;
-}
-
-/* One try to load the programs of the chosen rungs. */
-static int build_once(struct load *l, struct err *err)
-{
-	int r = open_object(l);
-
-	if (r < 0)
-		return err_set(err, r, "cannot open the BPF object: %s (%s)", last_message, strerror(-r));
-	autoload(l);
-	r = configure(l, err);
-	if (r < 0)
-		return r;
-	memset(&blamed, 0, sizeof(blamed));
-	r = tamis__load(l->skel);
-	if (r < 0)
-		return load_failed(r, err);
-	memset(&blamed, 0, sizeof(blamed));
-	r = fill_sys_events(l);
-	return r < 0 ? err_set(err, r, "cannot fill the table of system call programs: %s", strerror(-r)) : 0;
+	object_unload(&l->object);
 }
 
 /*
@@ -279,20 +77,33 @@ static int build_once(struct load *l, struct err *err)
  */
 static int build(struct load *l, struct err *err)
 {
+	const struct load_options *o = &l->options;
+	struct object_blame blame;
 	int r;
 
 	for (int i = 0;; i++) {
+		const struct object_plan plan = {
+			.ladder = &l->ladder,
+			.btf_path = l->btf_path,
+			.kernel_types = l->kernel_types,
+			.cast = l->cast,
+			.no_peek = l->no_peek,
+			.envs = o->envs,
+			.ring_bytes = o->ring_bytes ? o->ring_bytes : LOAD_RING_BYTES,
+			.lineage_bytes = o->lineage_bytes ? o->lineage_bytes : LOAD_LINEAGE_BYTES,
+			.stack_bytes = l->stack_bytes,
+		};
+
 		r = ladder_choose(&l->ladder, err);
 		if (r < 0)
 			return r;
-		r = build_once(l, err);
-		if (r == 0 || r == -EPERM || !blamed.name[0] || i == BUILDS_MAX)
+		r = object_load(&plan, &l->object, &blame, err);
+		if (r == 0 || r == -EPERM || !blame.program[0] || i == BUILDS_MAX)
 			return r;
-		if (peek(l) && strcmp(blamed.name, bpf_program__name(peek(l))) == 0)
+		if (!l->no_peek && strncmp(blame.program, OBJECT_PEEK, strlen(OBJECT_PEEK)) == 0)
 			l->no_peek = true;
 		else
-			ladder_break(&l->ladder, blamed.name, blamed.why);
-		unbuild(l);
+			ladder_break(&l->ladder, blame.program, blame.why);
 	}
 }
 
@@ -303,27 +114,15 @@ static int build(struct load *l, struct err *err)
 static int discover_types(struct load *l, bool whole, struct err *err)
 {
 	struct offsets o;
-	struct tamis *skel = NULL;
-	const struct btf *own;
-	int r = offsets_find(&o, err), regs;
+	int r = offsets_find(&o, err);
 
-	if (r < 0)
-		return r;
-	skel = tamis__open();
-	if (!skel)
-		return err_set(err, -errno, "cannot open the BPF object: %s", last_message);
-	own = bpf_object__btf(skel->obj);
-	regs = btf__find_by_name_kind(own, "pt_regs", BTF_KIND_STRUCT);
-	if (regs > 0 && o.regs != OFFSET_UNKNOWN)
-		l->stack_bytes = o.regs + btf__type_by_id(own, (uint32_t)regs)->size;
-	if (whole)
-		r = offsets_btf(&o, own, &l->types_fd, err);
-	tamis__destroy(skel);
-	if (whole && r >= 0 && asprintf(&l->btf_path, "/proc/self/fd/%d", l->types_fd) < 0) {
+	if (r >= 0) /* how many */
+		r = object_types(&o, &l->stack_bytes, whole ? &l->types_fd : NULL, err);
+	if (r == 0 && whole && asprintf(&l->btf_path, "/proc/self/fd/%d", l->types_fd) < 0) {
 		l->btf_path = NULL;
 		r = err_set(err, -ENOMEM, "no memory");
 	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /* The kernel's own type information, or a file that stands in for it, or what can be found out. */
@@ -369,18 +168,6 @@ static void leave_out_blind(struct load *l)
 	}
 }
 
-/* The object lies in our own program file: once it is loaded its pages, many megabytes, are only in the way. */
-static void forget_object(void)
-{
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	size_t size;
-	const uintptr_t begin = (uintptr_t)tamis__elf_bytes(&size), first = (begin + page - 1) & ~(page - 1),
-			end = (begin + size) & ~(page - 1);
-
-	if (first < end)
-		madvise((void *)first, end - first, MADV_DONTNEED);
-}
-
 int load_open(const struct load_options *o, struct load **ret, struct err *err)
 {
 	struct load *l = calloc(1, sizeof(*l));
@@ -392,7 +179,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 	l->sieve_fd = l->measure_fd = l->ladder.cgroup = l->types_fd = -1;
 	l->options = *o;
 	l->ladder.forced = o->rung;
-	libbpf_set_print(keep_message);
+	libbpf_set_print(NULL); /* what it says of programs is told by the child that loads them */
 	l->ncpus = libbpf_num_possible_cpus();
 	r = find_types(l, &kernel, err);
 	if (r == 0) {
@@ -403,7 +190,6 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		if (l->types_fd >= 0)
 			leave_out_blind(l);
 		r = build(l, err);
-		forget_object();
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
 	btf__free(kernel);
@@ -433,14 +219,17 @@ static bool wants(const struct sieve *s, uint16_t event)
  */
 static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 {
-	const struct bpf_map *first = l->skel->maps.sieve_first;
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)bpf_object__btf_fd(l->skel->obj),
-		    .btf_key_type_id = bpf_map__btf_key_type_id(first),
-		    .btf_value_type_id = bpf_map__btf_value_type_id(first));
-	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, &opts);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)l->object.btf);
 	_cleanup_free_ struct sieve *copy = malloc(sizeof(*s));
-	uint32_t zero = 0;
+	_cleanup_close_ int fd = -1;
+	struct bpf_map_info first = { 0 };
+	uint32_t zero = 0, len = sizeof(first);
 
+	if (bpf_obj_get_info_by_fd(l->object.map[OBJECT_SIEVE_FIRST], &first, &len))
+		return -errno;
+	opts.btf_key_type_id = first.btf_key_type_id;
+	opts.btf_value_type_id = first.btf_value_type_id;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, &opts);
 	if (fd < 0)
 		return -errno;
 	if (!copy)
@@ -453,12 +242,19 @@ static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 	return TAKE_FD(fd);
 }
 
-static int attach_tracing(struct bpf_program *prog, struct perf_hook *h, struct err *err)
+/* A link is enough for what hangs on no perf event: @fd is it, or -1 and errno. */
+static int attached(int fd, const char *program, struct perf_hook *h, struct err *err)
 {
-	h->link = bpf_program__attach(prog);
-	return h->link ? 0
-		       : err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno),
-				 last_message);
+	if (fd < 0)
+		return err_set(err, -errno, "cannot attach %s: %s", program, strerror(errno));
+	*h = (struct perf_hook){ .attached = true, .link = fd, .perf = -1 };
+	return 0;
+}
+
+/* What is traced was said when the program was loaded. */
+static int attach_tracing(int prog, const char *name, struct perf_hook *h, struct err *err)
+{
+	return attached(bpf_raw_tracepoint_open(NULL, prog), name, h, err);
 }
 
 /* How many calls a return has room for: opens of a FIFO, connections and accepts wait for others, and so can be piled up. */
@@ -480,41 +276,44 @@ static size_t holder(const struct load *l, size_t row)
 	return row;
 }
 
-static int attach_cgroup(struct load *l, struct bpf_program *prog, struct perf_hook *h, struct err *err)
-{
-	h->link = bpf_program__attach_cgroup(prog, l->ladder.cgroup);
-	return h->link ? 0
-		       : err_set(err, -errno, "cannot attach %s: %s (%s)", bpf_program__name(prog), strerror(errno),
-				 last_message);
-}
-
 static int attach_row(struct load *l, size_t row_, struct err *err)
 {
 	const size_t row = holder(l, row_);
 	const struct hook_row *r = &hook_rows[row];
-	struct bpf_program *prog = program_of(l, row);
+	const int prog = l->object.prog[row];
+	struct perf_hook *h = l->hook[row];
 	int ret = 0;
 
-	if (l->hook[row][0].link)
+	if (h->attached)
 		return 0;
-	if (r->kind == HOOK_CGROUP)
-		return attach_cgroup(l, prog, &l->hook[row][0], err);
-	if (r->kind == HOOK_TP)
-		return perf_tracepoint(prog, r->target, &l->hook[row][0], err);
-	if (r->kind != HOOK_KPROBE && r->kind != HOOK_KRETPROBE)
-		return attach_tracing(prog, &l->hook[row][0], err);
-	for (int i = 0; i < LADDER_SYMBOLS && l->ladder.symbol[row][i][0] && ret == 0; i++)
-		ret = perf_kprobe(prog, l->ladder.symbol[row][i], returns_of(r), &l->hook[row][i], err);
-	return ret;
+	switch (r->kind) {
+	case HOOK_CGROUP:
+		return attached(bpf_link_create(prog, l->ladder.cgroup, l->object.attach_type[row], NULL), r->program,
+				h, err);
+	case HOOK_ITER:
+		return attached(bpf_link_create(prog, 0, BPF_TRACE_ITER, NULL), r->program, h, err);
+	case HOOK_TP:
+		return perf_tracepoint(prog, r->target, h, err);
+	case HOOK_KPROBE:
+	case HOOK_KRETPROBE:
+		for (int i = 0; i < LADDER_SYMBOLS && l->ladder.symbol[row][i][0] && ret == 0; i++)
+			ret = perf_kprobe(prog, l->ladder.symbol[row][i], returns_of(r), &h[i], err);
+		break;
+	default:
+		ret = attach_tracing(prog, r->program, h, err);
+	}
+	return ret < 0 ? err_set(err, ret, "%s: %s", r->program, err->msg) : 0;
 }
 
 static int attach_dispatcher(struct load *l, struct err *err)
 {
-	if (l->dispatch.link)
+	const struct object *o = &l->object;
+
+	if (l->dispatch.attached)
 		return 0;
-	return dispatcher_kind(l) == HOOK_SYS_TP
-		       ? perf_tracepoint(dispatcher(l), "raw_syscalls/sys_exit", &l->dispatch, err)
-		       : attach_tracing(dispatcher(l), &l->dispatch, err);
+	return object_dispatcher(&l->ladder) == HOOK_SYS_TP
+		       ? perf_tracepoint(o->dispatcher, "raw_syscalls/sys_exit", &l->dispatch, err)
+		       : attach_tracing(o->dispatcher, o->dispatcher_name, &l->dispatch, err);
 }
 
 /* Is this hung on a perf event, and those can be had at the start only? */
@@ -538,7 +337,7 @@ static int attach_wanted(struct load *l, const struct sieve *s, const char **ret
 
 		if (!l->ladder.used[i] || (!wants(s, hook_rows[i].event) && !now_or_never(l, i)))
 			continue;
-		if (dispatched(i)) {
+		if (object_dispatched(i)) {
 			dispatch = true;
 			continue;
 		}
@@ -566,7 +365,7 @@ static int attach_first(struct load *l, const struct sieve *s, struct err *err)
 		if (program)
 			ladder_break(&l->ladder, program, err->msg);
 		else
-			l->ladder.works[dispatcher_kind(l)] = false;
+			l->ladder.works[object_dispatcher(&l->ladder)] = false;
 		unbuild(l);
 		r = build(l, err);
 		if (r < 0)
@@ -592,7 +391,7 @@ static void detach_unwanted(struct load *l, const struct sieve *s)
 	for (size_t i = 0; i < hook_nrows; i++) {
 		bool want = row_wanted(l, s, i);
 
-		dispatch |= want && dispatched(i);
+		dispatch |= want && object_dispatched(i);
 		/* A program that could not come back stays: without clauses it returns at once. */
 		if (want || (hook_rows[i].kind == HOOK_FENTRY && !l->ladder.can_reattach))
 			continue;
@@ -609,13 +408,12 @@ static int set_syscalls(struct load *l, const struct sieve *s)
 	_cleanup_free_ struct sysdescs *d = malloc(sizeof(*d));
 	bool wanted[EV_TYPES] = { 0 };
 
-	_Static_assert(sizeof(*d) == sizeof(l->skel->bss->syscalls), "sensor/load/syscalls.h and maps.bpf.h differ");
 	if (!d)
 		return -ENOMEM;
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
 		wanted[ev] = l->ladder.rung[ev] == EV_RUNG_TRACEPOINT && wants(s, ev);
 	syscalls_fill(wanted, d);
-	memcpy(&l->skel->bss->syscalls, d, sizeof(*d));
+	memcpy(l->object.syscalls, d, sizeof(*d));
 	return 0;
 }
 
@@ -629,7 +427,7 @@ static int swap_in(struct load *l, const struct sieve *s, int fd, struct err *er
 
 	if (r < 0)
 		return err_set(err, r, "cannot set the system calls to look at: %s", strerror(-r));
-	if (bpf_map_update_elem(bpf_map__fd(l->skel->maps.sieve_now), &zero, &fd, BPF_ANY))
+	if (bpf_map_update_elem(l->object.map[OBJECT_SIEVE_NOW], &zero, &fd, BPF_ANY))
 		return err_set(err, -errno, "cannot swap the sieve: %s", strerror(errno));
 	for (uint16_t event = EV_NONE + 1; event < EV_TYPES; event++)
 		l->wanted[event] = wants(s, event);
@@ -704,12 +502,12 @@ bool load_blind(const struct load *l, const struct sieve *s, uint16_t event)
 
 int load_ring_fd(const struct load *l)
 {
-	return bpf_map__fd(l->skel->maps.events);
+	return l->object.map[OBJECT_EVENTS];
 }
 
 int load_lineage_fd(const struct load *l)
 {
-	return bpf_map__fd(l->skel->maps.lineage);
+	return l->object.map[OBJECT_LINEAGE];
 }
 
 /* What the kernel says of the program that serves @row; those called by tail call are measured with the dispatcher. */
@@ -718,8 +516,8 @@ static bool row_info(struct load *l, size_t row, struct bpf_prog_info *ret)
 	uint32_t len = sizeof(*ret);
 
 	memset(ret, 0, sizeof(*ret));
-	return bpf_obj_get_info_by_fd(bpf_program__fd(dispatched(row) ? dispatcher(l) : program_of(l, row)), ret,
-				      &len) == 0;
+	return bpf_obj_get_info_by_fd(object_dispatched(row) ? l->object.dispatcher : l->object.prog[row], ret, &len) ==
+	       0;
 }
 
 /* Calls of the function that its probes missed. */
@@ -729,7 +527,7 @@ static uint64_t row_missed(struct load *l, size_t row, bool *ret_known)
 
 	*ret_known = true;
 	for (int i = 0; i < LADDER_SYMBOLS; i++)
-		if (l->hook[row][i].link && hook_rows[row].kind == HOOK_KRETPROBE) {
+		if (l->hook[row][i].attached && hook_rows[row].kind == HOOK_KRETPROBE) {
 			if (perf_missed(&l->hook[row][i], &n))
 				sum += n;
 			else
@@ -748,7 +546,7 @@ static void hook_fill(struct load *l, size_t row, struct load_hook *h)
 	};
 	if (r->kind == HOOK_KPROBE || r->kind == HOOK_KRETPROBE)
 		h->target = l->ladder.symbol[row][0];
-	h->attached = dispatched(row) ? l->dispatch.link != NULL : l->hook[holder(l, row)][0].link != NULL;
+	h->attached = object_dispatched(row) ? l->dispatch.attached : l->hook[holder(l, row)][0].attached;
 	h->misses = hook_misses(r->event, r->rung);
 	snprintf(h->why, sizeof(h->why), "%s", l->ladder.why[r->event]);
 	h->missed = row_missed(l, row, &h->missed_known);
@@ -796,7 +594,7 @@ enum ev_rung load_attached(const struct load *l, uint16_t event)
 {
 	for (size_t i = 0; i < hook_nrows; i++)
 		if (l->ladder.used[i] && hook_rows[i].event == event && l->wanted[event] &&
-		    (dispatched(i) ? l->dispatch.link : l->hook[holder(l, i)][0].link))
+		    (object_dispatched(i) ? l->dispatch.attached : l->hook[holder(l, i)][0].attached))
 			return hook_rows[i].rung;
 	return EV_RUNG_NONE;
 }
@@ -806,8 +604,8 @@ bool load_cut(const struct load *l, uint16_t event)
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct perf_hook *h = &l->hook[holder(l, i)][0];
 
-		if (hook_rows[i].kind == HOOK_CGROUP && hook_rows[i].event == event && l->ladder.used[i] && h->link &&
-		    !cgroup_linked(bpf_link__fd(h->link)))
+		if (hook_rows[i].kind == HOOK_CGROUP && hook_rows[i].event == event && l->ladder.used[i] &&
+		    h->attached && !cgroup_linked(h->link))
 			return true;
 	}
 	return false;
@@ -819,8 +617,8 @@ int load_tasks(struct load *l)
 	char none[64];
 
 	for (size_t i = 0; i < hook_nrows && fd < 0; i++)
-		if (hook_rows[i].kind == HOOK_ITER && l->hook[i][0].link)
-			fd = bpf_iter_create(bpf_link__fd(l->hook[i][0].link));
+		if (hook_rows[i].kind == HOOK_ITER && l->hook[i][0].attached)
+			fd = bpf_iter_create(l->hook[i][0].link);
 	if (fd < 0)
 		return -ENOTSUP;
 	/* The program writes nothing: there is nothing to read, and the first try runs to the end. */
@@ -832,7 +630,7 @@ int load_tasks(struct load *l)
 void load_canary(struct load *l, uint32_t pid)
 {
 	l->canary = pid;
-	l->skel->bss->canary_pid = pid;
+	*l->object.canary_pid = pid;
 }
 
 uint64_t load_missed(struct load *l)
@@ -842,9 +640,9 @@ uint64_t load_missed(struct load *l)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < hook_nrows; i++) {
-		if (!l->ladder.used[i] || (dispatched(i) && dispatch))
+		if (!l->ladder.used[i] || (object_dispatched(i) && dispatch))
 			continue;
-		dispatch |= dispatched(i);
+		dispatch |= object_dispatched(i);
 		sum += row_missed(l, i, &known);
 		if (row_info(l, i, &info))
 			sum += info.recursion_misses;
@@ -870,7 +668,7 @@ static int stats_read(struct load *l, struct ev_stats *by_type, struct ev_stats 
 	if (!per_cpu)
 		return -ENOMEM;
 	for (uint32_t ev = 0; ev < EV_TYPES; ev++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.stats), &ev, per_cpu))
+		if (bpf_map_lookup_elem(l->object.map[OBJECT_STATS], &ev, per_cpu))
 			return -errno;
 		for (int i = 0; i < l->ncpus; i++) {
 			if (by_type)
@@ -916,8 +714,7 @@ void load_free(struct load *l)
 {
 	if (!l)
 		return;
-	if (l->skel)
-		unbuild(l);
+	unbuild(l);
 	perf_close();
 	if (l->ladder.cgroup >= 0)
 		close(l->ladder.cgroup);

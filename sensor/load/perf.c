@@ -2,7 +2,6 @@
 #include "sensor/load/perf.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -11,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -207,24 +207,32 @@ bool perf_later(void)
 
 /* ---- programs on them ------------------------------------------------------------------------------------------ */
 
-static int hang(struct bpf_program *prog, int fd, const char *target, struct perf_hook *h, struct err *e)
+/* A link where the kernel has them for perf events, else the event's own. */
+static int set_program(int prog, struct perf_hook *h)
 {
-	int r;
-
-	if (fd >= 0) {
-		h->link = bpf_program__attach_perf_event(prog, fd);
-		if (h->link)
-			return 0;
-		r = -errno;
-		close(fd);
-	} else {
-		r = fd;
-	}
-	perf_detach(h);
-	return err_set(e, r, "cannot attach %s to %s: %s", bpf_program__name(prog), target, strerror(-r));
+	h->link = bpf_link_create(prog, h->perf, BPF_PERF_EVENT, NULL);
+	if (h->link < 0 && ioctl(h->perf, PERF_EVENT_IOC_SET_BPF, prog))
+		return -errno;
+	return ioctl(h->perf, PERF_EVENT_IOC_ENABLE, 0) ? -errno : 0;
 }
 
-int perf_kprobe(struct bpf_program *prog, const char *symbol, unsigned int returns, struct perf_hook *h, struct err *e)
+/* @perf is an event or a negative errno. */
+static int hang(int prog, int perf, const char *target, struct perf_hook *h, struct err *e)
+{
+	int r = perf;
+
+	h->perf = perf;
+	h->link = -1;
+	h->attached = perf >= 0;
+	if (perf >= 0)
+		r = set_program(prog, h);
+	if (r >= 0)
+		return 0;
+	perf_detach(h);
+	return err_set(e, r, "cannot attach to %s: %s", target, strerror(-r));
+}
+
+int perf_kprobe(int prog, const char *symbol, unsigned int returns, struct perf_hook *h, struct err *e)
 {
 	int fd = returns ? named_kretprobe(symbol, returns, h->event) : -ENOENT;
 
@@ -233,14 +241,19 @@ int perf_kprobe(struct bpf_program *prog, const char *symbol, unsigned int retur
 	return hang(prog, fd, symbol, h, e);
 }
 
-int perf_tracepoint(struct bpf_program *prog, const char *tracepoint, struct perf_hook *h, struct err *e)
+int perf_tracepoint(int prog, const char *tracepoint, struct perf_hook *h, struct err *e)
 {
 	return hang(prog, tracefs_event(tracepoint), tracepoint, h, e);
 }
 
 void perf_detach(struct perf_hook *h)
 {
-	bpf_link__destroy(h->link);
+	if (h->attached && h->perf >= 0) {
+		ioctl(h->perf, PERF_EVENT_IOC_DISABLE, 0);
+		close(h->perf);
+	}
+	if (h->attached && h->link >= 0)
+		close(h->link);
 	if (h->event[0])
 		remove_event(h->event);
 	*h = (struct perf_hook){ 0 };
@@ -267,7 +280,7 @@ static bool missed_by_link(const struct perf_hook *h, uint64_t *ret)
 	struct link_info info = { 0 };
 	uint32_t len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(bpf_link__fd(h->link), &info, &len) || len < sizeof(info) ||
+	if (h->link < 0 || bpf_obj_get_info_by_fd(h->link, &info, &len) || len < sizeof(info) ||
 	    (info.perf_type != PERF_TYPE_KPROBE && info.perf_type != PERF_TYPE_KRETPROBE))
 		return false;
 	*ret = info.missed;
@@ -293,5 +306,5 @@ static bool missed_by_profile(const struct perf_hook *h, uint64_t *ret)
 
 bool perf_missed(const struct perf_hook *h, uint64_t *ret)
 {
-	return h->link && (missed_by_link(h, ret) || missed_by_profile(h, ret));
+	return h->attached && (missed_by_link(h, ret) || missed_by_profile(h, ret));
 }

@@ -18,23 +18,23 @@
 #define PERF_RETURNS_MAX 4096 /* the kernel's limit: for what may wait long */
 #define PERF_RETURNS	 1024
 
-struct bpf_program;
-
-/* One program on one target. All zero: nothing. */
+/* One program on one target. All zero: nothing. Descriptors are owned. */
 struct perf_hook {
-	struct bpf_link *link; /* owned */
-	char event[64];	       /* our event in tracefs, or "" */
+	bool attached;
+	int link;	/* -1: the program hangs on perf itself, as before Linux 5.15 (b89fbfbb854c) */
+	int perf;	/* event; -1: on something else */
+	char event[64]; /* our event in tracefs, or "" */
 };
 
 /* Opens what the others need; removes events that a sensor which was killed has left in tracefs. Never fails. */
 void perf_open(void);
 void perf_close(void);
 
-/* A kprobe of the function @symbol, or, with room for @returns calls, a kretprobe; with @prog on it. */
-int perf_kprobe(struct bpf_program *prog, const char *symbol, unsigned int returns, struct perf_hook *h, struct err *e);
+/* A kprobe of the function @symbol, or, with room for @returns calls, a kretprobe; with program @prog on it. */
+int perf_kprobe(int prog, const char *symbol, unsigned int returns, struct perf_hook *h, struct err *e);
 
 /* The tracepoint "category/name". */
-int perf_tracepoint(struct bpf_program *prog, const char *tracepoint, struct perf_hook *h, struct err *e);
+int perf_tracepoint(int prog, const char *tracepoint, struct perf_hook *h, struct err *e);
 
 void perf_detach(struct perf_hook *h);
 

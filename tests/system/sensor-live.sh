@@ -27,8 +27,8 @@ pss=$(ctl status --json | grep -o '"pss":[0-9]*' | cut -d: -f2 | sum)
 # Resident sizes count what the processes share once for each of them, and the data of each ring twice, because it is mapped
 # twice in a row; proportional sizes count every page once.
 echo "# idle: proportional set sizes $((pss / 1024)) KiB, resident set sizes $((rss / 1024)) KiB, added up"
-verdict "idle memory of all processes together under 48 MB" test "$pss" -lt 48000000
-verdict "resident sizes added up, pages counted several times, under 96 MB" test "$rss" -lt 96000000
+verdict "idle memory of all processes together under 24 MB" test "$pss" -lt 24000000
+verdict "resident sizes added up, pages counted several times, under 48 MB" test "$rss" -lt 48000000
 
 # came RULE TEXT...: an alert of the rule whose line holds all of the texts
 came() {
