@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "scenario.h"
@@ -31,7 +32,8 @@
 #endif
 
 /* The policy asks for this name anywhere: where the path cannot be told, the name can. */
-#define NAME "tamis-matrix-name"
+#define NAME  "tamis-matrix-name"
+#define XATTR "trusted.tamis"
 
 /* ---- depth and length ----------------------------------------------------------------------------------------------- */
 
@@ -139,6 +141,11 @@ static int act_rename_bytes(const struct spot *s)
 	return res(renameat(s->dirfd, BYTES, s->dirfd, "g\n"));
 }
 
+static int act_unlink_bytes(const struct spot *s)
+{
+	return res(unlinkat(s->dirfd, BYTES, 0));
+}
+
 /* ---- names that move and go ------------------------------------------------------------------------------------------ */
 
 static int prepare_df(const struct spot *s)
@@ -175,6 +182,26 @@ static int act_open_deleted(const struct spot *s)
 		return -errno;
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	return res(open(proc, O_RDWR));
+}
+
+/* A directory without a name: by the last one, too. */
+static int act_chdir_deleted(const struct spot *s)
+{
+	int d = open(s->d, O_PATH);
+
+	return d < 0 || rmdir(s->d) < 0 ? -errno : res(fchdir(d));
+}
+static int act_chmod_deleted(const struct spot *s)
+{
+	int d = open(s->d, O_RDONLY | O_DIRECTORY);
+
+	return d < 0 || rmdir(s->d) < 0 ? -errno : res(fchmod(d, 0700));
+}
+static int act_chdir_moved(const struct spot *s)
+{
+	int d = open(s->d, O_PATH);
+
+	return d < 0 || rename(s->d, s->g) < 0 ? -errno : res(fchdir(d));
 }
 
 /* ---- other roots ----------------------------------------------------------------------------------------------------- */
@@ -396,6 +423,76 @@ static int act_truncate_race(const struct spot *s)
 	return res(truncate(lie(s->f), 5));
 }
 
+static int act_utimes_race(const struct spot *s)
+{
+	return res(utimensat(AT_FDCWD, lie(s->f), NULL, 0));
+}
+static int act_setxattr_race(const struct spot *s)
+{
+	return res(setxattr(lie(s->f), XATTR, "1", 1, 0));
+}
+static int prepare_xattr(const struct spot *s)
+{
+	return res(setxattr(s->f, XATTR, "1", 1, 0));
+}
+static int act_removexattr_race(const struct spot *s)
+{
+	return res(removexattr(lie(s->f), XATTR));
+}
+static int act_exec_race(const struct spot *s)
+{
+	char *const argv[] = { (char *)"g", (char *)"noop", NULL };
+
+	execv(lie(s->g), argv);
+	return -errno;
+}
+static int act_chdir_race(const struct spot *s)
+{
+	return res(chdir(lie(s->d)));
+}
+/* Of what was refused no rung has more than the caller's string, and the alert says so. */
+static int act_chdir_denied_race(const struct spot *s)
+{
+	const char *path = lie(s->d);
+
+	if (chmod(s->d, 0) < 0 || setuid(NOBODY) < 0)
+		return -errno;
+	return chdir(path) < 0 && errno == EACCES ? 0 : -EPROTO;
+}
+static int act_chroot_race(const struct spot *s)
+{
+	return res(chroot(lie(s->d)));
+}
+static int tmpfs_own(const struct spot *s)
+{
+	int r = own_mounts();
+
+	return r ? r : res(mount("src", s->d, "tmpfs", 0, NULL));
+}
+static int act_mount_race(const struct spot *s)
+{
+	int r = own_mounts();
+
+	return r ? r : res(mount("src", lie(s->d), "tmpfs", 0, NULL));
+}
+static int act_umount_race(const struct spot *s)
+{
+	int r = tmpfs_own(s);
+
+	return r ? r : res(umount2(lie(s->d), 0));
+}
+/* The names after it are others, and "/" has none to lie about: the new root is below one of our own, see acts_mount.c. */
+static int act_pivot_root_race(const struct spot *s)
+{
+	int r = tmpfs_own(s);
+
+	if (r || chdir(s->d) < 0 || mkdir("new", 0755) < 0 || mount("src", "new", "tmpfs", 0, NULL) < 0)
+		return r ? r : -errno;
+	if (mkdir("new/longername", 0755) < 0 || mkdir("new/longername/old", 0755) < 0 || chroot(".") < 0)
+		return -errno;
+	return res(syscall(SYS_pivot_root, "/new", lie("/new/longername/old")));
+}
+
 /* 127.0.0.1 becomes 127.0.0.9. */
 static const struct sockaddr *lie_about(uint16_t port, socklen_t *ret_len)
 {
@@ -485,6 +582,11 @@ const struct row rows_paths[] = {
 	{ "unlink.moved", prepare_df, act_unlink_moved, .expect = { UNLINK("%d/g/f") } },
 	{ "open.deleted", NULL, act_open_deleted, .expect = { OPEN("%d/f"), "open.flags&3=2" } },
 
+	{ "chdir.deleted", NULL, act_chdir_deleted, .expect = { "chdir.file.path=%d/d", RET("0") } },
+	{ "chmod.deleted", NULL, act_chmod_deleted, .expect = { "chmod.file.path=%d/d", RET("0") } },
+	{ "chdir.moved", NULL, act_chdir_moved, .expect = { "chdir.file.path=%d/g", RET("0") } },
+	{ "unlink.bytes", prepare_bytes, act_unlink_bytes, .expect = { UNLINK("%d/" SHOWN) } },
+
 	{ "open.chroot", prepare_df, act_open_chroot, .expect = { OPEN("%d/d/f") } },
 	{ "open.chroot_denied", prepare_df, act_open_chroot_denied, .expect = { "open.file.path=%d/d/f", RET("-13") } },
 	{ "unlink.chroot", prepare_df, act_unlink_chroot, .expect = { UNLINK("%d/d/f") } },
@@ -508,6 +610,20 @@ const struct row rows_paths[] = {
 	{ "chmod.race", NULL, act_chmod_race, .expect = { "chmod.file.path=%d/f", RET("0") } },
 	{ "chown.race", NULL, act_chown_race, .expect = { "chown.file.path=%d/f", RET("0") } },
 	{ "truncate.race", NULL, act_truncate_race, .expect = { "truncate.file.path=%d/f", RET("0") } },
+	{ "utimes.race", NULL, act_utimes_race, .expect = { "utimes.file.path=%d/f", RET("0") } },
+	{ "setxattr.race", NULL, act_setxattr_race, .expect = { "setxattr.file.path=%d/f", RET("0") } },
+	{ "removexattr.race", prepare_xattr, act_removexattr_race,
+	  .expect = { "removexattr.file.path=%d/f", RET("0") } },
+	{ "exec.race", prepare_program, act_exec_race, .expect = { "exec.file.path=%d/g" }, .image = "%d/g" },
+	{ "chdir.race", NULL, act_chdir_race, .expect = { "chdir.file.path=%d/d", RET("0") } },
+	{ "chdir.denied_race", NULL, act_chdir_denied_race,
+	  .expect = { RET("-13"), "event.flags=user_path", "process.uid=65534" } },
+	{ "chroot.race", NULL, act_chroot_race, .expect = { "chroot.file.path=%d/d", RET("0") } },
+	{ "pivot_root.race", NULL, act_pivot_root_race,
+	  .expect = { "pivot_root.new_root.path=%d/d/new", "pivot_root.put_old.path=%d/d/new/longername/old",
+		      RET("0") } },
+	{ "mount.race", NULL, act_mount_race, .expect = { "mount.mountpoint.path=%d/d", RET("0") } },
+	{ "umount.race", NULL, act_umount_race, .expect = { "umount.mountpoint.path=%d/d", RET("0") } },
 	{ "connect.race", NULL, act_connect_race,
 	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0") } },
 	{ "bind.race", NULL, act_bind_race, .expect = { ADDR("bind", "127.0.0.1", "54321", "2", "6"), RET("0") } },

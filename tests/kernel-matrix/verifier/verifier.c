@@ -20,12 +20,14 @@
 
 #include "sensor/load/cast.h"
 
-#define PROGRAMS  512
-#define BATCH	  16 /* loaded at a time: where one of them fails, the others have to be looked at again */
-#define LOG_BYTES 4096
-#define LOG_STATS 4
-#define LOG_WAY	  1 /* each instruction of the way that was looked at last */
-#define LOG_WHOLE (16 << 20)
+#define PROGRAMS   512
+#define BATCH	   16 /* loaded at a time: where one of them fails, the others have to be looked at again */
+#define LOG_BYTES  4096
+#define LOG_STATS  4
+#define LOG_WAY	   1 /* each instruction of the way that was looked at last */
+#define LOG_ALL	   2 /* of every way */
+#define LOG_WHOLE  (400 << 20)
+#define LOG_BEFORE (1 << 16) /* bytes */
 
 static struct {
 	bool skip;
@@ -233,22 +235,41 @@ static void print(void)
 	bpf_object__close(obj);
 }
 
-static int print_one(const char *name)
+/* Loads the program alone, with what the verifier says of it at @level in @log. */
+static bool load_one(const char *name, uint32_t level, char *log)
 {
 	struct bpf_object *obj = open_object();
 	struct bpf_program *prog, *one = obj ? bpf_object__find_program_by_name(obj, name) : NULL;
-	char *log = calloc(1, LOG_WHOLE);
+	bool loaded;
 
-	if (!one || !log) {
+	if (!one) {
 		fprintf(stderr, "no program \"%s\"\n", name);
-		return 2;
+		exit(2);
 	}
 	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(prog, prog == one);
-	bpf_program__set_log_level(one, LOG_WAY | LOG_STATS);
+	bpf_program__set_log_level(one, level | LOG_STATS);
 	bpf_program__set_log_buf(one, log, LOG_WHOLE);
-	printf("%s: %s\n", name, bpf_object__load(obj) < 0 ? "refused" : "loaded");
-	fputs(log, stdout);
+	loaded = bpf_object__load(obj) == 0;
 	bpf_object__close(obj);
+	return loaded;
+}
+
+static int print_one(const char *name)
+{
+	char *log = calloc(1, LOG_WHOLE), *at;
+	bool loaded;
+
+	if (!log)
+		return 2;
+	loaded = load_one(name, LOG_WAY, log);
+	printf("%s: %s\n%s", name, loaded ? "loaded" : "refused", log);
+	memset(log, 0, strlen(log));
+	at = loaded && load_one(name, LOG_ALL, log) ? strstr(log, "verifier bug") : NULL;
+	if (at) {
+		char *from = at - log > LOG_BEFORE ? at - LOG_BEFORE : log;
+
+		printf("The verifier erred:\n%.*s\n", (int)(at - from + (long)strcspn(at, "\n")), from);
+	}
 	free(log);
 	return 0;
 }
