@@ -511,17 +511,22 @@ static const char *call_misses(uint16_t event, bool tracepoint)
 		return "";
 	case EV_CHDIR:
 	case EV_CHROOT:
-		return "a refused one's path is the caller's string";
+		return "a refused one's path is the caller's string, which another thread can change before it is read";
 	case EV_PIVOT_ROOT:
-		return tracepoint ? "the paths are the caller's strings, read after the call"
-				  : "a refused one's paths are the caller's strings";
+		return tracepoint
+			       ? "the paths are the caller's strings, read after the call: another thread can change them "
+				 "before"
+			       : "a refused one's paths are the caller's strings";
 	case EV_UMOUNT:
-		return tracepoint ? "the path is the caller's string, symbolic links not resolved"
-				  : "refusals on the way to the mount point";
+		return tracepoint
+			       ? "the path is the caller's string, read after the call: another thread can change it "
+				 "before, and symbolic links are not resolved"
+			       : "refusals on the way to the mount point";
 	case EV_MOUNT:
 		return tracepoint
-			       ? "the paths are the caller's strings, symbolic links not resolved; of mount(2) the root, and "
-				 "of a bind the type of the filesystem"
+			       ? "the paths are the caller's strings, read after the call: another thread can change them "
+				 "before, and symbolic links are not resolved; of mount(2) the root, and of a bind the type of "
+				 "the filesystem"
 			       : "of move_mount and mount_setattr by a path, that is the caller's string";
 	}
 	return NULL;

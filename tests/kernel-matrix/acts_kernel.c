@@ -312,7 +312,10 @@ static int act_sysctl_uring(const struct spot *s)
 	(void)s;
 	return uring(IORING_OP_WRITE, setting_open(RATELIMIT), "5", 0, 1, 0);
 }
-/* What silences other hooks. Kernels that have programs at functions refuse it (EBUSY), others may (EPERM): asked all the same. */
+/*
+ * What silences other hooks. Kernels that have programs at functions refuse it (EBUSY, from 7.x on EOPNOTSUPP), others may
+ * (EPERM): the setting was asked for all the same, and that is the event.
+ */
 static int act_sysctl_ftrace(const struct spot *s)
 {
 	int r = set(FTRACE, "0");
@@ -321,7 +324,7 @@ static int act_sysctl_ftrace(const struct spot *s)
 	if (r == -ENOENT)
 		return -ENOSYS;
 	set(FTRACE, "1");
-	return r == -EBUSY || r == -EPERM ? 0 : r;
+	return r == -EBUSY || r == -EOPNOTSUPP || r == -EPERM ? 0 : r;
 }
 
 /* ---- cgroups -------------------------------------------------------------------------------------------------------- */
