@@ -2,6 +2,7 @@
 #include "sensor/record/verify.h"
 #include "lib/b64.h"
 #include "lib/cleanup.h"
+#include "sensor/record/ahead.h"
 #include "sensor/record/epoch.h"
 #include "sensor/record/prove.h"
 
@@ -40,15 +41,10 @@ struct verifier {
 
 /* One segment while it is looked at. */
 struct verify_seg {
-	struct segment_image img;
+	struct ahead_seg in; /* owned */
 	char name[SEGMENT_FILES][SEGMENT_NAME_SIZE];
 	struct checkpoint_note *notes; /* owned */
 	size_t n_notes;
-	merkle_hash *leaves; /* owned; computed from the lines */
-	uint64_t *offsets;   /* owned; of each line, and of the end behind the last */
-	size_t n_lines;
-	const merkle_hash *stored; /* borrowed from img: the leaf file */
-	size_t n_stored;
 };
 
 static int verify_bad(struct verifier *v, const char *file, uint64_t byte, uint64_t record, const char *fmt, ...)
@@ -81,7 +77,7 @@ void verify_place(const struct verify_report *rep, char *ret, size_t size)
 
 static int verify_collect_notes(struct verifier *v, struct verify_seg *s)
 {
-	const struct buf *b = &s->img.file[SEGMENT_CKPT];
+	const struct buf *b = &s->in.img.file[SEGMENT_CKPT];
 	struct rd r = rd_of(b->data, b->len);
 	struct err why = { "" };
 	size_t cap = 0;
@@ -110,7 +106,7 @@ static int verify_bad_note(struct verifier *v, const struct verify_seg *s, size_
 {
 	const struct checkpoint_note *n = &s->notes[i];
 
-	return verify_bad(v, s->name[SEGMENT_CKPT], (uint64_t)(n->p - s->img.file[SEGMENT_CKPT].data), 0,
+	return verify_bad(v, s->name[SEGMENT_CKPT], (uint64_t)(n->p - s->in.img.file[SEGMENT_CKPT].data), 0,
 			  "checkpoint %zu: %s", i + 1, problem);
 }
 
@@ -124,7 +120,7 @@ static int verify_chain(struct verifier *v, const struct verify_seg *s, size_t i
 	uint8_t want[HASH_SIZE];
 
 	if (i == 0 && !v->prev_segment) {
-		if (n->c.chained && s->img.number == 1)
+		if (n->c.chained && s->in.img.number == 1)
 			return verify_bad_note(v, s, i, "it names a checkpoint before it, but it is the log's first");
 		return 0;
 	}
@@ -144,7 +140,7 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 	const struct checkpoint *c = &s->notes[i].c;
 	int r;
 
-	if (c->segment != s->img.number)
+	if (c->segment != s->in.img.number)
 		return verify_bad_note(v, s, i, "it is another segment's");
 	r = verify_chain(v, s, i);
 	if (r != 0)
@@ -154,7 +150,7 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 	if (v->prev_segment && (c->prev_segment != v->prev_segment || c->prev_size != v->prev_size ||
 				memcmp(c->prev_root, v->prev_root, HASH_SIZE)))
 		return verify_bad_note(v, s, i, "its prev line is not how the segment before it ended");
-	if (!v->prev_segment && c->prev_segment && s->img.number == 1)
+	if (!v->prev_segment && c->prev_segment && s->in.img.number == 1)
 		return verify_bad_note(v, s, i, "it names a segment before the first");
 	return 0;
 }
@@ -181,29 +177,6 @@ static int verify_notes(struct verifier *v, struct verify_seg *s)
 
 /* ---- records ---- */
 
-static int verify_split(struct verify_seg *s)
-{
-	const struct buf *b = &s->img.file[SEGMENT_LOG];
-	struct rd r = rd_of(b->data, b->len);
-	struct line_str text;
-	size_t n = 0;
-
-	while (segment_line(&r, &text))
-		n++;
-	s->leaves = calloc(n + 1, sizeof(*s->leaves));
-	s->offsets = calloc(n + 1, sizeof(*s->offsets));
-	if (!s->leaves || !s->offsets)
-		return -ENOMEM;
-	r = rd_of(b->data, b->len);
-	while (segment_line(&r, &text)) {
-		merkle_leaf(text.p, text.n, s->leaves[s->n_lines++]);
-		s->offsets[s->n_lines] = b->len - r.left;
-	}
-	s->stored = (const merkle_hash *)(const void *)s->img.file[SEGMENT_LEAF].data;
-	s->n_stored = s->img.file[SEGMENT_LEAF].len / HASH_SIZE;
-	return 0;
-}
-
 static bool verify_same(const merkle_hash *a, size_t n_a, size_t i, const merkle_hash *b, size_t n_b, size_t k)
 {
 	return i < n_a && k < n_b && !memcmp(a[i], b[k], HASH_SIZE);
@@ -213,20 +186,20 @@ static bool verify_same(const merkle_hash *a, size_t n_a, size_t i, const merkle
 static int verify_bad_record(struct verifier *v, const struct verify_seg *s, size_t i)
 {
 	const char *what = "the record was changed: it is not the one that was signed";
-	size_t lines = s->n_lines, stored = s->n_stored;
+	size_t lines = s->in.n_lines, stored = s->in.n_stored;
 
-	if (i >= lines && s->offsets[lines] < s->img.file[SEGMENT_LOG].len)
+	if (i >= lines && s->in.offsets[lines] < s->in.img.file[SEGMENT_LOG].len)
 		what = "the file ends within this record";
 	else if (i >= lines)
 		what = "the file ends here, but more records were signed";
-	else if (verify_same(s->leaves, lines, i, s->stored, stored, i + 1) &&
-		 verify_same(s->leaves, lines, i + 1, s->stored, stored, i))
+	else if (verify_same(s->in.leaves, lines, i, s->in.stored, stored, i + 1) &&
+		 verify_same(s->in.leaves, lines, i + 1, s->in.stored, stored, i))
 		what = "the record and the one after it have changed places";
-	else if (verify_same(s->leaves, lines, i, s->stored, stored, i + 1))
+	else if (verify_same(s->in.leaves, lines, i, s->in.stored, stored, i + 1))
 		what = "a record that was signed is missing here";
-	else if (verify_same(s->leaves, lines, i + 1, s->stored, stored, i))
+	else if (verify_same(s->in.leaves, lines, i + 1, s->in.stored, stored, i))
 		what = "a record that was not signed was put in here";
-	return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i < lines ? i : lines], i + 1, "%s", what);
+	return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i < lines ? i : lines], i + 1, "%s", what);
 }
 
 /* The tree under checkpoint k is not the signed one. The leaf file, where it is good itself, says which record differs.
@@ -237,16 +210,16 @@ static int verify_localise(struct verifier *v, const struct verify_seg *s, size_
 	uint64_t from = k ? s->notes[k - 1].c.size : 0;
 	merkle_hash root;
 
-	if (s->n_stored >= c->size) {
-		merkle_root_of(s->stored, c->size, root);
+	if (s->in.n_stored >= c->size) {
+		merkle_root_of(s->in.stored, c->size, root);
 		for (size_t i = 0; !memcmp(root, c->root, HASH_SIZE) && i < c->size; i++)
-			if (!verify_same(s->leaves, s->n_lines, i, s->stored, s->n_stored, i))
+			if (!verify_same(s->in.leaves, s->in.n_lines, i, s->in.stored, s->in.n_stored, i))
 				return verify_bad_record(v, s, i);
 	}
-	if (s->n_lines < c->size)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[s->n_lines], s->n_lines + 1,
-				  "%zu records, but %" PRIu64 " were signed", s->n_lines, c->size);
-	return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[from], from + 1,
+	if (s->in.n_lines < c->size)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[s->in.n_lines], s->in.n_lines + 1,
+				  "%zu records, but %" PRIu64 " were signed", s->in.n_lines, c->size);
+	return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[from], from + 1,
 			  "one of the records %" PRIu64 " to %" PRIu64 " is not the one that was signed", from + 1,
 			  c->size);
 }
@@ -260,8 +233,8 @@ static int verify_roots(struct verifier *v, const struct verify_seg *s)
 	for (size_t k = 0; k < s->n_notes; k++) {
 		const struct checkpoint *c = &s->notes[k].c;
 
-		while (tree.size < c->size && tree.size < s->n_lines)
-			merkle_add(&tree, s->leaves[tree.size]);
+		while (tree.size < c->size && tree.size < s->in.n_lines)
+			merkle_add(&tree, s->in.leaves[tree.size]);
 		merkle_root(&tree, root);
 		if (tree.size < c->size || memcmp(root, c->root, HASH_SIZE))
 			return verify_localise(v, s, k);
@@ -272,19 +245,19 @@ static int verify_roots(struct verifier *v, const struct verify_seg *s)
 /* Nothing may be behind what the last checkpoint covers. */
 static int verify_tail(struct verifier *v, const struct verify_seg *s)
 {
-	uint64_t size = s->notes[s->n_notes - 1].c.size, end = s->offsets[size];
+	uint64_t size = s->notes[s->n_notes - 1].c.size, end = s->in.offsets[size];
 
-	if (end == s->img.file[SEGMENT_LOG].len)
+	if (end == s->in.img.file[SEGMENT_LOG].len)
 		return 0;
 	v->may_settle = true;
-	if (s->n_lines == size)
+	if (s->in.n_lines == size)
 		return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
 				  "%" PRIu64 " bytes behind the last record are not a whole record",
-				  s->img.file[SEGMENT_LOG].len - end);
+				  s->in.img.file[SEGMENT_LOG].len - end);
 	return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
 			  "%" PRIu64 " records from here on are not signed: put in, or left by a crash of the sensor "
 			  "(its next start signs them)",
-			  s->n_lines - size);
+			  s->in.n_lines - size);
 }
 
 /* The leaf file protects nothing, but a wrong one was damaged by somebody. */
@@ -293,11 +266,11 @@ static int verify_stored(struct verifier *v, const struct verify_seg *s)
 	size_t n = s->notes[s->n_notes - 1].c.size;
 
 	for (size_t i = 0; i < n; i++)
-		if (!verify_same(s->leaves, n, i, s->stored, s->n_stored, i))
+		if (!verify_same(s->in.leaves, n, i, s->in.stored, s->in.n_stored, i))
 			return verify_bad(v, s->name[SEGMENT_LEAF], i * HASH_SIZE, i + 1,
-					  i < s->n_stored ? "the leaf hash is not its record's"
-							  : "the file ends too early");
-	if (s->img.file[SEGMENT_LEAF].len != n * HASH_SIZE) {
+					  i < s->in.n_stored ? "the leaf hash is not its record's"
+							     : "the file ends too early");
+	if (s->in.img.file[SEGMENT_LEAF].len != n * HASH_SIZE) {
 		v->may_settle = true;
 		return verify_bad(v, s->name[SEGMENT_LEAF], n * HASH_SIZE, 0,
 				  "leaf hashes of no record that was signed");
@@ -315,7 +288,7 @@ static int verify_epoch(struct verifier *v, const struct verify_seg *s, size_t i
 
 	if (r == -ENOMEM)
 		return r;
-	return r < 0 ? verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "%s", why.msg) : 0;
+	return r < 0 ? verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1, "%s", why.msg) : 0;
 }
 
 /* A `prune` record says that the segments up to its `last` were removed on purpose. */
@@ -324,8 +297,8 @@ static int verify_prune(struct verifier *v, const struct verify_seg *s, size_t i
 	struct line_str value;
 	uint64_t last;
 
-	if (line_member(l->body, "last", &value) < 0 || line_value_u64(value, &last) < 0 || last >= s->img.number)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1, "the `prune` record is malformed");
+	if (line_member(l->body, "last", &value) < 0 || line_value_u64(value, &last) < 0 || last >= s->in.img.number)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1, "the `prune` record is malformed");
 	if (last > v->prune_told)
 		v->prune_told = last;
 	return 0;
@@ -340,7 +313,7 @@ static int verify_first(struct verifier *v, const struct verify_seg *s, const st
 	size_t n;
 
 	if (!line_str_is(l->kind, "segment") || line_member(l->body, "number", &value) < 0 ||
-	    line_value_u64(value, &number) < 0 || number != s->img.number)
+	    line_value_u64(value, &number) < 0 || number != s->in.img.number)
 		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1,
 				  "the first record is not this segment's `segment` record");
 	if (line_member(l->body, "key", &value) < 0 || line_value_str(value, &id) < 0 ||
@@ -364,25 +337,30 @@ static int verify_first(struct verifier *v, const struct verify_seg *s, const st
 
 static int verify_record(struct verifier *v, const struct verify_seg *s, size_t i, uint64_t *ret_seq)
 {
-	const char *p = (const char *)s->img.file[SEGMENT_LOG].data + s->offsets[i];
+	const char *p = (const char *)s->in.img.file[SEGMENT_LOG].data + s->in.offsets[i];
+	const struct ahead_line *in = &s->in.lines[i];
 	uint64_t want = v->rep->last_seq + 1;
 	struct line l;
 
-	if (line_parse(p, s->offsets[i + 1] - s->offsets[i] - 1, &l) < 0)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
+	if (in->what == AHEAD_BAD)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1,
 				  "not a record: malformed JSON or members");
-	*ret_seq = l.seq;
-	if (v->seq_known && l.seq != want)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
-				  "the record has seq %" PRIu64 " where %" PRIu64 " follows", l.seq, want);
-	if (!v->seq_known && s->img.number == 1 && l.seq != 1)
-		return verify_bad(v, s->name[SEGMENT_LOG], s->offsets[i], i + 1,
-				  "the log's first record has seq %" PRIu64, l.seq);
-	if (line_str_is(l.kind, "epoch"))
+	*ret_seq = in->seq;
+	if (v->seq_known && in->seq != want)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1,
+				  "the record has seq %" PRIu64 " where %" PRIu64 " follows", in->seq, want);
+	if (!v->seq_known && s->in.img.number == 1 && in->seq != 1)
+		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1,
+				  "the log's first record has seq %" PRIu64, in->seq);
+	if (in->what == AHEAD_OTHER && i > 0)
+		return 0;
+	/* what it says matters: few do */
+	line_parse(p, s->in.offsets[i + 1] - s->in.offsets[i] - 1, &l);
+	if (in->what == AHEAD_EPOCH)
 		return verify_epoch(v, s, i, &l);
-	if (line_str_is(l.kind, "prune"))
+	if (in->what == AHEAD_PRUNE)
 		return verify_prune(v, s, i, &l);
-	return i == 0 ? verify_first(v, s, &l) : 0;
+	return verify_first(v, s, &l);
 }
 
 static int verify_records(struct verifier *v, const struct verify_seg *s)
@@ -409,10 +387,8 @@ static int verify_records(struct verifier *v, const struct verify_seg *s)
 
 static void verify_seg_done(struct verify_seg *s)
 {
-	segment_image_done(&s->img);
+	ahead_done(&s->in);
 	free(s->notes);
-	free(s->leaves);
-	free(s->offsets);
 }
 
 static void verify_turn(struct verifier *v)
@@ -432,7 +408,7 @@ static void verify_remember(struct verifier *v, const struct verify_seg *s)
 	v->prev_size = n->c.size;
 	memcpy(v->prev_root, n->c.root, HASH_SIZE);
 	checkpoint_hash(n, v->prev_note);
-	v->end_byte = s->offsets[n->c.size];
+	v->end_byte = s->in.offsets[n->c.size];
 	v->end_record = n->c.size + 1;
 	v->rep->segments++;
 	v->rep->checkpoints += s->n_notes;
@@ -517,22 +493,20 @@ static int verify_told(struct verifier *v)
 	return verify_bad(v, name, 0, 0, "the segment's records were removed, but no `prune` record says so");
 }
 
-static int verify_segment(struct verifier *v, uint64_t number)
+/* Takes over what was read of it. */
+static int verify_segment(struct verifier *v, const struct ahead_seg *in)
 {
 	struct verify_report before = *v->rep;
 	bool known = v->seq_known;
-	struct verify_seg s = { 0 };
-	int r = segment_read(v->dir_fd, number, &s.img, v->e);
+	struct verify_seg s = { .in = *in };
+	int r;
 
-	if (r < 0)
-		return r;
 	for (int i = 0; i < SEGMENT_FILES; i++)
-		segment_name(number, i, s.name[i]);
+		segment_name(in->img.number, i, s.name[i]);
 	sig_key_free(v->next_key);
 	v->next_key = NULL;
 	v->may_settle = false;
-	r = verify_split(&s);
-	r = r == 0 ? verify_notes(v, &s) : r;
+	r = verify_notes(v, &s);
 	r = r == 0 ? verify_roots(v, &s) : r;
 	r = r == 0 ? verify_records(v, &s) : r;
 	r = r == 0 ? verify_tail(v, &s) : r;
@@ -555,17 +529,41 @@ static bool verify_live(const struct verifier *v)
 }
 
 /* A live sensor may be between a batch's records and its checkpoint: look again before calling that bad. */
-static int verify_newest(struct verifier *v, uint64_t number)
+static int verify_again(struct verifier *v, uint64_t number)
 {
 	const unsigned int step = v->o.wait_ms < 50 ? v->o.wait_ms : 50;
 	const struct timespec pause = { .tv_nsec = (long)step * 1000000 };
 	unsigned int waited = 0;
-	int r;
+	struct ahead_seg in;
+	int r = VERIFY_BAD;
 
-	while ((r = verify_segment(v, number)) == VERIFY_BAD && v->may_settle && waited < v->o.wait_ms &&
-	       verify_live(v)) {
+	while (r == VERIFY_BAD && v->may_settle && waited < v->o.wait_ms && verify_live(v)) {
 		nanosleep(&pause, NULL);
 		waited += step;
+		r = ahead_load(v->dir_fd, number, &in, v->e);
+		if (r == 0)
+			r = verify_segment(v, &in);
+	}
+	return r;
+}
+
+/* The segments of the list, of which the first is to be *want, without a gap. */
+static int verify_list(struct verifier *v, struct ahead *a, const uint64_t *list, size_t n, uint64_t *want)
+{
+	char name[SEGMENT_NAME_SIZE];
+	struct ahead_seg in;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++, ++*want) {
+		segment_name(*want, SEGMENT_LOG, name);
+		if (list[i] != *want)
+			return verify_bad(v, name, 0, 0, "the segment is missing%s",
+					  *want > 1 ? "" : " (removed on purpose? --from-segment says so)");
+		r = ahead_next(a, &in, v->e);
+		if (r == 0)
+			r = verify_segment(v, &in);
+		if (r == VERIFY_BAD && i + 1 == n)
+			r = verify_again(v, *want);
 	}
 	return r;
 }
@@ -574,18 +572,18 @@ static int verify_segments(struct verifier *v, const uint64_t *list, size_t n)
 {
 	uint64_t want = v->o.from_segment;
 	char name[SEGMENT_NAME_SIZE];
-	size_t i = 0;
+	struct ahead *a;
 	int r = want == 1 ? verify_pruned(v, &want) : 0;
 
-	while (i < n && list[i] < want)
-		i++;
-	for (; r == 0 && i < n; i++, want++) {
-		segment_name(want, SEGMENT_LOG, name);
-		if (list[i] != want)
-			return verify_bad(v, name, 0, 0, "the segment is missing%s",
-					  want > 1 ? "" : " (removed on purpose? --from-segment says so)");
-		r = i + 1 == n ? verify_newest(v, want) : verify_segment(v, want);
-	}
+	if (r != 0)
+		return r;
+	for (; n && list[0] < want; n--)
+		list++;
+	r = ahead_new(v->dir_fd, list, n, &a);
+	if (r < 0)
+		return r;
+	r = verify_list(v, a, list, n, &want);
+	ahead_free(a);
 	segment_name(want, SEGMENT_LOG, name);
 	if (r == 0 && !v->rep->segments)
 		return verify_bad(v, name, 0, 0, "the segment is missing: the log is empty");
