@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/capability.h>
 #include <sys/socket.h>
 
 #include "lib/cleanup.h"
@@ -36,6 +37,19 @@ int confine_spool_drop(struct err *e)
 
 	confine_spool_user(&user, &log_group);
 	return confine_drop_user_with(&user, log_group, e);
+}
+
+int confine_spool_reserve(struct err *e)
+{
+	static const cap_value_t needed[] = { CAP_SETUID, CAP_SETGID, CAP_SETPCAP };
+	cap_t caps = cap_init();
+	int r = 0;
+
+	if (!caps || cap_set_flag(caps, CAP_PERMITTED, COUNT(needed), needed, CAP_SET) < 0 ||
+	    cap_set_flag(caps, CAP_EFFECTIVE, COUNT(needed), needed, CAP_SET) < 0 || cap_set_proc(caps) < 0)
+		r = err_set(e, -errno, "cannot give up capabilities: %s", strerror(errno));
+	cap_free(caps);
+	return r;
 }
 
 /* What both may do. */

@@ -28,4 +28,7 @@ int confine_spool_drop(struct err *e);
 
 int confine_spool_syscalls(bool sink, enum confine_mode mode, struct err *e);
 
+/* Of root's rights only what it takes to give them up. */
+int confine_spool_reserve(struct err *e);
+
 #endif

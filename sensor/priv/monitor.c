@@ -371,7 +371,7 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->on_ready = on_ready;
 	m->on_ready_ctx = ctx;
 	m->state = (struct state){ -1, -1, -1, -1, -1, -1 };
-	m->spool.fd = -1;
+	m->spool.fd = m->spool.reserve_fd = -1;
 	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;
 	m->policy.watches_fd = m->reload.policy.watches_fd = -1;

@@ -104,8 +104,11 @@ struct capture_job {
 
 /* The sinks, as the monitor knows them. */
 struct spool {
-	int fd; /* the spool's processes have the other end; -1: there are none */
-	pid_t keeper;
+	int fd;		/* the spool's processes have the other end; -1: there are none */
+	int reserve_fd; /* its other end is the reserve's; -1: there are none */
+	pid_t reserve;	/* 0: it was killed */
+	uint64_t started_ns;
+	uint64_t together;	 /* times that keeper and spool were gone, both */
 	struct sink_confs confs; /* owned */
 	struct spool_page *page; /* NULL: there are no sinks */
 	bool gone;

@@ -59,6 +59,52 @@ static bool closed(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
+/* ---- between monitor and reserve: a byte with a descriptor ----------------------------------------------------------- */
+
+union one_fd {
+	struct cmsghdr head; /* for its alignment */
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int spool_give(int to, int fd)
+{
+	struct iovec byte = { "k", 1 };
+	union one_fd control = { .bytes = { 0 } };
+	struct msghdr m = {
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -1;
+}
+
+/* Waits; -1: the monitor is gone. */
+static int spool_take(int from)
+{
+	char text;
+	struct iovec byte = { &text, 1 };
+	union one_fd control = { .bytes = { 0 } };
+	struct msghdr m = {
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
+	struct cmsghdr *c;
+	ssize_t got;
+	int fd;
+
+	do
+		got = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	c = got == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
 /* ---- sinks --------------------------------------------------------------------------------------------------------- */
 
 static void start_sink(const struct spool_args *a, struct ward *w, size_t i)
@@ -179,8 +225,8 @@ static void end_sinks(const struct spool_args *a, struct ward *w)
 	/* the others by PR_SET_PDEATHSIG; their cursors say how far they are */
 }
 
-/* The keeper is gone: another one. */
-static int new_keeper(const struct spool_args *a, pid_t *ret_pid)
+/* A process that is @body, with one end of a socket; our end is returned, which closes with it. -1: there is none. */
+static int fork_with(const struct spool_args *a, void (*body)(const struct spool_args *a, int fd), pid_t *ret_pid)
 {
 	int fds[2];
 	pid_t pid;
@@ -190,10 +236,9 @@ static int new_keeper(const struct spool_args *a, pid_t *ret_pid)
 	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		keeper_loop(a, fds[1]);
+		body(a, fds[1]);
 	}
 	close(fds[1]);
-	page_store(&a->page->keepers, page_load(&a->page->keepers) + 1);
 	*ret_pid = pid;
 	if (pid > 0)
 		return fds[0];
@@ -223,7 +268,8 @@ static void __attribute__((noreturn)) spool_loop(const struct spool_args *a, int
 		if (p[1].revents || keeper_fd < 0) {
 			if (keeper_fd >= 0)
 				close(keeper_fd);
-			keeper_fd = new_keeper(a, &keeper);
+			page_store(&a->page->keepers, page_load(&a->page->keepers) + 1);
+			keeper_fd = fork_with(a, keeper_loop, &keeper);
 		}
 		if (keeper > 0 && waitpid(keeper, NULL, WNOHANG) == keeper)
 			keeper = 0;
@@ -233,25 +279,6 @@ static void __attribute__((noreturn)) spool_loop(const struct spool_args *a, int
 }
 
 /* ---- the keeper ---------------------------------------------------------------------------------------------------- */
-
-static int new_spool(const struct spool_args *a)
-{
-	int fds[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		close(fds[0]);
-		spool_loop(a, fds[1]);
-	}
-	close(fds[1]);
-	if (pid > 0)
-		return fds[0];
-	close(fds[0]);
-	return -1;
-}
 
 /* Waits for the spool's death; one that does nothing any more is killed. */
 static void keep(const struct spool_args *a, int spool_fd)
@@ -285,6 +312,7 @@ static void keep(const struct spool_args *a, int spool_fd)
 static void keeper_loop(const struct spool_args *a, int spool_fd)
 {
 	uint64_t pause = 0;
+	pid_t pid;
 
 	be_named("keeper");
 	signal(SIGCHLD, SIG_IGN);
@@ -293,7 +321,7 @@ static void keeper_loop(const struct spool_args *a, int spool_fd)
 
 		if (spool_fd < 0) {
 			signal(SIGCHLD, SIG_DFL);
-			spool_fd = new_spool(a);
+			spool_fd = fork_with(a, spool_loop, &pid);
 			signal(SIGCHLD, SIG_IGN);
 		}
 		if (spool_fd >= 0) {
@@ -311,23 +339,15 @@ static void keeper_loop(const struct spool_args *a, int spool_fd)
 	}
 }
 
-void spool_process(const struct spool_args *a)
+/* What a keeper is from its fork on. */
+static void __attribute__((noreturn)) keeper_main(const struct spool_args *a)
 {
 	int keep_fds[] = { a->monitor_fd, a->log_fd, a->spool_fd };
 	struct err e = { "" };
-	sigset_t none;
 
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(027);
 	be_named("keeper");
-	dup2(a->null_fd, 0);
-	dup2(a->null_fd, 1);
 	children_close_all_but(keep_fds, 3);
 	if (confine_spool_drop(&e) < 0 || confine_spool_syscalls(false, a->mode, &e) < 0) {
 		log_err("%s", e.msg);
@@ -335,4 +355,36 @@ void spool_process(const struct spool_args *a)
 	}
 	confine_memory();
 	keeper_loop(a, -1);
+}
+
+/* ---- the reserve --------------------------------------------------------------------------------------------------- */
+
+void spool_reserve(struct spool_args *a, int fd)
+{
+	int keep_fds[] = { fd, a->log_fd, a->spool_fd };
+	struct err e = { "" };
+	sigset_t none;
+
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	be_named("reserve");
+	dup2(a->null_fd, 0);
+	dup2(a->null_fd, 1);
+	children_close_all_but(keep_fds, 3);
+	confine_memory();
+	if (confine_spool_reserve(&e) < 0) {
+		log_err("%s", e.msg);
+		_exit(EXIT_FAILURE);
+	}
+	while ((a->monitor_fd = spool_take(fd)) >= 0) {
+		if (fork() == 0)
+			keeper_main(a);
+		close(a->monitor_fd);
+	}
+	_exit(EXIT_SUCCESS);
 }

@@ -3,6 +3,7 @@
  * The spool: brings the log's records to sinks. A tree of processes of one user without capabilities, apart from those that
  * the monitor forks, because what the monitor forks has the monitor's list of system calls, and could not open a socket:
  *
+ *	reserve	root, and does nothing: forks a keeper when the monitor asks for one, at the start and when all below were killed
  *	keeper	starts the spool again when it dies; is started again by the spool when it dies itself
  *	spool	one child a sink; starts them again, and ends those that hang
  *	sink	one sink: reads the log, speaks to one collector (sink_proc.h)
@@ -20,12 +21,17 @@ struct spool_args {
 	const struct sink_confs *confs;
 	struct spool_page *page;
 	const char *host, *modules; /* the directory of tamis-sink-*.so */
-	int monitor_fd;		    /* closed by the monitor: the end */
+	int monitor_fd;		    /* closed by the monitor: the end; the reserve has one for each keeper */
 	int log_fd, spool_fd, null_fd;
 	enum confine_mode mode;
 };
 
-/* What the keeper's process is from its fork on; never returns. It must have been forked before the monitor is confined. */
-void spool_process(const struct spool_args *a) __attribute__((noreturn));
+/*
+ * What the reserve's process is from its fork on; it ends when the other end of @fd is closed. It must have been forked before the
+ * monitor is confined.
+ */
+void spool_reserve(struct spool_args *a, int fd) __attribute__((noreturn));
+/* Asks the reserve at @to for a keeper whose monitor_fd is @fd. -1: it is not there. */
+int spool_give(int to, int fd);
 
 #endif

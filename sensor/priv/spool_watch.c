@@ -9,11 +9,13 @@
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
+#include "sensor/priv/clock.h"
 #include "sensor/priv/monitor_impl.h"
 #include "sensor/priv/spool_proc.h"
 
 #define END_MS	6000
 #define FAILS_S 300 /* a sink that has not delivered for so long is an alert */
+#define AGAIN_S 5   /* keeper and spool that die at once are not started more often */
 #define NS	1000000000ull
 
 static uint64_t real_ns(void)
@@ -24,30 +26,47 @@ static uint64_t real_ns(void)
 	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
 }
 
-static int start(struct monitor *m, struct err *e)
+static int start_reserve(struct monitor *m, struct err *e)
 {
 	struct spool *s = &m->spool;
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return err_set(e, -errno, "cannot make a socket: %s", strerror(errno));
-	s->keeper = fork();
-	if (s->keeper == 0) {
-		const struct spool_args a = { .confs = &s->confs,
-					      .page = s->page,
-					      .host = m->host,
-					      .modules = m->o->sink_modules,
-					      .monitor_fd = fds[1],
-					      .log_fd = m->state.log_fd,
-					      .spool_fd = m->state.spool_fd,
-					      .null_fd = m->null_fd,
-					      .mode = m->mode };
+	s->reserve = fork();
+	if (s->reserve == 0) {
+		struct spool_args a = { .confs = &s->confs,
+					.page = s->page,
+					.host = m->host,
+					.modules = m->o->sink_modules,
+					.monitor_fd = -1,
+					.log_fd = m->state.log_fd,
+					.spool_fd = m->state.spool_fd,
+					.null_fd = m->null_fd,
+					.mode = m->mode };
 
-		spool_process(&a);
+		close(fds[0]);
+		spool_reserve(&a, fds[1]);
 	}
 	close(fds[1]);
+	s->reserve_fd = fds[0];
+	return s->reserve < 0 ? err_set(e, -errno, "cannot start the spool: %s", strerror(errno)) : 0;
+}
+
+/* Has the reserve fork a keeper, which starts the rest. -1: there is no reserve any more. */
+static int start(struct spool *s)
+{
+	int fds[2], r;
+
+	if (s->fd >= 0)
+		close(TAKE_FD(s->fd));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -1;
+	s->started_ns = clock_mono_ns();
+	r = spool_give(s->reserve_fd, fds[1]);
+	close(fds[1]);
 	s->fd = fds[0];
-	return s->keeper < 0 ? err_set(e, -errno, "cannot start the spool: %s", strerror(errno)) : 0;
+	return r;
 }
 
 int spool_begin(struct monitor *m, struct err *e)
@@ -60,7 +79,8 @@ int spool_begin(struct monitor *m, struct err *e)
 	s->page = page_map(&s->confs);
 	if (!s->page)
 		return err_set(e, -ENOMEM, "no memory for the sinks' counters");
-	return start(m, e);
+	r = start_reserve(m, e);
+	return r < 0 ? r : start(s) < 0 ? err_set(e, -EPIPE, "the spool's processes cannot be started") : 0;
 }
 
 /* ---- each second --------------------------------------------------------------------------------------------------- */
@@ -127,27 +147,41 @@ static bool is_closed(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
+/* Keeper and spool are gone, both. */
+static void start_again(struct monitor *m)
+{
+	struct spool *s = &m->spool;
+	const char *reason = "killed together with its keeper, and started again by the reserve";
+
+	s->together++;
+	s->gone = start(s) < 0;
+	if (s->gone)
+		reason =
+			"killed together with its keeper and their reserve; nothing goes to the sinks until the sensor is "
+			"started again";
+	log_err("the spool was %s", reason);
+	alarm_raise(m, ALARM_PROCESS, &(struct alarm){ .what = "spool", .reason = reason });
+}
+
 void spool_tick(struct monitor *m)
 {
 	struct spool *s = &m->spool;
 
 	if (!s->page || s->gone)
 		return;
-	if (s->keeper > 0 && waitpid(s->keeper, NULL, WNOHANG) == s->keeper)
-		s->keeper = 0;
+	if (s->reserve > 0 && waitpid(s->reserve, NULL, WNOHANG) == s->reserve) {
+		s->reserve = 0;
+		log_err("the reserve of the spool was killed; the spool goes on without");
+		alarm_raise(m, ALARM_PROCESS,
+			    &(struct alarm){ .what = "spool reserve", .reason = "killed; the spool goes on without" });
+	}
 	if (m->phase != PHASE_RUNNING)
 		return;
 	tell_restarts(m);
 	for (size_t i = 0; i < s->confs.n; i++)
 		tell_failing(m, i);
-	if (!is_closed(s->fd))
-		return;
-	s->gone = true;
-	log_err("the spool and its keeper were killed together: nothing goes to the sinks until the sensor is started again");
-	alarm_raise(m, ALARM_PROCESS,
-		    &(struct alarm){ .what = "spool",
-				     .reason = "killed together with its keeper; nothing goes to the sinks until the "
-					       "sensor is started again" });
+	if (is_closed(s->fd) && clock_mono_ns() - s->started_ns > AGAIN_S * NS)
+		start_again(m);
 }
 
 void spool_end(struct monitor *m)
@@ -161,6 +195,8 @@ void spool_end(struct monitor *m)
 			log_warn("the sinks do not come to an end; what is left is sent after the next start");
 		close(TAKE_FD(s->fd));
 	}
+	if (s->reserve_fd >= 0)
+		close(TAKE_FD(s->reserve_fd));
 	page_unmap(s->page);
 	s->page = NULL;
 	sinkconf_done(&s->confs);
@@ -217,7 +253,7 @@ void spool_put_process(struct monitor *m, struct jsonw *w)
 	jsonw_key(w, "spool");
 	jsonw_obj_begin(w);
 	jsonw_member_u64(w, "pid", s->page ? page_load(&s->page->pid) : 0);
-	jsonw_member_u64(w, "restarts", s->page ? page_load(&s->page->restarts) : 0);
+	jsonw_member_u64(w, "restarts", s->page ? page_load(&s->page->restarts) + s->together : 0);
 	jsonw_member_str(w, "state", !s->page ? "off" : s->gone ? "gone" : "up");
 	jsonw_obj_end(w);
 }

@@ -20,8 +20,9 @@ run() {
 }
 # a child is up again, or another one than before, if it was killed
 up() { [ "$(state_of engine)" = up ] && [ "$(state_of record)" = up ]; }
-spool_up() { [ "$(ctl status --json | jq -r .spool.state)" = up ]; }
 spool_pid() { ctl status --json | jq .spool.pid; }
+# spool_up OLD: another one than before, or only its keeper was killed
+spool_up() { local pid; pid=$(spool_pid); { [ "$pid" != "$1" ] || [ "$victim" = keeper ]; } && kill -0 "$pid" 2>/dev/null; }
 # everything that the sensor is made of
 family() { local p; for p in $(pgrep -P "$1"); do family "$p"; done; echo "$1"; }
 # processes of a sensor whose monitor was killed end by themselves; a lock on the log would refuse the next one
@@ -40,7 +41,7 @@ stop_load() { rm -f "$WORK/loading"; wait "$LOAD"; }
 restarts=0 broken=0
 # a sensor whose children die too often within a minute stops, as it should: so few of each kind in a run
 kill_one() {
-	local victim=$1 pid
+	local victim=$1 pid spool
 	case $victim in
 	engine | record) pid=$(pid_of "$victim") ;;
 	spool) pid=$(spool_pid) ;;
@@ -50,7 +51,7 @@ kill_one() {
 	monitor) pid=$SENSOR ;;
 	all) pid=$(family "$SENSOR") ;;
 	esac
-	old=$(family "$SENSOR")
+	old=$(family "$SENSOR") spool=$(spool_pid)
 	# shellcheck disable=SC2086 # several
 	[ -z "$pid" ] || kill -9 $pid 2>/dev/null
 	case $victim in
@@ -61,7 +62,7 @@ kill_one() {
 		run || { echo "# it does not start again after kill -9 of $victim"; tail -n 5 "$ERR"; broken=$((broken + 1)); }
 		restarts=$((restarts + 1))
 		;;
-	spool | keeper | both) until_true 15 spool_up || { echo "# no spool after kill -9 of $victim"; broken=$((broken + 1)); } ;;
+	spool | keeper | both) until_true 20 spool_up "$spool" || { echo "# no spool after kill -9 of $victim"; broken=$((broken + 1)); } ;;
 	*) until_true 15 up || { echo "# not up again after kill -9 of $victim"; broken=$((broken + 1)); } ;;
 	esac
 }
