@@ -15,6 +15,7 @@ runs=0
 # A file of its own for each run: the last line of one that was killed may be torn.
 run() {
 	runs=$((runs + 1))
+	# shellcheck disable=SC2034 # sensor_start has it
 	OUT=$WORK/acked.$runs
 	sensor_start --policy "$WORK/p.tpb" --allow-unsigned --sinks "$SINKS" --sink-modules "$MODULES"
 }

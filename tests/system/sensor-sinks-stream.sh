@@ -47,7 +47,8 @@ for ((i = 0; i < ${KILLS:-4}; i++)); do
 	[ -z "$victim" ] || kill -9 "$victim" 2>/dev/null
 	wait $load
 done
-sleep 0.5
+settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = $(($(field alerts durable) + $(field alerts lost))) ]; }
+until_true 10 settled
 seq=$(log_seq)
 verdict "kafka: everything arrives afterwards ($seq records)" until_true 40 caught_up kafka "$seq"
 verdict "nats: everything arrives afterwards" until_true 30 caught_up nats "$seq"

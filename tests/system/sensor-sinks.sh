@@ -43,11 +43,13 @@ for ((i = 0; i < kills; i++)); do
 	[ -z "$victim" ] || kill -9 "$victim" 2>/dev/null
 	wait $load
 done
-# the one that looks after the spool
-keeper=$(ctl status --json | jq .spool.pid | xargs ps -o ppid= -p | tr -d ' ')
-[ "$keeper" = 1 ] || [ "$keeper" = "$SENSOR" ] || kill -9 "$keeper"
+# the one that looks after the spool: known as soon as there is a spool again
+keeper_of() { keeper=$(ps -o ppid= -p "$(ctl status --json | jq .spool.pid)" | tr -d ' ') && [ "$keeper" -gt 1 ]; }
+until_true 10 keeper_of && kill -9 "$keeper"
 opens 100 "$WORK/target"
-sleep 1
+# everything that was seen is in the log
+settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = $(($(field alerts durable) + $(field alerts lost))) ]; }
+until_true 10 settled
 seq=$(log_seq)
 verdict "after $kills kills the file has all ($seq records)" until_true 30 caught_up file "$seq"
 verdict "  and the socket" until_true 30 caught_up sock "$seq"

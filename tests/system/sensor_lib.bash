@@ -75,7 +75,7 @@ sensor_start() {
 	: >"$ERR"
 	"$BIN/tamisd" --foreground --state "$STATE" --alerts "$OUT" "$@" 2>"$ERR" &
 	SENSOR=$!
-	until_true 10 is_ready_or_dead
+	until_true 30 is_ready_or_dead
 	is_ready
 }
 
