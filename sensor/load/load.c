@@ -107,18 +107,15 @@ static int build(struct load *l, struct err *err)
 	}
 }
 
-/*
- * What the programs need where nobody tells it (offsets.h). Of kernels that have no types of their own also where a thread's
- * registers lie, since the helper that tells it needs them.
- */
-static int discover_types(struct load *l, bool whole, struct err *err)
+/* What the programs need where nobody tells it (offsets.h). */
+static int discover_types(struct load *l, struct err *err)
 {
 	struct offsets o;
 	int r = offsets_find(&o, err);
 
 	if (r >= 0) /* how many */
-		r = object_types(&o, &l->stack_bytes, whole ? &l->types_fd : NULL, err);
-	if (r == 0 && whole && asprintf(&l->btf_path, "/proc/self/fd/%d", l->types_fd) < 0) {
+		r = object_types(&o, &l->stack_bytes, &l->types_fd, err);
+	if (r == 0 && asprintf(&l->btf_path, "/proc/self/fd/%d", l->types_fd) < 0) {
 		l->btf_path = NULL;
 		r = err_set(err, -ENOMEM, "no memory");
 	}
@@ -135,18 +132,19 @@ static int find_types(struct load *l, struct btf **ret_kernel, struct err *err)
 
 	*ret_kernel = !discover && access(KERNEL_BTF, R_OK) == 0 ? btf__parse(KERNEL_BTF, NULL) : NULL;
 	if (discover)
-		return discover_types(l, true, err);
+		return discover_types(l, err);
 	if (l->options.btf)
 		l->btf_path = strdup(l->options.btf);
 	else if (!*ret_kernel)
 		r = kernel_btf_search(l->options.btf_dir, &l->btf_path, err);
 	if (r == -ENOENT)
-		return discover_types(l, true, &none) < 0 ? err_set(err, r, "%s; %s", err->msg, none.msg) : 0;
+		return discover_types(l, &none) < 0 ? err_set(err, r, "%s; %s", err->msg, none.msg) : 0;
 	if (r == 0 && l->btf_path)
 		r = kernel_btf_file(l->btf_path, &file, err);
-	btf__free(file);
+	/* the helper that tells a thread's registers needs the kernel's own types; where it cannot be seen it is as on most kernels */
 	if (r == 0 && !*ret_kernel)
-		discover_types(l, false, &none); /* what it does not tell is as on most kernels */
+		offsets_stack(file, &l->stack_bytes);
+	btf__free(file);
 	return r;
 }
 

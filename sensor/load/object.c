@@ -403,7 +403,7 @@ int object_types(const struct offsets *o, uint32_t *ret_stack, int *ret_fd, stru
 {
 	struct tamis *skel = tamis__open();
 	const struct btf *own;
-	int r = 0, regs;
+	int r, regs;
 
 	if (!skel)
 		return err_set(err, -errno, "cannot open the BPF object: %s", strerror(errno));
@@ -411,8 +411,7 @@ int object_types(const struct offsets *o, uint32_t *ret_stack, int *ret_fd, stru
 	regs = btf__find_by_name_kind(own, "pt_regs", BTF_KIND_STRUCT);
 	if (regs > 0 && o->regs != OFFSET_UNKNOWN)
 		*ret_stack = o->regs + btf__type_by_id(own, (uint32_t)regs)->size;
-	if (ret_fd)
-		r = offsets_btf(o, own, ret_fd, err);
+	r = offsets_btf(o, own, ret_fd, err);
 	tamis__destroy(skel);
 	return r < 0 ? r : 0;
 }

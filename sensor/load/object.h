@@ -78,8 +78,8 @@ int object_load(const struct object_plan *p, struct object *ret, struct object_b
 void object_unload(struct object *o);
 
 /*
- * Type information for the programs, made of offsets @o that were found out: its descriptor, the caller's, in *ret_fd; with
- * @ret_fd NULL none is made. Where a thread's registers end goes to *ret_stack, as far as @o tells.
+ * Type information for the programs, made of offsets @o that were found out: its descriptor, the caller's, in *ret_fd.
+ * Where a thread's registers end goes to *ret_stack, as far as @o tells.
  */
 int object_types(const struct offsets *o, uint32_t *ret_stack, int *ret_fd, struct err *err);
 

@@ -164,10 +164,16 @@ extern const struct offset_field offset_fields[OFFSETS_N];
 /* Fills *ret; how many it found, or a negative errno where nothing can be found out here. */
 int offsets_find(struct offsets *ret, struct err *err);
 
+struct btf;
+
+/*
+ * What no type information tells: how far a thread's stack goes to the end of its system call's registers. A look at the
+ * caller's own, whose place @kernel tells. A negative errno where it cannot be had.
+ */
+int offsets_stack(const struct btf *kernel, uint32_t *ret_bytes);
+
 /* Events whose programs read more than is looked for here. Ends with EV_NONE. */
 extern const uint16_t offsets_blind[];
-
-struct btf;
 
 /*
  * Type information that holds these offsets and nothing else, as a file for libbpf: @own are the types as our programs were

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a process's fields are: in task_struct, and in what it points to. */
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -236,6 +237,29 @@ static uint32_t stack_regs(struct hunt *h, uint64_t stack)
 				return at;
 		}
 	return NOWHERE;
+}
+
+int offsets_stack(const struct btf *kernel, uint32_t *ret_bytes)
+{
+	struct hunt h = { .peek = { .map = -1, .prog = -1 } };
+	int id = btf__find_by_name_kind(kernel, "task_struct", BTF_KIND_STRUCT);
+	const struct btf_type *task = id > 0 ? btf__type_by_id(kernel, (uint32_t)id) : NULL;
+	uint32_t regs = NOWHERE;
+	uint64_t stack;
+	struct err err;
+
+	if (peek_open(&h.peek, &err) == 0) {
+		for (uint32_t i = 0; task && i < btf_vlen(task); i++)
+			if (strcmp(btf__name_by_offset(kernel, btf_members(task)[i].name_off), "stack") == 0 &&
+			    peek_read(&h.peek, peek_task(&h.peek) + btf_member_bit_offset(task, i) / 8, &stack,
+				      sizeof(stack)) == 0)
+				regs = stack_regs(&h, stack);
+	}
+	peek_close(&h.peek);
+	if (regs == NOWHERE)
+		return -ENODATA;
+	*ret_bytes = regs + REGS_SIZE;
+	return 0;
 }
 
 static bool is_stack(struct hunt *h, const struct region *r, uint32_t at, const void *want)

@@ -97,6 +97,7 @@ static void test_same_as_btf(void **state)
 	struct offsets o;
 	struct err e = { "" };
 	int n, wrong = 0, missing = 0;
+	uint32_t stack = 0;
 
 	if (geteuid() != 0 || !btf) {
 		print_message("skipped: %s\n", btf ? "needs root" : "this kernel does not tell its types");
@@ -125,6 +126,11 @@ static void test_same_as_btf(void **state)
 		missing += !known && there >= 0;
 	}
 	print_message("%d found, %d not found, %d wrong\n", n, missing, wrong);
+	/* the registers, with and without type information */
+	assert_int_equal(offsets_stack(btf, &stack), 0);
+	assert_true(o.regs != OFFSET_UNKNOWN);
+	assert_int_equal(stack - o.regs,
+			 btf__type_by_id(btf, (uint32_t)btf__find_by_name_kind(btf, "pt_regs", BTF_KIND_STRUCT))->size);
 	btf__free(btf);
 	assert_int_equal(wrong, 0);
 	assert_int_equal(missing, 0);
