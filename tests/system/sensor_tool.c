@@ -9,6 +9,8 @@
  *	sensor_tool threads N		has N threads, all of which end it with status 7 at once
  *	sensor_tool late FILE		opens FILE once it gets SIGUSR1
  *	sensor_tool talk SOCKET		sends garbage to a control socket and waits until it is hung up on
+ *	sensor_tool make DIR N		makes N files to remove and N to write to, 1000 in a directory
+ *	sensor_tool burst DIR N		removes and writes to those, in turns, as fast as it goes; prints the seconds
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -25,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS 10000
@@ -143,6 +146,61 @@ static int late(const char *file)
 	return opens(1, file);
 }
 
+static const char *nth(char *buf, size_t size, const char *dir, const char *kind, long i)
+{
+	snprintf(buf, size, "%s/%03ld/%s-%06ld", dir, i / 1000, kind, i);
+	return buf;
+}
+
+static int append(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0644), r;
+
+	if (fd < 0)
+		return 1;
+	r = write(fd, text, strlen(text)) != (ssize_t)strlen(text);
+	close(fd);
+	return r;
+}
+
+static int make(const char *dir, long n)
+{
+	char path[4096];
+
+	for (long i = 0; i < n; i++) {
+		if (i % 1000 == 0) {
+			snprintf(path, sizeof(path), "%s/%03ld", dir, i / 1000);
+			if (mkdir(path, 0755) < 0)
+				return 1;
+		}
+		if (append(nth(path, sizeof(path), dir, "gone", i), "text\n") ||
+		    append(nth(path, sizeof(path), dir, "more", i), "text\n"))
+			return 1;
+	}
+	return 0;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int burst(const char *dir, long n)
+{
+	double begin = now();
+	char path[4096];
+
+	for (long i = 0; i < n; i++)
+		if (unlink(nth(path, sizeof(path), dir, "gone", i)) < 0 ||
+		    append(nth(path, sizeof(path), dir, "more", i), "more\n"))
+			return 1;
+	printf("%.2f\n", now() - begin);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "opens") == 0)
@@ -157,6 +215,10 @@ int main(int argc, char **argv)
 		return threads((unsigned)atoi(argv[2]));
 	if (argc == 3 && strcmp(argv[1], "late") == 0)
 		return late(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "make") == 0)
+		return make(argv[2], atol(argv[3]));
+	if (argc == 4 && strcmp(argv[1], "burst") == 0)
+		return burst(argv[2], atol(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "talk") == 0)
 		return talk(argv[2]);
 	return 2;
