@@ -107,17 +107,10 @@ INLINE int file_touched(u64 file, u32 what)
 	return inode_touched(READ((struct file *)file, f_inode), what);
 }
 
-/*
- * From 5.12 on an idmapping (or what it was before) comes first. Which of the two arguments is the dentry is found by trying:
- * what is no dentry leads to no inode of ours.
- */
+/* From 5.12 on an idmapping (or what it was before) comes first. */
 INLINE int either_touched(u64 a, u64 b, u32 what)
 {
-	u64 ino;
-
-	if (is_watched(READ((struct dentry *)a, d_inode), &ino) || is_watched(READ((struct dentry *)b, d_inode), &ino))
-		return tell(ino, what);
-	return 0;
+	return dentry_touched(fn_idmapped() ? b : a, what);
 }
 
 /* ---- where ------------------------------------------------------------------------------------------------------------ */
@@ -127,14 +120,17 @@ INLINE int on_permission(u64 file, u64 mask)
 	return mask & MAY_WRITE ? file_touched(file, EV_WRITE) : 0;
 }
 
-/* Mode, owner, times and length. */
+/*
+ * Mode, owner, times and length. Here the idmapping came first some releases after 5.12: which of the two is the dentry is found by
+ * trying, as what is no dentry leads to no inode of ours.
+ */
 INLINE int on_setattr(u64 a, u64 b, u64 c)
 {
 	u64 ino;
 	bool first = is_watched(READ((struct dentry *)a, d_inode), &ino);
 	u32 valid;
 
-	if (!first && !is_watched(READ((struct dentry *)b, d_inode), &ino))
+	if (!first && !(fn_idmapped() && is_watched(READ((struct dentry *)b, d_inode), &ino)))
 		return 0;
 	if (bpf_probe_read_kernel(&valid, sizeof(valid), (void *)(first ? b : c)))
 		valid = 0;

@@ -143,6 +143,31 @@ static void print_lookups(const json_t *v)
 	putchar('\n');
 }
 
+/* "integrity  200,041 files in the baseline; 3 differ (tamisctl fim diff), 2 changes accepted, 0 wait" */
+static void print_fim(const json_t *f)
+{
+	char files[SHOW_MAX], changed[SHOW_MAX], accepted[SHOW_MAX], waiting[SHOW_MAX], lost[SHOW_MAX];
+	const char *state = show_str(f, "state");
+
+	if (!*state || strcmp(state, "off") == 0)
+		return;
+	if (strcmp(state, "up") != 0) {
+		printf("integrity  no baseline yet: tamisctl fim init\n");
+		return;
+	}
+	printf("integrity  %s files in the baseline, %s differ%s, %s accepted from packages, %s wait",
+	       show_count(show_u64(f, "files"), files), show_count(show_u64(f, "changed"), changed),
+	       show_u64(f, "changed") ? " (tamisctl fim check)" : "", show_count(show_u64(f, "accepted"), accepted),
+	       show_count(show_u64(f, "queue"), waiting));
+	if (show_u64(f, "lost"))
+		printf(", %s events lost", show_count(show_u64(f, "lost"), lost));
+	if (strcmp(show_str(f, "inodes_rung"), "none") == 0)
+		printf("; by names only");
+	else if (show_u64(f, "inodes_full"))
+		printf("; %s by names only", show_count(show_u64(f, "inodes_full"), lost));
+	putchar('\n');
+}
+
 static void print_responses(const json_t *v)
 {
 	char asked[SHOW_MAX], killed[SHOW_MAX], failed[SHOW_MAX];
@@ -253,6 +278,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_shed(json_object_get(s, "shed"));
 		print_variables(json_object_get(s, "variables"));
 		print_lookups(json_object_get(s, "lookups"));
+		print_fim(json_object_get(s, "fim"));
 		print_responses(json_object_get(s, "responses"));
 		print_processes(json_object_get(s, "processes"));
 		print_sinks(json_object_get(s, "sinks"), json_object_get(s, "spool"));

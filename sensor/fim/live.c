@@ -237,6 +237,7 @@ int live_told(struct live *l, struct live_entry *n, uint8_t kind, const void *fa
 	n->seen_len = (uint32_t)len;
 	l->ntold += kind != 0;
 	l->ntold -= n->told != 0;
+	l->told_changes += kind || n->told;
 	n->told = kind;
 	return 0;
 }
@@ -383,6 +384,7 @@ int live_take_check(struct live *l, uint64_t now_ns)
 	}
 	l->check_after_len = 0;
 	l->stats.failures += r < 0;
+	l->taken = true;
 	return 0;
 }
 
@@ -460,7 +462,7 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 	buf_init(&l->fact, STORE_ROW_MAX);
 	buf_init(&l->diff, 64u << 10);
 	buf_init(&l->text, 4u << 20);
-	buf_init(&l->inode_paths, 256u << 20);
+	buf_init(&l->head, 65536);
 	snprintf(l->host, sizeof(l->host), "%s", o->host);
 	if (getrandom(&l->seed, sizeof(l->seed), 0) != (ssize_t)sizeof(l->seed))
 		return err_set(e, -errno, "no random numbers: %s", strerror(errno));
@@ -477,6 +479,8 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 	if (r < 0)
 		return r;
 	r = live_inodes_open(l, e);
+	if (r == 0)
+		r = live_known_open(l, e);
 	if (r < 0)
 		return r;
 	l->lock_fd = store_lock_file(o->state_dir);
@@ -512,6 +516,7 @@ void live_close(struct live *l)
 {
 	live_accept_done(l);
 	live_inodes_close(l);
+	live_known_close(l);
 	pkg_close(l->pkg);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
@@ -526,6 +531,7 @@ void live_close(struct live *l)
 	buf_done(&l->fact);
 	buf_done(&l->diff);
 	buf_done(&l->text);
+	buf_done(&l->head);
 	free(l);
 }
 

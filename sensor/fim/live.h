@@ -41,6 +41,7 @@ struct live_stats {
 	uint64_t queued;    /* files that wait to be looked at, now */
 	uint64_t changed;   /* files that differ, as far as is known now */
 	uint64_t files;	    /* of the baseline; 0: there is none */
+	uint64_t known;	    /* of those that differ: told of by who was there before, and not again */
 };
 
 /*
@@ -82,8 +83,15 @@ void live_accept(struct live *l, uint64_t now_ns, live_fn fn, void *ctx);
 #define LIVE_INODES_MAX 524288u
 uint32_t live_inodes(const struct live *l, uint32_t i, uint64_t *ret_ino, uint32_t *ret_dev);
 
-/* Now and then, when there is time: what the first alert would have to wait for otherwise. */
-void live_idle(struct live *l);
+/*
+ * Each second. Where somebody else has accepted something, what was told is looked at again; what was told is kept in the database
+ * now and then; and what the first alert would have to wait for otherwise is done, when there is time. True: live_inodes() has
+ * others now.
+ */
+bool live_tick(struct live *l, uint64_t now_ns);
+
+/* The end: what was told is kept for who comes next. */
+void live_save(struct live *l);
 
 void live_stats(const struct live *l, struct live_stats *ret);
 

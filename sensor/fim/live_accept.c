@@ -57,12 +57,6 @@ struct pkg *live_packages(struct live *l)
 	return l->pkg;
 }
 
-void live_idle(struct live *l)
-{
-	if (!l->nheap)
-		live_packages(l);
-}
-
 bool live_by_packages(const struct live_entry *n)
 {
 	for (uint32_t i = 0; i < n->nby; i++)

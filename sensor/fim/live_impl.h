@@ -67,7 +67,14 @@ struct live {
 	struct live_accept *accepts; /* owned */
 	uint32_t naccepts, accept_tries;
 	uint64_t accept_first_ns, accept_due_ns;
-	int lock_fd; /* of the baseline, as store.h has it */
+	int lock_fd;		  /* of the baseline, as store.h has it */
+	struct buf head;	  /* of the baseline, as it was seen last */
+	struct live_known *known; /* owned; ascending by path; NULL: none, or the first scan was taken */
+	uint32_t nknown;
+	bool taken; /* what a scan found since the start is looked at, or waits to be */
+	uint64_t told_changes, told_saved; /* how often what was told has changed; as of what is in the database */
+	uint64_t saved_ns, inodes_ns;
+	bool inodes_old; /* the baseline's files have others by now */
 	struct buf old, fact, diff, text;
 	struct live_stats stats;
 };
@@ -80,6 +87,20 @@ int live_touch_as(struct live *l, const char *path, size_t len, const struct liv
 int live_told(struct live *l, struct live_entry *n, uint8_t kind, const void *fact, size_t len);
 /* It is to be looked at again. */
 int live_again(struct live *l, struct live_entry *n, uint64_t due_ns);
+
+/*
+ * live_known.c: what was told of and still differs is kept in the database, sealed, so that whoever comes next does not tell it
+ * again. Each 24 bytes: of the path, and of the state.
+ */
+struct live_known {
+	uint8_t path[8], state[16];
+};
+int live_known_open(struct live *l, struct err *e);
+void live_known_close(struct live *l);
+/* Whether it was told before the start that the file is so. @f NULL: it is gone. */
+bool live_known(const struct live *l, const struct live_entry *n, uint8_t kind, const struct fact *f, uint32_t attrs);
+/* It is as it should be: from now on it is news again when it is not. */
+void live_known_drop(struct live *l, const struct live_entry *n);
 
 /* live_inode.c */
 struct live_inode {

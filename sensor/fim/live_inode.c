@@ -10,6 +10,8 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#define INODE_PATHS_MAX (256u << 20)
+
 static int by_ino(const void *a, const void *b)
 {
 	const struct live_inode *x = a, *y = b;
@@ -62,7 +64,10 @@ int live_inodes_open(struct live *l, struct err *e)
 	_cleanup_(store_iter_close) struct store_iter *it = NULL;
 	struct store_row row;
 	uint32_t room = 0;
-	int r = store_iter_open(l->base.store, STORE_FILES, NULL, 0, &it, e);
+	int r;
+
+	live_inodes_close(l);
+	r = store_iter_open(l->base.store, STORE_FILES, NULL, 0, &it, e);
 
 	while (r == 0 && (r = store_iter_next(it, &row, e)) > 0)
 		r = add(l, &row, &room);
@@ -76,7 +81,10 @@ int live_inodes_open(struct live *l, struct err *e)
 void live_inodes_close(struct live *l)
 {
 	free(l->inodes);
+	l->inodes = NULL;
+	l->ninodes = 0;
 	buf_done(&l->inode_paths);
+	buf_init(&l->inode_paths, INODE_PATHS_MAX);
 }
 
 uint32_t live_inodes(const struct live *l, uint32_t i, uint64_t *ret_ino, uint32_t *ret_dev)

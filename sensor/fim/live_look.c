@@ -206,6 +206,7 @@ static int judge(struct look *k, live_fn fn, void *ctx)
 	k->change.kind = compare(k);
 	if (!k->change.kind) {
 		l->stats.unchanged++;
+		live_known_drop(l, k->n);
 		return live_told(l, k->n, 0, NULL, 0);
 	}
 	if (is_told(k))
@@ -213,6 +214,10 @@ static int judge(struct look *k, live_fn fn, void *ctx)
 	buf_reset(&l->fact);
 	if (!k->gone && fact_put(&k->now.fact, &l->fact) < 0)
 		return -ENOMEM;
+	if (live_known(l, k->n, k->change.kind, k->gone ? NULL : &k->now.fact, k->w->watch->attrs)) {
+		l->stats.known++;
+		return live_told(l, k->n, k->change.kind, l->fact.data, l->fact.len);
+	}
 	k->change.fact = l->fact.data;
 	k->change.fact_len = (uint32_t)l->fact.len;
 	ask_packages(k);

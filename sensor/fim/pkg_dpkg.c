@@ -78,7 +78,7 @@ static int load_diversions(const struct pkg_reader *r, struct buf *ret)
 
 	buf_init(&text, DIVERSIONS_MAX);
 	err = pkg_read_file(r->root_fd, "/var/lib/dpkg/diversions", DIVERSIONS_MAX, &text);
-	p = (const char *)text.data;
+	p = text.len ? (const char *)text.data : "";
 	end = p + text.len;
 	for (int i = 0; err == 0 && next_line(&p, end, &line, &len); i++) {
 		err = i % 3 < 2 ? pkg_real_name(r, line, len, ret) : buf_put(ret, line, len);
@@ -93,7 +93,7 @@ static int load_diversions(const struct pkg_reader *r, struct buf *ret)
 static int handed_out(void *ctx, const struct pkg_file *f)
 {
 	struct divert *d = ctx;
-	const char *p = (const char *)d->text.data, *end = p + d->text.len;
+	const char *p = d->text.len ? (const char *)d->text.data : "", *end = p + d->text.len;
 	struct pkg_file moved = *f;
 
 	while (p && p < end) {

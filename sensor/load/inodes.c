@@ -4,8 +4,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "inode.skel.h"
 #include "lib/cleanup.h"
@@ -25,6 +27,28 @@ static void choose(struct inode_bpf *skel, const char *section)
 		bpf_program__set_autoload(p, strncmp(bpf_program__section_name(p), section, strlen(section)) == 0);
 }
 
+/*
+ * Before 6.1 the kernel complains where a tracing program has a map whose memory comes as it is needed (WARN_ONCE, "run-time
+ * allocation"): there the map has all of its memory from the beginning, and is smaller.
+ */
+static bool wants_memory_first(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
+
+	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 1));
+}
+
+static void set_size(struct bpf_map *map)
+{
+	bool first = wants_memory_first();
+
+	bpf_map__set_max_entries(map, first ? INODES_MAX_BEFORE_6_1 : INODES_MAX);
+	if (first)
+		bpf_map__set_map_flags(map, 0);
+}
+
 static int try_rung(int ring_fd, enum ev_rung rung, struct inodes *n)
 {
 	struct inode_bpf *skel = inode_bpf__open();
@@ -32,7 +56,7 @@ static int try_rung(int ring_fd, enum ev_rung rung, struct inodes *n)
 
 	if (r == 0) {
 		choose(skel, rung == EV_RUNG_FENTRY ? "fentry/" : "kprobe/");
-		bpf_map__set_max_entries(skel->maps.inodes, INODES_MAX);
+		set_size(skel->maps.inodes);
 		r = bpf_map__reuse_fd(skel->maps.events, ring_fd);
 	}
 	if (r == 0)

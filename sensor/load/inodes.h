@@ -4,7 +4,7 @@
 
 /*
  * The kernel side that tells of files by their inodes (bpf/inode.c): EV_INODE records in the ring of all events. By fentry where that
- * works, else by kprobe, else not at all. Bounded: INODES_MAX files; what does not fit is counted, and said by who asks.
+ * works, else by kprobe, else not at all. Bounded: INODES_MAX files (fewer on older kernels); what does not fit is counted, and said by who asks.
  */
 
 #include <stdint.h>
@@ -12,7 +12,8 @@
 #include "lib/err.h"
 #include "tamis/event.h"
 
-#define INODES_MAX 524288u
+#define INODES_MAX	      524288u
+#define INODES_MAX_BEFORE_6_1 131072u
 
 struct inodes;
 

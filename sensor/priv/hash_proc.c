@@ -467,6 +467,28 @@ static void commit(struct hash_proc *p)
 	__atomic_store_n(&p->page->commits, p->page->commits + 1, __ATOMIC_RELEASE);
 }
 
+/* The kernel side is told which inodes those are. Waits for the monitor, which takes them as fast as it can. */
+static void send_inodes(struct hash_proc *p)
+{
+	struct msg_inodes what = { .clear = 1 };
+	struct inode_watch *v = (void *)p->buf;
+	const uint32_t each = (MSG_BODY_MAX - sizeof(what)) / sizeof(*v);
+	uint32_t n = 0, total = 1;
+
+	for (uint32_t i = 0; i < total; i += n) {
+		for (n = 0; n < each; n++) {
+			v[n] = (struct inode_watch){ 0 };
+			total = live_inodes(p->live, i + n, &v[n].ino, &v[n].dev);
+			if (i + n >= total)
+				break;
+		}
+		if (!n ||
+		    chan_send_wait(&p->monitor, MSG_INODES, &what, sizeof(what), v, n * sizeof(*v), -1, 10000) < 0)
+			return;
+		what.clear = 0;
+	}
+}
+
 static void tick(struct hash_proc *p)
 {
 	uint64_t now = clock_mono_ns();
@@ -478,7 +500,8 @@ static void tick(struct hash_proc *p)
 	if (!p->live)
 		return;
 	check_scan(p);
-	live_idle(p->live);
+	if (live_tick(p->live, now))
+		send_inodes(p);
 }
 
 static int timeout_ms(const struct hash_proc *p)
@@ -576,28 +599,6 @@ static int begin(struct hash_proc *p, const struct hash_args *a, struct err *e)
 	return confine_reader(a->mode, e);
 }
 
-/* The kernel side is told which inodes those are. Waits for the monitor, which takes them as fast as it can. */
-static void send_inodes(struct hash_proc *p)
-{
-	struct msg_inodes what = { .clear = 1 };
-	struct inode_watch *v = (void *)p->buf;
-	const uint32_t each = (MSG_BODY_MAX - sizeof(what)) / sizeof(*v);
-	uint32_t n = 0, total = 1;
-
-	for (uint32_t i = 0; i < total; i += n) {
-		for (n = 0; n < each; n++) {
-			v[n] = (struct inode_watch){ 0 };
-			total = live_inodes(p->live, i + n, &v[n].ino, &v[n].dev);
-			if (i + n >= total)
-				break;
-		}
-		if (!n ||
-		    chan_send_wait(&p->monitor, MSG_INODES, &what, sizeof(what), v, n * sizeof(*v), -1, 10000) < 0)
-			return;
-		what.clear = 0;
-	}
-}
-
 int hash_main(struct hash_args *a)
 {
 	static struct hash_proc p;
@@ -615,5 +616,7 @@ int hash_main(struct hash_args *a)
 	if (p.live)
 		send_inodes(&p);
 	r = loop(&p);
+	if (p.live)
+		live_save(p.live);
 	return p.again ? HASH_AGAIN : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

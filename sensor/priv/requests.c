@@ -233,11 +233,13 @@ static void put_fim(const struct monitor *m, const struct engine_counts *ec, str
 	jsonw_member_u64(w, "accepted", p->live.accepted);
 	jsonw_member_u64(w, "alerts", p->live.findings);
 	jsonw_member_u64(w, "changed", p->live.changed);
+	jsonw_member_u64(w, "cut", p->live.forgotten);
 	jsonw_member_u64(w, "failures", p->live.failures);
 	jsonw_member_u64(w, "files", p->baseline);
 	jsonw_member_u64(w, "inodes", in.watched);
 	jsonw_member_u64(w, "inodes_full", in.full);
 	jsonw_member_str(w, "inodes_rung", in.rung ? load_rung_name(in.rung) : "none");
+	jsonw_member_u64(w, "known", p->live.known);
 	jsonw_member_u64(w, "looked", p->live.looked);
 	jsonw_member_u64(w, "lost", ec->touches_lost + in.lost);
 	jsonw_member_u64(w, "queue", p->live.queued);

@@ -28,22 +28,17 @@ told() {
 	grep -a '"type":"integrity"' "$OUT" | grep -a "\"kind\":\"$1\"" | grep -a '"process":{.*"comm":"tool"' |
 		grep -ao "\"path\":\"$T/[0-9]*/$2-[0-9]*\"" | sort -u | wc -l
 }
-burst() {
-	local begin
-	must_start --policy "$WORK/p.tpb" --allow-unsigned "$@"
-	until_true 30 scanned
-	begin=$(now_ms)
-	verdict "$((2 * N)) changes" eval 'tool burst "$T" "$N" >"$WORK/seconds"'
-	BEFORE=
-	verdict "all that waits is looked at" until_true 300 at_rest
-	echo "# the changes took $(cat "$WORK/seconds") s; all is told and durable $(($(now_ms) - begin)) ms after they began"
-	REMOVED=$(told removed gone) CHANGED=$(told changed more)
-	LOST=$(($(field fim lost) + $(field events lost) + $(field alerts lost)))
-	echo "# $REMOVED deletes and $CHANGED modifications told with who did it, $LOST counted as lost"
-	ctl status --json | grep -o '"fim":{[^}]*}' | sed 's/^/# /'
-}
-
-burst
+must_start --policy "$WORK/p.tpb" --allow-unsigned
+until_true 30 scanned
+begin=$(now_ms)
+verdict "$((2 * N)) changes" eval 'tool burst "$T" "$N" >"$WORK/seconds"'
+BEFORE=
+verdict "all that waits is looked at" until_true 300 at_rest
+echo "# the changes took $(cat "$WORK/seconds") s; all is told and durable $(($(now_ms) - begin)) ms after they began"
+REMOVED=$(told removed gone) CHANGED=$(told changed more)
+LOST=$(($(field fim lost) + $(field events lost) + $(field alerts lost)))
+echo "# $REMOVED deletes and $CHANGED modifications told with who did it, $LOST counted as lost"
+ctl status --json | grep -o '"fim":{[^}]*}' | sed 's/^/# /'
 verdict "each delete is told with who did it" test "$REMOVED" = "$N"
 verdict "each modification is" test "$CHANGED" = "$N"
 verdict "nothing is lost" test "$LOST" = 0
