@@ -36,6 +36,7 @@ static const struct {
 	{ "setxattr", "setxattr.file.path", "setxattr.retval == 0", false },
 	{ "removexattr", "removexattr.file.path", "removexattr.retval == 0", false },
 	{ "mount", "mount.mountpoint.path", "mount.retval == 0", true },
+	{ "umount", "umount.mountpoint.path", "umount.retval == 0", true },
 };
 
 struct watch_rules {

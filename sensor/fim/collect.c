@@ -306,6 +306,7 @@ static void read_xattrs(struct collect *c, int fd, bool path_only, struct fact *
 	int r = 0;
 
 	buf_reset(&c->xattrs);
+	f->no_trusted = geteuid() != 0;
 	if (!(f->have & kinds))
 		return;
 	if (path_only)

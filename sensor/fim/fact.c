@@ -193,6 +193,19 @@ static int order(const struct fact_xattr *a, const struct fact_xattr *b)
 	return c ? c : (int)a->name_len - (int)b->name_len;
 }
 
+/* The next one that whoever looked could see. */
+static bool next_seen(struct rd *r, const struct fact *seen_by, struct fact_xattr *ret)
+{
+	static const char trusted[] = "trusted.";
+	const uint32_t n = sizeof(trusted) - 1;
+	bool more;
+
+	do
+		more = fact_xattr_next(r, ret);
+	while (more && seen_by->no_trusted && ret->name_len > n && memcmp(ret->name, trusted, n) == 0);
+	return more;
+}
+
 /* Both lists ascend, so they are walked side by side. */
 static uint32_t compare_xattrs(const struct fact *old, const struct fact *new)
 {
@@ -204,17 +217,17 @@ static uint32_t compare_xattrs(const struct fact *old, const struct fact *new)
 	if (old->xattrs_len == new->xattrs_len &&
 	    (!old->xattrs_len || memcmp(old->xattrs, new->xattrs, old->xattrs_len) == 0))
 		return 0;
-	more_x = fact_xattr_next(&a, &x);
-	more_y = fact_xattr_next(&b, &y);
+	more_x = next_seen(&a, new, &x);
+	more_y = next_seen(&b, new, &y);
 	while (more_x || more_y) {
 		int c = !more_x ? 1 : !more_y ? -1 : order(&x, &y);
 
 		if (c != 0 || x.value_len != y.value_len || memcmp(x.value, y.value, x.value_len) != 0)
 			mask |= c <= 0 ? fact_xattr_attr(x.name, x.name_len) : fact_xattr_attr(y.name, y.name_len);
 		if (c <= 0)
-			more_x = fact_xattr_next(&a, &x);
+			more_x = next_seen(&a, new, &x);
 		if (c >= 0)
-			more_y = fact_xattr_next(&b, &y);
+			more_y = next_seen(&b, new, &y);
 	}
 	return mask;
 }

@@ -46,7 +46,8 @@ struct fact {
 	uint32_t have; /* enum watch_attr: what was looked at */
 	uint8_t type, unread;
 	bool hashed;
-	uint32_t mode; /* without the type */
+	bool no_trusted; /* not kept: who looked may not see extended attributes of "trusted" */
+	uint32_t mode;	 /* without the type */
 	uint32_t uid, gid, chattr;
 	uint64_t size, inode, links, rdev;
 	uint64_t device; /* not compared: its number may be another one after a boot */
@@ -81,7 +82,7 @@ uint32_t fact_xattr_attr(const char *name, size_t len);
 #define FACT_CHANGED_MASK_MAX (1u << 18)
 
 /*
- * What differs among @attrs, so far as both know it. Growing: size may be larger; @prefix_same says whether the first
+ * What differs among @attrs, so far as both know it; not attributes of "trusted" where @new could not see them. Growing: size may be larger; @prefix_same says whether the first
  * old->size bytes of the file still have the old hash.
  */
 uint32_t fact_compare(const struct fact *old, const struct fact *new, uint32_t attrs, bool growing, bool prefix_same);

@@ -31,17 +31,18 @@ struct live_options {
 };
 
 struct live_stats {
-	uint64_t touches;   /* taken */
-	uint64_t looked;    /* at so many files */
-	uint64_t findings;  /* alerts made */
-	uint64_t accepted;  /* changes that are the baseline now, because a package explains them */
-	uint64_t unchanged; /* looked at, and as they should be */
-	uint64_t failures;  /* could not be looked at or told of, for lack of memory or because of the database */
-	uint64_t forgotten; /* touches that are not listed any more: there were too many */
-	uint64_t queued;    /* files that wait to be looked at, now */
-	uint64_t changed;   /* files that differ, as far as is known now */
-	uint64_t files;	    /* of the baseline; 0: there is none */
-	uint64_t known;	    /* of those that differ: told of by who was there before, and not again */
+	uint64_t touches;    /* taken */
+	uint64_t looked;     /* at so many files */
+	uint64_t findings;   /* alerts made */
+	uint64_t accepted;   /* changes that are the baseline now, because a package explains them */
+	uint64_t unchanged;  /* looked at, and as they should be */
+	uint64_t failures;   /* could not be looked at or told of, for lack of memory or because of the database */
+	uint64_t forgotten;  /* touches that are not listed any more: there were too many */
+	uint64_t queued;     /* files that wait to be looked at, now */
+	uint64_t changed;    /* files that differ, as far as is known now */
+	uint64_t files;	     /* of the baseline; 0: there is none */
+	uint64_t inodes_cut; /* files that are not among live_inodes(): there are too many */
+	uint64_t known;	     /* of those that differ: told of by who was there before, and not again */
 };
 
 /*

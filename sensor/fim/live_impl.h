@@ -71,7 +71,7 @@ struct live {
 	struct buf head;	  /* of the baseline, as it was seen last */
 	struct live_known *known; /* owned; ascending by path; NULL: none, or the first scan was taken */
 	uint32_t nknown;
-	bool taken; /* what a scan found since the start is looked at, or waits to be */
+	bool taken;			   /* what a scan found since the start is looked at, or waits to be */
 	uint64_t told_changes, told_saved; /* how often what was told has changed; as of what is in the database */
 	uint64_t saved_ns, inodes_ns;
 	bool inodes_old; /* the baseline's files have others by now */
@@ -93,13 +93,13 @@ int live_again(struct live *l, struct live_entry *n, uint64_t due_ns);
  * again. Each 24 bytes: of the path, and of the state.
  */
 struct live_known {
-	uint8_t path[8], state[16];
+	uint8_t path[8], state[16]; /* of zeros: dropped */
 };
 int live_known_open(struct live *l, struct err *e);
 void live_known_close(struct live *l);
 /* Whether it was told before the start that the file is so. @f NULL: it is gone. */
 bool live_known(const struct live *l, const struct live_entry *n, uint8_t kind, const struct fact *f, uint32_t attrs);
-/* It is as it should be: from now on it is news again when it is not. */
+/* It was looked at since: from now on what counts is what was told of it last. */
 void live_known_drop(struct live *l, const struct live_entry *n);
 
 /* live_inode.c */

@@ -41,8 +41,12 @@ static int add(struct live *l, const struct store_row *row, uint32_t *room)
 	struct live_inode *more;
 	size_t at = l->inode_paths.len;
 
-	if (fact_read(row->value, row->len, &f) < 0 || f.type != FACT_FILE || !f.inode || l->ninodes == LIVE_INODES_MAX)
+	if (fact_read(row->value, row->len, &f) < 0 || f.type != FACT_FILE || !f.inode)
 		return 0;
+	if (l->ninodes == LIVE_INODES_MAX) {
+		l->stats.inodes_cut++;
+		return 0;
+	}
 	if (l->ninodes == *room) {
 		more = realloc(l->inodes, (*room ? 2 * *room : 4096) * sizeof(*more));
 		if (!more)
@@ -67,6 +71,7 @@ int live_inodes_open(struct live *l, struct err *e)
 	int r;
 
 	live_inodes_close(l);
+	l->stats.inodes_cut = 0;
 	r = store_iter_open(l->base.store, STORE_FILES, NULL, 0, &it, e);
 
 	while (r == 0 && (r = store_iter_next(it, &row, e)) > 0)

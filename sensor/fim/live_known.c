@@ -2,14 +2,17 @@
 #include "sensor/fim/live_impl.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
 #include "sensor/fim/baseline_impl.h"
 
-#define NOTE	  "told"
-#define KNOWN_MAX 65536u
-#define EACH_NS	  10000000000u /* between two writes to the database, and between two looks at all inodes */
+#define NOTE	      "told"
+#define KNOWN_MAX     65536u
+#define SAVE_TRIES    20
+#define SAVE_AGAIN_MS 50
+#define EACH_NS	      10000000000u /* between two writes to the database, and between two looks at all inodes */
 
 /* ---- what a state is ---------------------------------------------------------------------------------------------------- */
 
@@ -145,11 +148,17 @@ static int put_entry(struct live *l, const struct live_entry *n, struct buf *b)
 	return buf_put(b, &k, sizeof(k));
 }
 
+/* Those that nobody has looked at since the start are known still. */
 static int put_all(struct live *l, struct buf *b)
 {
+	const uint8_t dropped[16] = { 0 };
 	uint8_t seal[SEAL_SIZE];
 	uint32_t n = 0;
 	int r = 0;
+
+	for (uint32_t i = 0; i < l->nknown && r == 0; i++)
+		if (memcmp(l->known[i].state, dropped, sizeof(dropped)) != 0 && n++ < KNOWN_MAX)
+			r = buf_put(b, &l->known[i], sizeof(l->known[i]));
 
 	for (uint32_t i = 0; i < LIVE_BUCKETS && r == 0; i++)
 		for (const struct live_entry *x = l->buckets[i]; x && r == 0; x = x->next)
@@ -177,21 +186,29 @@ static int write_note(struct live *l, const struct buf *b)
 	return r;
 }
 
-/*
- * Not before the first scan was taken: until then what was told before the start is not all here. It may be lost with the process:
- * then it is told again.
- */
-void live_save(struct live *l)
+static int save(struct live *l)
 {
-	struct buf b;
 	uint64_t changes = l->told_changes;
+	struct buf b;
+	int r;
 
-	if (l->known || changes == l->told_saved)
-		return;
+	if (changes == l->told_saved)
+		return 0;
 	buf_init(&b, STORE_ROW_MAX);
-	if (put_all(l, &b) == 0 && write_note(l, &b) == 0)
+	r = put_all(l, &b);
+	if (r == 0)
+		r = write_note(l, &b);
+	if (r == 0)
 		l->told_saved = changes;
 	buf_done(&b);
+	return r;
+}
+
+/* What cannot be kept is told again, which is no harm. */
+void live_save(struct live *l)
+{
+	for (int i = 0; i < SAVE_TRIES && save(l) == -EBUSY; i++)
+		poll(NULL, 0, SAVE_AGAIN_MS);
 }
 
 /* ---- each second -------------------------------------------------------------------------------------------------------- */
@@ -204,7 +221,8 @@ static void see_head(struct live *l, uint64_t now_ns)
 
 	buf_init(&b, 65536);
 	if (store_note_get(l->base.store, "head", &b, &e) > 0 &&
-	    (b.len != l->head.len || memcmp(b.data, l->head.data, b.len) != 0) && baseline_read_head(&l->base, &e) == 0) {
+	    (b.len != l->head.len || memcmp(b.data, l->head.data, b.len) != 0) &&
+	    baseline_read_head(&l->base, &e) == 0) {
 		for (uint32_t i = 0; i < LIVE_BUCKETS; i++)
 			for (struct live_entry *n = l->buckets[i]; n; n = n->next)
 				if (n->told && !n->at && !n->accept)
@@ -228,7 +246,7 @@ bool live_tick(struct live *l, uint64_t now_ns)
 		live_known_close(l); /* what still differs is among the entries now */
 	if (now_ns - l->saved_ns >= EACH_NS) {
 		l->saved_ns = now_ns;
-		live_save(l);
+		save(l);
 	}
 	if (!l->inodes_old || now_ns - l->inodes_ns < EACH_NS)
 		return false;

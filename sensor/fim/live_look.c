@@ -216,8 +216,10 @@ static int judge(struct look *k, live_fn fn, void *ctx)
 		return -ENOMEM;
 	if (live_known(l, k->n, k->change.kind, k->gone ? NULL : &k->now.fact, k->w->watch->attrs)) {
 		l->stats.known++;
+		live_known_drop(l, k->n);
 		return live_told(l, k->n, k->change.kind, l->fact.data, l->fact.len);
 	}
+	live_known_drop(l, k->n);
 	k->change.fact = l->fact.data;
 	k->change.fact_len = (uint32_t)l->fact.len;
 	ask_packages(k);

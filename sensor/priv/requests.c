@@ -237,7 +237,7 @@ static void put_fim(const struct monitor *m, const struct engine_counts *ec, str
 	jsonw_member_u64(w, "failures", p->live.failures);
 	jsonw_member_u64(w, "files", p->baseline);
 	jsonw_member_u64(w, "inodes", in.watched);
-	jsonw_member_u64(w, "inodes_full", in.full);
+	jsonw_member_u64(w, "inodes_full", in.full + p->live.inodes_cut);
 	jsonw_member_str(w, "inodes_rung", in.rung ? load_rung_name(in.rung) : "none");
 	jsonw_member_u64(w, "known", p->live.known);
 	jsonw_member_u64(w, "looked", p->live.looked);

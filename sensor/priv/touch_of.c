@@ -76,6 +76,9 @@ static uint16_t flags_of(const struct event *ev)
 	case EV_SYMLINK:
 	case EV_OPEN:
 		return TOUCH_NAMES;
+	case EV_MOUNT:
+	case EV_UMOUNT:
+		return TOUCH_TREE; /* what was there is hidden, or comes back */
 	case EV_MMAP:
 		return TOUCH_MAPPED;
 	default:
@@ -94,10 +97,10 @@ void touch_of_process(const struct proc *proc, struct touch *t)
 bool touch_of_event(const struct touch_of *t, const struct event *ev, struct touch *ret)
 {
 	const uint8_t *slot = t->slot[ev->type];
-	int n = 0;
+	int n = 0, most = ev->type == EV_MOUNT ? 1 : 2; /* where from is of no interest */
 
 	*ret = (struct touch){ .head = { .event = ev->type, .flags = flags_of(ev), .time_ns = (uint64_t)ev->now_ns } };
-	for (int i = 0; i < 2 && slot[i]; i++) {
+	for (int i = 0; i < most && slot[i]; i++) {
 		const struct val *v = &ev->v[slot[i] - 1];
 
 		if (!v->len || v->s[0] != '/' || v->len > TOUCH_PATH_MAX || memchr(v->s, '\0', v->len))

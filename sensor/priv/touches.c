@@ -51,9 +51,7 @@ void touches_put(struct touches *t, const struct touch *touch)
 	size_t before = t->out.len;
 
 	t->made++;
-	if (t->hash.fd < 0) {
-		t->lost++;
-	} else if (touch_put(&t->out, touch) < 0) {
+	if (touch_put(&t->out, touch) < 0) {
 		buf_truncate(&t->out, before);
 		t->out.error = 0;
 		t->lost++;
@@ -103,7 +101,7 @@ void touches_send(struct touches *t)
 		t->stalled_ns = 0;
 	}
 	if (t->hash.fd < 0 && touches_waiting(t))
-		drop_all(t);
+		check_stall(t); /* one is started */
 	if (!touches_waiting(t)) {
 		t->off = 0;
 		recycle(&t->out);
@@ -196,8 +194,10 @@ int touches_serve(struct touches *t, struct outbox *out, void *buf)
 bool touches_flush(struct touches *t)
 {
 	touches_send(t);
-	if (t->hash.fd < 0)
+	if (t->hash.fd < 0) {
+		drop_all(t);
 		return true;
+	}
 	if (!t->flushing && !touches_waiting(t))
 		t->flushing = chan_send(&t->hash, MSG_FLUSH, NULL, 0, -1) == 0;
 	return t->flushed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's end of the socket to the hash process: touches on their way there, findings on their way back into the
- * outbox. A touch that cannot be handed over waits; while many wait, no events are evaluated, as with alerts. A hash process
+ * outbox. A touch that cannot be handed over waits, also while there is no such process for a moment; while many wait, no events are evaluated, as with alerts. A hash process
  * that takes nothing for TOUCHES_STALL_MS does not hold up the rules any longer: what waits is dropped and counted, and the
  * process, which looks at all files when it begins, finds what came of it.
  */

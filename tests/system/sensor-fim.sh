@@ -35,12 +35,12 @@ must_start --policy "$WORK/p.tpb" --allow-unsigned
 # ---- nobody was watching ---------------------------------------------------------------------------------------------------
 
 scanned() { ctl status --json | grep "\"scans\":1" >/dev/null; }
-verdict "a scan at the beginning" until_true 5 scanned
+verdict "a scan at the beginning" until_true 15 scanned
 verdict "finds nothing" eval "! alert integrity"
 sensor_stop
 echo offline >>"$T/sub/b"
 must_start --policy "$WORK/p.tpb" --allow-unsigned
-verdict "what changed while the sensor was off is told, and that nobody was watching" until_true 5 \
+verdict "what changed while the sensor was off is told, and that nobody was watching" until_true 15 \
 	alert "\"path\":\"$T/sub/b\"" '"diff":"@@ -1 +1,2 @@\\n two\\n+offline\\n"' '"watched":false'
 verdict "without a process" eval "! alert '\"process\"'"
 echo two >"$T/sub/b"
@@ -100,6 +100,40 @@ watches "$WORK/p2.tpb" 0s
 verdict "a reload takes other watches along" ctl reload "$WORK/p2.tpb"
 echo last >>"$T/a"
 verdict "which are in force" told "\"path\":\"$T/a\"" 'last'
+
+# ---- what is mounted over a watched directory -------------------------------------------------------------------------------
+
+changed() { [ "$(field fim changed)" "$1" "$2" ]; }
+mkdir "$T/over"
+echo below >"$T/over/f"
+told "\"path\":\"$T/over/f\"" '"kind":"added"'
+fim check --quiet --json >"$WORK/said" 2>&1
+fim accept --quiet --all >"$WORK/said" 2>&1
+verdict "what is accepted does not differ any more" until_true 15 changed = 0
+mount -t tmpfs none "$T/over"
+verdict "a mount hides what is below" told "\"path\":\"$T/over/f\"" '"kind":"removed"' '"event":"mount"'
+umount "$T/over"
+verdict "and without it all is as it was" until_true 15 changed = 0
+
+# ---- a new start ------------------------------------------------------------------------------------------------------------
+
+echo told >>"$T/a"
+verdict "a change is told" told "\"path\":\"$T/a\"" '+told'
+rm "$T/mapped"
+verdict "so is a file that is gone" told "\"path\":\"$T/mapped\"" '"kind":"removed"'
+verdict "stops" sensor_stop
+echo meanwhile >>"$T/moved/b"
+before=$(alerts_on "$T/a") gone=$(alerts_on "$T/mapped")
+must_start --policy "$WORK/p2.tpb" --allow-unsigned
+verdict "what changed meanwhile is told" until_true 10 alert "\"path\":\"$T/moved/b\"" '+meanwhile' '"watched":false'
+verdict "what was told before is known, and not told again" eval \
+	'until_true 15 changed = 3 && [ "$(alerts_on "$T/a")" = "$before" ] && [ "$(alerts_on "$T/mapped")" = "$gone" ]'
+echo "once more" >>"$T/a"
+verdict "until it is another change" told "\"path\":\"$T/a\"" '+once more'
+ctl status >"$WORK/said"
+verdict "the status for people has it" grep -q '^integrity .* 3 differ' "$WORK/said"
+ctl metrics >"$WORK/said"
+verdict "so do the metrics" grep -qx 'tamis_fim_changed 3' "$WORK/said"
 echo late >>"$T/a"
 verdict "stops" sensor_stop
 verdict "what came last is in the log" eval "grep -aq '+late' '$STATE'/log/*.jsonl"

@@ -264,12 +264,36 @@ static void test_change(void **state)
 	sample_end(&s);
 }
 
+/* Who may not see attributes of "trusted" does not say that they are gone, nor that others are not. */
+static void test_trusted(void **state)
+{
+	struct fact old = { .have = WATCH_ALL, .type = FACT_FILE }, now = old;
+	struct buf x, y;
+
+	buf_init(&x, 4096);
+	buf_init(&y, 4096);
+	put_xattr(&x, "trusted.a", "1", 1);
+	put_xattr(&x, "user.b", "2", 1);
+	old.xattrs = x.data;
+	old.xattrs_len = (uint32_t)x.len;
+	put_xattr(&y, "user.b", "2", 1);
+	now.xattrs = y.data;
+	now.xattrs_len = (uint32_t)y.len;
+	assert_int_equal(fact_compare(&old, &now, WATCH_ALL, false, false), WATCH_XATTRS);
+	now.no_trusted = true;
+	assert_int_equal(fact_compare(&old, &now, WATCH_ALL, false, false), 0);
+	now.xattrs_len = 0;
+	assert_int_equal(fact_compare(&old, &now, WATCH_ALL, false, false), WATCH_XATTRS);
+	buf_done(&x);
+	buf_done(&y);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damaged), cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_growing),	   cmocka_unit_test(test_show),	   cmocka_unit_test(test_quote),
-		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_change),	   cmocka_unit_test(test_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

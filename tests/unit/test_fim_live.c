@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "sensor/fim/live.h"
+#include "sensor/fim/store.h"
 #include "tamis/event.h"
 
 #define MS	1000000u
@@ -238,6 +239,139 @@ static void test_room(void **state)
 	end(&t);
 }
 
+static void reopen(struct live_bench *t)
+{
+	const struct live_options o = { .state_dir = t->b.state,
+					.root = "/",
+					.host = "h",
+					.watches = t->b.watches.data,
+					.watches_size = t->b.watches.len };
+	struct err e = { "" };
+
+	live_save(t->live);
+	live_close(t->live);
+	if (live_open(&o, &t->live, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* What was told is not told again after a new start, until it was otherwise in between. */
+static void test_new_start(void **state)
+{
+	struct live_stats s;
+	struct live_bench t;
+
+	begin(&t, WATCH_STANDARD);
+	fim_write(&t.b, "a", "x");
+	unlink(fim_path(&t.b, "b"));
+	touch(&t, "a", EV_WRITE, 0, WHO_ONE);
+	touch(&t, "b", EV_UNLINK, 0, WHO_ONE);
+	t.now += 1;
+	assert_int_equal(step(&t), 2);
+	for (int i = 0; i < 2; i++) { /* the second time, of what nobody has looked at since the first */
+		reopen(&t);
+		if (i == 0)
+			touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+		t.now += 1;
+		assert_int_equal(step(&t), 0);
+	}
+	touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+	touch(&t, "b", EV_UNLINK, 0, WHO_TWO);
+	t.now += 1;
+	assert_int_equal(step(&t), 0);
+	live_stats(t.live, &s);
+	assert_int_equal(s.known, 2);
+	assert_int_equal(s.changed, 2);
+	fim_write(&t.b, "a", "y");
+	touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+	t.now += 1;
+	assert_int_equal(step(&t), 1);
+	fim_write(&t.b, "a", "one\n");
+	touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+	t.now += 1;
+	assert_int_equal(step(&t), 0);
+	reopen(&t);
+	fim_write(&t.b, "a", "x");
+	touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+	t.now += 1;
+	assert_int_equal(step(&t), 1);
+	end(&t);
+}
+
+/* What was kept of that is sealed: who edits it makes us tell again, and hides nothing. */
+static void test_edited_told(void **state)
+{
+	_cleanup_(store_close) struct store *store = NULL;
+	struct live_bench t;
+	struct buf b;
+	struct err e;
+
+	begin(&t, WATCH_STANDARD);
+	fim_write(&t.b, "a", "x");
+	touch(&t, "a", EV_WRITE, 0, WHO_ONE);
+	t.now += 1;
+	assert_int_equal(step(&t), 1);
+	live_save(t.live);
+	buf_init(&b, 65536);
+	assert_int_equal(store_open(t.b.state, STORE_WRITE, &store, &e), 0);
+	assert_int_equal(store_note_get(store, "told", &b, &e), 1);
+	assert_int_equal(b.len, 24 + 16);
+	b.data[23] ^= 1;
+	assert_int_equal(store_begin(store, &e), 0);
+	assert_int_equal(store_note_put(store, "told", b.data, b.len, &e), 0);
+	assert_int_equal(store_commit(store, &e), 0);
+	buf_done(&b);
+	store_close(TAKE_PTR(store));
+	reopen(&t);
+	touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+	t.now += 1;
+	assert_int_equal(step(&t), 1);
+	end(&t);
+}
+
+static bool pick_all(void *ctx, const char *path, size_t len)
+{
+	return true;
+}
+
+static void refused(void *ctx, const char *path, size_t len, const char *why)
+{
+	fail_msg("%.*s: %s", (int)len, path, why);
+}
+
+/* What somebody accepts does not differ any more, and the inodes are the baseline's of now. */
+static void test_accepted(void **state)
+{
+	struct baseline_accept a = { .pick = pick_all, .refused = refused };
+	struct baseline_options o;
+	struct live_stats s;
+	struct live_bench t;
+	struct err e = { "" };
+	uint64_t ino;
+	uint32_t dev;
+
+	begin(&t, WATCH_STANDARD);
+	assert_int_equal(live_inodes(t.live, 0, &ino, &dev), 2);
+	fim_write(&t.b, "a", "x");
+	fim_write(&t.b, "c", "new");
+	touch(&t, "a", EV_WRITE, 0, WHO_ONE);
+	touch(&t, "c", EV_OPEN, TOUCH_NAMES, WHO_ONE);
+	t.now += 1;
+	assert_int_equal(step(&t), 2);
+	assert_false(live_tick(t.live, t.now));
+	fim_check(&t.b);
+	o = fim_options(&t.b);
+	if (baseline_accept(&o, &a, &e) < 0)
+		fail_msg("%s", e.msg);
+	t.now += 20000 * (uint64_t)MS;
+	assert_true(live_tick(t.live, t.now));
+	assert_int_equal(step(&t), 0);
+	live_stats(t.live, &s);
+	assert_int_equal(s.changed, 0);
+	assert_int_equal(s.files, 4); /* the tree, too */
+	assert_int_equal(live_inodes(t.live, 0, &ino, &dev), 3);
+	end(&t);
+}
+
 static void test_bytes(void **state)
 {
 	struct touch out, in = { .head = { .event = EV_RENAME, .pid = 5, .path_len = { 4, 5 }, .process_len = 2 },
@@ -271,8 +405,9 @@ static void test_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_alert), cmocka_unit_test(test_states), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_debounce),  cmocka_unit_test(test_room),	 cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_one_alert), cmocka_unit_test(test_states),      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_new_start), cmocka_unit_test(test_edited_told), cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_debounce),  cmocka_unit_test(test_room),	      cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
