@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ways to change a file that others do not see: fim_holes mmap FILE (stores after the descriptor was closed, twice), uring FILE
- * (writes by io_uring), old FILE SECONDS (writes by a descriptor that was written by already, so much later).
+ * SECONDS (writes by io_uring, so long after the open), old FILE SECONDS (writes by a descriptor that was written by already, so much later).
  */
 #include <fcntl.h>
 #include <linux/io_uring.h>
@@ -29,7 +29,7 @@ static int by_mmap(const char *path)
 	return 0;
 }
 
-static int by_uring(const char *path)
+static int by_uring(const char *path, unsigned int seconds)
 {
 	struct io_uring_params p = { 0 };
 	int fd = open(path, O_WRONLY), ring = (int)syscall(SYS_io_uring_setup, 4, &p);
@@ -43,6 +43,7 @@ static int by_uring(const char *path)
 	sqe = mmap(NULL, p.sq_entries * sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
 	if (sq == MAP_FAILED || sqe == MAP_FAILED)
 		return 1;
+	sleep(seconds);
 	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_WRITE, .fd = fd, .addr = (uintptr_t) "U", .len = 1 };
 	*(uint32_t *)(void *)(sq + p.sq_off.array) = 0;
 	__atomic_store_n((uint32_t *)(void *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
@@ -63,10 +64,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "mmap") == 0)
 		return by_mmap(argv[2]);
-	if (argc == 3 && strcmp(argv[1], "uring") == 0)
-		return by_uring(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "uring") == 0)
+		return by_uring(argv[2], (unsigned int)atoi(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "old") == 0)
 		return by_old(argv[2], (unsigned int)atoi(argv[3]));
-	fprintf(stderr, "fim_holes mmap|uring FILE | old FILE SECONDS\n");
+	fprintf(stderr, "fim_holes mmap FILE | uring|old FILE SECONDS\n");
 	return 1;
 }
