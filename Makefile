@@ -41,7 +41,8 @@ CPPFLAGS += -D_GNU_SOURCE -DTAMIS_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/ge
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) $(SAN)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LIBS_CORE    := -ljansson -lmbedcrypto -lnettle -lyaml
+# mbedx509 only where certificates are looked at: tamisctl
+LIBS_CORE    := -ljansson -Wl,--push-state,--as-needed -lmbedx509 -Wl,--pop-state -lmbedcrypto -lnettle -lyaml
 LIBS_SENSOR  := -lbpf -lelf -lz -lseccomp -lcap -lsqlite3
 
 # ---- sources -------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ struct sig_key {
 DEFINE_CLEANUP(struct sig_key *, sig_key_free);
 
 /* mbedtls asks for random numbers: for new keys, and to blind computations with the private key. */
-static int sig_random(void *unused, unsigned char *out, size_t n)
+int sig_random(void *unused, unsigned char *out, size_t n)
 {
 	while (n) {
 		ssize_t got = getrandom(out, n, 0);
@@ -160,6 +160,14 @@ int sig_parse_der(const void *der, size_t n, const char *what, struct sig_key **
 		return err_set(e, -EBADMSG, "%s is not a P-256 public key in DER form", what);
 	*ret = TAKE_PTR(k);
 	return 0;
+}
+
+int sig_public_copy(const struct sig_key *k, struct sig_key **ret)
+{
+	uint8_t der[SIG_DER_MAX];
+	size_t n;
+
+	return sig_public_der(k, der, &n) < 0 ? -EBADMSG : sig_parse_der(der, n, "the key", ret, NULL);
 }
 
 static int sig_load(const char *path, bool private, struct sig_key **ret, struct err *e)

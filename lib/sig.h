@@ -53,6 +53,12 @@ int sig_public_der(const struct sig_key *k, uint8_t ret[SIG_DER_MAX], size_t *re
 int sig_public_pem(const struct sig_key *k, char ret[SIG_PEM_PUBLIC_MAX]);
 int sig_parse_der(const void *der, size_t n, const char *what, struct sig_key **ret, struct err *e);
 
+/* The public half of a key, for the caller to free. */
+int sig_public_copy(const struct sig_key *k, struct sig_key **ret);
+
+/* What mbedtls asks for random numbers with: lib/cert.c needs it, too. */
+int sig_random(void *unused, unsigned char *out, size_t n);
+
 /* The whole SHA-256 of the key's SubjectPublicKeyInfo DER; the id is its first SIG_KEY_ID bytes. Borrowed. */
 const uint8_t *sig_key_hash(const struct sig_key *k);
 /* The id as 16 hexadecimal digits. Borrowed. */

@@ -4,6 +4,7 @@
 #include "lib/jsonw.h"
 #include "lib/log.h"
 #include "sensor/ctl/cmd_log_query.h"
+#include "sensor/ctl/cmd_log_root.h"
 #include "sensor/ctl/cmd_log_witness.h"
 #include "sensor/export/export.h"
 #include "sensor/record/prove.h"
@@ -30,6 +31,8 @@ struct log_args {
 	uint64_t segment;  /* --from-segment, --segment; 0: not given */
 	uint64_t from, to; /* --from, --to */
 	uint64_t lines;	   /* -n */
+	const char *state_dir;
+	struct log_root_args root;
 	const char *out, *check, *format, *witness, *witness_key;
 	bool json, follow;
 	int argc; /* what is left behind the options */
@@ -49,6 +52,31 @@ static int log_load_key(const struct log_args *a, struct sig_key **ret)
 
 	if (r < 0)
 		log_err("%s (the log's public key; another one is given by --key)", e.msg);
+	return r;
+}
+
+/*
+ * The first key: by who is trusted to say whose it is, then *ret_host is that, or log.pub.pem and an empty text. @proof, in place of the
+ * state directory, is what carries the root; NULL: none.
+ */
+static int log_first_key(const struct log_args *a, const struct buf *proof, struct sig_key **ret,
+			 char ret_host[ROOT_HOST_MAX])
+{
+	struct log_root root;
+	struct err e = { "" };
+	int r;
+
+	ret_host[0] = '\0';
+	if (!a->root.ca && !a->root.key)
+		return log_load_key(a, ret) < 0 ? EXIT_USAGE : EXIT_GOOD;
+	r = log_root_read(&a->root, proof && !a->root.root ? NULL : a->state_dir, &root) < 0 ? EXIT_USAGE : EXIT_GOOD;
+	if (r == EXIT_GOOD && proof && !a->root.root && prove_root(proof->data, proof->len, &root.text, &e) < 0)
+		r = EXIT_BAD;
+	if (r == EXIT_GOOD && root_key(root.text.data, root.text.len, &root.trust, ret, ret_host, &e) < 0)
+		r = EXIT_BAD;
+	if (r == EXIT_BAD)
+		fprintf(stderr, "the log's root: %s\n", e.msg);
+	log_root_done(&root);
 	return r;
 }
 
@@ -123,6 +151,7 @@ static int log_cmd_verify(const struct log_args *a)
 {
 	struct verify_options o = { .from_segment = a->segment };
 	_cleanup_free_ char *place = malloc(512);
+	char host[ROOT_HOST_MAX];
 	struct checkpoint_note witness;
 	struct verify_report rep;
 	struct err e = { "" };
@@ -130,8 +159,10 @@ static int log_cmd_verify(const struct log_args *a)
 	struct buf text;
 	int r;
 
-	if (!place || log_load_key(a, &key) < 0)
-		return EXIT_USAGE;
+	r = place ? log_first_key(a, NULL, &key, host) : EXIT_USAGE;
+	if (r != EXIT_GOOD)
+		return r;
+	o.host = host[0] ? host : NULL;
 	buf_init(&text, 64 * 1024);
 	r = log_load_witness(a, &text, &witness);
 	if (r != EXIT_GOOD) {
@@ -152,6 +183,8 @@ static int log_cmd_verify(const struct log_args *a)
 		fprintf(stderr, "%s\n", place);
 		return EXIT_BAD;
 	}
+	if (!a->json && o.host)
+		fprintf(stderr, "its root is certified: the log of %s\n", host);
 	if (!a->json && rep.pruned)
 		fprintf(stderr, "%" PRIu64 " older segments were pruned, as the log's `prune` records say\n",
 			rep.pruned);
@@ -182,6 +215,7 @@ static void log_print_proved(const struct log_args *a, const struct prove_result
 
 static int log_prove_check(const struct log_args *a)
 {
+	char host[ROOT_HOST_MAX];
 	struct prove_result res;
 	struct err e = { "" };
 	struct sig_key *key;
@@ -189,14 +223,16 @@ static int log_prove_check(const struct log_args *a)
 	int r;
 
 	buf_init(&text, PROVE_TEXT_MAX);
-	if (log_load_key(a, &key) < 0)
-		return EXIT_USAGE;
-	r = log_read_text(a->check, &text);
-	if (r < 0) {
-		sig_key_free(key);
-		return EXIT_USAGE;
+	r = log_read_text(a->check, &text) < 0 ? EXIT_USAGE : log_first_key(a, &text, &key, host);
+	if (r != EXIT_GOOD) {
+		buf_done(&text);
+		return r;
 	}
 	r = prove_check(text.data, text.len, key, &res, &e);
+	if (r == 0 && host[0] && strcmp(host, res.host) != 0) {
+		r = err_set(&e, -EBADMSG, "it is of the log of %s, but its root is certified for %s", res.host, host);
+		prove_result_done(&res);
+	}
 	sig_key_free(key);
 	buf_done(&text);
 	if (r < 0) {
@@ -217,8 +253,9 @@ static bool log_number(const char *text, uint64_t *ret)
 
 static int log_cmd_prove(const struct log_args *a)
 {
+	_cleanup_free_ char *path = NULL;
 	struct err e = { "" };
-	struct buf proof;
+	struct buf proof, root;
 	uint64_t seq;
 	int r;
 
@@ -229,10 +266,15 @@ static int log_cmd_prove(const struct log_args *a)
 		return EXIT_USAGE;
 	}
 	buf_init(&proof, PROVE_TEXT_MAX);
-	r = prove_record(a->dir, seq, &proof, &e);
+	buf_init(&root, ROOT_TEXT_MAX);
+	/* where there is one */
+	if (asprintf(&path, "%s/keys/log.root", a->state_dir) < 0 || recio_read(AT_FDCWD, path, &root) < 0)
+		buf_reset(&root);
+	r = prove_record(a->dir, seq, root.data, root.len, &proof, &e);
 	if (r == 0)
 		r = log_write_stdout(proof.data, proof.len);
 	buf_done(&proof);
+	buf_done(&root);
 	if (r < 0)
 		return r == -EBADMSG ? log_fail(&e), EXIT_BAD : log_fail(&e);
 	return EXIT_GOOD;
@@ -509,6 +551,9 @@ enum {
 	OPT_KEY,
 	OPT_WITNESS,
 	OPT_WITNESS_KEY,
+	OPT_ROOT,
+	OPT_ROOT_CA,
+	OPT_ROOT_KEY,
 	OPT_FROM_SEGMENT,
 	OPT_SEGMENT,
 	OPT_CHECK,
@@ -518,6 +563,11 @@ enum {
 	OPT_HELP,
 };
 
+#define LOG_ROOT                                                                                                       \
+	{ "root", required_argument, NULL, OPT_ROOT }, { "root-ca", required_argument, NULL, OPT_ROOT_CA },            \
+	{                                                                                                              \
+		"root-key", required_argument, NULL, OPT_ROOT_KEY                                                      \
+	}
 #define LOG_COMMON                                                                                                     \
 	{ "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP },                              \
 	{                                                                                                              \
@@ -529,11 +579,13 @@ static const struct option log_verify_opts[] = {
 	{ "from-segment", required_argument, NULL, OPT_FROM_SEGMENT },
 	{ "witness", required_argument, NULL, OPT_WITNESS },
 	{ "witness-key", required_argument, NULL, OPT_WITNESS_KEY },
+	LOG_ROOT,
 	LOG_COMMON,
 };
 static const struct option log_prove_opts[] = {
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "check", required_argument, NULL, OPT_CHECK },
+	LOG_ROOT,
 	LOG_COMMON,
 };
 static const struct option log_tail_opts[] = {
@@ -563,10 +615,11 @@ static const struct {
 	const char *help;
 } log_commands[] = {
 	{ "verify", log_cmd_verify, log_verify_opts, "h", false,
-	  "verify [--key PUB.pem] [--from-segment N] [--witness NOTE --witness-key PUB.pem] [--json]\n"
+	  "verify [--key PUB.pem | --root-ca CA.pem | --root-key PUB.pem [--root FILE]] [--from-segment N]\n"
+	  "          [--witness NOTE --witness-key PUB.pem] [--json]\n"
 	  "    check every byte of the log; name the first bad place (exit 1)\n" },
 	{ "prove", log_cmd_prove, log_prove_opts, "h", true,
-	  "prove SEQ | prove --check FILE [--key PUB.pem] [--json]\n"
+	  "prove SEQ | prove --check FILE [--key PUB.pem | --root-ca CA.pem | --root-key PUB.pem] [--json]\n"
 	  "    make or check the proof that one record is in the log\n" },
 	{ "tail", log_cmd_tail, log_tail_opts, "fn:h", false,
 	  "tail [-n LINES] [-f]\n"
@@ -586,7 +639,12 @@ static void log_help(FILE *f)
 	fputs("tamisctl log: the signed log of alerts (reads files; needs no running sensor)\n\n", f);
 	for (size_t i = 0; i < LOG_COMMANDS; i++)
 		fprintf(f, "  tamisctl log %s", log_commands[i].help);
-	fprintf(f, "  tamisctl log %s  tamisctl log %s", log_query_help, log_witness_help);
+	fprintf(f, "  tamisctl log %s", log_query_help);
+	fputs("  tamisctl log witness request|sign ...\n"
+	      "    have another machine countersign the newest checkpoint\n"
+	      "  tamisctl log root request|sign|install ...\n"
+	      "    have a CA or an offline key say that the log's first key is this host's\n",
+	      f);
 	fputs("\nExit status: 0 good, 1 verification failed, 2 usage or another error. See tamisctl-log(1).\n", f);
 }
 
@@ -614,6 +672,15 @@ static bool log_option(int opt, struct log_args *a)
 		return true;
 	case OPT_WITNESS_KEY:
 		a->witness_key = optarg;
+		return true;
+	case OPT_ROOT:
+		a->root.root = optarg;
+		return true;
+	case OPT_ROOT_CA:
+		a->root.ca = optarg;
+		return true;
+	case OPT_ROOT_KEY:
+		a->root.key = optarg;
 		return true;
 	case OPT_CHECK:
 		a->check = optarg;
@@ -670,6 +737,7 @@ static int log_run(int argc, char **argv, size_t command, const char *state_dir)
 
 	if (!a)
 		return EXIT_USAGE;
+	a->state_dir = state_dir;
 	a->to = UINT64_MAX;
 	a->lines = 10;
 	a->format = "jsonl";
@@ -693,6 +761,8 @@ int cmd_log(int argc, char **argv, const char *state_dir)
 			return log_run(argc - 1, argv + 1, i, state_dir);
 	if (argc >= 2 && !strcmp(argv[1], "witness"))
 		return cmd_log_witness(argc - 1, argv + 1, state_dir);
+	if (argc >= 2 && !strcmp(argv[1], "root"))
+		return cmd_log_root(argc - 1, argv + 1, state_dir);
 	if (argc >= 2 && !strcmp(argv[1], "query"))
 		return cmd_log_query(argc - 1, argv + 1, state_dir);
 	if (argc >= 2)

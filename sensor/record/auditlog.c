@@ -236,19 +236,10 @@ static int auditlog_write_checkpoint(struct auditlog *log, struct err *e)
 /* Not synced: rename never shows a half file, and after a crash HEAD may be older than the log but not newer. */
 static int auditlog_write_head(struct auditlog *log, struct err *e)
 {
-	_cleanup_close_ int fd =
-		log->o.io->openat(log->dir_fd, "HEAD.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	int r;
+	int r = recio_replace(log->o.io, log->dir_fd, "HEAD", log->note.data, log->note.len, 0640, RECIO_UNSYNCED, e);
 
-	if (fd < 0)
-		return err_sys(e, -errno, "cannot create", "HEAD.new");
-	r = recio_write(log->o.io, fd, log->note.data, log->note.len, 0);
-	if (r < 0)
-		return err_sys(e, r, "cannot write", "HEAD.new");
-	if (log->o.io->renameat(log->dir_fd, "HEAD.new", "HEAD") < 0)
-		return err_sys(e, -errno, "cannot replace", "HEAD");
-	log->head_due = false;
-	return 0;
+	log->head_due = r < 0;
+	return r;
 }
 
 static int auditlog_write_out(struct auditlog *log, struct err *e)

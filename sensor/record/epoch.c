@@ -226,9 +226,7 @@ int epoch_prepare(struct epoch *ep, struct err *e)
 
 int epoch_turn(struct epoch *ep, struct err *e)
 {
-	uint8_t der[SIG_DER_MAX];
 	struct sig_key *past;
-	size_t n;
 	int r = epoch_write_past(ep, e);
 
 	if (r == 0)
@@ -239,7 +237,7 @@ int epoch_turn(struct epoch *ep, struct err *e)
 	ep->unplaced = true;
 	epoch_place(ep, NULL);
 	/* without its public half only the crash that comes right now would be told as damage */
-	if (sig_public_der(ep->key, der, &n) < 0 || sig_parse_der(der, n, "the past key", &past, NULL) < 0)
+	if (sig_public_copy(ep->key, &past) < 0)
 		past = NULL;
 	sig_key_free(ep->past);
 	sig_key_free(ep->key);

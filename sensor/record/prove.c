@@ -204,7 +204,8 @@ static int prove_put_pruned(struct jsonw *w, int dir_fd, uint64_t first, struct 
 	return r;
 }
 
-static int prove_render(int dir_fd, const uint64_t *list, const struct prove_place *at, struct buf *ret, struct err *e)
+static int prove_render(int dir_fd, const uint64_t *list, const struct prove_place *at, struct line_str root,
+			struct buf *ret, struct err *e)
 {
 	struct jsonw w = jsonw_to(ret);
 	int r = 0;
@@ -225,6 +226,10 @@ static int prove_render(int dir_fd, const uint64_t *list, const struct prove_pla
 	jsonw_member_str(&w, "kind", "proof");
 	jsonw_key(&w, "record");
 	jsonw_text(&w, at->record.p, at->record.n);
+	if (root.n) {
+		jsonw_key(&w, "root");
+		jsonw_text(&w, root.p, root.n);
+	}
 	jsonw_member_u64(&w, "v", 1);
 	jsonw_obj_end(&w);
 	if (buf_putc(ret, '\n') == 0)
@@ -234,7 +239,7 @@ static int prove_render(int dir_fd, const uint64_t *list, const struct prove_pla
 		       PROVE_TEXT_MAX);
 }
 
-int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e)
+int prove_record(const char *dir, uint64_t seq, const void *root, size_t root_n, struct buf *ret, struct err *e)
 {
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ uint64_t *list = NULL;
@@ -257,7 +262,8 @@ int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e)
 	if (r == 0)
 		prove_seek(&at, seq);
 	if (r == 0)
-		r = at.record.p ? prove_render(fd, list, &at, ret, e) : prove_bad_segment(number, e);
+		r = at.record.p ? prove_render(fd, list, &at, (struct line_str){ root, root_n }, ret, e)
+				: prove_bad_segment(number, e);
 	prove_place_done(&at);
 	return r;
 }
@@ -422,6 +428,7 @@ static int prove_check_json(const json_t *proof, struct sig_key **key, struct pr
 {
 	const json_t *record = json_object_get(proof, "record"), *links = json_object_get(proof, "epochs");
 	struct prove_found last = { .index = 0 }, found;
+	const char *name = found.note.c.name;
 
 	if (prove_check_links(links, key, &last, e) < 0 || prove_check_place(proof, *key, &found, e) < 0)
 		return -EBADMSG;
@@ -435,27 +442,48 @@ static int prove_check_json(const json_t *proof, struct sig_key **key, struct pr
 		.record = strdup(json_string_value(record)),
 	};
 	memcpy(ret->time, found.note.c.time, LINE_TIME_SIZE);
+	snprintf(ret->host, sizeof(ret->host), "%.*s", CHECKPOINT_NAME_MAX - 1,
+		 name + (strncmp(name, "tamis/", 6) == 0 ? 6 : 0));
 	return ret->record ? 0 : err_set(e, -ENOMEM, "no memory for the record");
+}
+
+static int prove_parse(const void *text, size_t n, json_t **ret, struct err *e)
+{
+	json_error_t why;
+
+	if (n > PROVE_TEXT_MAX)
+		return err_set(e, -EBADMSG, "the proof is longer than any proof");
+	*ret = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	return *ret ? 0 : err_set(e, -EBADMSG, "the proof is not JSON: %s", why.text);
+}
+
+int prove_root(const void *text, size_t n, struct buf *ret, struct err *e)
+{
+	const json_t *root;
+	json_t *proof;
+	int r = prove_parse(text, n, &proof, e);
+
+	if (r < 0)
+		return r;
+	root = json_object_get(proof, "root");
+	if (json_is_string(root))
+		r = buf_put(ret, json_string_value(root), json_string_length(root));
+	else
+		r = err_set(e, -ENOENT, "the proof carries no root: it was made before one was installed");
+	json_decref(proof);
+	return r;
 }
 
 int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_result *ret, struct err *e)
 {
 	_cleanup_(sig_key_free) struct sig_key *walked = NULL;
-	uint8_t der[SIG_DER_MAX];
-	json_error_t why;
 	json_t *proof;
-	size_t len;
-	int r;
+	int r = prove_parse(text, n, &proof, e);
 
-	if (n > PROVE_TEXT_MAX)
-		return err_set(e, -EBADMSG, "the proof is longer than any proof");
-	proof = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-	if (!proof)
-		return err_set(e, -EBADMSG, "the proof is not JSON: %s", why.text);
+	if (r < 0)
+		return r;
 	/* a key of our own, which the links may replace */
-	r = sig_public_der(key, der, &len);
-	if (r == 0)
-		r = sig_parse_der(der, len, "the key", &walked, e);
+	r = sig_public_copy(key, &walked);
 	if (r == 0)
 		r = prove_check_json(proof, &walked, ret, e);
 	json_decref(proof);

@@ -22,10 +22,11 @@
 #define PROVE_TEXT_MAX (16u << 20) /* a longer proof is refused: room for the largest record and some 7,000 epochs */
 
 /*
- * Appends the proof of the record with this seq under its segment's newest checkpoint, and a newline.
+ * Appends the proof of the record with this seq under its segment's newest checkpoint, and a newline. @root, a text of root.h, is
+ * carried by it; n 0: there is none.
  * -ENOENT: no such record, or not signed yet. -EBADMSG: the segment does not fit its checkpoint (verify says where).
  */
-int prove_record(const char *dir, uint64_t seq, struct buf *ret, struct err *e);
+int prove_record(const char *dir, uint64_t seq, const void *root, size_t root_n, struct buf *ret, struct err *e);
 
 /*
  * The key of a segment, by the `epoch` records of those before it, the first that is there having *key: *key is replaced by
@@ -51,9 +52,10 @@ int prove_link_check(const void *text, size_t n, struct sig_key *key, struct pro
 
 struct prove_result {
 	uint64_t segment, index, size;
-	uint64_t epochs; /* keys from the checker's to the one that signed */
-	char time[32];	 /* of the checkpoint */
-	char *record;	 /* owned: the record's line */
+	uint64_t epochs;		/* keys from the checker's to the one that signed */
+	char time[32];			/* of the checkpoint */
+	char host[CHECKPOINT_NAME_MAX]; /* of the checkpoint */
+	char *record;			/* owned: the record's line */
 };
 
 /*
@@ -62,5 +64,8 @@ struct prove_result {
  */
 int prove_check(const void *text, size_t n, struct sig_key *key, struct prove_result *ret, struct err *e);
 void prove_result_done(struct prove_result *res);
+
+/* The root that a proof carries, appended. -ENOENT: it carries none. -EBADMSG: it is no proof. */
+int prove_root(const void *text, size_t n, struct buf *ret, struct err *e);
 
 #endif

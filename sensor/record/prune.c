@@ -70,22 +70,6 @@ int prune_find(int dir_fd, const struct prune_limits *limits, struct prune_plan 
 	return 0;
 }
 
-static int write_file(const struct recio *io, int dir_fd, const char *name, const struct buf *b, struct err *e)
-{
-	_cleanup_close_ int fd = io->openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	int r;
-
-	if (fd < 0)
-		return err_sys(e, -errno, "cannot create", name);
-	r = recio_write(io, fd, b->data, b->len, 0);
-	if (r < 0)
-		return err_sys(e, r, "cannot write", name);
-	if (io->fdatasync(fd) < 0)
-		return err_sys(e, -errno, "cannot sync", name);
-	fsync(dir_fd);
-	return 0;
-}
-
 int prune_write(const struct recio *io, int dir_fd, uint64_t number, struct err *e)
 {
 	char name[SEGMENT_NAME_SIZE];
@@ -96,7 +80,7 @@ int prune_write(const struct recio *io, int dir_fd, uint64_t number, struct err 
 	buf_init(&b, PROVE_TEXT_MAX);
 	r = prove_link(dir_fd, number, &b, e);
 	if (r == 0)
-		r = write_file(io, dir_fd, name, &b, e);
+		r = recio_replace(io, dir_fd, name, b.data, b.len, 0640, RECIO_SYNC, e);
 	buf_done(&b);
 	return r;
 }

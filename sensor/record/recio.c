@@ -3,6 +3,7 @@
 #include "lib/cleanup.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -50,6 +51,29 @@ int recio_write(const struct recio *io, int fd, const void *p, size_t n, off_t a
 		at += put;
 		n -= (size_t)put;
 	}
+	return 0;
+}
+
+int recio_replace(const struct recio *io, int dir_fd, const char *name, const void *p, size_t n, mode_t mode,
+		  enum recio_sync sync, struct err *e)
+{
+	_cleanup_close_ int fd = -1;
+	char tmp[NAME_MAX + 1];
+	int r;
+
+	snprintf(tmp, sizeof(tmp), "%s.new", name);
+	fd = io->openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot create", tmp);
+	r = recio_write(io, fd, p, n, 0);
+	if (r < 0)
+		return err_sys(e, r, "cannot write", tmp);
+	if (sync && io->fdatasync(fd) < 0)
+		return err_sys(e, -errno, "cannot sync", tmp);
+	if (io->renameat(dir_fd, tmp, name) < 0)
+		return err_sys(e, -errno, "cannot replace", name);
+	if (sync)
+		fsync(dir_fd);
 	return 0;
 }
 

@@ -26,6 +26,15 @@ extern const struct recio recio_system;
 /* Writes all n bytes at this offset, in as many calls as it takes: 0 or negative errno. */
 int recio_write(const struct recio *io, int fd, const void *p, size_t n, off_t at);
 
+enum recio_sync { RECIO_UNSYNCED, RECIO_SYNC };
+
+/*
+ * The file has these bytes from now on, or what it had before: written as NAME.new and renamed. Synced, name and all, it is so after a
+ * power cut, too. *e says what failed.
+ */
+int recio_replace(const struct recio *io, int dir_fd, const char *name, const void *p, size_t n, mode_t mode,
+		  enum recio_sync sync, struct err *e);
+
 /* Appends the whole file to a buffer: 0, -ENOENT, -EFBIG by the buffer's maximum, or what read said. */
 int recio_read(int dir_fd, const char *name, struct buf *ret);
 

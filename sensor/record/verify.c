@@ -142,6 +142,8 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 
 	if (c->segment != s->in.img.number)
 		return verify_bad_note(v, s, i, "it is another segment's");
+	if (v->o.host && (strncmp(c->name, "tamis/", 6) != 0 || strcmp(c->name + 6, v->o.host) != 0))
+		return verify_bad_note(v, s, i, "it is of another host than the root is certified for");
 	r = verify_chain(v, s, i);
 	if (r != 0)
 		return r;

@@ -18,6 +18,7 @@
 
 struct verify_options {
 	uint64_t from_segment;		       /* segments before this one were removed on purpose; 0 or 1: none was */
+	const char *host;		       /* whose log it has to be, as its root says (root.h); NULL: anybody's */
 	const struct checkpoint_note *witness; /* one that has to be in the log (witness_note); NULL: none */
 	unsigned int wait_ms; /* how long a running sensor may take to sign its newest records; 0: 1000 */
 };

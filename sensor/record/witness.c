@@ -212,17 +212,10 @@ static int walk(struct walk *w, const json_t *request, struct checkpoint_note *r
 /* What is remembered of a host takes the place of what was before, whole, and is on disk when this returns 0. */
 static int write_seen(int fd, const char *host, const struct buf *b, struct err *e)
 {
-	char name[CHECKPOINT_NAME_MAX + 8], tmp[CHECKPOINT_NAME_MAX + 16];
-	_cleanup_close_ int out = -1;
+	char name[CHECKPOINT_NAME_MAX + 8];
 
 	snprintf(name, sizeof(name), "%s.note", host);
-	snprintf(tmp, sizeof(tmp), ".%s.new", name);
-	out = openat(fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (out < 0 || recio_write(&recio_system, out, b->data, b->len, 0) < 0 || fsync(out) < 0 ||
-	    renameat(fd, tmp, fd, name) < 0)
-		return err_sys(e, -errno, "cannot write", name);
-	fsync(fd);
-	return 0;
+	return recio_replace(&recio_system, fd, name, b->data, b->len, 0600, RECIO_SYNC, e);
 }
 
 /* The host's name in an origin; it becomes a file's name. */
@@ -248,9 +241,7 @@ struct memory {
 static int remember(int fd, const char *host, struct sig_key *first, struct memory *ret, struct err *e)
 {
 	char name[CHECKPOINT_NAME_MAX + 8];
-	uint8_t der[SIG_DER_MAX];
 	const char *pem;
-	size_t n;
 	int r;
 
 	snprintf(name, sizeof(name), "%s.note", host);
@@ -258,10 +249,8 @@ static int remember(int fd, const char *host, struct sig_key *first, struct memo
 	r = recio_read(fd, name, &ret->text);
 	if (r == -ENOENT && !first)
 		return err_set(e, -EBADMSG, "%s was never seen here: --log-key has to name its log.pub.pem once", host);
-	if (r == -ENOENT) {
-		r = sig_public_der(first, der, &n);
-		return r == 0 ? sig_parse_der(der, n, "the log's key", &ret->key, e) : r;
-	}
+	if (r == -ENOENT)
+		return sig_public_copy(first, &ret->key);
 	ret->any = true;
 	pem = r == 0 ? memmem(ret->text.data, ret->text.len, "-----BEGIN", 10) : NULL;
 	if (!pem || note_of(ret->text.data, ret->text.len, &ret->note, NULL) < 0 ||

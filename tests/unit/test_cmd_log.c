@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static char state_dir[64] = "/tmp/tamis-test-cmd-XXXXXX";
@@ -434,6 +435,186 @@ static void a_part_of_the_log_verifies_with_its_own_key(void **state)
 	*strrchr(state_dir, '/') = '\0';
 }
 
+/* A command of the shell in the state directory. */
+static void shell(const char *command)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "cd %s && { %s; } >shell.out 2>&1", state_dir, command);
+	if (system(line) != 0) {
+		_cleanup_free_ char *said = slurp("shell.out");
+
+		fail_msg("%s: %s", command, said);
+	}
+}
+
+/* The other verifier, as the one in C: 0, or 1. */
+static int log_verify(const char *args)
+{
+	char line[4500];
+
+	snprintf(line, sizeof(line), "cd %s && %s/tools/log-verify %s >other 2>&1", state_dir, source_dir, args);
+	return WEXITSTATUS(system(line));
+}
+
+static void host_of_the_log(char *ret, size_t size)
+{
+	char *slash;
+
+	assert_int_equal(tamisctl("log checkpoint"), 0);
+	_cleanup_free_ char *text = slurp("out");
+
+	slash = strchr(text + 6, '/');
+	snprintf(ret, size, "%.*s", (int)(slash - text - 6), text + 6);
+}
+
+#define CA(name)                                                                                                       \
+	"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=" name                \
+	"' -keyout " name ".key -out " name ".pem"
+
+/* The log's first key is certified by a CA: its certificate is all that an auditor has to have. */
+static void a_ca_certifies_the_root(void **state)
+{
+	char host[80], line[600];
+
+	host_of_the_log(host, sizeof(host));
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem"), 2);
+	/* the first epochs are over: the private key is no more, and the CA certifies the public one */
+	assert_int_equal(tamisctl("log root request"), 2);
+	assert_in("err", "-force_pubkey");
+	shell(CA("ca"));
+	shell(CA("other"));
+	snprintf(
+		line, sizeof(line),
+		"openssl x509 -new -force_pubkey keys/log.pub.pem -subj /CN=%s -days 2 -CA ca.pem -CAkey ca.key -out cert.pem",
+		host);
+	shell(line);
+	assert_int_equal(tamisctl("log root install keys/log.pub.pem"), 2);
+	assert_int_equal(tamisctl("log root install ca.pem"), 2);
+	assert_in("err", "of another key");
+	assert_int_equal(tamisctl("log root install cert.pem"), 0);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem"), 0);
+	assert_in("err", "its root is certified: the log of ");
+	assert_int_equal(log_verify("--root-ca ca.pem log keys/log.root"), 0);
+	assert_int_equal(tamisctl("log verify --root-ca other.pem"), 1);
+	assert_in("err", "not one of this CA's");
+	assert_int_equal(log_verify("--root-ca other.pem log keys/log.root"), 1);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem --root ca.pem"), 1);
+	assert_int_equal(tamisctl("log verify --root-key keys/log.pub.pem"), 1);
+	assert_in("err", "but has a certificate");
+	/* the root's own key is not asked any more */
+	shell("mv keys/log.pub.pem away");
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem"), 0);
+	assert_int_equal(tamisctl("log prove 14"), 0);
+	assert_int_equal(rename_out("proof"), 0);
+	shell("mv away keys/log.pub.pem");
+	/* a proof has it with it */
+	shell("mv keys/log.root root.away");
+	assert_int_equal(tamisctl("log prove --check proof --root-ca ca.pem"), 0);
+	assert_int_equal(tamisctl("log prove --check proof --root-ca other.pem"), 1);
+	assert_int_equal(tamisctl("log prove --check proof --root-ca other.pem --root ca.pem"), 1);
+	assert_int_equal(tamisctl("log prove 14"), 0);
+	assert_int_equal(rename_out("proof"), 0);
+	assert_int_equal(tamisctl("log prove --check proof --root-ca ca.pem"), 1);
+	assert_in("err", "carries no root");
+	/* one that has expired; one of another host; one for other uses; one in between */
+	snprintf(
+		line, sizeof(line),
+		"openssl x509 -new -force_pubkey keys/log.pub.pem -subj /CN=%s -days -1 -CA ca.pem -CAkey ca.key -out old.pem",
+		host);
+	shell(line);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem --root old.pem"), 1);
+	assert_in("err", "expired");
+	shell("openssl x509 -new -force_pubkey keys/log.pub.pem -subj /CN=db-7 -days 2 -CA ca.pem -CAkey ca.key -out db.pem");
+	assert_int_equal(tamisctl("log root install db.pem"), 2);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem --root db.pem"), 1);
+	assert_in("err", "another host than the root is certified for");
+	assert_int_equal(log_verify("--root-ca ca.pem log db.pem"), 1);
+	shell("printf 'keyUsage=keyAgreement\n' >ku && openssl x509 -new -force_pubkey keys/log.pub.pem -subj /CN=x -days 2 "
+	      "-CA ca.pem -CAkey ca.key -extfile ku -out ku.pem");
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem --root ku.pem"), 1);
+	assert_in("err", "digitalSignature");
+	shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=between -keyout mid.key -out mid.csr && "
+	      "printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n' >ext && "
+	      "openssl x509 -req -in mid.csr -days 2 -CA ca.pem -CAkey ca.key -extfile ext -out mid.pem");
+	snprintf(
+		line, sizeof(line),
+		"openssl x509 -new -force_pubkey keys/log.pub.pem -subj /CN=%s -days 2 -CA mid.pem -CAkey mid.key -out low.pem && "
+		"cat low.pem mid.pem >chain.pem",
+		host);
+	shell(line);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem --root low.pem"), 1);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem --root chain.pem"), 0);
+	assert_int_equal(log_verify("--root-ca ca.pem log chain.pem"), 0);
+}
+
+/* In its first epoch a log can ask for a certificate. */
+static void the_first_key_signs_a_request(void **state)
+{
+	char host[80], line[600], dir[80], keys[80];
+	struct auditlog *log;
+	struct err e;
+
+	host_of_the_log(host, sizeof(host));
+	strcat(state_dir, "/first");
+	assert_int_equal(mkdir(state_dir, 0700), 0);
+	snprintf(dir, sizeof(dir), "%s/log", state_dir);
+	snprintf(keys, sizeof(keys), "%s/keys", state_dir);
+	assert_int_equal(auditlog_open(dir, keys, NULL, &log, &e), 0);
+	assert_int_equal(tamisctl("log root request"), 0);
+	assert_int_equal(rename_out("csr"), 0);
+	shell("openssl req -in csr -noout -verify && openssl req -in csr -noout -text | grep 'Digital Signature'");
+	snprintf(line, sizeof(line), "openssl req -in csr -noout -subject | grep %s", host);
+	shell(line);
+	shell("openssl x509 -req -in csr -days 2 -CA ../ca.pem -CAkey ../ca.key -copy_extensions copy -out cert.pem");
+	assert_int_equal(tamisctl("log root install cert.pem"), 0);
+	assert_int_equal(tamisctl("log verify --root-ca ../ca.pem"), 0);
+	auditlog_close(log, &e);
+	assert_int_equal(log_verify("--root-ca ../ca.pem log keys/log.root"), 0);
+	*strrchr(state_dir, '/') = '\0';
+}
+
+/* Or by a key that is kept offline. */
+static void an_offline_key_certifies_the_root(void **state)
+{
+	char host[80], line[600];
+
+	host_of_the_log(host, sizeof(host));
+	shell("openssl ecparam -name prime256v1 -genkey -noout -out offline.pem && "
+	      "openssl ec -in offline.pem -pubout -out offline.pub.pem && cp keys/log.pub.pem their.pem");
+	assert_int_equal(tamisctl("log root sign --key offline.pem their.pem"), 2);
+	snprintf(line, sizeof(line), "log root sign --key offline.pem --host %s --name fleet their.pem", host);
+	assert_int_equal(tamisctl(line), 0);
+	assert_int_equal(rename_out("note"), 0);
+	assert_in("note", "/root\n");
+	assert_int_equal(tamisctl("log root install note"), 0);
+	assert_int_equal(tamisctl("log verify --root-key offline.pub.pem"), 0);
+	assert_int_equal(log_verify("--root-key offline.pub.pem log keys/log.root"), 0);
+	assert_int_equal(tamisctl("log verify --root-key their.pem"), 1);
+	assert_in("err", "not signed by the key");
+	assert_int_equal(log_verify("--root-key their.pem log keys/log.root"), 1);
+	assert_int_equal(tamisctl("log verify --root-ca ca.pem"), 1);
+	assert_int_equal(tamisctl("log prove 3"), 0);
+	assert_int_equal(rename_out("proof"), 0);
+	assert_int_equal(tamisctl("log prove --check proof --root-key offline.pub.pem"), 0);
+	assert_int_equal(tamisctl("log prove --check proof --root-key their.pem"), 1);
+	/* as the manual has it for openssl */
+	shell("head -n 2 note >t && tail -n 1 note | cut -d' ' -f3 | base64 -d | tail -c +5 >s && "
+	      "openssl dgst -sha256 -verify offline.pub.pem -signature s t");
+	/* any byte that is changed */
+	for (int i = 0; i < 3; i++) {
+		snprintf(line, sizeof(line), "sed '%ds/[a-z]/x/2' note >changed", i == 2 ? 4 : i + 1);
+		shell(line);
+		assert_int_equal(tamisctl("log verify --root-key offline.pub.pem --root changed"), i == 2 ? 0 : 1);
+	}
+	assert_int_equal(tamisctl("log root sign --key offline.pem --host other their.pem"), 0);
+	assert_int_equal(rename_out("theirs"), 0);
+	assert_int_equal(tamisctl("log root install theirs"), 2);
+	assert_int_equal(tamisctl("log verify --root-key offline.pub.pem --root theirs"), 1);
+	assert_int_equal(log_verify("--root-key offline.pub.pem log theirs"), 1);
+	shell("rm keys/log.root");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +630,9 @@ int main(void)
 		cmocka_unit_test(a_part_of_the_log_verifies_with_its_own_key),
 		cmocka_unit_test(tail_and_export_print_records),
 		cmocka_unit_test(the_manuals_openssl_line_says_verified_ok),
+		cmocka_unit_test(a_ca_certifies_the_root),
+		cmocka_unit_test(the_first_key_signs_a_request),
+		cmocka_unit_test(an_offline_key_certifies_the_root),
 	};
 
 	log_open("tamisctl", LOG_LEVEL_INFO);

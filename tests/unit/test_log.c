@@ -1271,7 +1271,7 @@ static void assert_proves(const struct place *p, uint64_t seq)
 
 	buf_init(&proof, PROVE_TEXT_MAX);
 	assert_int_equal(sig_load_public(p->pub, &key, &e), 0);
-	if (prove_record(p->dir, seq, &proof, &e) < 0 || prove_check(proof.data, proof.len, key, &res, &e) < 0)
+	if (prove_record(p->dir, seq, NULL, 0, &proof, &e) < 0 || prove_check(proof.data, proof.len, key, &res, &e) < 0)
 		fail_msg("%s", e.msg);
 	prove_result_done(&res);
 	sig_key_free(key);
