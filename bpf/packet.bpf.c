@@ -16,7 +16,8 @@
 
 #define DNS_PORT	 53
 #define DNS_HEAD	 12
-#define DNS_KEPT	 272 /* bytes of a message: its head, a name, type and class */
+#define DNS_KEPT	 272  /* bytes of a question: its head, a name, type and class */
+#define DNS_ANSWER	 1024 /* of an answer: user space looks for the addresses in it */
 #define IMDS_KEPT	 1024
 #define LABELS		 128
 #define IPPROTO_TCP	 6
@@ -407,6 +408,7 @@ INLINE bool packet_of_canary(struct __sk_buff *skb, const struct pkt *p)
 
 INLINE void dns_packet(struct __sk_buff *skb, const struct pkt *p, bool egress)
 {
+	const u32 max = egress ? DNS_KEPT : DNS_ANSWER;
 	u64 me = pkt_me(), len;
 	u32 skip = p->l4 == IPPROTO_TCP ? 2 : 0, end;
 	struct hook h;
@@ -414,11 +416,11 @@ INLINE void dns_packet(struct __sk_buff *skb, const struct pkt *p, bool egress)
 
 	if (!pkt_begin(&h, EV_DNS, me))
 		return;
-	len = pkt_load(h.s, skb, p, skip, DNS_KEPT);
+	len = pkt_load(h.s, skb, p, skip, max);
 	ok = dns_message(h.s, len, egress, &end);
 	if (!ok && skip) {
 		skip = 0;
-		len = pkt_load(h.s, skb, p, 0, DNS_KEPT);
+		len = pkt_load(h.s, skb, p, 0, max);
 		ok = dns_message(h.s, len, egress, &end);
 	}
 	if (!ok) {
@@ -429,7 +431,8 @@ INLINE void dns_packet(struct __sk_buff *skb, const struct pkt *p, bool egress)
 	if (ok) {
 		dns_numbers(h.s, end, p->len - skip);
 		if (end)
-			rec_put(h.s, &rec_str(&h.s->rec, EVN_DNS_COUNT)[EVS_DNS_NAME], h.s->work[0], end);
+			rec_put(h.s, &rec_str(&h.s->rec, EVN_DNS_COUNT)[EVS_DNS_NAME], h.s->work[0],
+				egress ? end : len);
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
 	}
 	pkt_end(&h, EV_DNS, me, ok);

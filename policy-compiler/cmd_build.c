@@ -10,6 +10,7 @@
 #include "lib/sig.h"
 #include "lib/watch_io.h"
 #include "policy-compiler/cli.h"
+#include "policy-compiler/name_rules.h"
 #include "policy-compiler/watch_rules.h"
 #include "policy-compiler/sieve_build.h"
 
@@ -124,6 +125,10 @@ static int write_bundle(struct build *b)
 	r = watch_rules_add(b->compile);
 	if (r < 0)
 		return cli_fail("the watches are too much for one policy: %s", strerror(-r));
+	r = name_rules_add(b->compile);
+	if (r < 0)
+		return cli_fail("the policy has no room for the rule that lets names of addresses through: %s",
+				strerror(-r));
 	r = put_sieve(b, &err);
 	if (r < 0)
 		return cli_fail("%s", err.msg);

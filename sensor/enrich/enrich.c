@@ -9,6 +9,7 @@
 #include "lib/derive.h"
 #include "sensor/enrich/bytes.h"
 #include "sensor/enrich/container.h"
+#include "sensor/enrich/hostnames.h"
 #include "sensor/enrich/names.h"
 
 struct enrich {
@@ -20,7 +21,9 @@ struct enrich {
 	struct bytes bytes; /* of the present event */
 	uint64_t no_process;
 	struct val words[DERIVE_ARGS_MAX]; /* of the present event: parameters of a module */
-	enrich_fn watch;		   /* NULL: nobody */
+	struct hostnames_table hostnames;
+	struct val peers[HOSTNAMES_AN_ADDRESS]; /* of the present event: names of its address */
+	enrich_fn watch;			/* NULL: nobody */
 	void *watch_ctx;
 	struct buf names_text; /* owned: names that are loaded, until the last piece came */
 };
@@ -90,6 +93,7 @@ void enrich_free(struct enrich *e)
 	if (e->users)
 		users_free(e->users);
 	buf_done(&e->names_text);
+	hostnames_done(&e->hostnames);
 	free(e);
 }
 
@@ -116,6 +120,23 @@ static void container_values(const struct proc *p, struct val *base)
 	base[SLOT_BASE_CONTAINER_TAGS] = c ? (struct val){ .arr = c->tags, .len = c->ntags } : (struct val){ .len = 0 };
 }
 
+/* Names that were asked for: from answers, to those that connect. */
+static void enrich_hostnames(struct enrich *e, struct event *ev, uint64_t now_ns)
+{
+	const struct val *message = &ev->v[SLOT_DNS_NAME];
+	const uint32_t slot = ev->type == EV_CONNECT ? SLOT_CONNECT_HOSTNAME : SLOT_ACCEPT_HOSTNAME,
+		       ip = ev->type == EV_CONNECT ? SLOT_CONNECT_IP : SLOT_ACCEPT_IP;
+
+	if (ev->type == EV_DNS && message->len)
+		hostnames_learn(&e->hostnames, message->s, message->len, now_ns);
+	if ((ev->type != EV_CONNECT && ev->type != EV_ACCEPT) || ev->v[ip].len != VAL_IP_BYTES)
+		return;
+	ev->v[slot] = (struct val){
+		.arr = e->peers,
+		.len = hostnames_of(&e->hostnames, (const uint8_t *)ev->v[ip].s, now_ns, e->peers),
+	};
+}
+
 void enrich_event(struct enrich *e, struct decoded *d)
 {
 	struct val *base = d->ev.base;
@@ -128,6 +149,7 @@ void enrich_event(struct enrich *e, struct decoded *d)
 	e->no_process += !d->ev.proc;
 	container_values(d->ev.proc, base);
 	names_fill(&e->names[d->ev.type], e->users, d->ev.v);
+	enrich_hostnames(e, &d->ev, d->head.boot_ns);
 	bytes_expand(&e->bytes, &d->ev);
 	event_derive(&d->ev);
 	if (d->ev.type == EV_LOAD_MODULE)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sensor/enrich/bytes.h"
+#include "sensor/enrich/hostnames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,6 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (ev.v[SLOT_SETSOCKOPT_IMMEDIATES].len > BYTES_INSNS)
 			abort();
 	} else if (kind == 1) {
+		struct hostnames_table names = { NULL };
+
+		hostnames_learn(&names, copy, size - 1, 1);
+		hostnames_done(&names);
 		touch(ev.v[SLOT_DNS_NAME]);
 		for (uint32_t i = 0; i < ev.v[SLOT_DNS_NAME].len; i++)
 			if (ev.v[SLOT_DNS_NAME].s[i] <= ' ' || ev.v[SLOT_DNS_NAME].s[i] >= 0x7f)
