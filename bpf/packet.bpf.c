@@ -433,7 +433,7 @@ INLINE void dns_packet(struct __sk_buff *skb, const struct pkt *p, bool egress)
 		if (end)
 			rec_put(h.s, &rec_str(&h.s->rec, EVN_DNS_COUNT)[EVS_DNS_NAME], h.s->work[0],
 				egress ? end : len);
-		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+		ok = rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
 	}
 	pkt_end(&h, EV_DNS, me, ok);
 }
@@ -461,7 +461,7 @@ INLINE void imds_packet(struct __sk_buff *skb, const struct pkt *p, bool egress)
 	ok = pkt_rec(&h, EV_IMDS, EVN_IMDS_COUNT, EVS_IMDS_COUNT, skb, p, egress);
 	if (ok) {
 		rec_put(h.s, &rec_str(&h.s->rec, EVN_IMDS_COUNT)[EVS_IMDS_URL], h.s->work[0], len);
-		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+		ok = rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
 	}
 	pkt_end(&h, EV_IMDS, me, ok);
 }

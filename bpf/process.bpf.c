@@ -12,7 +12,66 @@
 /* Whether or not a clause is alive: what is never dropped counts as context then, see ev_stats. */
 INLINE bool process_begin(struct hook *h, const u32 type)
 {
-	return hook_sieve(h, type) && hook_enter(h, type);
+	if (!hook_sieve(h, type))
+		return false;
+	if (hook_enter(h, type))
+		return true;
+	masks_lost(type);
+	return false;
+}
+
+/* What is known of an exec: by the image before. What its clauses ask of the image itself nobody knows yet. */
+INLINE bool exec_masks(struct slot *s, struct task_struct *task)
+{
+	struct ev_head *h = rec_head(&s->rec);
+	struct masks *m = masks_get();
+	struct masks_words w;
+	u32 low = 0;
+
+	if (!m)
+		return true;
+	w = masks_words(m, task, h->image - 1, h->policy);
+	if (masks_find(m, w.first, w.second, &low))
+		masks_strike(m, low, h->policy, EV_EXEC, (struct sv_mask *)h->alive);
+	return !sv_mask_zero((struct sv_mask *)h->alive);
+}
+
+/* User space will know of the image: from here on it has an entry. */
+INLINE void exec_known(struct slot *s, struct task_struct *task, struct ev_str *path, struct ev_str *link)
+{
+	struct rec *r = &s->rec;
+	struct ev_head *h = rec_head(r);
+	struct masks *m = masks_get();
+	u64 end = (u64)path->off + path->len;
+	struct masks_words w;
+	u32 tail = 0;
+
+	if (!m)
+		return;
+	sv_hide(end);
+	if (path->len >= 2 && end >= HEAD && end <= RAW_MAX && !link->len &&
+	    !(s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)))
+		tail = masks_tail(r->raw[end - 2], r->raw[end - 1]);
+	w = masks_words(m, task, h->image, h->policy);
+	masks_put(m, w.first, w.second, MASKS_FRESH | tail);
+}
+
+/* And of the child, which is what its parent is. */
+INLINE void fork_known(struct slot *s, struct task_struct *parent, struct task_struct *child)
+{
+	struct ev_head *h = rec_head(&s->rec);
+	struct masks *m = masks_get();
+	struct masks_words w;
+	u32 low = 0;
+
+	if (!m || cgroups_of(parent) != cgroups_of(child))
+		return;
+	w = masks_words(m, parent, h->image, h->policy);
+	if (!masks_find(m, w.first, w.second, &low))
+		return;
+	low = masks_forked(m, low, h->policy);
+	w = masks_words(m, child, READ(child, self_exec_id), h->policy);
+	masks_put(m, w.first, w.second, low);
 }
 
 /* One piece of them; the bytes that it handed over, or -1. */
@@ -271,8 +330,9 @@ INLINE int exec_done(struct exec *x)
 	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], x->filename, EV_PATH_MAX, false);
 	args_send(h.s, x->task, rec_head(r)->boot_ns);
 	rec_head(r)->policy = h.sv->generation;
-	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
-	rec_send(h.s, EV_EXEC, alive);
+	alive = !sv_mask_zero(&h.alive) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false) && exec_masks(h.s, x->task);
+	if (rec_send(h.s, EV_EXEC, alive))
+		exec_known(h.s, x->task, &str[EVS_PROC_FILE_PATH], &str[EVS_PROC_FILE_LINK_PATH]);
 	if (p)
 		bpf_map_delete_elem(&pending, &x->old_tid);
 	if (is_canary_child(x->task))
@@ -332,6 +392,7 @@ int process_tasks(struct bpf_iter__task *ctx)
 	h->boot_ns = bpf_ktime_get_boot_ns();
 	h->pid = h->tid = num[EVN_PROC_PID];
 	h->start_ns = num[EVN_PROC_CREATED_AT];
+	h->image = READ(task, self_exec_id);
 	h->uid = num[EVN_PROC_UID];
 	h->gid = num[EVN_PROC_GID];
 	h->euid = num[EVN_PROC_EUID];
@@ -362,8 +423,9 @@ INLINE int fork_done(struct task_struct *parent, struct task_struct *child)
 	rec_task(&h.s->rec, parent);
 	proc_nums(rec_num(&h.s->rec) + EVN_FORK_COUNT, child);
 	rec_head(&h.s->rec)->policy = h.sv->generation;
-	alive = !sv_mask_zero(&h.alive) && rec_sieve(h.s, h.sv, h.e, &h.alive);
-	rec_send(h.s, EV_FORK, alive);
+	alive = !sv_mask_zero(&h.alive) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
+	if (rec_send(h.s, EV_FORK, alive))
+		fork_known(h.s, parent, child);
 	if (is_canary())
 		canary_send(EV_FORK);
 	slot_release(h.s);
@@ -401,6 +463,7 @@ INLINE int fork_lost(void)
 	struct hook h;
 
 	stat_add(EV_FORK, seen);
+	masks_lost(EV_FORK);
 	if (hook_sieve(&h, EV_FORK) && !sv_mask_zero(&h.alive))
 		stat_add(EV_FORK, lost);
 	else

@@ -85,7 +85,7 @@ int sysctl_asked(struct bpf_sysctl *ctx)
 	num[NUM(SYSCTL, ACTION)] = ctx->write ? ACTION_WRITE : ACTION_READ;
 	num[NUM(SYSCTL, POSITION)] = ctx->file_pos;
 	sysctl_strs(h.s, ctx, num);
-	ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+	ok = rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
 	hook_end(&h, EV_SYSCTL, ok);
 	return SYSCTL_YES;
 }

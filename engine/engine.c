@@ -119,6 +119,12 @@ static size_t fire_in_order(struct run *x, const struct found *f)
 	return n;
 }
 
+void engine_begin(struct engine *e)
+{
+	next_stamp(e);
+	e->text.len = e->messages.len = e->nacts = 0;
+}
+
 size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **ret_rules)
 {
 	struct run x = { .e = e, .ev = ev };
@@ -130,8 +136,7 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 		*ret_rules = e->fired;
 	if (ev->type >= e->p.catalog->nevents)
 		return 0;
-	next_stamp(e);
-	e->text.len = e->messages.len = e->nacts = 0;
+	engine_begin(e);
 	plan_each(&e->plan, ev, e->stamp, &to);
 	ask(&x, &f);
 	if (f.early > 1)

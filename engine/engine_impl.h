@@ -4,7 +4,7 @@
 
 /*
  * The inside of an engine: engine.c makes it and asks rules, eval.c evaluates nodes, act.c does what follows from a match and
- * answers for variables. Only they include this.
+ * answers for variables, possible.c asks what is left of rules for a process. Only they include this.
  */
 
 #include <string.h>
@@ -94,6 +94,9 @@ struct run {
 	uint32_t position;	    /* index into arrays of the event */
 	const struct scope *scope;  /* the process that a scope_field names; NULL: the event's own */
 };
+
+/* engine.c: what was found out of the event before is forgotten. */
+void engine_begin(struct engine *e);
 
 /* eval.c */
 bool eval_bool(struct run *x, uint32_t node);

@@ -317,11 +317,41 @@ static bool string_operand(const struct program *p, uint16_t event, const struct
 	return p->nodes[n->a].op == constant && string_of_node(p, event, n->b, addr, ret);
 }
 
+static bool is_field(const struct program *p, uint32_t i, uint8_t home, uint16_t event)
+{
+	const struct node *n = &p->nodes[i];
+
+	return n->op == N_FIELD && p->catalog->fields[n->a].home == home &&
+	       (home == CAT_HOME_PROC || p->catalog->fields[n->a].event == event);
+}
+
+/* The path in the record's first string against that of the acting process's program. */
+static bool is_self(const struct program *p, uint16_t event, const struct node *n)
+{
+	uint32_t path = is_field(p, n->a, CAT_HOME_PROC, event) ? n->b : n->a, own = path == n->a ? n->b : n->a;
+	uint16_t index;
+
+	if (n->c || event == EV_EXEC || event == EV_FORK || !is_field(p, path, CAT_HOME_EVENT, event) ||
+	    !is_field(p, own, CAT_HOME_PROC, event) || p->catalog->fields[p->nodes[own].a].slot != SLOT_PROC_FILE_PATH)
+		return false;
+	return catalog_sieve(p->catalog, &p->catalog->fields[p->nodes[path].a], event, &index) == CAT_SIEVE_PATH &&
+	       index == SV_AUT_PATH0 && p->catalog->fields[p->nodes[path].a].index == 0;
+}
+
+static int64_t add_self(struct clauses *c)
+{
+	const struct number self = { .slot = SV_SLOT_SELF, .and = UINT64_MAX };
+
+	return add_pred(c, false, &self, SV_OP_EQ, 1);
+}
+
 static int64_t add_string(struct clauses *c, bool neg, uint32_t i)
 {
 	const struct node *n = &c->p->nodes[i];
 	struct string s;
 
+	if (n->op == N_STREQ && is_self(c->p, c->event, n))
+		return neg ? FORMULA_TRUE : add_self(c);
 	if (n->op == N_STREQ || n->op == N_IPEQ)
 		return string_operand(c->p, c->event, n, &s) ? add_atom(c, neg, &s, i, -1) : FORMULA_TRUE;
 	if (!string_of_node(c->p, c->event, n->a, n->op == N_IPIN, &s))
@@ -507,6 +537,7 @@ enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t no
 	case N_LE:
 		return why_pair(p, event, n, true);
 	case N_STREQ:
+		return is_self(p, event, n) ? WHY_SELF : why_pair(p, event, n, false);
 	case N_IPEQ:
 		return why_pair(p, event, n, false);
 	case N_INTIN:

@@ -21,11 +21,12 @@
 
 /* Why a predicate is left to user space, or not. */
 enum clause_why {
-	WHY_KERNEL, /* it is not */
-	WHY_PARTLY, /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
-	WHY_UNSEEN, /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
-	WHY_FIELD,  /* the kernel does not know the field when it decides */
-	WHY_PROCESS, /* a field of the process: constant until its next exec, but the kernel has no masks of processes yet */
+	WHY_KERNEL,   /* it is not */
+	WHY_PARTLY,   /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
+	WHY_SELF,     /* the kernel knows how the path of the process's program ends */
+	WHY_UNSEEN,   /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
+	WHY_FIELD,    /* the kernel does not know the field when it decides */
+	WHY_PROCESS,  /* a field of the process: decided once it is known, by its mask */
 	WHY_VARIABLE, /* what a variable holds */
 	WHY_OTHERS,   /* a field of the parent or of the ancestors */
 	WHY_REGEX,

@@ -15,9 +15,10 @@ static const struct {
 	[WHY_KERNEL] = { "kernel", "in the kernel" },
 	[WHY_PARTLY] = { "partly",
 			 "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
+	[WHY_SELF] = { "self", "by how the path of the process's program ends" },
 	[WHY_UNSEEN] = { "unseen", "always the same: the sensor cannot observe it, or nothing sets the variable" },
 	[WHY_FIELD] = { "field", "the kernel does not know %s when it decides" },
-	[WHY_PROCESS] = { "process", "%s is of the process: in user space until the kernel has masks of processes" },
+	[WHY_PROCESS] = { "process", "%s is of the process: by the process's mask, once it is known" },
 	[WHY_VARIABLE] = { "variable", "what a variable holds is known in user space only" },
 	[WHY_OTHERS] = { "others", "%s is of the parent, of an ancestor, or has several values" },
 	[WHY_REGEX] = { "regex", "a regular expression" },
@@ -118,7 +119,7 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 		const struct report_pred *p = &r->preds[i];
 
 		buf_printf(b, "  %-10s  %s",
-			   p->why <= WHY_PARTLY	  ? "kernel"
+			   p->why <= WHY_SELF	  ? "kernel"
 			   : p->why == WHY_UNSEEN ? "known"
 						  : "user space",
 			   p->text);
@@ -197,7 +198,7 @@ static void json_pred(struct jsonw *w, const struct report_pred *p)
 	jsonw_obj_begin(w);
 	jsonw_member_str(w, "decided",
 			 p->why == WHY_KERNEL	? "kernel"
-			 : p->why == WHY_PARTLY ? "partly"
+			 : p->why <= WHY_SELF	? "partly"
 			 : p->why == WHY_UNSEEN ? "known"
 						: "user");
 	if (p->field)

@@ -46,6 +46,10 @@ static int choose_preds(struct event_build *eb)
 			k[eb->all[i].lits[j] / 2].count++;
 	qsort(k, n, sizeof(*k), counted_cmp);
 	for (uint32_t i = 0; i < n && k[i].count; i++) {
+		if (pred_at(&eb->c, k[i].pred)->slot == SV_SLOT_SELF) {
+			eb->pred_place[k[i].pred] = PRED_SELF;
+			continue;
+		}
 		if (eb->npreds == SV_PREDS) {
 			eb->preds_left++;
 			continue;
@@ -92,8 +96,26 @@ static bool has_lit(const struct clause_term *t, uint32_t lit)
 	return false;
 }
 
+/* The bits all of whose terms ask for the process's own program. */
+static void fill_self(const struct event_build *eb, struct sv_event *ev)
+{
+	struct sv_mask others = { { 0 } };
+
+	for (uint32_t i = 0; i < eb->terms.n; i++) {
+		const struct clause_term *t = term_at(eb, i);
+		bool self = false;
+
+		for (uint32_t j = 0; j < t->n; j++)
+			self |= eb->pred_place[t->lits[j] / 2] == PRED_SELF;
+		mask_set(self ? &ev->self : &others, eb->bits[i]);
+	}
+	for (int w = 0; w < SV_WORDS; w++)
+		ev->self.w[w] &= ~others.w[w];
+}
+
 void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev)
 {
+	fill_self(eb, ev);
 	for (uint32_t k = 0; k < eb->npreds; k++) {
 		const struct clause_pred *pred = pred_at(&eb->c, eb->preds[k]);
 		struct sv_pred *out = &ev->preds[k];

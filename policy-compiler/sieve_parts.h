@@ -8,6 +8,7 @@
 #include "policy-compiler/sieve_build.h"
 
 #define PRED_NONE UINT32_MAX
+#define PRED_SELF (UINT32_MAX - 1) /* of no number: see sv_event.self */
 
 /* The terms of one rule, in event_build.rule_terms. */
 struct rule_build {

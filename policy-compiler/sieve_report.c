@@ -53,6 +53,10 @@ static void put_lit(const struct clauses *c, uint32_t lit, struct buf *out)
 	const struct clause_pred *pred = pred_at(c, lit / 2);
 	bool neg = lit & 1, eq = pred->op == SV_OP_EQ;
 
+	if (pred->slot == SV_SLOT_SELF) {
+		buf_puts(out, "the path may be that of the process's program");
+		return;
+	}
 	buf_puts(out, slot_name(c, pred->slot));
 	if (pred->and != UINT64_MAX)
 		buf_printf(out, " & %" PRId64, (int64_t)pred->and);

@@ -200,6 +200,7 @@ INLINE void rec_task(struct rec *r, struct task_struct *task)
 	h->gid = ugid >> 32;
 	rec_cred(h, cred);
 	h->start_ns = READ(task, group_leader, start_boottime);
+	h->image = READ(task, self_exec_id);
 }
 
 /* Appends @len bytes at @src (kernel memory) as string @str. */
@@ -320,16 +321,117 @@ __noinline int canary_send(u32 type)
 	return 0;
 }
 
-/* Sends the record of @s, and counts it. @alive false: it goes out only to keep the process table. */
-INLINE void rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
+/* ---- masks of processes ------------------------------------------------------------------------------------------ */
+
+INLINE struct masks *masks_get(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&masks, &zero);
+}
+
+/* User space will not know of an exec or a fork: what masks were made from may not be what it knows. */
+INLINE void masks_lost(const u32 type)
+{
+	struct masks *m = type == EV_EXEC || type == EV_FORK ? masks_get() : 0;
+
+	if (m)
+		__sync_fetch_and_add(&m->epoch, 1);
+}
+
+/* What cgroups a thread is in: of all hierarchies the address of what it shares with all others that are in the same ones. */
+INLINE u64 cgroups_of(struct task_struct *task)
+{
+	struct css_set *set = READ(task, cgroups);
+
+	return as_number(set) * 0x9e3779b97f4a7c15ull + (u64)READ(set, dfl_cgrp, kn, id);
+}
+
+struct masks_words {
+	u64 first, second;
+};
+
+/* The words of the entry of @task with @image. */
+INLINE struct masks_words masks_words(const struct masks *m, struct task_struct *task, u32 image, u32 generation)
+{
+	struct masks_who who = { READ(task, group_leader, start_boottime), READ(task, tgid), image };
+	struct masks_words w = { masks_first(m, &who, generation), 0 };
+
+	w.second = masks_second(m, w.first, cgroups_of(task));
+	return w;
+}
+
+/* Whether the record's first string ends otherwise than @tail. */
+INLINE bool other_tail(struct rec *r, u32 flags, u32 tail)
+{
+	struct ev_head *h = rec_head(r);
+	u64 n = h->nnum, end, is;
+	struct ev_str *str;
+
+	if (!tail || flags & (EV_F_TRUNCATED | EV_F_UNREADABLE))
+		return false;
+	sv_hide(n);
+	if (n > EV_NUM_MAX)
+		return false;
+	str = rec_str(r, n);
+	end = (u64)str->off + str->len;
+	sv_hide(end);
+	if (str->len < 2 || end < HEAD || end > RAW_MAX)
+		return false;
+	is = masks_tail(r->raw[end - 2], r->raw[end - 1]);
+	return is && is != tail;
+}
+
+/*
+ * Strikes from the mask of the record in @slot what can not be true of the process that acts; 0 when nothing is left. A global
+ * function, which the verifier looks at once a program.
+ */
+__noinline int rec_masks(u32 slot)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &slot);
+	const struct sieve *sv = sieve_get();
+	struct masks *m = masks_get();
+	struct masks_words w;
+	struct sv_mask *alive;
+	struct ev_head *h;
+	u32 low = 0;
+	u64 type;
+
+	if (!s || !sv || !m)
+		return 1;
+	h = rec_head(&s->rec);
+	alive = (struct sv_mask *)h->alive;
+	type = h->type;
+	sv_hide(type);
+	if (!h->image || h->policy != sv->generation || type >= EV_TYPES)
+		return 1;
+	w = masks_words(m, (void *)bpf_get_current_task(), h->image, h->policy);
+	if (!masks_find(m, w.first, w.second, &low)) {
+		masks_put(m, w.first, w.second, MASKS_LATE);
+		return 1;
+	}
+	masks_strike(m, low, h->policy, type, alive);
+	if (sv_mask_meets(alive, &sv->event[type].self) && other_tail(&s->rec, s->flags, low & MASKS_TAIL)) {
+		alive->w[0] &= ~sv->event[type].self.w[0];
+		alive->w[1] &= ~sv->event[type].self.w[1];
+		alive->w[2] &= ~sv->event[type].self.w[2];
+		alive->w[3] &= ~sv->event[type].self.w[3];
+	}
+	return !sv_mask_zero(alive);
+}
+
+/* Sends the record of @s, and counts it; whether it is sent. @alive false: it goes out only to keep the process table. */
+INLINE bool rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 {
 	bool sent = slot_ok_as(s, me) &&
 		    raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
 	u32 key = type;
 	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
 
+	if (!sent)
+		masks_lost(type);
 	if (!st)
-		return;
+		return sent;
 	if (alive && sent)
 		st->sent++;
 	else if (alive)
@@ -338,19 +440,20 @@ INLINE void rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 		st->context++;
 	else
 		st->lost_context++;
+	return sent;
 }
 
-INLINE void rec_send(struct slot *s, const u32 type, bool alive)
+INLINE bool rec_send(struct slot *s, const u32 type, bool alive)
 {
-	rec_send_as(s, slot_me(), type, alive);
+	return rec_send_as(s, slot_me(), type, alive);
 }
 
 /*
- * Numbers decide last: fills in the policy and the mask. False, and counted, when nothing is alive. @after (a constant):
- * the acting process's ids are not known, the head has those after the event.
+ * Numbers decide after strings: fills in the policy and the mask. False when nothing is alive. @after (a constant): the acting
+ * process's ids are not known, the head has those after the event.
  */
-INLINE bool rec_sieve_ids(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive,
-			  const bool after)
+INLINE bool rec_sieve_nums(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive,
+			   const bool after)
 {
 	struct ev_head *h = rec_head(&s->rec);
 
@@ -361,6 +464,13 @@ INLINE bool rec_sieve_ids(struct slot *s, const struct sieve *sv, const struct s
 		return false;
 	sv_mask_copy((struct sv_mask *)h->alive, alive);
 	return true;
+}
+
+/* And what is known of the process decides last. */
+INLINE bool rec_sieve_ids(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive,
+			  const bool after)
+{
+	return rec_sieve_nums(s, sv, e, alive, after) && rec_masks(s->index);
 }
 
 INLINE bool rec_sieve(struct slot *s, const struct sieve *sv, const struct sv_event *e, struct sv_mask *alive)

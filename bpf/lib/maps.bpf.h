@@ -4,13 +4,15 @@
 #define TAMIS_BPF_MAPS_H
 
 #include "lib/core_compat.bpf.h"
+#include "lib/masks.bpf.h"
 #include "lib/sieve.bpf.h"
 #include "tamis/syscalls.h"
 
-#define RAW_CAP	    9216		    /* where the last string of a record may begin */
-#define RAW_MAX	    (RAW_CAP + EV_PATH_MAX) /* bytes of a record */
-#define PENDING_MAX 8704 /* bytes of a record that waits for its return value: head, numbers, two paths */
-#define CHUNK	    4096 /* bytes of arguments in one EV_ARGS record */
+#define RAW_CAP	       9216		       /* where the last string of a record may begin */
+#define RAW_MAX	       (RAW_CAP + EV_PATH_MAX) /* bytes of a record */
+#define PENDING_MAX    8704 /* bytes of a record that waits for its return value: head, numbers, two paths */
+#define BPF_F_MMAPABLE (1u << 10)
+#define CHUNK	       4096 /* bytes of arguments in one EV_ARGS record */
 
 /* A record in the making. */
 struct rec {
@@ -115,6 +117,15 @@ struct {
 	__type(key, u32);
 	__type(value, struct dir_cache);
 } dirs SEC(".maps");
+
+/* Masks of processes, in the engine process's memory, too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct masks);
+} masks SEC(".maps");
 
 /* Records that wait for the return value of their function, by thread. */
 struct {

@@ -130,7 +130,8 @@ struct ev_head {
 	ev_u32 policy;	 /* generation of the sieve that looked at it */
 	ev_u16 nnum, nstr;
 	ev_u8 rung; /* enum ev_rung */
-	ev_u8 pad[7];
+	ev_u8 pad[3];
+	ev_u32 image; /* counts what the process has executed; of an exec the new one, of a fork the same as the child's; 0: not known */
 	ev_u64 alive[4]; /* clauses that the sieve could not rule out */
 };
 

@@ -24,6 +24,9 @@ enum { SV_AUT_PATH0, SV_AUT_PATH1, SV_AUT_ADDR };
 /* Numbers of the head that a predicate can name, beside the indexes 0..EV_NUM_MAX-1 of num[]. */
 enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLOT_RETVAL };
 
+/* In the compiler only: no number, but that the path is that of the process's program; see sv_event.self. */
+#define SV_SLOT_SELF 127
+
 /* (value & and) OP rhs; all as 64-bit two's complement, compared as signed */
 enum sv_op { SV_OP_EQ, SV_OP_LT, SV_OP_LE };
 
@@ -62,6 +65,7 @@ struct sv_automaton {
 
 struct sv_event {
 	struct sv_mask clauses; /* the clauses of this event type; all zero: no rule wants it */
+	struct sv_mask self; /* those that ask that the first string, a path, is that of the acting process's program */
 	ev_u32 npreds;
 	ev_u32 pad;
 	struct sv_pred preds[SV_PREDS];
@@ -82,6 +86,6 @@ struct sieve {
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 1
+#define SV_ABI 2
 
 #endif

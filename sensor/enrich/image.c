@@ -80,6 +80,17 @@ void images_link(struct images *s, struct image *parent, struct image *child)
 	images_adopt(s, parent, child);
 }
 
+void images_skip(struct images *s, struct image *i)
+{
+	struct image *above = i->parent ? i->parent->parent : NULL;
+
+	if (!above)
+		return;
+	image_orphan(s, i);
+	images_adopt(s, above, i);
+	s->relinked++;
+}
+
 /* ---- the hash ------------------------------------------------------------------------------------------------------ */
 
 static size_t pid_bucket(uint32_t pid)
@@ -179,6 +190,7 @@ static void image_free(struct images *s, struct image *i)
 
 		image_orphan(s, child);
 		images_adopt(s, parent, child);
+		s->relinked++;
 	}
 	image_orphan(s, i);
 	images_take(s, i);

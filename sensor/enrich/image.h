@@ -21,6 +21,7 @@
 struct image {
 	struct proc p; /* first: a struct proc that the table handed out is an image */
 	uint32_t pid;
+	uint32_t exec_id;  /* as heads of records have it; 0: not known */
 	uint8_t chain;	   /* execs on execs that led here */
 	bool dead;	   /* ended, or replaced by an exec */
 	bool held;	   /* dead, and in the list of those with children */
@@ -60,6 +61,7 @@ struct images {
 	uint64_t version; /* the last one that was given */
 	uint64_t now_ns;  /* the latest boot time seen */
 	uint64_t count, count_live, freed, evicted, evicted_live;
+	uint64_t relinked;				       /* images that got another parent than they had */
 	void (*gone)(void *ctx, uint32_t pid, uint64_t start); /* or NULL: an image with that proc.start is no more */
 	void *gone_ctx;
 };
@@ -83,6 +85,9 @@ void images_retire(struct images *s, uint32_t pid, const struct image *but);
 void images_adopt(struct images *s, struct image *parent, struct image *child);
 /* Puts any image without a parent below @parent, unless records that contradict each other would make a ring of it. */
 void images_link(struct images *s, struct image *parent, struct image *child);
+
+/* Takes what is right above it out of what is above it; what is still above that stays. */
+void images_skip(struct images *s, struct image *i);
 
 /* It was used just now. */
 void images_use(struct images *s, struct image *i);

@@ -460,6 +460,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 
 	c->p = parent->p;
 	c->p.start = c->start_ns;
+	c->exec_id = d->head.image;
 	c->args = argblock_ref(parent->args);
 	c->container = container_ref(parent->container);
 	for (int s = 0; s < PROCIO_STRS; s++) {
@@ -511,9 +512,13 @@ static void exec_lineage(struct proctable *t, struct image *n, struct image *old
 
 	if (!old)
 		return;
-	if (!stale && old->p.v[SLOT_PROC_IS_EXEC].num && old->chain < EXEC_CHAIN) {
+	if (!stale && old->p.v[SLOT_PROC_IS_EXEC].num) {
 		images_adopt(&t->images, old, n);
-		n->chain = (uint8_t)(old->chain + 1);
+		n->chain = old->chain;
+		if (n->chain < EXEC_CHAIN)
+			n->chain++;
+		else
+			images_skip(&t->images, old); /* what was executed right before it makes room */
 	} else {
 		images_adopt(&t->images, old->parent, n);
 		n->chain = old->chain;
@@ -547,6 +552,7 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 			images_replaced(&t->images, old);
 		return NULL;
 	}
+	n->exec_id = d->head.image;
 	if (old) /* another image of the same process, whatever is known of its start by now */
 		n->p.start = old->p.start;
 	memcpy(scratch->pv, d->pv, sizeof(d->pv));
@@ -770,6 +776,28 @@ void proctable_stats(const struct proctable *t, struct proctable_stats *ret)
 const struct container *proctable_container(const struct proc *p)
 {
 	return image_of(p)->container;
+}
+
+bool proctable_is_image(const struct proc *p, uint32_t exec_id)
+{
+	return !image_of(p)->exec_id || image_of(p)->exec_id == exec_id;
+}
+
+const struct proc *proctable_exec_parent(const struct proc *p)
+{
+	const struct image *i = image_of(p);
+
+	return i->p.v[SLOT_PROC_IS_EXEC].num ? &i->p : i->p.parent;
+}
+
+bool proctable_is_placed(const struct proc *p)
+{
+	return image_of(p)->chain < EXEC_CHAIN;
+}
+
+uint64_t proctable_relinked(const struct proctable *t)
+{
+	return t->images.relinked;
 }
 
 uint64_t proctable_version(const struct proc *p)

@@ -83,6 +83,15 @@ void proctable_tick(struct proctable *t);
 /* What is known of the container of a process of the table, or NULL. */
 const struct container *proctable_container(const struct proc *p);
 
+/* Whether it is the image that heads of records name by @exec_id, as far as is known. */
+bool proctable_is_image(const struct proc *p, uint32_t exec_id);
+/* What would be above the image that it executes next, as things are; NULL where nobody knows. */
+const struct proc *proctable_exec_parent(const struct proc *p);
+/* Whether what is above it stays above it, but for what has to make room in the whole table. */
+bool proctable_is_placed(const struct proc *p);
+/* How often an image has got another parent than it had: those above it went away to make room. */
+uint64_t proctable_relinked(const struct proctable *t);
+
 /* A number that is different for every image and every change of one: what caches of others go by. Never 0. */
 uint64_t proctable_version(const struct proc *p);
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -21,6 +23,7 @@
 #include "sensor/load/offsets.h"
 #include "sensor/load/perf.h"
 #include "sensor/load/syscalls.h"
+#include "tamis/masks.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 #define BUILDS_MAX 32 /* programs that may turn out not to load or attach before we give up */
@@ -166,6 +169,24 @@ static void leave_out_blind(struct load *l)
 	}
 }
 
+/* The numbers that entries of processes are mixed with: there, because both sides need them. */
+static int seed_masks(struct load *l, struct err *err)
+{
+	struct masks *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, l->object.map[OBJECT_MASKS], 0);
+	uint64_t seed[3];
+
+	if (m == MAP_FAILED)
+		return err_set(err, -errno, "cannot map the masks of processes: %s", strerror(errno));
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+		munmap(m, sizeof(*m));
+		return err_set(err, -EIO, "no random bytes from the kernel");
+	}
+	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
+		m->seed[i] = seed[i] | 1;
+	munmap(m, sizeof(*m));
+	return 0;
+}
+
 int load_open(const struct load_options *o, struct load **ret, struct err *err)
 {
 	struct load *l = calloc(1, sizeof(*l));
@@ -188,6 +209,8 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		if (l->types_fd >= 0)
 			leave_out_blind(l);
 		r = build(l, err);
+		if (r == 0)
+			r = seed_masks(l, err);
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
 	btf__free(kernel);
@@ -506,6 +529,11 @@ int load_ring_fd(const struct load *l)
 int load_lineage_fd(const struct load *l)
 {
 	return l->object.map[OBJECT_LINEAGE];
+}
+
+int load_masks_fd(const struct load *l)
+{
+	return l->object.map[OBJECT_MASKS];
 }
 
 /* What the kernel says of the program that serves @row; those called by tail call are measured with the dispatcher. */

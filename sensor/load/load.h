@@ -85,6 +85,8 @@ int load_close_sieve(struct load *l, struct err *err);
 /* The ring buffers' map fds; borrowed. */
 int load_ring_fd(const struct load *l);
 int load_lineage_fd(const struct load *l);
+/* The map of processes' masks (tamis/masks.h), which can be mapped; borrowed. */
+int load_masks_fd(const struct load *l);
 
 /* Whether @s has clauses on @event, and nothing here can see it. */
 bool load_blind(const struct load *l, const struct sieve *s, uint16_t event);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
@@ -19,6 +20,7 @@
 #include "sensor/priv/fetch.h"
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
+#include "sensor/priv/procmasks.h"
 #include "sensor/priv/tap.h"
 #include "sensor/priv/touch_of.h"
 #include "sensor/priv/touches.h"
@@ -38,6 +40,7 @@ struct engine_proc {
 	struct decode *decode;
 	struct enrich *enrich;
 	struct policies *policies;
+	struct procmasks *masks;
 	struct outbox out;
 	struct touches touches;
 	struct fetch *fetch; /* owned */
@@ -330,6 +333,7 @@ static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 		enrich_event(p->enrich, &d);
 		if (event && !is_ours(p, h, size))
 			evaluate(p, &d);
+		procmasks_look(p->masks, &d.head, d.ev.proc);
 	}
 	if (!is_ours(p, h, size))
 		tap_record(&p->tap, rec, size, event);
@@ -385,6 +389,13 @@ static void send_alerts(struct engine_proc *p)
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */
 
+/* Without memory the kernel side passes on what it did before there were masks. */
+static void masks_policy(struct engine_proc *p, uint32_t generation)
+{
+	if (procmasks_policy(p->masks, generation, policies_engine(p->policies)) < 0)
+		log_warn("no memory for masks of processes: the kernel passes more on than it has to");
+}
+
 /* The package database: that takes longer than anybody waits. */
 static void read_ahead(struct engine_proc *p)
 {
@@ -402,6 +413,8 @@ static int on_program(void *ctx, struct msg *m)
 	memcpy(&program, m->body, sizeof(program));
 	answer.generation = program.generation;
 	answer.error = policies_add(p->policies, program.generation, m->fd, &e);
+	if (!answer.error)
+		masks_policy(p, program.generation);
 	read_ahead(p);
 	memcpy(answer.text, e.msg, sizeof(answer.text) < sizeof(e.msg) ? sizeof(answer.text) : sizeof(e.msg));
 	return chan_send_wait(&p->monitor, MSG_PROGRAM_OK, &answer, sizeof(answer), NULL, 0, -1, 1000);
@@ -614,18 +627,25 @@ static int begin_privileged(struct engine_proc *p, const struct engine_args *a, 
 	const struct enrich_options eo = {
 		.hostname = a->hostname, .origin = "ebpf", .proc_path = "/proc", .etc_path = "/etc"
 	};
+	struct masks *masks;
 	int r = ring_open(a->ring_fd, a->lineage_fd, &p->ring);
 
 	if (r < 0)
 		return err_set(e, r, "cannot map the ring buffers: %s", strerror(-r));
 	close(a->ring_fd);
 	close(a->lineage_fd);
+	masks = mmap(NULL, sizeof(*masks), PROT_READ | PROT_WRITE, MAP_SHARED, a->masks_fd, 0);
+	if (masks == MAP_FAILED)
+		return err_set(e, -errno, "cannot map the masks of processes: %s", strerror(errno));
+	close(a->masks_fd);
 	r = queue_new(a->queue_bytes ? a->queue_bytes : QUEUE_DEFAULT, &p->queue);
 	if (r < 0)
 		return err_set(e, r, "cannot make the queue of %u bytes: %s", a->queue_bytes, strerror(-r));
 	r = decode_new(catalog_tamis(), &p->decode);
 	if (r == 0)
 		r = enrich_new(&eo, &p->enrich);
+	if (r == 0)
+		r = procmasks_new(masks, enrich_proctable(p->enrich), &p->masks);
 	if (r < 0)
 		return err_set(e, r, "cannot set up the decoder: %s", strerror(-r));
 	decode_clock(p->decode, decode_clock_now());
@@ -676,7 +696,10 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 		return err_set(e, r, "no memory for what rules ask for");
 	policies_fetch(p->policies, p->fetch);
 	policies_permit(p->policies, a->permit);
-	return policies_add(p->policies, a->generation, a->program_fd, e);
+	r = policies_add(p->policies, a->generation, a->program_fd, e);
+	if (r == 0)
+		masks_policy(p, a->generation);
+	return r;
 }
 
 int engine_main(struct engine_args *a)

@@ -21,6 +21,7 @@ struct engine_args {
 	struct chan monitor, record; /* taken over */
 	struct engine_page *page;    /* the process is its one writer */
 	int ring_fd, lineage_fd;     /* the rings' maps; taken over */
+	int masks_fd;		     /* the map of processes' masks; taken over */
 	int program_fd;		     /* sealed memfd of the policy in force; taken over */
 	uint32_t generation;	     /* of that policy */
 	uint32_t queue_bytes;	     /* 0: the default */

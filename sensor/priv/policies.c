@@ -215,6 +215,11 @@ struct policy_slot *policies_for(struct policies *p, uint32_t generation)
 	return &p->slots[p->newest]->public;
 }
 
+struct engine *policies_engine(const struct policies *p)
+{
+	return p->slots[p->newest]->engine;
+}
+
 const struct shed *policies_shed(const struct policies *p, uint32_t generation)
 {
 	for (int i = 0; i < SLOTS; i++)

@@ -53,6 +53,9 @@ int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e)
 /* The policy of that generation, or the newest where it is gone. Borrowed until the next policies_add. */
 struct policy_slot *policies_for(struct policies *p, uint32_t generation);
 
+/* The engine of the policy that was added last; borrowed as above. */
+struct engine *policies_engine(const struct policies *p);
+
 /* What of that generation gives way when there is too much; NULL where the policy is gone. Borrowed as above. */
 const struct shed *policies_shed(const struct policies *p, uint32_t generation);
 

@@ -278,7 +278,7 @@ static void test_why(void **state)
 	assert_int_equal(clauses_why(&view, EV_FORK, uid), WHY_PROCESS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, name_of), WHY_PROCESS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, parent), WHY_OTHERS);
-	assert_int_equal(clauses_why(&view, EV_OPEN, fields), WHY_SHAPE);
+	assert_int_equal(clauses_why(&view, EV_OPEN, fields), WHY_SELF);
 	assert_int_equal(clauses_why(&view, EV_OPEN, length), WHY_SHAPE);
 	assert_int_equal(clauses_why(&view, EV_OPEN, regex), WHY_REGEX);
 	assert_int_equal(clauses_why(&view, EV_OPEN, exe), WHY_PROCESS);

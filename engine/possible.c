@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/possible.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/engine_impl.h"
+
+/* What a node depends on. */
+enum need {
+	NEED_OWN = 1 << 0,
+	NEED_PARENT = 1 << 1,
+	NEED_ANCESTORS = 1 << 2,
+	NEED_CGROUPS = 1 << 3, /* it compares the process's cgroup with its parent's */
+	NEED_MORE = 1 << 4     /* what no view knows */
+};
+
+/* A rule that asks something of the process that a view may know. */
+struct asked {
+	uint32_t root;
+	uint16_t event;
+	struct sv_mask bits;
+};
+
+struct possible {
+	struct engine *e; /* borrowed */
+	uint8_t *needs;	  /* owned; enum need of each node */
+	bool *asks;	  /* owned; of each node: something below it is known in some view */
+	struct asked *v;  /* owned */
+	uint32_t n;
+	struct sv_mask rest[EV_TYPES]; /* clauses of rules that ask nothing of the process */
+	struct sv_mask all[EV_TYPES];
+};
+
+/* ---- what nodes depend on ------------------------------------------------------------------------------------------ */
+
+/* What stays as it is from an exec to the next, in the process table, too; and the same for what the process forks. */
+static bool is_constant(uint16_t slot)
+{
+	switch (slot) {
+	case SLOT_PROC_FILE_PATH:
+	case SLOT_PROC_FILE_NAME:
+	case SLOT_PROC_FILE_FILESYSTEM:
+	case SLOT_PROC_FILE_INODE:
+	case SLOT_PROC_FILE_MODE:
+	case SLOT_PROC_FILE_UID:
+	case SLOT_PROC_FILE_GID:
+	case SLOT_PROC_FILE_MTIME:
+	case SLOT_PROC_FILE_CTIME:
+	case SLOT_PROC_FILE_RIGHTS:
+	case SLOT_PROC_FILE_EXTENSION:
+	case SLOT_PROC_FILE_LINK_PATH:
+	case SLOT_PROC_FILE_LINK_NAME:
+	case SLOT_PROC_INTERPRETER_PATH:
+	case SLOT_PROC_INTERPRETER_NAME:
+	case SLOT_PROC_INTERPRETER_FILESYSTEM:
+	case SLOT_PROC_INTERPRETER_INODE:
+	case SLOT_PROC_INTERPRETER_MODE:
+	case SLOT_PROC_INTERPRETER_UID:
+	case SLOT_PROC_INTERPRETER_GID:
+	case SLOT_PROC_INTERPRETER_MTIME:
+	case SLOT_PROC_INTERPRETER_CTIME:
+	case SLOT_PROC_INTERPRETER_RIGHTS:
+	case SLOT_PROC_INTERPRETER_EXTENSION:
+	case SLOT_PROC_INTERPRETER_LINK_PATH:
+	case SLOT_PROC_INTERPRETER_LINK_NAME:
+	case SLOT_PROC_COMM:
+	case SLOT_PROC_TTY_NAME:
+	case SLOT_PROC_CGROUP_ID:
+	case SLOT_PROC_CONTAINER_ID:
+	case SLOT_PROC_ARGV0:
+	case SLOT_PROC_ARGS:
+	case SLOT_PROC_ARGV:
+	case SLOT_PROC_ARGS_FLAGS:
+	case SLOT_PROC_ARGS_OPTIONS:
+	case SLOT_PROC_ARGS_TRUNCATED:
+	case SLOT_PROC_ENVS:
+	case SLOT_PROC_ENVP:
+	case SLOT_PROC_ENVS_TRUNCATED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint8_t field_needs(const struct cat_field *f)
+{
+	if ((f->flags & (CF_FETCH | CF_UNSEEN)) || f->home < CAT_HOME_PROC || f->home > CAT_HOME_ANCESTORS ||
+	    !is_constant(f->slot))
+		return NEED_MORE;
+	return f->home == CAT_HOME_PROC ? NEED_OWN : f->home == CAT_HOME_PARENT ? NEED_PARENT : NEED_ANCESTORS;
+}
+
+static bool is_cgroup(const struct program *p, uint32_t node, uint8_t home)
+{
+	const struct node *n = &p->nodes[node];
+	const struct cat_field *f = &p->catalog->fields[n->a];
+
+	return n->op == N_FIELD && f->home == home && f->slot == SLOT_PROC_CGROUP_ID;
+}
+
+static uint8_t node_needs(const struct possible *x, const struct node *n)
+{
+	const struct program *p = &x->e->p;
+	unsigned operands = program_operands(n->op);
+	uint8_t needs = 0;
+
+	switch (n->op) {
+	case N_INT:
+	case N_BOOL:
+	case N_STR:
+	case N_IP:
+	case N_ELEM:
+		return 0;
+	case N_FIELD:
+	case N_CURRENT:
+		return field_needs(&p->catalog->fields[n->a]);
+	case N_NOW:
+	case N_VAR:
+	case N_UUID:
+		return NEED_MORE;
+	case N_STREQ:
+		if ((is_cgroup(p, n->a, CAT_HOME_PROC) && is_cgroup(p, n->b, CAT_HOME_PARENT)) ||
+		    (is_cgroup(p, n->b, CAT_HOME_PROC) && is_cgroup(p, n->a, CAT_HOME_PARENT)))
+			return NEED_CGROUPS;
+		break;
+	case N_EXISTS:
+		needs = field_needs(&p->catalog->fields[n->b]);
+		break;
+	default:
+		break;
+	}
+	if (operands & 1)
+		needs |= x->needs[n->a];
+	if (operands & 2)
+		needs |= x->needs[n->b];
+	return needs;
+}
+
+static bool node_asks(const struct possible *x, const struct node *n, uint8_t needs)
+{
+	unsigned operands = program_operands(n->op);
+
+	if (n->type == NT_BOOL && needs && !(needs & NEED_MORE))
+		return true;
+	return (n->op == N_AND || n->op == N_OR || n->op == N_NOT) &&
+	       (((operands & 1) && x->asks[n->a]) || ((operands & 2) && x->asks[n->b]));
+}
+
+static void rule_bits(const struct program *p, const struct prule *r, struct sv_mask *ret)
+{
+	*ret = (struct sv_mask){ { 0 } };
+	for (uint32_t i = r->clause_first; i < r->clause_first + r->clause_count; i++)
+		ret->w[p->clauses[i].bit / 64] |= 1ull << p->clauses[i].bit % 64;
+}
+
+static void mask_or(struct sv_mask *to, const struct sv_mask *m)
+{
+	for (int i = 0; i < SV_WORDS; i++)
+		to->w[i] |= m->w[i];
+}
+
+int possible_new(struct engine *e, struct possible **ret)
+{
+	_cleanup_(possible_free) struct possible *x = calloc(1, sizeof(*x));
+	const struct program *p = &e->p;
+
+	if (!x)
+		return -ENOMEM;
+	x->e = e;
+	x->needs = calloc((size_t)p->nnodes + 1, sizeof(*x->needs));
+	x->asks = calloc((size_t)p->nnodes + 1, sizeof(*x->asks));
+	x->v = calloc((size_t)p->nrules + 1, sizeof(*x->v));
+	if (!x->needs || !x->asks || !x->v)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->nnodes; i++) {
+		x->needs[i] = node_needs(x, &p->nodes[i]);
+		x->asks[i] = node_asks(x, &p->nodes[i], x->needs[i]);
+	}
+	for (uint32_t i = 0; i < p->nrules; i++) {
+		struct asked a = { .root = p->rules[i].root, .event = p->rules[i].event };
+
+		if (a.event >= EV_TYPES)
+			continue;
+		rule_bits(p, &p->rules[i], &a.bits);
+		mask_or(&x->all[a.event], &a.bits);
+		if (x->asks[a.root])
+			x->v[x->n++] = a;
+		else
+			mask_or(&x->rest[a.event], &a.bits);
+	}
+	*ret = TAKE_PTR(x);
+	return 0;
+}
+
+void possible_free(struct possible *x)
+{
+	if (!x)
+		return;
+	free(x->needs);
+	free(x->asks);
+	free(x->v);
+	free(x);
+}
+
+/* ---- what can be --------------------------------------------------------------------------------------------------- */
+
+enum can { CAN_FALSE = 1, CAN_TRUE = 2, CAN_BOTH = 3 };
+
+struct look {
+	struct possible *x;
+	struct run run;
+	uint8_t known;
+};
+
+/* Recursion is as deep as the nodes are, at most PROGRAM_DEPTH_MAX. */
+static uint8_t can_be(struct look *l, uint32_t i)
+{
+	const struct possible *x = l->x;
+	const struct node *n = &x->e->p.nodes[i];
+	uint8_t a, b;
+
+	if (!x->asks[i])
+		return n->op == N_BOOL ? (n->imm ? CAN_TRUE : CAN_FALSE) : CAN_BOTH;
+	if (x->needs[i] == NEED_CGROUPS && n->op == N_STREQ)
+		return l->known & NEED_CGROUPS ? CAN_TRUE : CAN_BOTH;
+	if (!(x->needs[i] & ~l->known) && !(x->needs[i] & NEED_CGROUPS))
+		return eval_bool(&l->run, i) ? CAN_TRUE : CAN_FALSE;
+	switch (n->op) {
+	case N_NOT:
+		a = can_be(l, n->a);
+		return (uint8_t)((a & CAN_TRUE ? CAN_FALSE : 0) | (a & CAN_FALSE ? CAN_TRUE : 0));
+	case N_AND:
+		a = can_be(l, n->a);
+		if (a == CAN_FALSE)
+			return CAN_FALSE;
+		b = can_be(l, n->b);
+		return (uint8_t)((a & b & CAN_TRUE) | ((a | b) & CAN_FALSE));
+	case N_OR:
+		a = can_be(l, n->a);
+		if (a == CAN_TRUE)
+			return CAN_TRUE;
+		b = can_be(l, n->b);
+		return (uint8_t)((a & b & CAN_FALSE) | ((a | b) & CAN_TRUE));
+	default:
+		return CAN_BOTH;
+	}
+}
+
+static uint8_t known_in(const struct possible_view *v)
+{
+	return (uint8_t)((v->own ? NEED_OWN : 0) | (v->parent ? NEED_PARENT : 0) | (v->ancestors ? NEED_ANCESTORS : 0) |
+			 (v->same_cgroup ? NEED_CGROUPS : 0));
+}
+
+void possible_mask(struct possible *x, const struct possible_view *v, uint16_t type, struct sv_mask *ret)
+{
+	struct event ev = { .type = type, .proc = v->proc };
+	struct look l = { .x = x, .run = { .e = x->e, .ev = &ev }, .known = known_in(v) };
+	bool asked = false;
+
+	memset(ret, 0xff, sizeof(*ret));
+	if (type >= EV_TYPES)
+		return;
+	engine_begin(x->e);
+	for (uint32_t i = 0; i < x->n; i++) {
+		if (x->v[i].event != type)
+			continue;
+		if (!asked)
+			*ret = x->rest[type];
+		asked = true;
+		if (can_be(&l, x->v[i].root) & CAN_TRUE)
+			mask_or(ret, &x->v[i].bits);
+	}
+	/* Nothing is ruled out: that is the same set for every policy. */
+	if (memcmp(ret, &x->all[type], sizeof(*ret)) == 0)
+		memset(ret, 0xff, sizeof(*ret));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_ENGINE_POSSIBLE_H
+#define TAMIS_ENGINE_POSSIBLE_H
+
+/*
+ * Which rules can still hold on what a process does, whatever it does: their conditions with three values, where only what is
+ * said of the process itself, and cannot change before its next exec, is known. What is not known may be either way, so
+ * a rule that is ruled out here holds on no event of this process.
+ *
+ * Known are the program, its interpreter, arguments, environment, name, terminal and cgroup. Not known are credentials, names of
+ * users, ids of processes, times, variables, what is looked up when asked, and the second process of an event.
+ */
+
+#include "engine/engine.h"
+#include "tamis/sieve.h"
+
+struct possible;
+
+/* What rules ask of processes is worked out once. @e is borrowed. -ENOMEM. */
+int possible_new(struct engine *e, struct possible **ret);
+void possible_free(struct possible *p);
+DEFINE_CLEANUP(struct possible *, possible_free);
+
+/* A process, and what of it and of those above it is known. */
+struct possible_view {
+	const struct proc *proc; /* with parents */
+	bool own;		 /* its values */
+	bool parent;		 /* those of its parent */
+	bool ancestors;		 /* those of all above it, down to the first process */
+	bool same_cgroup;	 /* that its cgroup is that of its parent, whichever it is */
+};
+
+/* The clauses that can be true of events of @type; all ones where rules ask nothing of the process. */
+void possible_mask(struct possible *p, const struct possible_view *v, uint16_t type, struct sv_mask *ret);
+
+#endif
