@@ -73,8 +73,13 @@ SINK_LIBS_http   := -lcurl
 SINK_LIBS_kafka  := -lrdkafka
 SINK_LIBS_nats   := -lnats
 
+# What seals the log's keys is a module, too (SECURITY.md).
+SEALS ?= $(call has,tss2/tss2_esys.h,tpm2)
+SEAL_MODULES := $(patsubst %,$(B)/seal/tamis-seal-%.so,$(SEALS))
+SEAL_LIBS_tpm2 := -ltss2-esys -ltss2-mu -ltss2-rc -ltss2-tctildr
+
 .PHONY: build deps run check check-host matrix stress bench fuzz lint format deb install clean all tests help asan
-build: $(BINS) $(SINK_MODULES) $(B)/bin/conformance $(if $(SYSROOT),,docs-gen)
+build: $(BINS) $(SINK_MODULES) $(SEAL_MODULES) $(B)/bin/conformance $(if $(SYSROOT),,docs-gen)
 all: build tests
 
 # ---- BPF: one object of all families, embedded as a skeleton ------------------------------------------------------
@@ -136,6 +141,12 @@ $(B)/sinks/tamis-sink-%.so: sinks/%.c sinks/sink.h include/tamis/sink.h
 	$(call say,SO,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,-z,defs $(SAN) \
 		-o $@ $< $(SINK_LIBS_$*)
+
+$(B)/seal/tamis-seal-%.so: seal/%.c include/tamis/seal.h
+	@mkdir -p $(@D)
+	$(call say,SO,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,-z,defs $(SAN) \
+		-o $@ $< $(SEAL_LIBS_$*)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -239,6 +250,7 @@ install: build
 	install -D -m 755 $(B)/bin/tamisctl $(DESTDIR)$(PREFIX)/bin/tamisctl
 	install -D -m 755 $(B)/bin/tamisd $(DESTDIR)$(PREFIX)/sbin/tamisd
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/tamis/sinks $(SINK_MODULES)
+	$(if $(SEAL_MODULES),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/tamis/seal $(SEAL_MODULES))
 	for m in docs/man/*.[1-8]; do \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	for c in packaging/completions/*.bash; do \

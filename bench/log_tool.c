@@ -180,6 +180,7 @@ static struct peer peer_start(const char *dir, bool log)
 					 .page = p.page,
 					 .state = dir,
 					 .alerts_fd = -1,
+					 .seal_fd = -1,
 					 .mode = CONFINE_OFF };
 
 		chan_close(&data[0]);

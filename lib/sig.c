@@ -170,6 +170,20 @@ int sig_public_copy(const struct sig_key *k, struct sig_key **ret)
 	return sig_public_der(k, der, &n) < 0 ? -EBADMSG : sig_parse_der(der, n, "the key", ret, NULL);
 }
 
+int sig_parse_private_der(const void *der, size_t n, struct sig_key **ret)
+{
+	_cleanup_(sig_key_free) struct sig_key *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	mbedtls_pk_init(&k->pk);
+	k->private = true;
+	if (!n || sig_pk_parse_private(&k->pk, der, n) != 0 || sig_key_adopt(k) < 0)
+		return -EBADMSG;
+	*ret = TAKE_PTR(k);
+	return 0;
+}
+
 static int sig_load(const char *path, bool private, struct sig_key **ret, struct err *e)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -266,6 +280,26 @@ static int sig_write_pair(mbedtls_pk_context *pk, const char *path, const char *
 		return err_sys(e, r, "cannot create the public key", pub_path);
 	}
 	return 0;
+}
+
+int sig_generate_der(uint8_t ret[SIG_DER_MAX], size_t *ret_len)
+{
+	uint8_t der[SIG_DER_MAX];
+	mbedtls_pk_context pk;
+	int r;
+
+	mbedtls_pk_init(&pk);
+	r = sig_generate(&pk);
+	if (r == 0)
+		r = mbedtls_pk_write_key_der(&pk, der, sizeof(der));
+	/* mbedtls writes at the end of the buffer */
+	if (r > 0) {
+		memcpy(ret, der + sizeof(der) - r, (size_t)r);
+		*ret_len = (size_t)r;
+	}
+	mbedtls_platform_zeroize(der, sizeof(der));
+	mbedtls_pk_free(&pk);
+	return r > 0 ? 0 : r < 0 && r > -200 ? r : -EIO;
 }
 
 int sig_keygen(const char *path, const char *pub_path, struct err *e)

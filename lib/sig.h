@@ -31,6 +31,11 @@ struct sig_key; /* a key pair, or a public key alone */
  */
 int sig_keygen(const char *path, const char *pub_path, struct err *e);
 
+/* The same in memory alone: a private key as SEC1 DER, for what keeps it elsewhere. The caller overwrites it. */
+int sig_generate_der(uint8_t ret[SIG_DER_MAX], size_t *ret_len);
+/* And back. -EBADMSG: it is none. */
+int sig_parse_private_der(const void *der, size_t n, struct sig_key **ret);
+
 /* "KEY.pem" -> "KEY.pub.pem" (a path without ".pem" gets ".pub.pem" at its end). *ret is the caller's to free. */
 int sig_pub_path(const char *path, char **ret);
 

@@ -108,6 +108,10 @@ static void put_status(struct buf *b, const json_t *s)
 	}
 	head(b, "tamis_log_error", "gauge", "1 while the log cannot be written");
 	buf_printf(b, "tamis_log_error %d\n", show_str(json_object_get(s, "log"), "error")[0] != '\0');
+	head(b, "tamis_log_epoch_error", "gauge", "1 while the log's key cannot be replaced");
+	buf_printf(b, "tamis_log_epoch_error %d\n", show_str(json_object_get(s, "log"), "epoch_error")[0] != '\0');
+	head(b, "tamis_log_prune_error", "gauge", "1 while old segments of the log cannot be pruned");
+	buf_printf(b, "tamis_log_prune_error %d\n", show_str(json_object_get(s, "log"), "prune_error")[0] != '\0');
 	head(b, "tamis_info", "gauge", "1, with the version of the sensor and the name of its policy");
 	buf_puts(b, "tamis_info{");
 	label(b, "version", show_str(s, "version"));

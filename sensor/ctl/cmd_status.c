@@ -88,6 +88,12 @@ static void print_log(const json_t *l)
 	if (*show_str(l, "error"))
 		printf("; CANNOT BE WRITTEN: %s", show_str(l, "error"));
 	putchar('\n');
+	if (*show_str(l, "epoch_error"))
+		printf("log key    CANNOT BE REPLACED, and stays in use: %s (tamisd's messages say more)\n",
+		       show_str(l, "epoch_error"));
+	if (*show_str(l, "prune_error"))
+		printf("retention  old segments CANNOT BE PRUNED: %s (tamisd's messages say more)\n",
+		       show_str(l, "prune_error"));
 }
 
 static void print_queue(const json_t *q, uint64_t processes)

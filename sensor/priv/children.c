@@ -143,9 +143,10 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.log_keep_age = m->o->log_keep_age,
 		.log_hold = m->o->sink_hold,
 		.spool = m->spool.page,
+		.seal_fd = m->sealer.fd,
 		.mode = m->mode,
 	};
-	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd };
+	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd, a.seal_fd };
 
 	children_become(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
 	page_protect(m->spool.page);

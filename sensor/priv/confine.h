@@ -25,6 +25,7 @@
 #define CONFINE_ENGINE_ID   1879050001u
 #define CONFINE_RECORD_ID   1879050002u
 #define CONFINE_CANARY_ID   1879050003u /* has no name, as the following */
+#define CONFINE_SEAL_ID	    1879050006u
 #define CONFINE_HASH_ID	    1879050004u
 
 /* What happens to a system call outside the list. LOG is for finding out what is missing: see CONFINE_ENV. */

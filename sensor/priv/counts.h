@@ -47,18 +47,20 @@ struct engine_counts {
 };
 
 struct record_counts {
-	uint64_t taken;	    /* alerts read from the socket */
-	uint64_t appended;  /* alerts that have a number in the log, on disk or not */
-	uint64_t durable;   /* alerts on disk and signed */
-	uint64_t refused;   /* alerts that the log could not hold: lost */
-	uint64_t seq;	    /* the last record's number that is on disk */
-	uint64_t pending;   /* records that wait in memory */
-	uint64_t printed;   /* lines of --alerts handed over */
-	uint64_t skipped;   /* lines of --alerts that found a stalled reader */
-	uint64_t errors;    /* failed attempts to write or sign */
-	int64_t error;	    /* negative errno while writing fails, else 0 */
-	uint64_t inflight;  /* of @appended, not on disk yet */
-	uint64_t first_seq; /* number of the first of those */
+	uint64_t taken;	   /* alerts read from the socket */
+	uint64_t appended; /* alerts that have a number in the log, on disk or not */
+	uint64_t durable;  /* alerts on disk and signed */
+	uint64_t refused;  /* alerts that the log could not hold: lost */
+	uint64_t seq;	   /* the last record's number that is on disk */
+	uint64_t pending;  /* records that wait in memory */
+	uint64_t printed;  /* lines of --alerts handed over */
+	uint64_t skipped;  /* lines of --alerts that found a stalled reader */
+	uint64_t errors;   /* failed attempts to write or sign */
+	int64_t error;	   /* negative errno while writing fails, else 0 */
+	int64_t epoch_error,
+		prune_error; /* negative errno while a key cannot be replaced, old segments not be pruned; else 0 */
+	uint64_t inflight;   /* of @appended, not on disk yet */
+	uint64_t first_seq;  /* number of the first of those */
 };
 
 /* One per page; the members beyond the slots are the reader's business only through the functions below. */

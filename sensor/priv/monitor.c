@@ -328,6 +328,8 @@ static int begin(struct monitor *m, struct err *e)
 		r = canary_begin(&m->canary, m->state.canary_fd, m->o->canary, e);
 	if (r == 0)
 		r = spool_begin(m, e);
+	if (r == 0 && m->o->log_seal)
+		r = sealer_begin(m->o->log_seal_module, m->o->log_seal, m->null_fd, m->mode, &m->sealer, e);
 	if (r == 0)
 		r = open_kernel_side(m, e);
 	if (r == 0)
@@ -346,6 +348,8 @@ static void end(struct monitor *m)
 	chan_close(&m->engine.chan);
 	chan_close(&m->record.chan);
 	spool_end(m);
+	if (m->sealer.fd >= 0)
+		close(m->sealer.fd);
 	canary_end(&m->canary);
 	if (m->state.dir_fd >= 0)
 		unlinkat(m->state.dir_fd, STATE_SOCKET, 0);
@@ -371,7 +375,7 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->on_ready = on_ready;
 	m->on_ready_ctx = ctx;
 	m->state = (struct state){ -1, -1, -1, -1, -1, -1 };
-	m->spool.fd = m->spool.reserve_fd = -1;
+	m->spool.fd = m->spool.reserve_fd = m->sealer.fd = -1;
 	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;
 	m->policy.watches_fd = m->reload.policy.watches_fd = -1;

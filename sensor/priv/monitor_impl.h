@@ -32,6 +32,7 @@
 #include "sensor/priv/msg.h"
 #include "sensor/priv/options.h"
 #include "sensor/priv/policy_file.h"
+#include "sensor/priv/sealer.h"
 #include "sensor/respond/permit.h"
 #include "sensor/priv/state.h"
 #include "sensor/spool/page.h"
@@ -147,6 +148,7 @@ struct monitor {
 	struct child engine, record, hash;
 	struct canary canary;
 	struct spool spool;
+	struct sealer sealer;
 	struct heartbeat heartbeat;
 	struct chan spare; /* the engine's end of a socket to a record process that is still starting; fd -1: none */
 	struct engine_page *engine_page;

@@ -39,6 +39,8 @@ static const struct setting {
 	{ "kill-limit", COUNT_OF, offsetof(struct options, kill_limit), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
+	{ "log-seal", TEXT, offsetof(struct options, log_seal), true },
+	{ "log-seal-module", TEXT, offsetof(struct options, log_seal_module), true },
 	{ "sinks", TEXT, offsetof(struct options, sinks), true },
 	{ "sink-modules", TEXT, offsetof(struct options, sink_modules), true },
 	{ "sink-hold", LARGE, offsetof(struct options, sink_hold), true },
@@ -68,7 +70,7 @@ const char *options_help(void)
 	       "  --ring-bytes N, --lineage-bytes N  the kernel's ring buffers: all, exec to exit (8M, 4M)\n"
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
-	       "  --log-epoch SECONDS  how often the log's key is replaced; 0: by size only (86400)\n"
+	       "  --log-epoch SECONDS, --log-seal TPM  replace the log's key (86400); seal it, see SECURITY.md\n"
 	       "  --log-keep BYTES, --log-keep-age SECONDS  prune older segments; 0: never (16G, 0)\n"
 	       "  --sinks DIR          bring the log to where DIR/NAME.conf say, see docs/sinks.md\n"
 	       "  --btf FILE           type information for a kernel that has none of its own; \"discover\": none\n"
@@ -263,6 +265,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	if (r == 0 && !o.state && !(o.state = strdup(OPTIONS_STATE)))
 		r = err_set(e, -ENOMEM, "no memory");
 	if (r == 0 && !o.sink_modules && !(o.sink_modules = strdup(OPTIONS_MODULES)))
+		r = err_set(e, -ENOMEM, "no memory");
+	if (r == 0 && !o.log_seal_module && !(o.log_seal_module = strdup(OPTIONS_SEAL)))
 		r = err_set(e, -ENOMEM, "no memory");
 	if (r < 0) {
 		options_done(&o);

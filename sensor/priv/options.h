@@ -18,6 +18,7 @@
 #define OPTIONS_LOG_KEEP  (16ull << 30)
 #define OPTIONS_MODULES	  "/usr/lib/tamis/sinks"
 #define OPTIONS_SINK_HOLD (4ull << 30)
+#define OPTIONS_SEAL	  "/usr/lib/tamis/seal/tamis-seal-tpm2.so"
 #define OPTIONS_HEARTBEAT 300
 
 struct options {
@@ -43,6 +44,8 @@ struct options {
 	char *sinks;	       /* directory of sinks' settings, or NULL: none */
 	char *sink_modules;    /* directory of their modules */
 	uint64_t sink_hold;    /* bytes beyond log_keep that retention waits for sinks */
+	char *log_seal;	       /* what seals the log's keys, as its module names it, or NULL: nothing */
+	char *log_seal_module; /* the module's file */
 	uint32_t heartbeat;    /* seconds between two heartbeats; 0: off */
 };
 

@@ -16,6 +16,7 @@
 #include "sensor/priv/clock.h"
 #include "sensor/priv/printer.h"
 #include "sensor/priv/recycle.h"
+#include "sensor/priv/sealer.h"
 #include "sensor/record/auditlog.h"
 
 #define BATCH_MS      100
@@ -37,6 +38,7 @@ struct record {
 	uint64_t first_seq; /* of the alerts in flight */
 	uint64_t last_seq;  /* of the alert or note that was appended last */
 	struct buf piece;   /* an alert that comes in pieces */
+	struct epoch_seal seal;
 	struct printer printer;
 	struct err prune_error; /* as it was said last; empty: nothing was in the way */
 	struct err epoch_error; /* as it was said last; empty: an epoch ended well */
@@ -48,6 +50,8 @@ struct record {
 static void commit(struct record *r)
 {
 	r->counts.pending = auditlog_pending(r->log);
+	r->counts.epoch_error = auditlog_epoch_errno(r->log);
+	r->counts.prune_error = auditlog_prune_errno(r->log);
 	r->counts.printed = r->printer.printed;
 	r->counts.skipped = r->printer.skipped;
 	record_counts_put(r->page, &r->counts);
@@ -431,8 +435,11 @@ static int open_log(struct record *r, const struct record_args *a, struct err *e
 					    .held = tell_held,
 					    .hold_ctx = r,
 					    .hold_bytes = a->log_hold,
-					    .dir_fd = a->log_fd };
+					    .dir_fd = a->log_fd,
+					    .seal = a->seal_fd >= 0 ? &r->seal : NULL };
 	int result;
+
+	sealer_for_epoch(&a->seal_fd, &r->seal);
 
 	/*
 	 * By descriptor: the way to the directories may be closed to this user, and /proc/self is closed to a process that

@@ -23,6 +23,7 @@ struct record_args {
 	uint32_t log_keep_age;		/* seconds; 0: nothing is pruned for its age */
 	uint64_t log_hold;		/* bytes beyond log_keep that pruning waits for sinks */
 	const struct spool_page *spool; /* where the sinks are; NULL: there are none */
+	int seal_fd;			/* the sealer's (sealer.h); -1: keys are not sealed */
 	enum confine_mode mode;
 };
 

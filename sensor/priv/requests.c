@@ -124,8 +124,10 @@ static void put_log(const struct record_counts *rc, struct jsonw *w)
 {
 	jsonw_key(w, "log");
 	jsonw_obj_begin(w);
+	jsonw_member_str(w, "epoch_error", rc->epoch_error ? strerror((int)-rc->epoch_error) : "");
 	jsonw_member_str(w, "error", rc->error ? strerror((int)-rc->error) : "");
 	jsonw_member_u64(w, "pending", rc->pending);
+	jsonw_member_str(w, "prune_error", rc->prune_error ? strerror((int)-rc->prune_error) : "");
 	jsonw_member_u64(w, "seq", rc->seq);
 	jsonw_obj_end(w);
 }

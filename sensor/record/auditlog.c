@@ -378,21 +378,29 @@ static uint64_t auditlog_stay(struct auditlog *log, const struct prune_plan *p, 
 }
 
 /* A segment was added: have the oldest to go? Failing is no failure of the records. */
-static void auditlog_prune(struct auditlog *log)
+static int auditlog_try_prune(struct auditlog *log)
 {
 	uint64_t now = log->o.io->realtime_ns(), keep_ns = log->o.keep_s * 1000000000ull;
 	struct prune_limits limits = { .bytes = log->o.keep_bytes,
 				       .before_ns = log->o.keep_s && keep_ns < now ? now - keep_ns : 0 };
 	struct prune_plan p;
+	int r;
 
 	err_clear(&log->prune_error);
-	if ((!limits.bytes && !limits.before_ns) || prune_find(log->dir_fd, &limits, &p, &log->prune_error) < 0)
-		return;
+	if (!limits.bytes && !limits.before_ns)
+		return 0;
+	r = prune_find(log->dir_fd, &limits, &p, &log->prune_error);
+	if (r < 0)
+		return r;
 	limits.stay = auditlog_stay(log, &p, &log->prune_error);
-	if (limits.stay <= p.last && prune_find(log->dir_fd, &limits, &p, &log->prune_error) < 0)
-		return;
-	if (p.first <= p.last)
-		auditlog_prune_plan(log, &p, &log->prune_error);
+	if (limits.stay <= p.last)
+		r = prune_find(log->dir_fd, &limits, &p, &log->prune_error);
+	return r < 0 || p.first > p.last ? r : auditlog_prune_plan(log, &p, &log->prune_error);
+}
+
+static void auditlog_prune(struct auditlog *log)
+{
+	log->prune_result = auditlog_try_prune(log);
 }
 
 const char *auditlog_prune_error(const struct auditlog *log)
@@ -409,7 +417,8 @@ static void auditlog_turn_epoch(struct auditlog *log)
 	if ((!full && !old && !log->ending) || log->now_ns < log->epoch_retry_ns)
 		return;
 	err_clear(&log->epoch_error);
-	if (auditlog_end_epoch(log, full ? "size" : "age", &log->epoch_error) < 0)
+	log->epoch_result = auditlog_end_epoch(log, full ? "size" : "age", &log->epoch_error);
+	if (log->epoch_result < 0)
 		log->epoch_retry_ns = log->now_ns + AUDITLOG_EPOCH_RETRY_NS;
 	else
 		auditlog_prune(log);
@@ -418,6 +427,16 @@ static void auditlog_turn_epoch(struct auditlog *log)
 const char *auditlog_epoch_error(const struct auditlog *log)
 {
 	return log->epoch_error.msg[0] ? log->epoch_error.msg : NULL;
+}
+
+int auditlog_epoch_errno(const struct auditlog *log)
+{
+	return log->epoch_result;
+}
+
+int auditlog_prune_errno(const struct auditlog *log)
+{
+	return log->prune_result;
 }
 
 int auditlog_flush(struct auditlog *log, struct err *e)
@@ -591,7 +610,7 @@ int auditlog_open(const char *dir, const char *keys_dir, const struct auditlog_o
 	auditlog_name(log);
 	r = auditlog_open_dir(log, dir, e);
 	if (r == 0)
-		r = epoch_open(&log->epoch, keys_dir, log->o.io, e);
+		r = epoch_open(&log->epoch, keys_dir, log->o.io, log->o.seal, e);
 	if (r == 0)
 		r = recover_log(log, e);
 	/* an epoch that was about to end when the sensor did; what fails here is tried again as in a running log */

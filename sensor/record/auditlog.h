@@ -38,6 +38,7 @@
 /* "alert" comes by auditlog_append; "segment", "epoch", "prune" and "recovery" are the log's own */
 
 struct auditlog;
+struct epoch_seal;
 
 struct auditlog_options {
 	uint64_t segment_bytes; /* an epoch, and its segment, ends after the batch that passes this; 0: 64 MiB */
@@ -61,6 +62,7 @@ struct auditlog_options {
 	const char *start_details; /* canonical JSON object for the start record; NULL: {} */
 	int dir_fd;		   /* > 0: `dir` is open already, as this (borrowed); the name is for messages only */
 	const struct recio *io;	   /* NULL: the system's */
+	const struct epoch_seal *seal; /* what keeps its keys (epoch.h); NULL: their files alone */
 };
 
 /*
@@ -135,6 +137,9 @@ uint64_t auditlog_signed(const struct auditlog *log);
 uint64_t auditlog_found(const struct auditlog *log);
 /* Why the present epoch could not be ended when it was due; NULL: all is well. Borrowed, until the next tick. */
 const char *auditlog_epoch_error(const struct auditlog *log);
+/* The like as negative errno, for counters; 0: all is well. */
+int auditlog_epoch_errno(const struct auditlog *log);
+int auditlog_prune_errno(const struct auditlog *log);
 /* Why old segments could not be pruned when they were due; NULL: all is well. Borrowed, until the next tick. */
 const char *auditlog_prune_error(const struct auditlog *log);
 /* Borrowed, as in the records: for the caller that renders "host" into an alert. */

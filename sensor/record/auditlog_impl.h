@@ -35,21 +35,22 @@ struct auditlog {
 	bool chained;
 	uint8_t chain[HASH_SIZE]; /* the newest checkpoint's hash */
 
-	struct buf lines, leaves; /* owned: the batch */
-	struct buf note;	  /* owned: the newest checkpoint, as HEAD is to hold it */
-	struct buf scratch;	  /* owned: a record being rendered */
-	uint64_t batch_since;	  /* when a tick first saw the batch; 0: not yet */
-	uint64_t batch_wait_ns;	  /* it closes so long after that */
-	uint64_t flushed_ns;	  /* the last one did */
-	uint64_t flush_took_ns;	  /* that took so long */
-	uint64_t flush_records;	  /* and had so many records */
-	uint64_t now_ns;	  /* of the last tick */
-	uint64_t epoch_age_ns;	  /* how old the epoch was when it was taken over */
-	uint64_t epoch_end_ns;	  /* when it is over by its age; 0: no tick was seen yet */
-	uint64_t epoch_retry_ns;  /* not before this is ending it tried again */
-	bool held;		  /* pruning waits for a reader, and that was told */
-	struct err prune_error;	  /* why old segments could not be pruned; empty: all is well */
-	struct err epoch_error;	  /* why it could not be ended; empty: all is well */
+	struct buf lines, leaves;	/* owned: the batch */
+	struct buf note;		/* owned: the newest checkpoint, as HEAD is to hold it */
+	struct buf scratch;		/* owned: a record being rendered */
+	uint64_t batch_since;		/* when a tick first saw the batch; 0: not yet */
+	uint64_t batch_wait_ns;		/* it closes so long after that */
+	uint64_t flushed_ns;		/* the last one did */
+	uint64_t flush_took_ns;		/* that took so long */
+	uint64_t flush_records;		/* and had so many records */
+	uint64_t now_ns;		/* of the last tick */
+	uint64_t epoch_age_ns;		/* how old the epoch was when it was taken over */
+	uint64_t epoch_end_ns;		/* when it is over by its age; 0: no tick was seen yet */
+	uint64_t epoch_retry_ns;	/* not before this is ending it tried again */
+	bool held;			/* pruning waits for a reader, and that was told */
+	struct err prune_error;		/* why old segments could not be pruned; empty: all is well */
+	int epoch_result, prune_result; /* of the last try, as negative errno */
+	struct err epoch_error;		/* why it could not be ended; empty: all is well */
 };
 
 /* Turns to a new segment in memory. */

@@ -11,6 +11,10 @@
 #define EPOCH_NEXT "log.next.pem"
 #define EPOCH_PAST "log.past.pem"
 
+#define EPOCH_BLOB_MAX 2048
+#define SEALED_BEGIN   "-----BEGIN TAMIS SEALED KEY-----\n"
+#define SEALED_END     "-----END TAMIS SEALED KEY-----\n"
+
 static char *epoch_path(const struct epoch *ep, const char *name)
 {
 	char *path;
@@ -20,13 +24,98 @@ static char *epoch_path(const struct epoch *ep, const char *name)
 
 /* ---- files of keys ---- */
 
+static int epoch_unseal(struct epoch *ep, const char *path, const struct buf *text, struct sig_key **ret, struct err *e)
+{
+	const char *from = (const char *)text->data + sizeof(SEALED_BEGIN) - 1;
+	const char *to = memmem(from, text->len - (sizeof(SEALED_BEGIN) - 1), "\n-----END", 9);
+	uint8_t blob[EPOCH_BLOB_MAX], der[SIG_DER_MAX];
+	struct err why = { "" };
+	size_t n;
+	int r;
+
+	if (!to || b64_decode(from, (size_t)(to - from), blob, sizeof(blob), &n) < 0)
+		return err_set(e, -EBADMSG, "%s is not a key that was sealed", path);
+	if (!ep->seal)
+		return err_set(e, -ENOKEY, "the log's key %s is sealed by a TPM: --log-seal has to say by which", path);
+	r = ep->seal->unseal(ep->seal->ctx, blob, n, der, sizeof(der), &n, &why);
+	if (r == 0)
+		r = sig_parse_private_der(der, n, ret);
+	explicit_bzero(der, sizeof(der));
+	if (r < 0)
+		return err_set(
+			e, -ENOKEY,
+			"the log's key %s is sealed and cannot be opened: %s (without it the log can be read and verified, "
+			"but not be gone on with: move it and its keys away to begin a new one)",
+			path, why.msg[0] ? why.msg : "what was sealed is no key");
+	return 0;
+}
+
+static int epoch_load_private(struct epoch *ep, const char *path, struct sig_key **ret, struct err *e)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, SIG_PEM_MAX);
+	r = recio_read(AT_FDCWD, path, &text);
+	if (r < 0)
+		r = err_sys(e, r, "cannot read the key", path);
+	else if (text.len >= sizeof(SEALED_BEGIN) && !memcmp(text.data, SEALED_BEGIN, sizeof(SEALED_BEGIN) - 1))
+		r = epoch_unseal(ep, path, &text, ret, e);
+	else
+		r = sig_parse_private(text.data, text.len, path, ret, e);
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buf_done(&text);
+	return r;
+}
+
 static int epoch_load(struct epoch *ep, const char *name, bool private, struct sig_key **ret, struct err *e)
 {
 	_cleanup_free_ char *path = epoch_path(ep, name);
 
 	if (!path)
 		return err_set(e, -ENOMEM, "no memory");
-	return private ? sig_load_private(path, ret, e) : sig_load_public(path, ret, e);
+	return private ? epoch_load_private(ep, path, ret, e) : sig_load_public(path, ret, e);
+}
+
+static int epoch_seal_text(struct epoch *ep, struct buf *ret, struct err *e)
+{
+	uint8_t der[SIG_DER_MAX], blob[EPOCH_BLOB_MAX];
+	struct err why = { "" };
+	size_t n;
+	int r = sig_generate_der(der, &n);
+
+	if (r < 0)
+		return err_set(e, r, "cannot generate a P-256 key: no random numbers or no memory");
+	r = ep->seal->seal(ep->seal->ctx, der, n, blob, sizeof(blob), &n, &why);
+	explicit_bzero(der, sizeof(der));
+	if (r < 0)
+		return err_set(e, r, "cannot seal a new key: %s", why.msg);
+	buf_puts(ret, SEALED_BEGIN);
+	b64_encode(ret, blob, n);
+	buf_puts(ret, "\n" SEALED_END);
+	return buf_error(ret);
+}
+
+/* A new private key on disk, as *ret. */
+static int epoch_make(struct epoch *ep, const char *name, struct sig_key **ret, struct err *e)
+{
+	_cleanup_free_ char *path = epoch_path(ep, name);
+	struct buf text;
+	int r;
+
+	if (!path)
+		return err_set(e, -ENOMEM, "no memory");
+	if (!ep->seal) {
+		r = sig_keygen(path, NULL, e);
+	} else {
+		buf_init(&text, SIG_PEM_MAX);
+		r = epoch_seal_text(ep, &text, e);
+		if (r == 0)
+			r = recio_replace(ep->io, AT_FDCWD, path, text.data, text.len, 0600, RECIO_SYNC, e);
+		buf_done(&text);
+	}
+	return r < 0 ? r : epoch_load_private(ep, path, ret, e);
 }
 
 /* Names of new files are on disk. */
@@ -112,10 +201,32 @@ static bool epoch_is_new(const struct epoch *ep)
 	return true;
 }
 
+static int epoch_first_sealed(struct epoch *ep, const char *key, const char *pub, struct err *e)
+{
+	struct sig_key *made = NULL;
+	char pem[SIG_PEM_PUBLIC_MAX];
+	int r;
+
+	if (access(pub, F_OK) == 0)
+		return -EEXIST;
+	r = epoch_make(ep, EPOCH_KEY, &made, e);
+	if (r == 0)
+		r = sig_public_pem(made, pem);
+	if (r == 0)
+		r = recio_replace(ep->io, AT_FDCWD, pub, pem, strlen(pem), 0644, RECIO_SYNC, e);
+	if (r < 0)
+		unlink(key);
+	sig_key_free(made);
+	return r;
+}
+
 static int epoch_first(struct epoch *ep, struct err *e)
 {
 	_cleanup_free_ char *key = epoch_path(ep, EPOCH_KEY), *pub = epoch_path(ep, EPOCH_PUB);
-	int r = key && pub ? sig_keygen(key, pub, e) : err_set(e, -ENOMEM, "no memory");
+	int r = key && pub ? 0 : err_set(e, -ENOMEM, "no memory");
+
+	if (r == 0)
+		r = ep->seal ? epoch_first_sealed(ep, key, pub, e) : sig_keygen(key, pub, e);
 
 	if (r == -EEXIST)
 		return err_set(
@@ -154,11 +265,12 @@ static int epoch_load_all(struct epoch *ep, struct err *e)
 	return r;
 }
 
-int epoch_open(struct epoch *ep, const char *keys_dir, const struct recio *io, struct err *e)
+int epoch_open(struct epoch *ep, const char *keys_dir, const struct recio *io, const struct epoch_seal *seal,
+	       struct err *e)
 {
 	int r;
 
-	*ep = (struct epoch){ .dir = strdup(keys_dir), .io = io };
+	*ep = (struct epoch){ .dir = strdup(keys_dir), .io = io, .seal = seal };
 	if (!ep->dir)
 		return err_set(e, -ENOMEM, "no memory");
 	if (mkdir(keys_dir, 0700) < 0 && errno != EEXIST)
@@ -203,6 +315,7 @@ static int epoch_place(struct epoch *ep, struct err *e)
 
 int epoch_prepare(struct epoch *ep, struct err *e)
 {
+	struct sig_key *next = NULL;
 	_cleanup_free_ char *path = NULL;
 	int r;
 
@@ -216,12 +329,17 @@ int epoch_prepare(struct epoch *ep, struct err *e)
 		return err_set(e, -ENOMEM, "no memory");
 	/* what is left of a try that failed */
 	unlink(path);
-	r = sig_keygen(path, NULL, e);
+	r = epoch_make(ep, EPOCH_NEXT, &next, e);
 	if (r < 0)
 		return r;
 	/* the present key is not destroyed before the next one would outlive a power cut, name and all */
 	r = epoch_sync_dir(ep);
-	return r < 0 ? err_sys(e, r, "cannot sync the directory of", path) : sig_load_private(path, &ep->next, e);
+	if (r < 0) {
+		sig_key_free(next);
+		return err_sys(e, r, "cannot sync the directory of", path);
+	}
+	ep->next = next;
+	return 0;
 }
 
 int epoch_turn(struct epoch *ep, struct err *e)

@@ -24,21 +24,36 @@
 #include "sensor/record/line.h"
 #include "sensor/record/recio.h"
 
+/*
+ * What keeps a private key so that its file alone is worth nothing (a TPM). *ret_n bytes into ret, at most max. Negative errno with *e;
+ * not -EBADMSG, which is for a file that is no key at all.
+ */
+struct epoch_seal {
+	int (*seal)(const void *ctx, const uint8_t *in, size_t n, uint8_t *ret, size_t max, size_t *ret_n,
+		    struct err *e);
+	int (*unseal)(const void *ctx, const uint8_t *in, size_t n, uint8_t *ret, size_t max, size_t *ret_n,
+		      struct err *e);
+	const void *ctx;
+};
+
 struct epoch {
-	char *dir;		/* owned: the directory of the keys, as it was named */
-	const struct recio *io; /* borrowed */
-	struct sig_key *key;	/* owned: private, of the present epoch */
-	struct sig_key *next;	/* owned: private; NULL: none is prepared */
-	struct sig_key *past;	/* owned: public; NULL: this is the first epoch */
-	bool unplaced;		/* the present key's file still has the name of the next one */
+	char *dir;		       /* owned: the directory of the keys, as it was named */
+	const struct recio *io;	       /* borrowed */
+	const struct epoch_seal *seal; /* borrowed; NULL: keys lie in their files as they are */
+	struct sig_key *key;	       /* owned: private, of the present epoch */
+	struct sig_key *next;	       /* owned: private; NULL: none is prepared */
+	struct sig_key *past;	       /* owned: public; NULL: this is the first epoch */
+	bool unplaced;		       /* the present key's file still has the name of the next one */
 };
 
 /*
  * Reads the keys; makes the directory (0700) and the first pair where there is nothing at all. Where the present key was
  * overwritten but the next one not yet put in its place, that is done now.
- * -EEXIST: half of a key pair is missing. -EBADMSG: a file is no key. On an error *ep is as after epoch_close.
+ * With @seal (NULL: none) keys that are made are sealed; one that is not is used as it is, to the end of its epoch.
+ * -EEXIST: half of a key pair is missing. -EBADMSG: a file is no key. -ENOKEY: it is sealed, and cannot be opened. On an error *ep is as after epoch_close.
  */
-int epoch_open(struct epoch *ep, const char *keys_dir, const struct recio *io, struct err *e);
+int epoch_open(struct epoch *ep, const char *keys_dir, const struct recio *io, const struct epoch_seal *seal,
+	       struct err *e);
 void epoch_close(struct epoch *ep);
 
 /* Makes ep->next, on disk when this returns 0. 0 where it is there already. */

@@ -58,7 +58,7 @@ int recio_replace(const struct recio *io, int dir_fd, const char *name, const vo
 		  enum recio_sync sync, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
-	char tmp[NAME_MAX + 1];
+	char tmp[PATH_MAX];
 	int r;
 
 	snprintf(tmp, sizeof(tmp), "%s.new", name);

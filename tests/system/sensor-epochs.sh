@@ -56,12 +56,23 @@ verdict "which the first key is not" eval '! cmp -s "$WORK/newest.pem" "$WORK/fi
 must_start --policy "$WORK/p.tpb" --allow-unsigned --log-epoch 2
 mkdir "$STATE/keys/log.past.pem.new"
 verdict "a key that cannot be replaced is told" until_true 10 grep -q "the log's key cannot be replaced, and stays in use" "$ERR"
+metric() { ctl metrics | grep -qx "$1"; }
+verdict "  in the status" until_true 5 eval 'ctl status | grep -q "^log key .*CANNOT BE REPLACED"'
+verdict "  and in the metrics" metric "tamis_log_epoch_error 1"
 opens 1 "$WORK/target"
 sleep 2.5
 verdict "  once" test "$(grep -c "cannot be replaced" "$ERR")" = 1
 rmdir "$STATE/keys/log.past.pem.new"
 verdict "  and that it can be again" until_true 5 grep -q "the log's key was replaced" "$ERR"
+verdict "  and the metrics" until_true 5 metric "tamis_log_epoch_error 0"
 verdict "stops with status 0" sensor_stop
 verdict "the log verifies" log_verifies
 verdict "the present private key is the only one ($(private_keys))" test "$(private_keys)" = log.key.pem
+
+# the first segment is not what was signed: it is not pruned, but kept as evidence, and that is told
+sed -i '2s/a/b/' "$STATE/log/00000001.jsonl"
+must_start --policy "$WORK/p.tpb" --allow-unsigned --log-epoch 2 --log-keep 1K
+verdict "evidence that is not pruned is told" until_true 15 metric "tamis_log_prune_error 1"
+verdict "  in the status" eval 'ctl status | grep -q "^retention .*CANNOT BE PRUNED"'
+verdict "stops with status 0" sensor_stop
 done_testing

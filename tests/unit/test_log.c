@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/jsonw.h"
 #include "sensor/record/auditlog.h"
+#include "sensor/record/epoch.h"
 #include "sensor/record/prove.h"
 #include "sensor/record/prune.h"
 #include "sensor/record/verify.h"
@@ -1165,6 +1166,95 @@ static void forge_segment(const struct place *p, uint64_t number, const char *fr
 	buf_done(&leaves);
 }
 
+/* A TPM of sorts: opens what it has sealed itself. */
+struct fake_tpm {
+	uint8_t pad;
+	bool gone;
+};
+
+static int fake_seal(const void *ctx, const uint8_t *in, size_t n, uint8_t *ret, size_t max, size_t *ret_n,
+		     struct err *e)
+{
+	const struct fake_tpm *t = ctx;
+
+	if (t->gone)
+		return err_set(e, -EPIPE, "the fake is gone");
+	assert_true(n + 1 <= max);
+	ret[0] = t->pad;
+	for (size_t i = 0; i < n; i++)
+		ret[i + 1] = in[i] ^ t->pad;
+	*ret_n = n + 1;
+	return 0;
+}
+
+static int fake_unseal(const void *ctx, const uint8_t *in, size_t n, uint8_t *ret, size_t max, size_t *ret_n,
+		       struct err *e)
+{
+	const struct fake_tpm *t = ctx;
+
+	if (t->gone || n < 1 || n - 1 > max || in[0] != t->pad)
+		return err_set(e, -ENOKEY, "the fake does not open it");
+	for (size_t i = 1; i < n; i++)
+		ret[i - 1] = in[i] ^ t->pad;
+	*ret_n = n - 1;
+	return 0;
+}
+
+static bool has_text(const char *dir, const char *name, const char *text)
+{
+	char path[200];
+	struct buf b;
+	bool has;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	buf_init(&b, 65536);
+	has = recio_read(AT_FDCWD, path, &b) == 0 && memmem(b.data, b.len, text, strlen(text));
+	buf_done(&b);
+	return has;
+}
+
+static void a_sealed_key_is_in_no_file(void **state)
+{
+	struct fake_tpm tpm = { .pad = 0x5a }, other = { .pad = 0xa5 };
+	const struct epoch_seal seal = { fake_seal, fake_unseal, &tpm }, wrong = { fake_seal, fake_unseal, &other };
+	struct auditlog_options o = { .segment_bytes = 600, .seal = &seal };
+	struct verify_report rep;
+	struct auditlog *log;
+	struct err e = { "" };
+	struct place p;
+
+	place_new(&p);
+	log = place_open(&p, &o);
+	assert_false(has_text(p.keys, "log.key.pem", "PRIVATE"));
+	for (int i = 0; i < 9; i++) {
+		append(log, "open");
+		flush(log);
+	}
+	assert_false(has_text(p.keys, "log.key.pem", "PRIVATE"));
+	assert_true(has_text(p.keys, "log.key.pem", "BEGIN TAMIS SEALED KEY"));
+	/* as a crash would */
+	auditlog_free(log);
+	o.seal = NULL;
+	assert_int_equal(auditlog_open(p.dir, p.keys, &o, &log, &e), -ENOKEY);
+	assert_non_null(strstr(e.msg, "--log-seal"));
+	o.seal = &wrong;
+	assert_int_equal(auditlog_open(p.dir, p.keys, &o, &log, &e), -ENOKEY);
+	assert_non_null(strstr(e.msg, "cannot be opened: the fake does not open it"));
+	o.seal = &seal;
+	log = place_open(&p, &o);
+	/* an epoch that cannot get a sealed key goes on with its own, and says so */
+	tpm.gone = true;
+	for (int i = 0; i < 9; i++) {
+		append(log, "open");
+		flush(log);
+	}
+	assert_non_null(strstr(auditlog_epoch_error(log), "the fake is gone"));
+	assert_int_equal(auditlog_close(log, NULL), 0);
+	assert_verifies(&p, &rep);
+	assert_true(rep.epochs > 1);
+	place_remove(&p);
+}
+
 static void todays_key_cannot_sign_yesterdays_segment(void **state)
 {
 	struct verify_report rep;
@@ -1448,6 +1538,262 @@ static void another_logs_key_is_no_key(void **state)
 	place_remove(&q);
 }
 
+/* ---- the matrix of tampering: each kind once, with the words by which it is named; the other verifier is asked, too ---- */
+
+struct tampering {
+	const char *what;
+	/* @p is tampered with; @q is a log of another host */
+	void (*with)(const struct place *p, const struct place *q);
+	const char *file, *words;
+};
+
+static void copy_file(const struct place *from, const char *name, const struct place *to, const char *as)
+{
+	struct buf b;
+
+	file_read(from, name, &b);
+	file_write(to, as, b.data, b.len);
+	buf_done(&b);
+}
+
+/* The file's bytes [from, to) are replaced by these. */
+static void put_bytes(const struct place *p, const char *name, size_t from, size_t to, const void *with, size_t n)
+{
+	struct buf b, out;
+
+	file_read(p, name, &b);
+	buf_init(&out, 1 << 20);
+	buf_put(&out, b.data, from);
+	buf_put(&out, with, n);
+	buf_put(&out, b.data + to, b.len - to);
+	file_write(p, name, out.data, out.len);
+	buf_done(&b);
+	buf_done(&out);
+}
+
+/* Where a file's line begins; and the bytes of it. */
+static size_t place_line(const struct place *p, const char *name, size_t i, char *ret, size_t max)
+{
+	struct buf b;
+	size_t at, n;
+
+	file_read(p, name, &b);
+	at = line_at(&b, i);
+	n = line_at(&b, i + 1) - at;
+	assert_true(n < max);
+	memcpy(ret, b.data + at, n);
+	ret[n] = '\0';
+	buf_done(&b);
+	return at;
+}
+
+static void tamper_flip(const struct place *p, const struct place *q)
+{
+	char line[4096];
+	size_t at = place_line(p, "00000001.jsonl", 3, line, sizeof(line));
+
+	line[20] ^= 1;
+	put_bytes(p, "00000001.jsonl", at + 20, at + 21, line + 20, 1);
+}
+
+/* A record of one's own, well formed. */
+static void tamper_insert(const struct place *p, const struct place *q)
+{
+	static const char own[] = "{\"host\":\"h\",\"kind\":\"loss\",\"loss\":{},\"seq\":4,\"time\":"
+				  "\"2026-11-20T12:00:00.000000000Z\",\"v\":1}\n";
+	char line[4096];
+	size_t at = place_line(p, "00000001.jsonl", 3, line, sizeof(line));
+
+	put_bytes(p, "00000001.jsonl", at, at, own, sizeof(own) - 1);
+}
+
+static void tamper_delete(const struct place *p, const struct place *q)
+{
+	char line[4096];
+	size_t at = place_line(p, "00000001.jsonl", 3, line, sizeof(line));
+
+	put_bytes(p, "00000001.jsonl", at, at + strlen(line), "", 0);
+}
+
+static void tamper_duplicate(const struct place *p, const struct place *q)
+{
+	char line[4096];
+	size_t at = place_line(p, "00000001.jsonl", 3, line, sizeof(line));
+
+	put_bytes(p, "00000001.jsonl", at, at, line, strlen(line));
+}
+
+static void tamper_reorder(const struct place *p, const struct place *q)
+{
+	char a[4096], b[4096];
+	size_t at = place_line(p, "00000001.jsonl", 3, a, sizeof(a));
+
+	place_line(p, "00000001.jsonl", 4, b, sizeof(b));
+	put_bytes(p, "00000001.jsonl", at, at + strlen(a) + strlen(b), b, strlen(b));
+	put_bytes(p, "00000001.jsonl", at + strlen(b), at + strlen(b), a, strlen(a));
+}
+
+static void tamper_truncate(const struct place *p, const struct place *q)
+{
+	char line[4096];
+	size_t at = place_line(p, "00000001.jsonl", 6, line, sizeof(line));
+
+	put_bytes(p, "00000001.jsonl", at, at + strlen(line), "", 0);
+	at = place_line(p, "00000001.jsonl", 6, line, sizeof(line));
+	put_bytes(p, "00000001.jsonl", at, at + strlen(line), "", 0);
+}
+
+/* The same record of another machine. */
+static void tamper_splice_record(const struct place *p, const struct place *q)
+{
+	char ours[4096], theirs[4096];
+	size_t at = place_line(p, "00000001.jsonl", 3, ours, sizeof(ours));
+
+	place_line(q, "00000001.jsonl", 3, theirs, sizeof(theirs));
+	put_bytes(p, "00000001.jsonl", at, at + strlen(ours), theirs, strlen(theirs));
+}
+
+static void tamper_splice_host(const struct place *p, const struct place *q)
+{
+	copy_file(q, "00000002.jsonl", p, "00000002.jsonl");
+	copy_file(q, "00000002.ckpt", p, "00000002.ckpt");
+	copy_file(q, "00000002.leaf", p, "00000002.leaf");
+	copy_file(q, "HEAD", p, "HEAD");
+}
+
+/* An earlier segment in place of a later one. */
+static void tamper_splice_epoch(const struct place *p, const struct place *q)
+{
+	copy_file(p, "00000001.jsonl", p, "00000002.jsonl");
+	copy_file(p, "00000001.ckpt", p, "00000002.ckpt");
+	copy_file(p, "00000001.leaf", p, "00000002.leaf");
+}
+
+/* Only the record, of another epoch of this log. */
+static void tamper_splice_epoch_record(const struct place *p, const struct place *q)
+{
+	char old[4096], now[4096];
+	size_t at = place_line(p, "00000002.jsonl", 1, now, sizeof(now));
+
+	place_line(p, "00000001.jsonl", 2, old, sizeof(old));
+	put_bytes(p, "00000002.jsonl", at, at + strlen(now), old, strlen(old));
+}
+
+/* The newest checkpoint is the first again, in HEAD, too. */
+static void tamper_older_checkpoint(const struct place *p, const struct place *q)
+{
+	struct checkpoint_note n, first = { .len = 0 };
+	struct buf b;
+	struct rd r;
+
+	file_read(p, "00000001.ckpt", &b);
+	r = rd_of(b.data, b.len);
+	assert_int_equal(checkpoint_next(&r, &first, NULL), 0);
+	assert_int_equal(checkpoint_next(&r, &n, NULL), 0);
+	file_write(p, "HEAD", first.p, first.len);
+	file_write(p, "00000002.ckpt", first.p, first.len);
+	buf_done(&b);
+}
+
+/* Signed by whoever did it, over the records as they are. */
+static void tamper_own_checkpoint(const struct place *p, const struct place *q)
+{
+	struct checkpoint_note n;
+	struct sig_key *key;
+	struct buf b, out;
+	char path[200];
+	struct rd r;
+
+	snprintf(path, sizeof(path), "%s/own.pem", p->root);
+	assert_int_equal(sig_keygen(path, NULL, NULL), 0);
+	assert_int_equal(sig_load_private(path, &key, NULL), 0);
+	file_read(p, "00000002.ckpt", &b);
+	for (r = rd_of(b.data, b.len); r.left;)
+		assert_int_equal(checkpoint_next(&r, &n, NULL), 0);
+	buf_init(&out, 1 << 16);
+	buf_put(&out, b.data, (size_t)(n.p - b.data));
+	assert_int_equal(checkpoint_sign(&n.c, key, &out), 0);
+	file_write(p, "00000002.ckpt", out.data, out.len);
+	sig_key_free(key);
+	buf_done(&b);
+	buf_done(&out);
+}
+
+static void copy_key(const struct place *q, const char *name, const struct place *p)
+{
+	char command[500];
+
+	snprintf(command, sizeof(command), "cp %s/%s %s/%s", q->keys, name, p->keys, name);
+	assert_int_equal(system(command), 0);
+}
+
+static void tamper_public_key(const struct place *p, const struct place *q)
+{
+	copy_key(q, "log.pub.pem", p);
+}
+
+/* The sensor goes on with a private key that is not its own. */
+static void tamper_private_key(const struct place *p, const struct place *q)
+{
+	struct auditlog_options o = { .host = "h" };
+	struct auditlog *log;
+
+	copy_key(q, "log.key.pem", p);
+	log = place_open(p, &o);
+	append(log, "open");
+	assert_int_equal(auditlog_close(log, NULL), 0);
+}
+
+static const struct tampering tamperings[] = {
+	{ "flip", tamper_flip, "00000001.jsonl", "the record was changed" },
+	{ "insert", tamper_insert, "00000001.jsonl", "a record that was not signed was put in here" },
+	{ "delete", tamper_delete, "00000001.jsonl", "a record that was signed is missing here" },
+	{ "duplicate", tamper_duplicate, "00000001.jsonl", "a record that was not signed was put in here" },
+	{ "reorder", tamper_reorder, "00000001.jsonl", "have changed places" },
+	{ "truncate", tamper_truncate, "00000001.jsonl", "more records were signed" },
+	{ "splice a record of another host", tamper_splice_record, "00000001.jsonl", "the record was changed" },
+	{ "splice a segment of another host", tamper_splice_host, "00000002.ckpt",
+	  "is not the hash of the checkpoint" },
+	{ "splice a segment of another epoch", tamper_splice_epoch, "00000002.ckpt", "it is another segment's" },
+	{ "splice a record of another epoch", tamper_splice_epoch_record, "00000002.jsonl", "the record was changed" },
+	{ "replace the newest checkpoint by the first", tamper_older_checkpoint, "00000002.ckpt", "another segment's" },
+	{ "replace the newest checkpoint by one's own", tamper_own_checkpoint, "00000002.ckpt",
+	  "signed by another key" },
+	{ "replace the public key", tamper_public_key, "00000001.ckpt", "signed by another key" },
+	{ "replace the private key", tamper_private_key, "00000003.ckpt", "is not the hash of the checkpoint" },
+	/* the whole state put back: test_witness, a_log_that_was_put_back_is_found */
+};
+
+static void every_kind_of_tampering_is_named(void **state)
+{
+	struct auditlog_options o = { .segment_bytes = 700, .host = "other" };
+	struct verify_report rep;
+	struct auditlog *log;
+	struct place p, q;
+	char place[400];
+
+	for (size_t i = 0; i < sizeof(tamperings) / sizeof(tamperings[0]); i++) {
+		const struct tampering *t = &tamperings[i];
+
+		place_small_log(&p);
+		place_new(&q);
+		log = place_open(&q, &o);
+		for (int k = 0; k < 8; k++)
+			append(log, "open"), k == 4 ? flush(log) : (void)0;
+		assert_int_equal(auditlog_close(log, NULL), 0);
+		assert_verifies(&p, &rep);
+		t->with(&p, &q);
+		if (place_verify(&p, &rep))
+			fail_msg("%s: it was not found", t->what);
+		verify_place(&rep, place, sizeof(place));
+		if (strcmp(rep.file, t->file) != 0 || !strstr(rep.problem, t->words))
+			fail_msg("%s: it is called %s", t->what, place);
+		print_message("%-46s %s\n", t->what, place);
+		place_remove(&p);
+		place_remove(&q);
+	}
+}
+
 /* One segment as it was written before there were epochs. */
 static void old_segment(const struct place *p, struct sig_key *key, struct checkpoint *c, const char *const *kinds)
 {
@@ -1564,6 +1910,7 @@ int main(void)
 		cmocka_unit_test(an_epoch_ends_by_age_also_without_alerts),
 		cmocka_unit_test(the_key_of_an_epoch_is_overwritten),
 		cmocka_unit_test(an_epoch_that_cannot_be_ended_goes_on_and_says_why),
+		cmocka_unit_test(a_sealed_key_is_in_no_file),
 		cmocka_unit_test(todays_key_cannot_sign_yesterdays_segment),
 		cmocka_unit_test(a_replaced_epoch_record_is_found),
 		cmocka_unit_test(old_segments_are_pruned),
@@ -1572,6 +1919,7 @@ int main(void)
 		cmocka_unit_test(evidence_is_not_pruned),
 		cmocka_unit_test(a_crash_at_each_step_of_pruning_is_survived),
 		cmocka_unit_test(a_segment_of_another_log_is_found),
+		cmocka_unit_test(every_kind_of_tampering_is_named),
 		cmocka_unit_test(a_log_from_before_there_were_epochs_goes_on),
 		cmocka_unit_test(another_logs_key_is_no_key),
 		cmocka_unit_test(the_other_verifier_agreed),
