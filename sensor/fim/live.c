@@ -457,7 +457,7 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 
 	if (!l)
 		return err_set(e, -ENOMEM, "out of memory");
-	l->base.root_fd = l->lock_fd = -1;
+	l->base.root_fd = l->lock_fd = l->told_fd = -1;
 	buf_init(&l->old, STORE_ROW_MAX);
 	buf_init(&l->fact, STORE_ROW_MAX);
 	buf_init(&l->diff, 64u << 10);
@@ -480,7 +480,7 @@ int live_open(const struct live_options *o, struct live **ret, struct err *e)
 		return r;
 	r = live_inodes_open(l, e);
 	if (r == 0)
-		r = live_known_open(l, e);
+		r = live_known_open(l, o->state_dir, e);
 	if (r < 0)
 		return r;
 	l->lock_fd = store_lock_file(o->state_dir);
@@ -520,6 +520,8 @@ void live_close(struct live *l)
 	pkg_close(l->pkg);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
+	if (l->told_fd >= 0)
+		close(l->told_fd);
 	for (uint32_t i = 0; i < LIVE_BUCKETS; i++)
 		while (l->buckets[i])
 			drop(l, &l->buckets[i]);

@@ -5,7 +5,8 @@
 /*
  * Watched files as they change: touches come in, each file is looked at when it has been left alone for as long as its watch
  * says, and what differs from the baseline becomes one alert that lists all who touched the file since it was as it should
- * be. No sockets here, no clock, and no file is opened for writing but the baseline's database.
+ * be. No sockets here, no clock, and no file is opened for writing but the baseline's database and a
+ * list of what was told.
  *
  *	live_open(), then as somebody without rights:
  *	live_touch() for each touch
@@ -85,8 +86,8 @@ void live_accept(struct live *l, uint64_t now_ns, live_fn fn, void *ctx);
 uint32_t live_inodes(const struct live *l, uint32_t i, uint64_t *ret_ino, uint32_t *ret_dev);
 
 /*
- * Each second. Where somebody else has accepted something, what was told is looked at again; what was told is kept in the database
- * now and then; and what the first alert would have to wait for otherwise is done, when there is time. True: live_inodes() has
+ * Each second. Where somebody else has accepted something, what was told is looked at again; what was told is kept on disk now and
+ * then; and what the first alert would have to wait for otherwise is done, when there is time. True: live_inodes() has
  * others now.
  */
 bool live_tick(struct live *l, uint64_t now_ns);

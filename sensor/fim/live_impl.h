@@ -72,8 +72,9 @@ struct live {
 	struct live_known *known; /* owned; ascending by path; NULL: none, or the first scan was taken */
 	uint32_t nknown;
 	bool taken;			   /* what a scan found since the start is looked at, or waits to be */
-	uint64_t told_changes, told_saved; /* how often what was told has changed; as of what is in the database */
+	uint64_t told_changes, told_saved; /* how often what was told has changed; as of what is in the file */
 	uint64_t saved_ns, inodes_ns;
+	int told_fd;
 	bool inodes_old; /* the baseline's files have others by now */
 	struct buf old, fact, diff, text;
 	struct live_stats stats;
@@ -89,13 +90,14 @@ int live_told(struct live *l, struct live_entry *n, uint8_t kind, const void *fa
 int live_again(struct live *l, struct live_entry *n, uint64_t due_ns);
 
 /*
- * live_known.c: what was told of and still differs is kept in the database, sealed, so that whoever comes next does not tell it
- * again. Each 24 bytes: of the path, and of the state.
+ * live_known.c: what was told of and still differs is kept in a file, sealed, so that whoever comes next does not tell it again. Each
+ * 24 bytes: of the path, and of the state. Not in the database, which a scan may have locked for long.
  */
+#define LIVE_TOLD_FILE "baseline.told"
 struct live_known {
 	uint8_t path[8], state[16]; /* of zeros: dropped */
 };
-int live_known_open(struct live *l, struct err *e);
+int live_known_open(struct live *l, const char *state_dir, struct err *e);
 void live_known_close(struct live *l);
 /* Whether it was told before the start that the file is so. @f NULL: it is gone. */
 bool live_known(const struct live *l, const struct live_entry *n, uint8_t kind, const struct fact *f, uint32_t attrs);

@@ -2,17 +2,17 @@
 #include "sensor/fim/live_impl.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sensor/fim/baseline_impl.h"
 
-#define NOTE	      "told"
-#define KNOWN_MAX     65536u
-#define SAVE_TRIES    20
-#define SAVE_AGAIN_MS 50
-#define EACH_NS	      10000000000u /* between two writes to the database, and between two looks at all inodes */
+#define SEALED	  "told"
+#define KNOWN_MAX 65536u
+#define EACH_NS	  10000000000u /* between two writes to the database, and between two looks at all inodes */
 
 /* ---- what a state is ---------------------------------------------------------------------------------------------------- */
 
@@ -69,34 +69,45 @@ static void seal_of(const struct live *l, const void *p, size_t n, uint8_t ret[S
 {
 	merkle_hash leaf;
 
-	seal_leaf(NOTE, strlen(NOTE), p, n, leaf);
+	seal_leaf(SEALED, strlen(SEALED), p, n, leaf);
 	seal_row(&l->base.seal, leaf, ret);
 }
 
-/* What was edited is as if it were not there: it is told again. */
-int live_known_open(struct live *l, struct err *e)
+/* What was edited, or half written, is as if it were not there: it is told again. */
+static void load(struct live *l)
 {
 	uint8_t seal[SEAL_SIZE];
-	struct buf b;
-	int r;
+	struct stat st;
+	uint8_t *p;
+	size_t n;
 
-	buf_init(&b, STORE_ROW_MAX);
-	r = store_note_get(l->base.store, NOTE, &b, e);
-	if (r > 0 && b.len > SEAL_SIZE && (b.len - SEAL_SIZE) % sizeof(*l->known) == 0) {
-		size_t n = b.len - SEAL_SIZE;
-
-		seal_of(l, b.data, n, seal);
-		if (memcmp(seal, b.data + n, SEAL_SIZE) == 0)
-			l->known = malloc(n);
-		if (l->known) {
-			memcpy(l->known, b.data, n);
+	if (fstat(l->told_fd, &st) < 0 || st.st_size <= SEAL_SIZE || st.st_size > STORE_ROW_MAX ||
+	    (st.st_size - SEAL_SIZE) % (off_t)sizeof(*l->known))
+		return;
+	n = (size_t)st.st_size - SEAL_SIZE;
+	p = malloc(n + SEAL_SIZE);
+	if (p && pread(l->told_fd, p, n + SEAL_SIZE, 0) == (ssize_t)(n + SEAL_SIZE)) {
+		seal_of(l, p, n, seal);
+		if (memcmp(seal, p + n, SEAL_SIZE) == 0) {
+			l->known = (void *)TAKE_PTR(p);
 			l->nknown = (uint32_t)(n / sizeof(*l->known));
 			qsort(l->known, l->nknown, sizeof(*l->known), by_path);
 		}
 	}
-	if (r >= 0)
-		r = store_note_get(l->base.store, "head", &l->head, e);
-	buf_done(&b);
+	free(p);
+}
+
+int live_known_open(struct live *l, const char *state_dir, struct err *e)
+{
+	char path[4096];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/" LIVE_TOLD_FILE, state_dir);
+	l->told_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->told_fd < 0)
+		return err_sys(e, -errno, "cannot open", path);
+	load(l);
+	r = store_note_get(l->base.store, "head", &l->head, e);
 	return r < 0 ? r : 0;
 }
 
@@ -168,47 +179,18 @@ static int put_all(struct live *l, struct buf *b)
 	return r < 0 ? r : buf_put(b, seal, sizeof(seal));
 }
 
-static int write_note(struct live *l, const struct buf *b)
-{
-	struct err e;
-	int r;
-
-	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return -EBUSY; /* somebody works on the baseline: later */
-	r = store_begin(l->base.store, &e);
-	if (r == 0)
-		r = store_note_put(l->base.store, NOTE, b->data, b->len, &e);
-	if (r == 0)
-		r = store_commit(l->base.store, &e);
-	if (r < 0)
-		store_rollback(l->base.store);
-	flock(l->lock_fd, LOCK_UN);
-	return r;
-}
-
-static int save(struct live *l)
-{
-	uint64_t changes = l->told_changes;
-	struct buf b;
-	int r;
-
-	if (changes == l->told_saved)
-		return 0;
-	buf_init(&b, STORE_ROW_MAX);
-	r = put_all(l, &b);
-	if (r == 0)
-		r = write_note(l, &b);
-	if (r == 0)
-		l->told_saved = changes;
-	buf_done(&b);
-	return r;
-}
-
 /* What cannot be kept is told again, which is no harm. */
 void live_save(struct live *l)
 {
-	for (int i = 0; i < SAVE_TRIES && save(l) == -EBUSY; i++)
-		poll(NULL, 0, SAVE_AGAIN_MS);
+	struct buf b;
+
+	if (l->told_changes == l->told_saved)
+		return;
+	buf_init(&b, STORE_ROW_MAX);
+	if (put_all(l, &b) == 0 && pwrite(l->told_fd, b.data, b.len, 0) == (ssize_t)b.len &&
+	    ftruncate(l->told_fd, (off_t)b.len) == 0)
+		l->told_saved = l->told_changes;
+	buf_done(&b);
 }
 
 /* ---- each second -------------------------------------------------------------------------------------------------------- */
@@ -246,7 +228,7 @@ bool live_tick(struct live *l, uint64_t now_ns)
 		live_known_close(l); /* what still differs is among the entries now */
 	if (now_ns - l->saved_ns >= EACH_NS) {
 		l->saved_ns = now_ns;
-		save(l);
+		live_save(l);
 	}
 	if (!l->inodes_old || now_ns - l->inodes_ns < EACH_NS)
 		return false;
