@@ -260,6 +260,9 @@ static int act_vm_writev_pidns(const struct spot *s)
 }
 static int act_vm_writev_compat(const struct spot *s)
 {
+#ifdef __aarch64__
+	return -ENOSYS; /* the pointers in the vectors would be those of another program: COMPAT32 has no way to say its own */
+#endif
 	low_memory = (char *)(uintptr_t)low("12345");
 	return by_child(s, vm_write_compat);
 }
@@ -392,7 +395,8 @@ const struct row rows_control[] = {
 	  .expect = { "prctl.option=15", "prctl.new_name=disguised", RET("0") } },
 
 	{ "setrlimit", NULL, act_setrlimit, .expect = { LIMIT, ACTOR("setrlimit.target"), RET("0") } },
-	{ "setrlimit.compat", NULL, act_setrlimit_compat, .expect = { LIMIT, ACTOR("setrlimit.target"), RET("0") } },
+	{ "setrlimit.compat", NULL, act_setrlimit_compat, /* on arm64 the target is COMPAT32 by then */
+	  .expect = { LIMIT, "setrlimit.target.pid=%p", "setrlimit.target.uid=0", RET("0") } },
 	{ "setrlimit.other", NULL, act_setrlimit_other, .expect = { LIMIT, ACTOR("setrlimit.target"), RET("0") } },
 	{ "setrlimit.other32", NULL, act_setrlimit_other32, .expect = { LIMIT, ACTOR("setrlimit.target"), RET("0") } },
 	{ "setrlimit.refused", NULL, act_setrlimit_refused, .expect = { LIMIT, ACTOR("setrlimit.target"), REFUSED } },

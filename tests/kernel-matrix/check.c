@@ -114,7 +114,7 @@ static const char *image_of(const struct row *row)
 	if (row->image)
 		return row->image;
 #ifdef __aarch64__
-	if (variant && !strncmp(variant, ".compat", 7))
+	if (variant && (!strncmp(variant, ".compat", 7) || !strcmp(variant, ".other32")))
 		return COMPAT32;
 #endif
 	(void)variant;
