@@ -539,7 +539,8 @@ const char *hook_misses(uint16_t event, uint8_t rung)
 	if (call)
 		return call;
 	if (event == EV_EXEC)
-		return "without bprm_check: a script's path is the caller's string, symbolic links not resolved";
+		return "without bprm_check: a script's path is the caller's string, symbolic links not resolved; where the kernel "
+		       "preempts (classic tracepoints) the script is not told from the program that runs it";
 	if (hook_lineage(event))
 		return "";
 	if (event == EV_WRITE || event == EV_SPLICE)
