@@ -3,6 +3,7 @@
  * What bench/log measures with:
  *
  *	log_tool opens RATE SECONDS FILE	opens FILE so many times a second; says how many it were
+ *	log_tool burst N FILE			opens FILE N times as fast as it can
  *	log_tool evaluate DIR RATE SECONDS	evaluates events, so many of which are alerts (0: all), while another process throws
  *						the alerts away, and while it is the sensor's record process; in turns
  *	log_tool ways DIR SECONDS		records a second: signed a batch, signed one by one, not signed
@@ -67,6 +68,18 @@ static int opens(double rate, double seconds, const char *file)
 		sleep_until(begin + t + 1e6);
 	}
 	printf("%llu\n", (unsigned long long)done);
+	return 0;
+}
+
+static int burst(uint64_t n, const char *file)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		int fd = open(file, O_RDONLY);
+
+		if (fd < 0)
+			return 1;
+		close(fd);
+	}
 	return 0;
 }
 
@@ -496,6 +509,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "opens"))
 		return opens(atof(argv[2]), atof(argv[3]), argv[4]);
+	if (argc == 4 && !strcmp(argv[1], "burst"))
+		return burst(strtoull(argv[2], NULL, 10), argv[3]);
 	if (argc == 5 && !strcmp(argv[1], "evaluate"))
 		return evaluate(argv[2], atof(argv[3]), atof(argv[4]));
 	if (argc == 4 && !strcmp(argv[1], "ways"))

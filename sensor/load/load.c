@@ -240,17 +240,12 @@ static bool wants(const struct sieve *s, uint16_t event)
  */
 static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)l->object.btf);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)l->object.btf,
+		    .btf_key_type_id = l->object.sieve_key, .btf_value_type_id = l->object.sieve_value);
+	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, &opts);
 	_cleanup_free_ struct sieve *copy = malloc(sizeof(*s));
-	_cleanup_close_ int fd = -1;
-	struct bpf_map_info first = { 0 };
-	uint32_t zero = 0, len = sizeof(first);
+	uint32_t zero = 0;
 
-	if (bpf_obj_get_info_by_fd(l->object.map[OBJECT_SIEVE_FIRST], &first, &len))
-		return -errno;
-	opts.btf_key_type_id = first.btf_key_type_id;
-	opts.btf_value_type_id = first.btf_value_type_id;
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, &opts);
 	if (fd < 0)
 		return -errno;
 	if (!copy)

@@ -29,7 +29,7 @@ struct load_options {
 /* No file: what has to be known is found out, as it is where there is no file (offsets.h). */
 #define LOAD_BTF_DISCOVER "discover"
 
-#define LOAD_RING_BYTES	   (8u << 20)
+#define LOAD_RING_BYTES	   (4u << 20)
 #define LOAD_LINEAGE_BYTES (2u << 20)
 #define LOAD_HOOKS_MAX	   256
 

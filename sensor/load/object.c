@@ -262,6 +262,8 @@ static void hand_over(struct work *w)
 		w->made.map[i] = bpf_object__find_map_fd_by_name(w->skel->obj, names[i]);
 	w->globals = bpf_map__fd(w->skel->maps.bss);
 	w->made.btf = bpf_object__btf_fd(w->skel->obj);
+	w->made.sieve_key = bpf_map__btf_key_type_id(w->skel->maps.sieve_first);
+	w->made.sieve_value = bpf_map__btf_value_type_id(w->skel->maps.sieve_first);
 	w->made.dispatcher = dispatcher(w) ? bpf_program__fd(dispatcher(w)) : -1;
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct bpf_program *p = w->plan->ladder->used[i] ? program_of(w->skel, i) : NULL;

@@ -18,7 +18,6 @@ struct offsets;
 	X(OBJECT_EVENTS, "events")                                                                                     \
 	X(OBJECT_LINEAGE, "lineage")                                                                                   \
 	X(OBJECT_STATS, "stats")                                                                                       \
-	X(OBJECT_SIEVE_FIRST, "sieve_first")                                                                           \
 	X(OBJECT_SIEVE_NOW, "sieve_now")                                                                               \
 	X(OBJECT_SYS_EVENTS, "sys_events")                                                                             \
 	X(OBJECT_MASKS, "masks")
@@ -50,6 +49,7 @@ struct object {
 	int dispatcher;			    /* of system calls, or -1 */
 	const char *dispatcher_name;	    /* static */
 	int btf;			    /* type information of the object's own */
+	uint32_t sieve_key, sieve_value;    /* of a sieve, in it */
 	void *globals;			    /* owned; the programs' variables, in which these lie: */
 	struct sysdescs *syscalls;
 	uint32_t *canary_pid;

@@ -67,7 +67,7 @@ const char *options_help(void)
 	       "  --alerts -|FILE      print alerts too, one JSON record a line, once they are on disk\n"
 	       "  --foreground         stay in the foreground; without it, return once the sensor is ready\n"
 	       "  --rung NAME          use only this kind of hook: fentry, kprobe or tracepoint\n"
-	       "  --ring-bytes N, --lineage-bytes N  the kernel's ring buffers: all, exec to exit (8M, 4M)\n"
+	       "  --ring-bytes N, --lineage-bytes N  the kernel's ring buffers: all, exec to exit (4M, 2M)\n"
 	       "  --queue-bytes N      how much a burst may take in memory (64M)\n"
 	       "  --canary SECONDS     how often known acts show that the hooks see; 0: never (300)\n"
 	       "  --log-epoch SECONDS, --log-seal TPM  replace the log's key (86400); seal it, see SECURITY.md\n"
