@@ -15,7 +15,8 @@
 
 #include "sinks/sink.h"
 
-#define ANSWER_KEPT  160
+#define ANSWER_KEPT  4096
+#define ANSWER_SHOWN 160
 #define ANSWER_MAX   (1u << 20)
 #define TEMPLATE_MAX (64u << 10)
 #define PARTS_MAX    10
@@ -244,8 +245,25 @@ static int post(struct http_sink *s, struct tamis_sink_error *e)
 		return fail(e, -EIO, "%s", s->curl_error[0] ? s->curl_error : curl_easy_strerror(c));
 	if (status >= 200 && status < 300)
 		return 0;
-	return fail(e, is_refusal(status) ? -EBADMSG : -EIO, "HTTP status %ld%s%s", status, s->answer[0] ? ": " : "",
-		    s->answer);
+	return fail(e, is_refusal(status) ? -EBADMSG : -EIO, "HTTP status %ld%s%.*s", status, s->answer[0] ? ": " : "",
+		    ANSWER_SHOWN, s->answer);
+}
+
+/* The next part: at most @max bytes, and whole characters where that can be. */
+static size_t part_of(const struct text *t, size_t at, size_t max)
+{
+	size_t n = cut(t->p + at, t->len - at, max);
+
+	return n ? n : t->len - at < max ? t->len - at : max;
+}
+
+static uint64_t count_parts(const struct text *t, size_t max)
+{
+	uint64_t n = 0;
+
+	for (size_t at = 0; max && at < t->len; n++)
+		at += part_of(t, at, max);
+	return n;
 }
 
 /* One message, in as many parts as it may be; what is beyond is cut, and says so. */
@@ -256,7 +274,7 @@ static int send_message(struct http_sink *s, const struct tamis_sink_message *m,
 	int r = 0;
 
 	say(&s->words, m);
-	parts = max ? (s->words.len + max - 1) / max : 1;
+	parts = count_parts(&s->words, max);
 	if (s->template && !strstr(s->template, "{{text}}"))
 		parts = 1;
 	if (!s->template && !s->service->before)
@@ -268,10 +286,8 @@ static int send_message(struct http_sink *s, const struct tamis_sink_message *m,
 	for (uint64_t i = 0; r == 0 && i < parts && i < s->parts && at < s->words.len; i++) {
 		struct text part = { 0 };
 		char label[64];
-		size_t n = cut(s->words.p + at, s->words.len - at, max);
+		size_t n = part_of(&s->words, at, max);
 
-		if (!n)
-			n = s->words.len - at < max ? s->words.len - at : max;
 		snprintf(label, sizeof(label), "(%llu/%llu) ", (unsigned long long)i + 1,
 			 (unsigned long long)(parts < s->parts ? parts : s->parts));
 		puts_to(&part, label);
@@ -352,7 +368,7 @@ static int send_otlp(struct http_sink *s, const struct tamis_sink_message *m, si
 		ret->refused = strtoul(rejected + (*rejected == '"'), NULL, 10);
 		ret->refused = ret->refused < n ? ret->refused : n;
 		if (ret->refused)
-			fail(e, 0, "the collector rejects records: %s", s->answer);
+			fail(e, 0, "the collector rejects records: %.*s", ANSWER_SHOWN, s->answer);
 	}
 	return 0;
 }

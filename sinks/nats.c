@@ -87,6 +87,29 @@ static void nats_close(void *sink)
 	free(s);
 }
 
+/* "nats://USER:PASSWORD@HOST" is a secret in a place that everybody may read. */
+static const char *without_users(const char *p, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	while (*p && n + 1 < size) {
+		const char *end = p + strcspn(p, ", "), *at = memrchr(p, '@', (size_t)(end - p));
+		const char *scheme = strstr(p, "://");
+
+		if (at && scheme && scheme < at) {
+			for (; p < scheme + 3 && n + 1 < size; p++)
+				ret[n++] = *p;
+			p = at + 1;
+		} else if (at) {
+			p = at + 1;
+		}
+		while ((p < end || (*p && strchr(", ", *p))) && n + 1 < size)
+			ret[n++] = *p++;
+	}
+	ret[n] = '\0';
+	return ret;
+}
+
 static int nats_open(const struct tamis_sink_env *env, void **ret, struct tamis_sink_error *e)
 {
 	struct nats_sink *s = calloc(1, sizeof(*s));
@@ -108,7 +131,8 @@ static int nats_open(const struct tamis_sink_env *env, void **ret, struct tamis_
 	if (st == NATS_OK)
 		st = natsConnection_JetStream(&s->js, s->connection, &o);
 	if (st != NATS_OK) {
-		int r = nats_fail(e, st, setting(env, "servers"));
+		char servers[200];
+		int r = nats_fail(e, st, without_users(setting(env, "servers"), servers, sizeof(servers)));
 
 		nats_close(s);
 		return r;

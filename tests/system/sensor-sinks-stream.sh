@@ -59,6 +59,44 @@ verdict "kafka: nothing is missing, what came twice says so" eval '"$COLLECT" ch
 verdict "nats: nothing is missing" eval '"$COLLECT" check $WORK/nats.out'
 verdict "nats: nothing is there twice, since the stream knows the ids" eval '"$COLLECT" check $WORK/nats.out | grep -c " 0 twice" >/dev/null'
 verdict "the records are the log's, where they say" eval '"$COLLECT" leaves $WORK/nats.out $STATE/log'
+
+# TLS with certificates of both sides, and a user; Kafka's mock cluster knows neither
+C=$WORK/certs
+mkdir "$C"
+certificate() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$C/$1.key" -out "$C/$1.csr" 2>/dev/null
+	openssl x509 -req -in "$C/$1.csr" -days 2 -CA "$C/ca.pem" -CAkey "$C/ca.key" -CAcreateserial -out "$C/$1.pem" \
+		-extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1") 2>/dev/null
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=test CA" -keyout "$C/ca.key" -out "$C/ca.pem" 2>/dev/null
+certificate server
+certificate client
+chmod -R a+rX "$C"
+cat >"$WORK/nats.conf" <<-CONF
+	host: 127.0.0.1
+	port: 16223
+	jetstream { store_dir: "$WORK/jetstream.tls" }
+	tls { cert_file: "$C/server.pem", key_file: "$C/server.key", ca_file: "$C/ca.pem", verify: true }
+	authorization { user: tamis, password: "quite-secret" }
+CONF
+nats-server -c "$WORK/nats.conf" >"$WORK/nats.tls.log" 2>&1 &
+COLLECTORS+=($!)
+until_true 10 grep -q "Server is ready" "$WORK/nats.tls.log"
+verdict "nats, TLS: the stream is made" env NATS_TLS="$C" "$WORK/nats_tool" "nats://tamis:quite-secret@localhost:16223" create
+verdict "stops with status 0" sensor_stop
+common=("type = nats" "subject = tamis.alerts" "stream = TAMIS" "from = start" "rate = 0" "timeout = 2" "retry-max = 1" "tls = yes"
+	"cert = $C/client.pem" "key = $C/client.key")
+sink tls "${common[@]}" "ca = $C/ca.pem" "servers = nats://tamis:quite-secret@localhost:16223"
+sink wrong "${common[@]}" "ca = $C/ca.pem" "servers = nats://tamis:not-that-secret@localhost:16223"
+sink untrusted "${common[@]}" "ca = $C/client.pem" "servers = nats://tamis:quite-secret@localhost:16223"
+start
+opens 50 "$WORK/target"
+verdict "nats, TLS with certificates of both sides and a password" until_true 20 caught_up tls "$(log_seq)"
+verdict "nats: a password that is wrong is told" until_true 10 sink_says wrong "uthoriz"
+verdict "nats: a server that the CA does not vouch for is told" until_true 10 sink_says untrusted "localhost:16223: .*\(SSL\|certificate\|verify\)"
+verdict "nats: no password is in the status" eval '! ctl sinks --json | grep -q "secret" && ! grep -q "secret" "$ERR"'
+NATS_TLS="$C" "$WORK/nats_tool" "nats://tamis:quite-secret@localhost:16223" dump >"$WORK/nats.tls.out"
+verdict "nats, TLS: nothing is missing" eval '"$COLLECT" check $WORK/nats.tls.out'
 for name in kafka nats; do verdict "test of $name" ctl sinks test $name; done
 verdict "stops with status 0" sensor_stop
 done_testing

@@ -90,4 +90,31 @@ verdict "told to wait no longer it does not, which is an alert first" until_true
 collect unix "$OUTSIDE/sock" "$WORK/sock.late"
 verdict "and the sink says what it missed" until_true 10 sink_at_least sock missed 1
 sensor_stop
+
+# ---- the state's own disk is full: alerts wait in memory, the cursors' files are as large as they will be ----------------------
+stop_collectors
+mkdir "$WORK/small"
+mount -t tmpfs -o size=16m,mode=755 tmpfs "$WORK/small" || { echo "skipped: no mounts here"; done_testing; }
+STATE=$WORK/small/state
+rm "$SINKS"/*
+sink file "type = file" "path = $OUTSIDE/full" "from = start" "max-bytes = 0" "rate = 0"
+start
+opens 20 "$WORK/target"
+verdict "before: the sink has the records" until_true 10 caught_up file 20
+cat /dev/zero >"$WORK/small/ballast" 2>/dev/null
+opens 600 "$WORK/target"
+full() { ctl status | grep -q "CANNOT BE WRITTEN: No space left"; }
+verdict "a full disk is told" until_true 10 full
+verdict "  in the metrics, too" eval 'ctl metrics | grep -qx "tamis_log_error 1"'
+kill -9 "$(pgrep -P "$(ctl status --json | jq .spool.pid)")"
+sink_runs() { [ -n "$(pgrep -P "$(ctl status --json | jq .spool.pid)")" ]; }
+verdict "a sink that is killed meanwhile starts again" until_true 15 sink_runs
+rm "$WORK/small/ballast"
+verdict "with room again nothing is told any more" until_true 15 eval '! full'
+until_true 15 settled
+verdict "no alert was lost" test "$(field alerts lost) $(field alerts durable)" = "0 620"
+verdict "everything arrives afterwards" until_true 15 caught_up file "$(log_seq)"
+verdict "  with nothing missing" eval '"$COLLECT" check $OUTSIDE/full'
+verdict "stops with status 0" sensor_stop
+verdict "the log verifies" log_verifies
 done_testing

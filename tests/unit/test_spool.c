@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -390,6 +391,64 @@ static void identical_alerts_are_folded_over_a_crash_too(void **state)
 	place_end(&p);
 }
 
+/* Memory that is in use on the heap. */
+static size_t in_use(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+/* A collector that is down for an hour of the clock that the sink is told, while alerts go on: it is asked once a minute at most, memory
+ * stays as it was, the status says since when and why, and then all of it arrives, in order. */
+static void a_collector_that_is_down_for_an_hour(void **state)
+{
+	const uint64_t hour = 3600 * SECOND;
+	struct place p;
+	struct run *r;
+	uint64_t last = 0, begun, due;
+	size_t before = 0, most = 0;
+
+	col_reset();
+	place_begin(&p, 20000, 0);
+	r = run_begin(&p, PLAIN "retry-max=60\n", NULL);
+	run_steps(r, 3);
+	r->d.module->close(r->d.sink);
+	r->d.sink = NULL;
+	col.down = true;
+	col.opened = 0;
+	begun = r->now.mono_ns;
+	for (due = begun; r->now.mono_ns - begun < hour;) {
+		/* an alert every four seconds */
+		if (r->now.mono_ns >= due) {
+			last = alert(&p, "r", "high");
+			due += 4 * SECOND;
+		}
+		assert_true(deliver_step(&r->d, &r->now) >= 0);
+		r->now.mono_ns += SECOND;
+		r->now.real_ns += SECOND;
+		if (r->now.mono_ns - begun == 60 * SECOND)
+			before = in_use();
+		most = in_use() > most ? in_use() : most;
+	}
+	assert_true(last > 900);
+	/* with 1, 2, 4 ... 60 s between, each half to one and a half of it */
+	assert_in_range(col.opened, 40, 150);
+	assert_true(most < before + (512u << 10));
+	assert_int_equal(r->d.counts.state, SINK_RETRYING);
+	assert_string_equal(r->d.counts.error, "down");
+	assert_in_range((r->now.real_ns - r->d.counts.failing_ns) / SECOND, 3590, 3601);
+	assert_int_equal(r->d.counts.head - r->d.counts.seq, last - col.n);
+	col.down = false;
+	run_steps(r, 80);
+	assert_int_equal(col.n, last);
+	for (uint64_t i = 0; i < last; i++)
+		assert_int_equal(col.seq[i], i + 1);
+	assert_int_equal(r->d.counts.failing_ns, 0);
+	run_end(r, false);
+	place_end(&p);
+}
+
 static void a_slow_rate_is_kept(void **state)
 {
 	struct place p;
@@ -598,6 +657,7 @@ int main(void)
 		cmocka_unit_test(a_killed_sink_goes_on_without_a_gap),
 		cmocka_unit_test(a_message_that_is_refused_holds_up_nobody),
 		cmocka_unit_test(identical_alerts_are_folded_over_a_crash_too),
+		cmocka_unit_test(a_collector_that_is_down_for_an_hour),
 		cmocka_unit_test(a_slow_rate_is_kept),
 		cmocka_unit_test(what_was_pruned_is_counted),
 		cmocka_unit_test(a_log_that_was_put_back_is_told),
