@@ -3,9 +3,11 @@
  * What sensor-races.sh does while policies are swapped: DIR has a half that rules look into (want) and one that they do not
  * (dead), and directories, mounts and programs move between the two. Whoever moves something uses it right after, in the half
  * that wants it and in the other one, so that what has to be told is known; all the while others look at the same
- * files in both places, so that whatever is remembered of a directory is remembered at the worst moment.
+ * files in both places, so that whatever is remembered of a directory is remembered at the worst moment. And a process executes one of two
+ * programs after the other, of which rules ask for one; what is found out of it comes when it is the other one by then.
  *
  *	races DIR TURNS      prints how many of each are due: RULE NUMBER a line
+ *	races act FILE LEFT  what it starts itself: a process that is one program and then another
  *
  * What counts is opened with O_APPEND, which the rules ask for; the others open for reading alone.
  */
@@ -170,6 +172,65 @@ static void *move_program(void *arg)
 	return NULL;
 }
 
+/* ---- a process that is one program and then another ---------------------------------------------------------------- */
+
+static void append(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	if (fd < 0)
+		fail(file);
+	close(fd);
+}
+
+/* Uses @file, as itself, as a child of itself, and as another user; then goes on as the program beside it. */
+static int act(const char *self, const char *file, long left)
+{
+	const char *slash = strrchr(self, '/');
+	char other[512], number[32];
+	int status;
+	pid_t pid;
+
+	append(file);
+	pid = fork();
+	if (pid == 0) {
+		append(file);
+		if (setreuid(7, (uid_t)-1) < 0)
+			_exit(1);
+		append(file);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+		fail("a child");
+	if (left == 0)
+		return 0;
+	snprintf(other, sizeof(other), "%.*s/%s", (int)(slash - self), self,
+		 strcmp(slash, "/caller") == 0 ? "other" : "caller");
+	snprintf(number, sizeof(number), "%ld", left - 1);
+	execl(other, other, "act", file, number, NULL);
+	fail(other);
+	return 1;
+}
+
+static void *change_program(void *arg)
+{
+	char caller[512], file[512], number[32];
+	pid_t pid;
+	int status;
+
+	path_in(caller, "who", "caller");
+	path_in(file, "who", "file");
+	snprintf(number, sizeof(number), "%ld", turns / 10);
+	pid = vfork();
+	if (pid == 0) {
+		execl(caller, caller, "act", file, number, NULL);
+		_exit(99);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+		fail("a process that changes");
+	return NULL;
+}
+
 /* ---- those that look on -------------------------------------------------------------------------------------------- */
 
 static void *disturb(void *arg)
@@ -195,9 +256,11 @@ static void *disturb(void *arg)
 
 static void copy_program(void)
 {
-	char command[1200];
+	char command[2048];
 
-	snprintf(command, sizeof(command), "cp /bin/true '%s/dead/bin/true'", dir);
+	snprintf(command, sizeof(command),
+		 "cp /bin/true '%s/dead/bin/true' && cp /proc/%d/exe '%s/who/caller' && cp /proc/%d/exe '%s/who/other'",
+		 dir, getpid(), dir, getpid(), dir);
 	if (system(command) != 0)
 		fail("cp");
 }
@@ -207,6 +270,8 @@ static void make_tree(void)
 	make_dir("want", "");
 	make_dir("dead", "");
 	make_dir("names", "");
+	make_dir("who", "");
+	make_file("who", "file");
 	for (long i = 0; i < MOVERS; i++) {
 		char name[32];
 
@@ -228,9 +293,11 @@ static void make_tree(void)
 
 int main(int argc, char **argv)
 {
-	pthread_t busy[MOVERS + 3], others[DISTURBERS];
+	pthread_t busy[MOVERS + 4], others[DISTURBERS];
 	int n = 0;
 
+	if (argc == 4 && strcmp(argv[1], "act") == 0)
+		return act(argv[0], argv[2], strtol(argv[3], NULL, 10));
 	if (argc != 3)
 		return 2;
 	dir = argv[1];
@@ -245,11 +312,14 @@ int main(int argc, char **argv)
 	pthread_create(&busy[n++], NULL, move_file, NULL);
 	pthread_create(&busy[n++], NULL, move_mount_, NULL);
 	pthread_create(&busy[n++], NULL, move_program, NULL);
+	pthread_create(&busy[n++], NULL, change_program, NULL);
 	for (int i = 0; i < n; i++)
 		pthread_join(busy[i], NULL);
 	done = true;
 	for (int i = 0; i < DISTURBERS; i++)
 		pthread_join(others[i], NULL);
 	printf("opened %ld\nnamed %ld\nran %ld\n", turns * MOVERS + turns / 10, turns, turns / 10);
+	/* it begins as the one, and is every other time */
+	printf("acted %ld\nacted_as %ld\n", 3 * (turns / 20 + 1), turns / 20 + 1);
 	return 0;
 }

@@ -7,11 +7,13 @@ TURNS=${TAMIS_RACES_N:-1500}
 DIR=$WORK/tree
 
 mkdir "$DIR"
-mkdir "$DIR/want" "$DIR/dead" "$DIR/names"
+mkdir "$DIR/want" "$DIR/dead" "$DIR/names" "$DIR/who"
 ${CC:-cc} -O2 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -pthread -o "$WORK/races" tests/system/races.c || exit 1
 rules=("opened open.file.path =~ \"$DIR/want/**\" && open.flags & O_APPEND > 0"
 	"named open.file.path == \"$DIR/names/hit\" && open.flags & O_APPEND > 0"
-	"ran exec.file.path =~ \"$DIR/want/**\"")
+	"ran exec.file.path =~ \"$DIR/want/**\""
+	"acted open.file.path == \"$DIR/who/file\" && open.flags & O_APPEND > 0 && process.file.path == \"$DIR/who/caller\""
+	"acted_as open.file.path == \"$DIR/who/file\" && open.flags & O_APPEND > 0 && process.file.name == \"caller\" && process.uid == 7")
 policy "$WORK/a.tpb" "${rules[@]}"
 # in the other one clauses have other bits, and the automaton other states
 policy "$WORK/b.tpb" "first open.file.path =~ \"$DIR/nothing/*/at/all\"" "second exec.file.path =~ \"$DIR/*/nothing/**\"" "${rules[@]}"
