@@ -39,6 +39,19 @@ static void every_event_has_its_rungs(void **state)
 		assert_true(has_rung(*ev, EV_RUNG_TRACEPOINT));
 }
 
+/* `tamisctl hooks` says of which events the paths or addresses are the caller's, which another thread can change. */
+static void what_can_be_changed_is_said(void **state)
+{
+	static const uint16_t changed[] = { EV_UNLINK,	 EV_RENAME,	 EV_MKDIR,   EV_RMDIR,	  EV_LINK,
+					    EV_SYMLINK,	 EV_CHMOD,	 EV_CHOWN,   EV_TRUNCATE, EV_UTIMES,
+					    EV_SETXATTR, EV_REMOVEXATTR, EV_CONNECT, EV_BIND,	  EV_MOUNT,
+					    EV_UMOUNT,	 EV_PIVOT_ROOT,	 EV_OPEN,    EV_CHDIR,	  EV_CHROOT };
+
+	for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++)
+		if (!strstr(hook_misses(changed[i], EV_RUNG_TRACEPOINT), "another thread can change"))
+			fail_msg("%s does not say it", hook_event_name(changed[i]));
+}
+
 static void clones_are_told_from_pieces(void **state)
 {
 	struct hook_row r = { .target = "do_rmdir", .clones = true };
@@ -339,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_event_has_its_rungs),
+		cmocka_unit_test(what_can_be_changed_is_said),
 		cmocka_unit_test(clones_are_told_from_pieces),
 		cmocka_unit_test(the_best_is_taken),
 		cmocka_unit_test(scripts_are_seen_by_the_best_hook),
