@@ -174,7 +174,7 @@ static void record_begin(struct world *w, struct rec *r, enum ev_type type, cons
 
 static void record_proc(struct rec *r, const struct task *t, bool strings)
 {
-	char cgroup[16];
+	static char cgroup[16]; /* until the record is made */
 
 	r->num[r->proc + EVN_PROC_PID] = r->num[r->proc + EVN_PROC_TID] = t->pid;
 	r->num[r->proc + EVN_PROC_PPID] = t->ppid;
@@ -185,7 +185,7 @@ static void record_proc(struct rec *r, const struct task *t, bool strings)
 	snprintf(cgroup, sizeof(cgroup), "/c%u", t->cgroup);
 	rec_proc_str(r, EVS_PROC_FILE_PATH, t->path);
 	rec_proc_str(r, EVS_PROC_COMM, strrchr(t->path, '/') + 1);
-	rec_proc_str(r, EVS_PROC_CGROUP_ID, strdup(cgroup)); /* few, and gone with the test */
+	rec_proc_str(r, EVS_PROC_CGROUP_ID, cgroup);
 }
 
 static void record_end(struct world *w, struct rec *r, const struct sv_mask *alive, bool event)
