@@ -265,6 +265,7 @@ static void hand_over(struct work *w)
 	w->made.sieve_key = bpf_map__btf_key_type_id(w->skel->maps.sieve_first);
 	w->made.sieve_value = bpf_map__btf_value_type_id(w->skel->maps.sieve_first);
 	w->made.dispatcher = dispatcher(w) ? bpf_program__fd(dispatcher(w)) : -1;
+	w->made.peek = peek(w) ? bpf_program__fd(peek(w)) : -1;
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct bpf_program *p = w->plan->ladder->used[i] ? program_of(w->skel, i) : NULL;
 
@@ -280,8 +281,6 @@ static void hand_over(struct work *w)
 		if (!stays)
 			close(bpf_map__fd(map));
 	}
-	if (peek(w))
-		close(bpf_program__fd(peek(w)));
 }
 
 static void child(struct work *w)
@@ -395,6 +394,8 @@ void object_unload(struct object *o)
 	}
 	if (o->dispatcher >= 0)
 		close(o->dispatcher);
+	if (o->peek >= 0)
+		close(o->peek);
 	close(o->btf);
 	if (o->globals)
 		munmap(o->globals, globals_size());

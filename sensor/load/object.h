@@ -47,6 +47,7 @@ struct object {
 	int prog[HOOK_ROWS_MAX];	    /* by row; -1: not used. Rows of one program have one descriptor */
 	uint8_t attach_type[HOOK_ROWS_MAX]; /* enum bpf_attach_type, for those at cgroups */
 	int dispatcher;			    /* of system calls, or -1 */
+	int peek;			    /* what looks at opens before the whole program, or -1 */
 	const char *dispatcher_name;	    /* static */
 	int btf;			    /* type information of the object's own */
 	uint32_t sieve_key, sieve_value;    /* of a sieve, in it */
