@@ -11,6 +11,20 @@ if [ "$(id -u)" != 0 ]; then
 	exit 77
 fi
 
+# As grep, but what is asked quietly of a pipe is read to its end: who writes to it would die of SIGPIPE now and then, and with
+# pipefail that would be the answer.
+grep() {
+	local option status quiet=
+	for option; do
+		[[ $option != -- ]] || break
+		[[ $option != -[!-]* ]] || [[ $option != *q* ]] || quiet=1
+	done
+	command grep "$@"
+	status=$?
+	[ -z "$quiet" ] || [ ! -p /dev/stdin ] || cat >/dev/null
+	return $status
+}
+
 WORK=$(mktemp -d /var/tmp/tamis-sensor.XXXXXX) # a disk, and reachable for every user
 STATE=$WORK/state OUT=$WORK/alerts ERR=$WORK/stderr
 SENSOR=
