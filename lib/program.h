@@ -260,6 +260,12 @@ static inline const char *program_str(const struct program *p, uint32_t i, uint3
 }
 
 /* Whether @v is in integer set @set. */
+/*
+ * Whether the events of the rule are never left out to make room for others: its severity is high or critical, it stands for
+ * watches, or it sets variables, which other rules rely on.
+ */
+bool program_rule_urgent(const struct program *p, const struct prule *r);
+
 bool program_intset_has(const struct program *p, uint32_t set, int64_t v);
 
 /* ---- building ------------------------------------------------------------------------------------------------------ */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "lib/watch.h"
+
 #define COST_MAX (1u << 20)
 /* Shared nodes that the engine cannot remember double the work with every level; no policy that people write comes near. */
 #define WORK_MAX (1u << 16)
@@ -462,6 +464,14 @@ bool program_ip_valid(const char *s, uint32_t len)
 unsigned program_operands(enum node_op op)
 {
 	return (unsigned)operand_is_node(ops[op].a) | (unsigned)operand_is_node(ops[op].b) << 1;
+}
+
+bool program_rule_urgent(const struct program *p, const struct prule *r)
+{
+	for (uint32_t i = 0; i < r->actions_count; i++)
+		if (p->actions[r->actions_first + i].kind == ACT_SET)
+			return true;
+	return r->severity > WATCH_MEDIUM || r->flags & PRULE_WATCH;
 }
 
 bool program_intset_has(const struct program *p, uint32_t set, int64_t v)

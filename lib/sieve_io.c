@@ -45,6 +45,7 @@ static void put_event(struct buf *b, uint32_t type, const struct sv_event *e)
 {
 	buf_put_u32(b, type);
 	put_mask(b, &e->clauses);
+	put_mask(b, &e->urgent);
 	put_mask(b, &e->self);
 	buf_put_u32(b, e->npreds);
 	for (uint32_t i = 0; i < e->npreds; i++)
@@ -169,7 +170,7 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 		return bad(r, "an event type that there is not, or out of order");
 	*last = type;
 	e = &s->event[type];
-	if (get_mask(r, &e->clauses) < 0 || get_mask(r, &e->self) < 0)
+	if (get_mask(r, &e->clauses) < 0 || get_mask(r, &e->urgent) < 0 || get_mask(r, &e->self) < 0)
 		return -EBADMSG;
 	if (rd_u32(&r->rd, &e->npreds) < 0)
 		return cut_short(r);

@@ -392,8 +392,9 @@ static int fill(struct build *b)
 
 /* ---- clauses of rules ---------------------------------------------------------------------------------------------- */
 
+/* @urgent: the event's tables, if the rule's events keep a place when the ring gets full; else NULL. */
 static int set_clauses(struct program_builder *pb, const struct event_build *eb, const struct rule_build *rb,
-		       uint32_t root)
+		       uint32_t root, struct sv_event *urgent)
 {
 	struct clause c[CLAUSES_A_RULE];
 	struct sv_mask bits = { { 0 } };
@@ -401,6 +402,8 @@ static int set_clauses(struct program_builder *pb, const struct event_build *eb,
 
 	for (uint32_t i = rb->first; i < rb->first + rb->count; i++)
 		mask_set(&bits, eb->bits[eb->rule_terms[i]]);
+	for (int w = 0; urgent && w < SV_WORDS; w++)
+		urgent->urgent.w[w] |= bits.w[w] & urgent->clauses.w[w];
 	for (uint16_t bit = 0; bit < SV_CLAUSES && n < CLAUSES_A_RULE; bit++)
 		if (mask_has(&bits, bit))
 			c[n++] = (struct clause){ .root = root, .bit = bit };
@@ -415,8 +418,12 @@ static int set_all_clauses(struct build *b, struct program_builder *pb)
 	for (uint16_t event = 0; event < EV_TYPES; event++) {
 		const struct event_build *eb = b->events[event];
 
-		for (uint32_t i = 0; eb && i < eb->nrules && r == 0; i++)
-			r = set_clauses(pb, eb, &eb->rules[i], b->p.rules[eb->rules[i].rule].root);
+		for (uint32_t i = 0; eb && i < eb->nrules && r == 0; i++) {
+			const struct prule *rule = &b->p.rules[eb->rules[i].rule];
+
+			r = set_clauses(pb, eb, &eb->rules[i], rule->root,
+					program_rule_urgent(&b->p, rule) ? &b->out->event[event] : NULL);
+		}
 	}
 	return r;
 }

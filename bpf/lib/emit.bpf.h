@@ -266,6 +266,22 @@ INLINE u64 ring_flags(void *ring, u32 bytes)
 	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+/*
+ * Whether the place that is left in the ring of events is not for this one: the last quarter is kept for what an urgent rule
+ * may want. So a flood that nobody minds does not push out the event that counts before the engine, which sheds by severity
+ * itself, has had a turn.
+ */
+INLINE bool ring_kept(const struct ev_head *h, const u32 type)
+{
+	const struct sieve *sv;
+
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= ring_bytes / 4 * 3)
+		return false;
+	sv = sieve_get();
+	return sv && sv->generation == h->policy &&
+	       !sv_mask_meets((const struct sv_mask *)h->alive, &sv->event[type].urgent);
+}
+
 /* Hands @raw of @used bytes to the ring of @type (a constant); false when it is full. @max bytes are there (a constant). */
 INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags)
 {
@@ -284,6 +300,8 @@ INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags
 	h->flags |= flags;
 	if (EV_IS_LINEAGE(type))
 		return bpf_ringbuf_output(&lineage, raw, size, ring_flags(&lineage, lineage_bytes)) == 0;
+	if (!(flags & EV_F_CONTEXT) && ring_kept(h, type))
+		return false;
 	return bpf_ringbuf_output(&events, raw, size, ring_flags(&events, ring_bytes)) == 0;
 }
 

@@ -65,6 +65,7 @@ struct sv_automaton {
 
 struct sv_event {
 	struct sv_mask clauses; /* the clauses of this event type; all zero: no rule wants it */
+	struct sv_mask urgent;	/* those of rules for which the last quarter of the ring is kept; see ring_kept() */
 	struct sv_mask self; /* those that ask that the first string, a path, is that of the acting process's program */
 	ev_u32 npreds;
 	ev_u32 pad;
@@ -86,6 +87,6 @@ struct sieve {
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 2
+#define SV_ABI 3
 
 #endif

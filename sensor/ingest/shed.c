@@ -3,21 +3,12 @@
 
 #include <string.h>
 
-static bool sets_variables(const struct program *p, const struct prule *r)
-{
-	for (uint32_t i = 0; i < r->actions_count; i++)
-		if (p->actions[r->actions_first + i].kind == ACT_SET)
-			return true;
-	return false;
-}
-
 static unsigned int level_of(const struct program *p, const struct prule *r)
 {
 	/* none, info, low, medium, high, critical */
 	static const uint8_t levels[] = { SHED_MEDIUM, SHED_INFO, SHED_LOW, SHED_MEDIUM };
 
-	return r->severity >= sizeof(levels) || r->flags & PRULE_WATCH || sets_variables(p, r) ? SHED_NEVER
-											       : levels[r->severity];
+	return program_rule_urgent(p, r) ? SHED_NEVER : levels[r->severity];
 }
 
 void shed_init(struct shed *s, const struct program *p)

@@ -484,7 +484,7 @@ int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
 	all->nmasks = 2;
 	memset(&all->masks[1], 0xff, sizeof(all->masks[1]));
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
-		memset(&all->event[ev].clauses, 0xff, sizeof(all->event[ev].clauses));
+		all->event[ev].clauses = all->event[ev].urgent = all->masks[1];
 	r = attach_wanted(l, all, &program, err);
 	if (r < 0)
 		return r;

@@ -71,10 +71,9 @@ verdict "which is an alert, too" until_true 5 alarm '"id":"tamis_canary".*"what"
 verdict "and the new one is marked" until_true 20 says '"blind":\[\].*"restarts":3.*"state":"up"'
 verdict "nobody else is there" test "$(pgrep -cu 1879050003)" = 2
 
-unhook hold "$(bird)" 60 &
+hold "$(bird)"
 verdict "one that is held by a debugger is noticed" until_true 40 says '"state":"dead"'
-pkill -P "$!" # the subshell's child
-wait "$!" 2>/dev/null
+release
 verdict "and answers when it is let go" until_true 20 says '"state":"up"'
 
 # root's own ways to take hooks off

@@ -28,13 +28,12 @@ verdict "nothing was lost" test "$(field alerts lost)$(field events lost)" = 00
 
 # as a debugger does: nobody is told
 pid=$(pid_of engine)
-unhook hold "$pid" 60 &
-sleep 1
+hold "$pid"
 opens 100 "$WORK/target"
 verdict "an engine that does nothing is noticed and started again" until_true 40 is_another engine "$pid"
 verdict "that is said" grep -q "the engine process (pid $pid) has done nothing for 20 s: it is killed" "$ERR"
 verdict "and an alert" until_true 5 alarm engine '"reason":"killed, because it did nothing for 2'
-pkill -P "$!"
+release
 verdict "what waited in the kernel arrives" until_true 10 came $((n + 100))
 verdict "stops with status 0" sensor_stop
 verdict "the log verifies" log_verifies

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A flood of events of a rule that hardly matters, on an engine with a small queue: the alerts of rules that matter are
-# complete, and what gave way is counted by type and severity, in the status and in the log, exactly.
+# A flood of events of a rule that hardly matters, on an engine with a small queue, then on one that takes nothing from the
+# ring: the alerts of rules that matter are complete, and what gave way is counted, in the status and in the log, exactly.
 . "$(dirname "$0")/sensor_lib.bash"
 N=${TAMIS_SHED_N:-200000} GOOD=500
 
@@ -13,9 +13,9 @@ opens 1 "$WORK/info"
 
 alerts() { log_records alert | grep -ac "\"id\":\"$1\""; }
 settled() { [ "$(field queue records)" = 0 ] && [ $(($(field alerts durable) + $(field events lost))) -ge $((2 * N + 2 * GOOD)) ]; }
-# of the loss records "shed": shed PART NAME
-shed() {
-	log_records loss | grep -a '"where":"shed"' | grep -o "\"$1\":{[^}]*}" | grep -o "\"$2\":[0-9]*" | cut -d: -f2 |
+# lost WHERE PART NAME: of the loss records
+lost() {
+	log_records loss | grep -a "\"where\":\"$1\"" | grep -o "\"$2\":{[^}]*}" | grep -o "\"$3\":[0-9]*" | cut -d: -f2 |
 		awk '{ s += $1 } END { print s + 0 }'
 }
 
@@ -33,16 +33,32 @@ wait $a $b
 verdict "all is settled" until_true 120 settled
 status=$(ctl status --json) text=$(ctl status)
 verdict "stops with status 0" sensor_stop
-info=$(shed severity info) low=$(shed severity low) medium=$(shed severity medium)
-echo "# alerts: $(alerts info) info, $(alerts low) low, $(alerts high) high, $(alerts critical) critical; shed: $info info, $low low"
+info=$(lost shed severity info) low=$(lost shed severity low) medium=$(lost shed severity medium) ring=$(lost ring events open)
+echo "# alerts: $(alerts info) info, $(alerts low) low, $(alerts high) high, $(alerts critical) critical;" \
+	"shed: $info info, $low low; lost at the ring: $ring"
 verdict "every alert of high severity is there" test "$(alerts high)" = $GOOD
 verdict "and of critical" test "$(alerts critical)" = $GOOD
 verdict "events of less important rules gave way" test "$info" -gt 0
-verdict "info: alerts and shed ones are $N" test $(($(alerts info) + info)) = "$N"
-verdict "low: alerts and shed ones are $N" test $(($(alerts low) + low)) = "$N"
-verdict "the kernel lost nothing, nothing else was shed" test "$medium$(log_records loss | grep -c '"where":"ring"')" = 00
-verdict "the log's sums by type are those by severity" test "$(shed events open)" = $((info + low))
+verdict "of all others, each is an alert, shed or lost at the ring" \
+	test $(($(alerts info) + info + $(alerts low) + low + ring)) = $((2 * N))
+verdict "nothing else was shed" test "$medium" = 0
+verdict "the log's sums by type are those by severity" test "$(lost shed events open)" = $((info + low))
 verdict "the status has them, too" grep -q "\"shed\":{\"events\":{\"open\":{\"info\":$info\(,\"low\":$low\)\?}},\"total\":$((info + low))}" <<<"$status"
 verdict "for people, too" grep -q "^SHED .*open info" <<<"$text"
 verdict "the log verifies" log_verifies
+
+echo "# an engine that a debugger holds takes nothing from the ring"
+rm -rf "$STATE" "$OUT"
+must_start --policy "$WORK/p.tpb" --allow-unsigned --canary 0
+hold "$(pid_of engine)"
+opens "$N" "$WORK/low"
+opens $GOOD "$WORK/high"
+opens $GOOD "$WORK/critical"
+release
+all_here() { [ "$(alerts high)$(alerts critical)" = $GOOD$GOOD ]; }
+verdict "alerts of high and critical severity are complete" until_true 60 all_here
+verdict "stops with status 0" sensor_stop
+ring=$(lost ring events open)
+verdict "the flood overflowed the ring" test "$ring" -gt 0
+verdict "each of the rest is an alert, shed or lost at the ring" test $(($(alerts low) + $(lost shed severity low) + ring)) = "$N"
 done_testing

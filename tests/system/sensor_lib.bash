@@ -133,3 +133,14 @@ unhook() {
 	[ -x "$WORK/unhook" ] || ${CC:-cc} -O2 -D_GNU_SOURCE -o "$WORK/unhook" tests/system/unhook.c || exit 1
 	"$WORK/unhook" "$@"
 }
+
+# hold PID: as a debugger does, for a minute or until release; true as soon as it is held
+hold() {
+	unhook hold "$1" 60 &
+	HOLDER=$!
+	until_true 30 grep -q '^State:.t' "/proc/$1/status"
+}
+release() {
+	pkill -P "$HOLDER" # the subshell's child
+	wait "$HOLDER" 2>/dev/null
+}
