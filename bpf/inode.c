@@ -7,8 +7,7 @@
  *
  * The kernel is asked before anything is done, so a record says that something is about to happen.
  */
-#include "lib/core_compat.bpf.h"
-#include "tamis/event.h"
+#include "lib/wake.bpf.h"
 
 #define BPF_F_NO_PREALLOC 1
 #define MAY_WRITE	  2
@@ -75,7 +74,7 @@ INLINE int tell(u64 ino, u32 what)
 	r.head.uid = r.head.euid = (u32)ugid;
 	r.head.gid = r.head.egid = ugid >> 32;
 	r.head.start_ns = READ(task, group_leader, start_boottime);
-	if (bpf_ringbuf_output(&events, &r, sizeof(r), BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&events, &r, sizeof(r), wake_flags(false)))
 		__sync_fetch_and_add(&lost, 1);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define TAMIS_BPF_EMIT_H
 
 #include "lib/maps.bpf.h"
+#include "lib/wake.bpf.h"
 
 #define HEAD	      ((u32)sizeof(struct ev_head))
 #define rec_head(r)   ((struct ev_head *)(r)->raw)
@@ -258,12 +259,10 @@ INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const 
 	r->used += n - 1;
 }
 
-/*
- * The reader polls, so a wake-up is only worth its price when a ring fills up.
- */
+/* A quarter of the ring is enough to wake the reader for. */
 INLINE u64 ring_flags(void *ring, u32 bytes)
 {
-	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return wake_flags(bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > bytes / 4);
 }
 
 /*

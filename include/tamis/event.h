@@ -153,6 +153,9 @@ struct ev_inode {
 };
 #define EV_INODE_AGAIN_NS 100000000ull
 
+/* While records come, the reader of the rings looks so often; only the first after a while without wakes it (bpf/lib/wake.bpf.h). */
+#define EV_WAKE_NS 10000000ull
+
 /* Counters that the kernel keeps, one struct an event type and CPU. */
 struct ev_stats {
 	ev_u64 seen;	/* reached the sieve */

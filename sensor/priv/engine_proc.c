@@ -27,7 +27,7 @@
 
 #define RING_EACH     8192 /* records taken from the ring before evaluation gets its turn */
 #define EVENTS_EACH   256  /* events evaluated before the ring gets its turn */
-#define POLL_MS	      20   /* the kernel does not announce every record: look this often */
+#define IDLE_MS	      250  /* while no records come */
 #define MESSAGES_EACH 4
 #define TICK_NS	      1000000000ull
 
@@ -51,6 +51,7 @@ struct engine_proc {
 	struct tap tap;
 	const char *hostname; /* borrowed */
 	uint64_t tick_ns;
+	uint64_t idle_ns;	 /* from then on the kernel announces the next record: see wake.bpf.h */
 	uint64_t shed;		 /* records that were left out, since this engine began */
 	uint64_t variables_lost; /* as the policies said last; it may fall when one of them goes */
 	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
@@ -136,6 +137,8 @@ static int drain_ring(struct engine_proc *p)
 	if (!queue_has_room(p->queue))
 		return 0;
 	n = ring_drain(p->ring, take_record, p, RING_EACH);
+	if (n)
+		p->idle_ns = clock_mono_ns() + 2 * EV_WAKE_NS;
 	if (n >= 0 && n < RING_EACH && queue_has_room(p->queue))
 		p->counts.drained_ns = before;
 	queue_stats(p->queue, &q);
@@ -560,6 +563,13 @@ static void serve_hash(struct engine_proc *p)
 	commit(p);
 }
 
+static int timeout_ms(const struct engine_proc *p, bool more)
+{
+	if (more && !is_full(p))
+		return 0;
+	return clock_mono_ns() < p->idle_ns ? (int)(EV_WAKE_NS / 1000000) : IDLE_MS;
+}
+
 static int wait_for_work(struct engine_proc *p, bool more)
 {
 	bool blocked = outbox_waiting(&p->out) > 0;
@@ -571,9 +581,8 @@ static int wait_for_work(struct engine_proc *p, bool more)
 		{ .fd = outbox_waiting(&p->out) < OUTBOX_HIGH ? p->touches.hash.fd : -1,
 		  .events = (short)(POLLIN | (touches_waiting(&p->touches) ? POLLOUT : 0)) },
 	};
-	bool busy = more && !is_full(p);
 
-	if (poll(fds, 5, busy ? 0 : POLL_MS) < 0)
+	if (poll(fds, 5, timeout_ms(p, more)) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) && chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
 		end_record(p);
