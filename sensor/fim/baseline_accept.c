@@ -3,14 +3,30 @@
 
 #include <dirent.h>
 
+#include "sensor/fim/diff.h"
 #include "sensor/fim/text.h"
 
 struct accepting {
 	struct baseline *b;
 	struct baseline_accept *a;
 	struct collect collect;
-	struct buf bytes;
+	struct buf bytes, old, xattrs;
 };
+
+static void begin(struct accepting *m)
+{
+	buf_init(&m->bytes, STORE_ROW_MAX);
+	buf_init(&m->old, STORE_ROW_MAX);
+	buf_init(&m->xattrs, FACT_XATTRS_MAX);
+}
+
+static void end(struct accepting *m)
+{
+	collect_done(&m->collect);
+	buf_done(&m->bytes);
+	buf_done(&m->old);
+	buf_done(&m->xattrs);
+}
 
 static int refuse(struct accepting *m, const struct store_row *row, const char *why)
 {
@@ -48,11 +64,35 @@ static int put_text(struct accepting *m, const struct store_row *row, const stru
 	return store_put(m->b->store, STORE_CONTENTS, path, row->path_len, m->bytes.data, m->bytes.len, NULL, e);
 }
 
-static int put_fact(struct accepting *m, const struct store_row *row, const struct fact *f, struct err *e)
+/*
+ * What the sensor cannot see stays as it was while the file is the same one. Another file that took its name is thought to have
+ * none of that: where it does, the next check by who can see it says so.
+ */
+static int know_trusted(struct accepting *m, const struct store_row *row, struct fact *f, struct err *e)
 {
+	struct fact old;
+	int r = diff_old_fact(m->b, row->path, row->path_len, &m->old, &old, e);
+
+	f->no_trusted = false;
+	if (r <= 0 || old.inode != f->inode || old.device != f->device)
+		return r < 0 ? r : 0;
+	buf_reset(&m->xattrs);
+	if (fact_xattrs_keep_trusted(&old, f, &m->xattrs) < 0)
+		return err_set(e, -ENOMEM, "no room for extended attributes");
+	f->no_trusted = old.no_trusted;
+	f->xattrs = m->xattrs.data;
+	f->xattrs_len = (uint32_t)m->xattrs.len;
+	return 0;
+}
+
+static int put_fact(struct accepting *m, const struct store_row *row, struct fact *f, struct err *e)
+{
+	int r = f->no_trusted && f->have & WATCH_XATTRS ? know_trusted(m, row, f, e) : 0;
 	uint8_t seal[SEAL_SIZE];
 	merkle_hash leaf;
 
+	if (r < 0)
+		return r;
 	buf_reset(&m->bytes);
 	if (fact_put(f, &m->bytes) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -167,12 +207,11 @@ int baseline_accept(const struct baseline_options *o, struct baseline_accept *a,
 		return r;
 	if (!b->has_head)
 		return err_set(e, -ENOENT, "there is no baseline yet; make one by tamisctl fim init --policy BUNDLE");
-	buf_init(&m.bytes, STORE_ROW_MAX);
+	begin(&m);
 	r = collect_init(&m.collect, NULL);
 	if (r == 0)
 		r = run(&m, e);
-	collect_done(&m.collect);
-	buf_done(&m.bytes);
+	end(&m);
 	return r;
 }
 
@@ -206,9 +245,8 @@ int baseline_accept_some(struct baseline *b, struct baseline_some *v, size_t n, 
 	struct accepting m = { .b = b, .a = &a };
 	int r = collect_init(&m.collect, NULL);
 
-	buf_init(&m.bytes, STORE_ROW_MAX);
+	begin(&m);
 	r = r < 0 ? err_set(e, r, "out of memory") : accept_some(&m, v, n, e);
-	collect_done(&m.collect);
-	buf_done(&m.bytes);
+	end(&m);
 	return r;
 }

@@ -5,6 +5,8 @@
 
 #define VERSION 1
 
+enum { HASHED = 1, NO_TRUSTED = 2, FLAGS = 3 };
+
 /* ---- bytes --------------------------------------------------------------------------------------------------------- */
 
 void fact_put_number(struct buf *b, uint64_t v)
@@ -86,7 +88,7 @@ int fact_put(const struct fact *f, struct buf *out)
 	buf_putc(out, VERSION);
 	buf_putc(out, f->type);
 	buf_putc(out, f->unread);
-	buf_putc(out, f->hashed);
+	buf_putc(out, (f->hashed ? HASHED : 0) | (f->no_trusted ? NO_TRUSTED : 0));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		fact_put_number(out, numbers[i]);
 	put_time(out, &f->mtime);
@@ -137,14 +139,15 @@ int fact_read(const void *p, size_t n, struct fact *ret)
 	struct rd r = rd_of(p, n);
 	struct fact f = { 0 };
 	const uint8_t *digest;
-	uint8_t version, hashed;
+	uint8_t version, flags;
 
 	if (n > FACT_SIZE_MAX || rd_u8(&r, &version) < 0 || version != VERSION || rd_u8(&r, &f.type) < 0 || !f.type ||
-	    f.type >= FACT_TYPES || rd_u8(&r, &f.unread) < 0 || f.unread >= FACT_UNREADS || rd_u8(&r, &hashed) < 0 ||
-	    hashed > 1 || get_numbers(&r, &f) < 0)
+	    f.type >= FACT_TYPES || rd_u8(&r, &f.unread) < 0 || f.unread >= FACT_UNREADS || rd_u8(&r, &flags) < 0 ||
+	    flags > FLAGS || get_numbers(&r, &f) < 0)
 		return -EBADMSG;
-	f.hashed = hashed;
-	if (hashed) {
+	f.hashed = flags & HASHED;
+	f.no_trusted = flags & NO_TRUSTED;
+	if (f.hashed) {
 		if (rd_bytes(&r, HASH_SIZE, &digest) < 0)
 			return -EBADMSG;
 		memcpy(f.sha256, digest, HASH_SIZE);
@@ -193,16 +196,22 @@ static int order(const struct fact_xattr *a, const struct fact_xattr *b)
 	return c ? c : (int)a->name_len - (int)b->name_len;
 }
 
-/* The next one that whoever looked could see. */
-static bool next_seen(struct rd *r, const struct fact *seen_by, struct fact_xattr *ret)
+static bool is_trusted(const struct fact_xattr *x)
 {
 	static const char trusted[] = "trusted.";
 	const uint32_t n = sizeof(trusted) - 1;
+
+	return x->name_len > n && memcmp(x->name, trusted, n) == 0;
+}
+
+/* The next one that all who looked could see. */
+static bool next_seen(struct rd *r, bool no_trusted, struct fact_xattr *ret)
+{
 	bool more;
 
 	do
 		more = fact_xattr_next(r, ret);
-	while (more && seen_by->no_trusted && ret->name_len > n && memcmp(ret->name, trusted, n) == 0);
+	while (more && no_trusted && is_trusted(ret));
 	return more;
 }
 
@@ -210,26 +219,51 @@ static bool next_seen(struct rd *r, const struct fact *seen_by, struct fact_xatt
 static uint32_t compare_xattrs(const struct fact *old, const struct fact *new)
 {
 	struct rd a = rd_of(old->xattrs, old->xattrs_len), b = rd_of(new->xattrs, new->xattrs_len);
+	bool no_trusted = old->no_trusted || new->no_trusted, more_x, more_y;
 	struct fact_xattr x, y;
 	uint32_t mask = 0;
-	bool more_x, more_y;
 
 	if (old->xattrs_len == new->xattrs_len &&
 	    (!old->xattrs_len || memcmp(old->xattrs, new->xattrs, old->xattrs_len) == 0))
 		return 0;
-	more_x = next_seen(&a, new, &x);
-	more_y = next_seen(&b, new, &y);
+	more_x = next_seen(&a, no_trusted, &x);
+	more_y = next_seen(&b, no_trusted, &y);
 	while (more_x || more_y) {
 		int c = !more_x ? 1 : !more_y ? -1 : order(&x, &y);
 
 		if (c != 0 || x.value_len != y.value_len || memcmp(x.value, y.value, x.value_len) != 0)
 			mask |= c <= 0 ? fact_xattr_attr(x.name, x.name_len) : fact_xattr_attr(y.name, y.name_len);
 		if (c <= 0)
-			more_x = next_seen(&a, new, &x);
+			more_x = next_seen(&a, no_trusted, &x);
 		if (c >= 0)
-			more_y = next_seen(&b, new, &y);
+			more_y = next_seen(&b, no_trusted, &y);
 	}
 	return mask;
+}
+
+static void put_xattr(const struct fact_xattr *x, struct buf *out)
+{
+	put_bytes(out, (const uint8_t *)x->name, x->name_len);
+	put_bytes(out, x->value, x->value_len);
+}
+
+int fact_xattrs_keep_trusted(const struct fact *old, const struct fact *now, struct buf *out)
+{
+	struct rd a = rd_of(old->xattrs, old->xattrs_len), b = rd_of(now->xattrs, now->xattrs_len);
+	struct fact_xattr x, y;
+	bool more_x = fact_xattr_next(&a, &x), more_y = fact_xattr_next(&b, &y);
+
+	while (more_x || more_y) {
+		int c = !more_x ? 1 : !more_y ? -1 : order(&x, &y);
+
+		if (c >= 0)
+			put_xattr(&y, out);
+		else if (is_trusted(&x))
+			put_xattr(&x, out);
+		more_x = c <= 0 ? fact_xattr_next(&a, &x) : more_x;
+		more_y = c >= 0 ? fact_xattr_next(&b, &y) : more_y;
+	}
+	return buf_error(out);
 }
 
 static bool same_time(const struct fact_time *a, const struct fact_time *b)

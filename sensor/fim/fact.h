@@ -7,7 +7,7 @@
  *
  * As bytes, numbers being LEB128 (7 bits a byte, the last without bit 7):
  *
- *	u8 version (1), type, unread, hashed | numbers have, mode, uid, gid, size, inode, device, links, rdev, chattr,
+ *	u8 version (1), type, unread, flags (1 hashed, 2 no_trusted) | numbers have, mode, uid, gid, size, inode, device, links, rdev, chattr,
  *	mtime seconds and nanoseconds, ctime seconds and nanoseconds | 32 bytes SHA-256 if hashed
  *	number size, target | number size, xattrs
  *	xattrs: ascending by name: number size, name, number size, value
@@ -46,7 +46,7 @@ struct fact {
 	uint32_t have; /* enum watch_attr: what was looked at */
 	uint8_t type, unread;
 	bool hashed;
-	bool no_trusted; /* not kept: who looked may not see extended attributes of "trusted" */
+	bool no_trusted; /* who looked may not see extended attributes of "trusted" */
 	uint32_t mode;	 /* without the type */
 	uint32_t uid, gid, chattr;
 	uint64_t size, inode, links, rdev;
@@ -69,6 +69,11 @@ struct fact_xattr {
 	uint32_t name_len, value_len;
 };
 bool fact_xattr_next(struct rd *r, struct fact_xattr *ret);
+/*
+ * The attributes of @now, and those of "trusted" that @old has of the same file: what whoever looked could not see is thought to be as
+ * it was. 0 or the buffer's error.
+ */
+int fact_xattrs_keep_trusted(const struct fact *old, const struct fact *now, struct buf *out);
 /* Numbers as above; -EBADMSG for another form than the shortest. */
 void fact_put_number(struct buf *b, uint64_t v);
 int fact_get_number(struct rd *r, uint64_t *ret);
@@ -82,8 +87,8 @@ uint32_t fact_xattr_attr(const char *name, size_t len);
 #define FACT_CHANGED_MASK_MAX (1u << 18)
 
 /*
- * What differs among @attrs, so far as both know it; not attributes of "trusted" where @new could not see them. Growing: size may be larger; @prefix_same says whether the first
- * old->size bytes of the file still have the old hash.
+ * What differs among @attrs, so far as both know it; not attributes of "trusted" where one of them could not see those. Growing:
+ * size may be larger; @prefix_same says whether the first old->size bytes of the file still have the old hash.
  */
 uint32_t fact_compare(const struct fact *old, const struct fact *new, uint32_t attrs, bool growing, bool prefix_same);
 /* Whether size, times, inode, mode and owner are the same, so that --quick does not read the file. */

@@ -28,9 +28,11 @@ package() {
 for v in 1 2 3; do package $v; done
 install_it() { dpkg -i "$WORK/$1.deb" >"$WORK/dpkg.log" 2>&1 || { cat "$WORK/dpkg.log"; exit 1; }; }
 install_it 1
+# what the sensor itself may not see, of a directory that stays and changes with what is in it
+python3 -c "import os; os.setxattr('$T/bin', 'trusted.test', b'1')"
 
 mkdir -m 711 "$STATE"
-printf '%s\n' "watches:" "  - {id: opt, paths: ['$T'], severity: high, debounce: 50ms}" >"$WORK/p.yaml"
+printf '%s\n' "watches:" "  - {id: opt, paths: ['$T'], attributes: [standard, mtime], severity: high, debounce: 50ms}" >"$WORK/p.yaml"
 "$BIN/tamisc" build -o "$WORK/p.tpb" "$WORK/p.yaml" >"$WORK/tamisc.log" 2>&1 || { cat "$WORK/tamisc.log"; exit 1; }
 fim() { "$BIN/tamisctl" --state "$STATE" fim "$@"; }
 fim init --quiet --policy "$WORK/p.tpb" --allow-unsigned || exit 1
@@ -51,7 +53,8 @@ verdict "what it took away" until_true 5 alert "$accepted" "\"path\":\"$T/share/
 verdict "a link" until_true 5 alert "$accepted" "\"path\":\"$T/bin/link\"" '"target"'
 verdict "directories" until_true 5 alert "$accepted" "\"path\":\"$T/share/2\"" '"kind":"added"'
 verdict "nothing else is told" test "$(grep -a '"type":"integrity"' "$OUT" | grep -vac "$accepted")" = 0
-verdict "the baseline has it, signed" fim check --no-packages --quiet
+verdict "a directory whose time changed" until_true 5 alert "$accepted" "\"path\":\"$T/bin\"" '"changed":\["mtime"\]'
+verdict "the baseline has it, signed, and what the sensor may not see" fim check --no-packages --quiet
 verdict "the status counts them" eval "ctl status --json | grep -q '\"fim\":{\"accepted\":[1-9]'"
 
 # Another process puts a program of its own in place while dpkg is at it (it waits for the postinst).

@@ -267,8 +267,8 @@ static void test_change(void **state)
 /* Who may not see attributes of "trusted" does not say that they are gone, nor that others are not. */
 static void test_trusted(void **state)
 {
-	struct fact old = { .have = WATCH_ALL, .type = FACT_FILE }, now = old;
-	struct buf x, y;
+	struct fact old = { .have = WATCH_ALL, .type = FACT_FILE }, now = old, again;
+	struct buf x, y, kept;
 
 	buf_init(&x, 4096);
 	buf_init(&y, 4096);
@@ -282,10 +282,23 @@ static void test_trusted(void **state)
 	assert_int_equal(fact_compare(&old, &now, WATCH_ALL, false, false), WATCH_XATTRS);
 	now.no_trusted = true;
 	assert_int_equal(fact_compare(&old, &now, WATCH_ALL, false, false), 0);
+	assert_int_equal(fact_compare(&now, &old, WATCH_ALL, false, false), 0);
+	buf_init(&kept, 4096);
+	assert_int_equal(fact_xattrs_keep_trusted(&old, &now, &kept), 0);
+	assert_int_equal(kept.len, x.len);
+	assert_memory_equal(kept.data, x.data, x.len);
+	buf_reset(&kept);
+	assert_int_equal(fact_put(&now, &kept), 0);
+	assert_int_equal(fact_read(kept.data, kept.len, &again), 0);
+	assert_true(again.no_trusted);
 	now.xattrs_len = 0;
 	assert_int_equal(fact_compare(&old, &now, WATCH_ALL, false, false), WATCH_XATTRS);
+	buf_reset(&kept);
+	assert_int_equal(fact_xattrs_keep_trusted(&old, &now, &kept), 0); /* and nothing else that is gone */
+	assert_int_equal(kept.len, x.len - y.len);
 	buf_done(&x);
 	buf_done(&y);
+	buf_done(&kept);
 }
 
 int main(void)
