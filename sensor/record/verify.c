@@ -77,7 +77,7 @@ void verify_place(const struct verify_report *rep, char *ret, size_t size)
 
 static int verify_collect_notes(struct verifier *v, struct verify_seg *s)
 {
-	const struct buf *b = &s->in.img.file[SEGMENT_CKPT];
+	const struct buf *b = &s->in.ckpt;
 	struct rd r = rd_of(b->data, b->len);
 	struct err why = { "" };
 	size_t cap = 0;
@@ -106,8 +106,8 @@ static int verify_bad_note(struct verifier *v, const struct verify_seg *s, size_
 {
 	const struct checkpoint_note *n = &s->notes[i];
 
-	return verify_bad(v, s->name[SEGMENT_CKPT], (uint64_t)(n->p - s->in.img.file[SEGMENT_CKPT].data), 0,
-			  "checkpoint %zu: %s", i + 1, problem);
+	return verify_bad(v, s->name[SEGMENT_CKPT], (uint64_t)(n->p - s->in.ckpt.data), 0, "checkpoint %zu: %s", i + 1,
+			  problem);
 }
 
 /*
@@ -120,7 +120,7 @@ static int verify_chain(struct verifier *v, const struct verify_seg *s, size_t i
 	uint8_t want[HASH_SIZE];
 
 	if (i == 0 && !v->prev_segment) {
-		if (n->c.chained && s->in.img.number == 1)
+		if (n->c.chained && s->in.number == 1)
 			return verify_bad_note(v, s, i, "it names a checkpoint before it, but it is the log's first");
 		return 0;
 	}
@@ -140,7 +140,7 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 	const struct checkpoint *c = &s->notes[i].c;
 	int r;
 
-	if (c->segment != s->in.img.number)
+	if (c->segment != s->in.number)
 		return verify_bad_note(v, s, i, "it is another segment's");
 	if (v->o.host && (strncmp(c->name, "tamis/", 6) != 0 || strcmp(c->name + 6, v->o.host) != 0))
 		return verify_bad_note(v, s, i, "it is of another host than the root is certified for");
@@ -152,7 +152,7 @@ static int verify_note(struct verifier *v, const struct verify_seg *s, size_t i)
 	if (v->prev_segment && (c->prev_segment != v->prev_segment || c->prev_size != v->prev_size ||
 				memcmp(c->prev_root, v->prev_root, HASH_SIZE)))
 		return verify_bad_note(v, s, i, "its prev line is not how the segment before it ended");
-	if (!v->prev_segment && c->prev_segment && s->in.img.number == 1)
+	if (!v->prev_segment && c->prev_segment && s->in.number == 1)
 		return verify_bad_note(v, s, i, "it names a segment before the first");
 	return 0;
 }
@@ -190,7 +190,7 @@ static int verify_bad_record(struct verifier *v, const struct verify_seg *s, siz
 	const char *what = "the record was changed: it is not the one that was signed";
 	size_t lines = s->in.n_lines, stored = s->in.n_stored;
 
-	if (i >= lines && s->in.offsets[lines] < s->in.img.file[SEGMENT_LOG].len)
+	if (i >= lines && s->in.offsets[lines] < s->in.log_bytes)
 		what = "the file ends within this record";
 	else if (i >= lines)
 		what = "the file ends here, but more records were signed";
@@ -249,13 +249,13 @@ static int verify_tail(struct verifier *v, const struct verify_seg *s)
 {
 	uint64_t size = s->notes[s->n_notes - 1].c.size, end = s->in.offsets[size];
 
-	if (end == s->in.img.file[SEGMENT_LOG].len)
+	if (end == s->in.log_bytes)
 		return 0;
 	v->may_settle = true;
 	if (s->in.n_lines == size)
 		return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
 				  "%" PRIu64 " bytes behind the last record are not a whole record",
-				  s->in.img.file[SEGMENT_LOG].len - end);
+				  s->in.log_bytes - end);
 	return verify_bad(v, s->name[SEGMENT_LOG], end, size + 1,
 			  "%" PRIu64 " records from here on are not signed: put in, or left by a crash of the sensor "
 			  "(its next start signs them)",
@@ -272,7 +272,7 @@ static int verify_stored(struct verifier *v, const struct verify_seg *s)
 			return verify_bad(v, s->name[SEGMENT_LEAF], i * HASH_SIZE, i + 1,
 					  i < s->in.n_stored ? "the leaf hash is not its record's"
 							     : "the file ends too early");
-	if (s->in.img.file[SEGMENT_LEAF].len != n * HASH_SIZE) {
+	if (s->in.leaf.len != n * HASH_SIZE) {
 		v->may_settle = true;
 		return verify_bad(v, s->name[SEGMENT_LEAF], n * HASH_SIZE, 0,
 				  "leaf hashes of no record that was signed");
@@ -299,7 +299,7 @@ static int verify_prune(struct verifier *v, const struct verify_seg *s, size_t i
 	struct line_str value;
 	uint64_t last;
 
-	if (line_member(l->body, "last", &value) < 0 || line_value_u64(value, &last) < 0 || last >= s->in.img.number)
+	if (line_member(l->body, "last", &value) < 0 || line_value_u64(value, &last) < 0 || last >= s->in.number)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1, "the `prune` record is malformed");
 	if (last > v->prune_told)
 		v->prune_told = last;
@@ -315,7 +315,7 @@ static int verify_first(struct verifier *v, const struct verify_seg *s, const st
 	size_t n;
 
 	if (!line_str_is(l->kind, "segment") || line_member(l->body, "number", &value) < 0 ||
-	    line_value_u64(value, &number) < 0 || number != s->in.img.number)
+	    line_value_u64(value, &number) < 0 || number != s->in.number)
 		return verify_bad(v, s->name[SEGMENT_LOG], 0, 1,
 				  "the first record is not this segment's `segment` record");
 	if (line_member(l->body, "key", &value) < 0 || line_value_str(value, &id) < 0 ||
@@ -339,9 +339,9 @@ static int verify_first(struct verifier *v, const struct verify_seg *s, const st
 
 static int verify_record(struct verifier *v, const struct verify_seg *s, size_t i, uint64_t *ret_seq)
 {
-	const char *p = (const char *)s->in.img.file[SEGMENT_LOG].data + s->in.offsets[i];
 	const struct ahead_line *in = &s->in.lines[i];
 	uint64_t want = v->rep->last_seq + 1;
+	struct line_str text;
 	struct line l;
 
 	if (in->what == AHEAD_BAD)
@@ -351,13 +351,14 @@ static int verify_record(struct verifier *v, const struct verify_seg *s, size_t 
 	if (v->seq_known && in->seq != want)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1,
 				  "the record has seq %" PRIu64 " where %" PRIu64 " follows", in->seq, want);
-	if (!v->seq_known && s->in.img.number == 1 && in->seq != 1)
+	if (!v->seq_known && s->in.number == 1 && in->seq != 1)
 		return verify_bad(v, s->name[SEGMENT_LOG], s->in.offsets[i], i + 1,
 				  "the log's first record has seq %" PRIu64, in->seq);
 	if (in->what == AHEAD_OTHER && i > 0)
 		return 0;
 	/* what it says matters: few do */
-	line_parse(p, s->in.offsets[i + 1] - s->in.offsets[i] - 1, &l);
+	text = ahead_text(&s->in, i);
+	line_parse(text.p, text.n, &l);
 	if (in->what == AHEAD_EPOCH)
 		return verify_epoch(v, s, i, &l);
 	if (in->what == AHEAD_PRUNE)
@@ -504,7 +505,7 @@ static int verify_segment(struct verifier *v, const struct ahead_seg *in)
 	int r;
 
 	for (int i = 0; i < SEGMENT_FILES; i++)
-		segment_name(in->img.number, i, s.name[i]);
+		segment_name(in->number, i, s.name[i]);
 	sig_key_free(v->next_key);
 	v->next_key = NULL;
 	v->may_settle = false;

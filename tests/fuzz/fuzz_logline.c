@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A record's line is untrusted. What we take for a record, a general JSON parser takes for the same one. */
+/*
+ * A record's line is untrusted. What we take for a record, a general JSON parser takes for the same one; and what that one takes for
+ * an object, and would write in the same way itself, is one for us.
+ */
 
+#include "sensor/record/jsonscan.h"
 #include "sensor/record/line.h"
 
 #include <jansson.h>
@@ -15,13 +19,39 @@ static void must(bool holds)
 		abort();
 }
 
+static int depth_of(const json_t *j)
+{
+	int deepest = 0, d;
+	const char *key;
+	json_t *of;
+	size_t i;
+
+	json_object_foreach((json_t *)j, key, of) deepest = (d = depth_of(of)) > deepest ? d : deepest;
+	json_array_foreach(j, i, of) deepest = (d = depth_of(of)) > deepest ? d : deepest;
+	return deepest + (json_is_object(j) || json_is_array(j));
+}
+
+static void must_be_seen_as(struct line_str whole, const json_t *j)
+{
+	char *text = json_dumps(j, JSON_COMPACT);
+	struct line_str value;
+
+	must(text);
+	if (strlen(text) == whole.n && !memcmp(text, whole.p, whole.n) && depth_of(j) <= JSONSCAN_DEPTH)
+		must(line_member(whole, "", &value) != -EBADMSG);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct line_str whole = { (const char *)data, size }, value;
+	json_t *j = json_loadb(whole.p, whole.n, JSON_ALLOW_NUL, NULL);
 	struct line l;
-	json_t *j;
 
 	line_member(whole, "prev", &value);
+	if (json_is_object(j))
+		must_be_seen_as(whole, j);
+	json_decref(j);
 	if (line_parse(whole.p, whole.n, &l) < 0)
 		return 0;
 	must(l.seq >= 1);

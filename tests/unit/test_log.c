@@ -233,6 +233,55 @@ static void a_log_is_written_and_verified(void **state)
 	place_remove(&p);
 }
 
+/* Larger than what one thread looks at in one go, so that lines lie across the borders; one is longer than that by itself. */
+static void a_log_of_many_pieces_is_verified(void **state)
+{
+	static const size_t flipped[] = { 10, 262143, 262144, 1000000, 2900000 };
+	struct auditlog_options o = { .segment_bytes = 2u << 20 };
+	struct auditlog_alert a = { .after = "\"time\":\"2026-11-20T12:00:00.000000000Z\",\"v\":1}" };
+	static char before[LINE_MAX_BYTES];
+	struct verify_report rep;
+	struct auditlog *log;
+	uint32_t length = 1;
+	struct place p;
+	struct buf b;
+
+	place_new(&p);
+	log = place_open(&p, &o);
+	a.before = before;
+	a.after_len = strlen(a.after);
+	for (int i = 0; i < 1500; i++) {
+		length = length * 1103515245 + 12345;
+		a.before_len = (size_t)sprintf(before, "{\"a\":\"%0*d\",\"host\":\"h\",\"kind\":\"alert\",",
+					       i == 700 ? 900000 : (int)(length >> 16 & 4095), i);
+		assert_int_equal(auditlog_append(log, &a, NULL, NULL), 0);
+		if (i % 100 == 0)
+			flush(log);
+	}
+	auditlog_close(log, NULL);
+	assert_verifies(&p, &rep);
+	assert_true(rep.bytes > 3000000);
+	assert_int_equal(rep.segments, 2);
+	file_read(&p, "00000001.jsonl", &b);
+	for (size_t i = 0; i < sizeof(flipped) / sizeof(*flipped); i++) {
+		size_t at = flipped[i], n = 0;
+
+		if (at >= b.len)
+			continue;
+		while (line_at(&b, n + 1) <= at)
+			n++;
+		b.data[at] ^= 0x20;
+		file_write(&p, "00000001.jsonl", b.data, b.len);
+		assert_false(place_verify(&p, &rep));
+		b.data[at] ^= 0x20;
+		/* a newline made or unmade moves what follows, too */
+		assert_int_equal(rep.record, n + 1);
+		assert_int_equal(rep.byte, line_at(&b, n));
+	}
+	buf_done(&b);
+	place_remove(&p);
+}
+
 static void the_tick_closes_a_batch_by_time_and_by_count(void **state)
 {
 	struct auditlog_options o = { .batch_ms = 200, .batch_max = 3 };
@@ -1885,6 +1934,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_is_written_and_verified),
+		cmocka_unit_test(a_log_of_many_pieces_is_verified),
 		cmocka_unit_test(the_tick_closes_a_batch_by_time_and_by_count),
 		cmocka_unit_test(few_records_wait_less),
 		cmocka_unit_test(two_writers_are_refused),
