@@ -4,7 +4,7 @@
  * and again with other constants. A capture of events near those rules is played back; only events that pass the sieve of a
  * policy are in its capture. One core, no privilege.
  *
- *	build/bench/engine [ROUNDS]
+ *	build/bench/engine [ROUNDS [RULES]]	with RULES that many alone, to look at with perf
  */
 #include <dirent.h>
 #include <errno.h>
@@ -402,13 +402,25 @@ static void measure(struct program_builder *pb, const struct records *r, int rou
 	capture_writer_done(&cap.w);
 }
 
+static const uint32_t sizes[4] = { 10, 100, 1000, 10000 };
+
+static void print_growth(const struct figures f[4])
+{
+	printf("1,000 rules: %.2f million events a second by the engine (at least 2), %.2f million with reading, decoding "
+	       "and enriching\n",
+	       1e3 / f[2].engine_ns, 1e3 / f[2].all_ns);
+	for (int i = 1; i < 4; i++)
+		printf("%u -> %u rules: %.2f times the time an event\n", sizes[i - 1], sizes[i],
+		       f[i].engine_ns / f[i - 1].engine_ns);
+}
+
 int main(int argc, char **argv)
 {
-	static const uint32_t sizes[] = { 10, 100, 1000, 10000 };
 	int rounds = argc > 1 ? atoi(argv[1]) : 5;
+	uint32_t only = argc > 2 ? (uint32_t)atoi(argv[2]) : 0;
 	struct compile *c = compile_policies();
 	struct program base = program_view(c->builder), all;
-	struct figures f[4];
+	struct figures f[4] = { 0 };
 	struct program_builder *large;
 	struct records r;
 	uint32_t nrules, *rules = usable_rules(c, &nrules);
@@ -421,20 +433,19 @@ int main(int argc, char **argv)
 	printf("%7s %10s %13s %9s %9s %11s %9s %9s %9s\n", "rules", "surviving", "matches/event", "engine ns", "all ns",
 	       "events/s", "new ms", "MiB", "program");
 	for (int i = 0; i < 4; i++) {
-		struct program_builder *pb = i < 3 ? make_policy(&base, rules, nrules, sizes[i]) : large;
+		struct program_builder *pb;
 
+		if (only && only != sizes[i])
+			continue;
+		pb = i < 3 ? make_policy(&base, rules, nrules, sizes[i]) : large;
 		measure(pb, &r, rounds, &f[i]);
 		printf("%7u %10u %13.2f %9.0f %9.0f %11.0f %9.1f %9.1f %9.1f\n", sizes[i], f[i].survivors, f[i].matches,
 		       f[i].engine_ns, f[i].all_ns, 1e9 / f[i].all_ns, f[i].new_ms, f[i].mib, f[i].program_mib);
 		if (i < 3)
 			program_builder_free(pb);
 	}
-	printf("1,000 rules: %.2f million events a second by the engine (at least 2), %.2f million with reading, decoding "
-	       "and enriching\n",
-	       1e3 / f[2].engine_ns, 1e3 / f[2].all_ns);
-	for (int i = 1; i < 4; i++)
-		printf("%u -> %u rules: %.2f times the time an event\n", sizes[i - 1], sizes[i],
-		       f[i].engine_ns / f[i - 1].engine_ns);
+	if (!only)
+		print_growth(f);
 	program_builder_free(large);
 	free(rules);
 	free(r.bytes);

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_SIZE 4096 /* a power of two */
-#define TRIES	   4	/* sets of few patterns that are asked one by one before all patterns of the column are */
+#include "lib/strhash.h"
+
+#define CACHE_SIZE 4096 /* a power of two, as is the next */
+#define KNOWN_SIZE 1024
+#define TRIES	   4 /* sets of few patterns that are asked one by one before all patterns of the column are */
 #define FEW	   2
 
 typedef void hit_fn(void *ctx, uint32_t term);
@@ -32,12 +35,58 @@ static void exact_hits(const struct columns *c, const struct matcher *m, const s
 	}
 }
 
+struct learn {
+	struct known *to;
+	hit_fn *f;
+	void *ctx;
+};
+
+static void learn_hit(void *ctx, uint32_t term)
+{
+	struct learn *l = ctx;
+
+	if (l->to->n < KNOWN_HITS)
+		l->to->hits[l->to->n] = term;
+	l->to->n += l->to->n <= KNOWN_HITS;
+	l->f(l->ctx, term);
+}
+
+static void scan_value(const struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
+{
+	exact_hits(c, m, v, f, ctx);
+	patset_scan(m->patterns, v->s, v->len, f, ctx);
+}
+
+/* A text that is not longer than KNOWN_LEN. */
+static void known_hits(const struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
+{
+	uint16_t matcher = (uint16_t)(1 + (m - c->matchers));
+	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32);
+	struct known *k = &c->known[hash & (KNOWN_SIZE - 1)];
+	struct learn l = { .to = k, .f = f, .ctx = ctx };
+
+	if (k->matcher == matcher && k->hash == hash && k->len == v->len && memcmp(k->s, v->s, v->len) == 0) {
+		for (uint32_t i = 0; i < k->n; i++)
+			f(ctx, k->hits[i]);
+		return;
+	}
+	k->hash = hash;
+	k->n = 0;
+	k->len = (uint8_t)v->len;
+	memcpy(k->s, v->s, v->len);
+	scan_value(c, m, v, learn_hit, &l);
+	k->matcher = k->n <= KNOWN_HITS ? matcher : 0;
+}
+
 static void value_hits(const struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,
 		       void *ctx)
 {
-	exact_hits(c, m, v, f, ctx);
-	if (patterns && m->patterns)
-		patset_scan(m->patterns, v->s, v->len, f, ctx);
+	if (!patterns || !m->patterns)
+		exact_hits(c, m, v, f, ctx);
+	else if (v->len && v->len <= KNOWN_LEN)
+		known_hits(c, m, v, f, ctx);
+	else
+		scan_value(c, m, v, f, ctx);
 }
 
 /* ---- an image of a process ----------------------------------------------------------------------------------------- */
@@ -317,6 +366,7 @@ void columns_done(struct columns *c)
 	free(c->sets);
 	free(c->wanted);
 	free(c->cache);
+	free(c->known);
 	*c = (struct columns){ 0 };
 }
 
@@ -431,6 +481,10 @@ int columns_seal(struct columns *c)
 	free(ids);
 	free(c->wanted);
 	c->wanted = NULL;
+	if (c->nwanted && r == 0) {
+		c->known = calloc(KNOWN_SIZE, sizeof(*c->known));
+		r = c->known ? 0 : -ENOMEM;
+	}
 	for (uint32_t i = 0; i < c->n && r == 0 && !c->cache; i++)
 		if (c->v[i].home != CAT_HOME_BASE && c->v[i].home != CAT_HOME_EVENT) {
 			c->cache = calloc(CACHE_SIZE, sizeof(*c->cache));

@@ -5,7 +5,8 @@
 /*
  * A column is a place that an event has a value in, or several (arguments, ancestors). What all rules compare that place with
  * is found in one go, at most once an event, and only when somebody asks: the terms that its values match, its hits.
- * What an image of a process has matched is remembered beyond the event, as long as its version stays the same.
+ * What an image of a process has matched is remembered beyond the event, as long as its version stays the same; and so is what a
+ * text that is compared with patterns has matched.
  * Events are borrowed for the call; nothing is allocated after columns_seal().
  */
 
@@ -49,6 +50,17 @@ struct cached {
 	uint32_t n, hits[CACHED_HITS];
 };
 
+/* Hits of one matcher on a text, whoever has it: the same paths come again and again. Two cache lines. */
+#define KNOWN_HITS 6
+#define KNOWN_LEN  96
+struct known {
+	uint32_t hash;
+	uint16_t matcher; /* + 1; 0: free */
+	uint8_t n, len;
+	uint32_t hits[KNOWN_HITS];
+	char s[KNOWN_LEN];
+};
+
 struct set_shape {
 	uint8_t patterns; /* how many it has, at most 255 */
 	uint8_t bare;	  /* of them expressions without literals: they are asked by themselves, where it matters */
@@ -66,6 +78,7 @@ struct columns {
 	uint64_t *wanted;	/* owned until it is sealed: matcher << 32 | pattern */
 	uint32_t nwanted, wanted_cap;
 	struct cached *cache; /* owned; NULL: no column is of processes */
+	struct known *known;  /* owned; NULL: no column has patterns */
 };
 
 int columns_init(struct columns *c, const struct catalog *catalog, const struct terms *t);

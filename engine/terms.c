@@ -8,6 +8,7 @@
 #include "lib/ascii.h"
 #include "lib/glob.h"
 #include "lib/regex.h"
+#include "lib/strhash.h"
 
 int terms_room(void *p, uint32_t *cap, size_t need, size_t size)
 {
@@ -31,24 +32,9 @@ int terms_room(void *p, uint32_t *cap, size_t need, size_t size)
 
 /* ---- the hash table ------------------------------------------------------------------------------------------------ */
 
-static uint64_t load64(const char *s)
-{
-	uint64_t v;
-
-	memcpy(&v, s, sizeof(v));
-	return v;
-}
-
 static uint32_t hash_exact(const char *s, size_t len)
 {
-	uint64_t h = len * 0x9e3779b97f4a7c15u, last = 0;
-
-	for (; len > 8; s += 8, len -= 8)
-		h = ((h ^ load64(s)) * 0xff51afd7ed558ccdu) ^ h >> 29;
-	if (len)
-		memcpy(&last, s, len);
-	h = (h ^ last) * 0xff51afd7ed558ccdu;
-	return (uint32_t)(h >> 32);
+	return (uint32_t)(strhash(0, s, len) >> 32);
 }
 
 static uint32_t hash_folded(const char *s, size_t len)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/crc32.h"
 #include "lib/fs.h"
 #include "tamis/event.h"
 
@@ -28,45 +29,9 @@ const char *capture_why_name(uint32_t why)
 	return why < CAPTURE_WHYS ? names[why] : "unknown";
 }
 
-/* ---- checksum: the CRC-32 of zip and Ethernet, eight bytes at a time ------------------------------------------------ */
-
-static uint32_t crc_table[8][256];
-
-static void crc_init(void)
-{
-	if (crc_table[0][1])
-		return;
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t c = i;
-
-		for (int k = 0; k < 8; k++)
-			c = c & 1 ? 0xedb88320u ^ c >> 1 : c >> 1;
-		crc_table[0][i] = c;
-	}
-	for (int t = 1; t < 8; t++)
-		for (uint32_t i = 0; i < 256; i++)
-			crc_table[t][i] = crc_table[t - 1][i] >> 8 ^ crc_table[0][crc_table[t - 1][i] & 0xff];
-}
-
 static uint32_t le32(const uint8_t *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint32_t crc_add(uint32_t crc, const uint8_t *p, size_t n)
-{
-	uint32_t c = ~crc;
-
-	for (; n >= 8; n -= 8, p += 8) {
-		uint32_t lo = c ^ le32(p), hi = le32(p + 4);
-
-		c = crc_table[7][lo & 0xff] ^ crc_table[6][lo >> 8 & 0xff] ^ crc_table[5][lo >> 16 & 0xff] ^
-		    crc_table[4][lo >> 24] ^ crc_table[3][hi & 0xff] ^ crc_table[2][hi >> 8 & 0xff] ^
-		    crc_table[1][hi >> 16 & 0xff] ^ crc_table[0][hi >> 24];
-	}
-	while (n--)
-		c = crc_table[0][(c ^ *p++) & 0xff] ^ c >> 8;
-	return ~c;
 }
 
 static void put_le32(uint8_t *p, uint32_t v)
@@ -82,13 +47,12 @@ int capture_writer_init(struct capture_writer *w, size_t max, uint32_t fingerpri
 	uint8_t head[FILE_HEAD] = CAPTURE_MAGIC;
 	int r;
 
-	crc_init();
 	*w = (struct capture_writer){ .written = FILE_HEAD };
 	buf_init(&w->text, max);
 	put_le32(head + 8, CAPTURE_VERSION);
 	put_le32(head + 12, fingerprint);
 	put_le32(head + 16, sizeof(struct ev_head));
-	put_le32(head + 20, crc_add(0, head, 20));
+	put_le32(head + 20, crc32_add(0, head, 20));
 	r = buf_put(&w->text, head, sizeof(head));
 	w->closed = w->text.len;
 	return r;
@@ -115,7 +79,7 @@ void capture_close(struct capture_writer *w)
 	put_le32(head, (uint32_t)n);
 	put_le32(head + 4, w->number++);
 	put_le32(head + 8, 0);
-	put_le32(head + 12, crc_add(crc_add(0, head, 12), head + BLOCK_HEAD, n));
+	put_le32(head + 12, crc32_add(crc32_add(0, head, 12), head + BLOCK_HEAD, n));
 	w->closed = w->text.len;
 	w->written += BLOCK_HEAD + n;
 }
@@ -306,7 +270,7 @@ static int read_block(struct capture_reader *r, struct err *e)
 		return err_sys(e, (int)n, "cannot read", r->file);
 	if ((size_t)n < size)
 		return 0;
-	if (crc_add(crc_add(0, head, 12), r->bytes, size) != le32(head + 12))
+	if (crc32_add(crc32_add(0, head, 12), r->bytes, size) != le32(head + 12))
 		return damaged(r, e);
 	r->number++;
 	r->block = rd_of(r->bytes, size);
@@ -443,7 +407,7 @@ static int check_head(struct capture_reader *r, uint32_t fingerprint, struct err
 		return err_sys(e, (int)n, "cannot read", r->file);
 	if ((size_t)n < sizeof(head) || memcmp(head, CAPTURE_MAGIC, 8) != 0)
 		return err_set(e, -EBADMSG, "%s is no capture: make one with `tamisctl capture -o FILE`", r->file);
-	if (le32(head + 20) != crc_add(0, head, 20))
+	if (le32(head + 20) != crc32_add(0, head, 20))
 		return err_set(e, -EBADMSG, "%s: its first bytes are damaged", r->file);
 	if (le32(head + 8) != CAPTURE_VERSION)
 		return err_set(e, -EPROTONOSUPPORT, "%s has version %u of the format, this Tamis reads version %u",
@@ -461,7 +425,6 @@ static int open_any(struct capture_reader *r, uint32_t fingerprint, struct err *
 	struct capture_entry first;
 	int k;
 
-	crc_init();
 	k = check_head(r, fingerprint, e);
 	if (k < 0)
 		return k;

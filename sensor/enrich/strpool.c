@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "lib/strhash.h"
+
 struct strpool {
 	struct str **buckets; /* owned, as are the strings */
 	size_t size, used;    /* size is a power of two */
@@ -18,19 +20,7 @@ struct strpool {
 /* Keyed, since the strings come from processes that may want them all in one bucket. */
 static uint32_t str_hash(const struct strpool *p, const char *s, size_t len)
 {
-	const uint64_t mul = 0x9e3779b97f4a7c15ull;
-	uint64_t h = p->seed ^ (len * mul), v;
-
-	for (; len >= 8; len -= 8, s += 8) {
-		memcpy(&v, s, 8);
-		h = (h ^ v) * mul;
-		h ^= h >> 29;
-	}
-	v = 0;
-	memcpy(&v, s, len);
-	h = (h ^ v) * mul;
-	h ^= h >> 32;
-	return (uint32_t)(h * mul >> 32);
+	return (uint32_t)(strhash(p->seed, s, len) >> 32);
 }
 
 int strpool_new(struct strpool **ret)

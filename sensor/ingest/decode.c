@@ -2,6 +2,7 @@
 #include "sensor/ingest/decode.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +23,8 @@ struct row {
 /* The rows of one list of the catalog, in the record's order. */
 struct rows {
 	uint16_t nnum, nstr;
+	uint16_t
+		nslots; /* of an event type: values that an event of it has, whether they are in the record or follow from it */
 	struct row num[EV_NUM_MAX], str[EV_STR_MAX];
 };
 
@@ -77,6 +80,15 @@ static int own_row_put(struct decode *d, const struct cat_field *f)
 	return r;
 }
 
+static void count_slot(struct decode *d, const struct cat_field *f)
+{
+	uint16_t n = 1 + (f->also > f->slot ? f->also : f->slot);
+
+	for (uint16_t t = EV_NONE + 1; t < EV_TYPES && f->home == CAT_HOME_EVENT; t++)
+		if (catalog_covers(d->catalog, f->event, t) && d->event[t].nslots < n)
+			d->event[t].nslots = n;
+}
+
 static int decode_plan(struct decode *d)
 {
 	const struct catalog *c = d->catalog;
@@ -91,6 +103,7 @@ static int decode_plan(struct decode *d)
 	for (size_t i = 0; i < c->nfields && !r; i++) {
 		const struct cat_field *f = &c->fields[i];
 
+		count_slot(d, f);
 		if (f->kind != 'N' && f->kind != 'S')
 			continue;
 		if (f->home == CAT_HOME_EVENT)
@@ -329,9 +342,15 @@ static int decode_rows(struct decode *d, const struct record *rec, const struct 
 	return 0;
 }
 
-static void decode_head(const struct decode *d, const struct ev_head *h, struct event *ev)
+/* Of the values only those that events of this type have are cleared: nobody looks at what is behind them. */
+static void decode_head(const struct decode *d, const struct ev_head *h, uint16_t nslots, struct event *ev)
 {
-	*ev = (struct event){ .type = h->type, .flags = h->flags, .rung = h->rung, .policy = h->policy };
+	memset(ev, 0, offsetof(struct event, v) + nslots * sizeof(ev->v[0]));
+	ev->proc = ev->target = NULL;
+	ev->type = h->type;
+	ev->flags = h->flags;
+	ev->rung = h->rung;
+	ev->policy = h->policy;
 	memcpy(ev->alive, h->alive, sizeof(ev->alive));
 	ev->now_ns = decode_wall(d, h->boot_ns);
 	ev->base[SLOT_BASE_RETVAL].num = h->retval;
@@ -406,7 +425,7 @@ static int decode_event(struct decode *d, const void *bytes, size_t size, struct
 	ret->proc_start_ns = 0;
 	ret->args = (struct decode_args){ 0 };
 	ret->target = (struct ev_head){ 0 };
-	decode_head(d, rec.head, &ret->ev);
+	decode_head(d, rec.head, rows->nslots, &ret->ev);
 	if (rec.head->type == EV_TASK) { /* nothing that happened */
 		ret->ev.type = EV_NONE;
 		memset(ret->ev.alive, 0, sizeof(ret->ev.alive));
