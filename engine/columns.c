@@ -103,7 +103,7 @@ static void keep_hit(void *ctx, uint32_t term)
 
 	if (k->to->n < CACHED_HITS)
 		k->to->hits[k->to->n] = term;
-	k->to->n++;
+	k->to->n += k->to->n <= CACHED_HITS;
 	k->f(k->ctx, term);
 }
 
@@ -128,20 +128,21 @@ static void proc_hits(struct columns *c, const struct column *col, const struct 
 		      void *ctx)
 {
 	struct keep k = { .f = f, .ctx = ctx };
-	uint64_t key;
+	uint32_t at;
 
 	if (!p->version || col->fetched) {
 		proc_values(c, col, p, patterns, f, ctx);
 		return;
 	}
-	key = (p->version ^ (uint64_t)col->matcher << 40) * 0x9e3779b97f4a7c15u;
-	k.to = &c->cache[key >> 32 & (CACHE_SIZE - 1)];
+	/* what an event asks of one image lies together */
+	at = (uint32_t)(p->version * STRHASH_MUL >> 32) + col->matcher;
+	k.to = &c->cache[at & (CACHE_SIZE - 1)];
 	if (k.to->version == p->version && k.to->matcher == col->matcher) {
 		for (uint32_t i = 0; i < k.to->n; i++)
 			f(ctx, k.to->hits[i]);
 		return;
 	}
-	*k.to = (struct cached){ .version = p->version, .matcher = col->matcher };
+	*k.to = (struct cached){ .version = p->version, .matcher = (uint16_t)col->matcher };
 	proc_values(c, col, p, true, keep_hit, &k);
 	if (k.to->n > CACHED_HITS)
 		k.to->version = 0;
@@ -293,26 +294,53 @@ static void search_value(void *ctx, const struct val *v)
 	s->found = s->found || terms_set_match(s->terms, s->set, v->s, v->len);
 }
 
+/* The hits of the event are known; whether one of them is in the set. */
+static bool set_hit(const struct columns *c, const struct column *col, uint32_t set)
+{
+	for (uint32_t i = 0; i < col->nhits; i++)
+		if (terms_in_set(c->terms, set, col->hits[i]))
+			return true;
+	return false;
+}
+
+static bool term_hit(const struct column *col, uint32_t term)
+{
+	for (uint32_t i = 0; i < col->nhits; i++)
+		if (col->hits[i] == term)
+			return true;
+	return false;
+}
+
 bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp)
 {
+	const struct set_shape *shape = &c->sets[set];
 	struct column *col = &c->v[column];
 	struct search s = { .terms = c->terms, .set = set };
+	bool patterns = shape->patterns > shape->bare;
 
-	if (c->sets[set].patterns && may_try(c, col, set, ev, stamp)) {
+	if (shape->patterns && may_try(c, col, set, ev, stamp)) {
 		column_values(c, col, ev, search_value, &s);
 		return s.found;
 	}
-	columns_each(c, column, c->sets[set].patterns > c->sets[set].bare, ev, stamp, search_set, &s);
-	if (!s.found && c->sets[set].bare)
+	resolve(c, col, patterns, ev, stamp);
+	if (col->overflow)
+		column_hits(c, col, patterns, ev, search_set, &s);
+	else
+		s.found = set_hit(c, col, set);
+	if (!s.found && shape->bare)
 		column_values(c, col, ev, search_bare, &s);
 	return s.found;
 }
 
 bool columns_has(struct columns *c, uint32_t column, uint32_t term, const struct event *ev, uint32_t stamp)
 {
+	struct column *col = &c->v[column];
 	struct search s = { .term = term };
 
-	columns_each(c, column, false, ev, stamp, search_term, &s);
+	resolve(c, col, false, ev, stamp);
+	if (!col->overflow)
+		return term_hit(col, term);
+	column_hits(c, col, false, ev, search_term, &s);
 	return s.found;
 }
 

@@ -46,9 +46,10 @@ struct matcher {
 #define CACHED_HITS 5
 struct cached {
 	uint64_t version; /* 0: free */
-	uint32_t matcher;
-	uint32_t n, hits[CACHED_HITS];
+	uint16_t matcher, n;
+	uint32_t hits[CACHED_HITS];
 };
+_Static_assert(sizeof(struct cached) == 32, "two a cache line");
 
 /* Hits of one matcher on a text, whoever has it: the same paths come again and again. Two cache lines. */
 #define KNOWN_HITS 6

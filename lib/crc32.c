@@ -76,7 +76,8 @@ CLMUL static inline __m128i load(const uint8_t *p)
 CLMUL static uint32_t by_multiplying(uint32_t c, const uint8_t *p, size_t n)
 {
 	/* x^(512+32) and x^(512-32), then x^(128+32) and x^(128-32), modulo the polynomial, bits mirrored */
-	const __m128i by512 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4), by128 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
+	const __m128i by512 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4),
+		      by128 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
 	__m128i x[4];
 	uint8_t last[16];
 
