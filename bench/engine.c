@@ -129,6 +129,8 @@ static void record_add(struct records *r, const void *p, size_t size, bool setup
 	r->len += size;
 }
 
+static char programs[NEAR_PIDS + 1][NEAR_TEXT]; /* that processes which stay have executed */
+
 /* An exec with its arguments, taking up rule @root; PROGRAM_NONE: none. */
 static void add_exec(struct near *g, struct records *r, uint32_t pid, uint32_t ppid, uint32_t root, bool setup)
 {
@@ -148,10 +150,14 @@ static void add_exec(struct near *g, struct records *r, uint32_t pid, uint32_t p
 	p = rec_args(&args, pid, g->now + 1000, block, 0, (uint32_t)len, (uint32_t)len, 0, &size);
 	record_add(r, p, size, setup);
 	g->rec.head.boot_ns = g->now += 1000;
+	if (pid <= NEAR_PIDS)
+		snprintf(programs[pid], sizeof(programs[pid]), "%s",
+			 g->rec.str[g->rec.proc_str + EVS_PROC_FILE_PATH].s);
 	p = near_end(g, &size);
 	record_add(r, p, size, setup);
 }
 
+/* A child is the same program as who made it. */
 static void add_fork(struct near *g, struct records *r, uint32_t pid, uint32_t ppid)
 {
 	size_t size;
@@ -159,6 +165,7 @@ static void add_fork(struct near *g, struct records *r, uint32_t pid, uint32_t p
 
 	near_begin(g, EV_FORK, ppid);
 	near_proc_rows(g, pid, ppid);
+	rec_proc_str(&g->rec, EVS_PROC_FILE_PATH, programs[ppid]);
 	p = near_end(g, &size);
 	record_add(r, p, size, true);
 }
