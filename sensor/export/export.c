@@ -185,7 +185,7 @@ static const struct export_render export_jsonl = { render_jsonl };
 
 const struct export_format export_formats[] = {
 	{ "jsonl", "application/x-ndjson", "the records as they are in the log", &export_jsonl },
-	{ "ocsf", "application/x-ndjson", "OCSF 1.8: a Detection Finding and the activity behind it", &export_ocsf },
+	{ "ocsf", "application/x-ndjson", "OCSF 1.9: a Detection Finding and the activity behind it", &export_ocsf },
 	{ "ecs", "application/x-ndjson", "Elastic Common Schema 8.11", &export_ecs },
 	{ "cef", "text/plain", "ArcSight Common Event Format", &export_cef },
 	{ "syslog", "text/plain", "RFC 5424, with the record as its message", &export_syslog },

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The Open Cybersecurity Schema Framework 1.8: https://schema.ocsf.io/1.8.0
+ * The Open Cybersecurity Schema Framework 1.9: https://schema.ocsf.io/1.9.0
  *
  * An alert becomes two events: the activity that was seen, in the class that is right for it, and a Detection Finding that
- * names it as a related event. The log's other records become Base Events.
+ * names it as a related event. The log's other records become Base Events. Each carries, by the profile record_integrity, the hash
+ * by which its record is in the log's tree.
  */
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/merkle.h"
 #include "sensor/export/view.h"
 
-#define VERSION "1.8.0"
+#define VERSION "1.9.0"
 
 enum class {
 	BASE = 0,
@@ -231,11 +233,35 @@ static json_t *metadata_of(const struct export_view *v, const char *suffix)
 			      "vendor_name", "Tamis", "version", TAMIS_VERSION, "log_name", "tamis");
 	char uid[160];
 
+	json_object_set_new(o, "profiles", json_pack("[s]", "record_integrity"));
 	snprintf(uid, sizeof(uid), "%s%s", v->uid, suffix);
 	export_put_text(o, "uid", uid);
 	json_object_set_new(o, "sequence", json_integer((json_int_t)v->seq));
 	json_object_set_new(o, "original_time", json_string(v->time));
 	return o;
+}
+
+/*
+ * What is signed is the log's tree, in which the record is a leaf: its hash leads to a checkpoint's signature by a proof. So the
+ * serialization is not one of the schema's, and an event as it stands here has no hash of its own.
+ */
+static json_t *attestation_of(const struct export_view *v)
+{
+	char chain[300], before[160], text[HASH_HEX_SIZE];
+	merkle_hash leaf;
+	json_t *o;
+
+	merkle_leaf(v->raw, v->raw_len, leaf);
+	hash_hex(leaf, sizeof(leaf), text);
+	snprintf(chain, sizeof(chain), "tamis/%s", v->host);
+	o = json_pack("{s:s,s:s,s:{s:i,s:s,s:s,s:i,s:s}}", "uid", v->uid, "chain_uid", chain, "fingerprint",
+		      "algorithm_id", 3, "algorithm", "SHA-256", "serialization", "Tamis log record, RFC 9162 leaf",
+		      "serialization_id", OTHER, "value", text);
+	if (v->seq > 1) {
+		snprintf(before, sizeof(before), "%s/%" PRIu64, v->host, v->seq - 1);
+		export_put(o, "prev_event", json_pack("{s:s}", "uid", before));
+	}
+	return json_pack("[o]", o);
 }
 
 /* What every event has. */
@@ -259,6 +285,7 @@ static json_t *event_of(const struct export_view *v, enum class class, int activ
 	json_object_set_new(o, "severity", json_string(words[v->severity]));
 	json_object_set_new(o, "time", json_integer((json_int_t)(v->time_ns / 1000000)));
 	json_object_set_new(o, "metadata", metadata_of(v, suffix));
+	json_object_set_new(o, "attestation_list", attestation_of(v));
 	export_put_text(o, "message", v->message);
 	return o;
 }

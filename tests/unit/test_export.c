@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/catalog.h"
+#include "lib/merkle.h"
 
 #define NASTY "/tmp/a=b|c\\\\d]\"e\n\xc3\xbc \\xff"
 
@@ -160,6 +161,33 @@ static void every_event_in_every_format(void **state)
 	}
 }
 
+/* The hash that an OCSF event carries is that of the record in the log's tree. */
+static void ocsf_carries_the_leaf(void **state)
+{
+	static const char line[] =
+		"{\"host\":\"web-1\",\"kind\":\"stop\",\"seq\":901,\"time\":\"2026-11-21T08:00:00.000000000Z\",\"v\":1}";
+	char value[HASH_HEX_SIZE];
+	struct err e = { "" };
+	const json_t *a;
+	merkle_hash leaf;
+	struct buf b;
+	json_t *o;
+
+	(void)state;
+	merkle_leaf(line, sizeof(line) - 1, leaf);
+	hash_hex(leaf, sizeof(leaf), value);
+	buf_init(&b, 1 << 22);
+	assert_int_equal(export_record(export_format_find("ocsf"), line, sizeof(line) - 1, &b, &e), 0);
+	o = json_loadb((const char *)b.data, b.len, 0, NULL);
+	a = json_array_get(json_object_get(o, "attestation_list"), 0);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(a, "fingerprint"), "value")), value);
+	assert_string_equal(json_string_value(json_object_get(a, "chain_uid")), "tamis/web-1");
+	assert_string_equal(json_string_value(json_object_get(a, "uid")), "web-1/901");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(a, "prev_event"), "uid")), "web-1/900");
+	json_decref(o);
+	buf_done(&b);
+}
+
 /* The validator can say no: each format's lines are none of the others'. */
 static void the_validator_refuses(void **state)
 {
@@ -240,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_event_in_every_format),
+		cmocka_unit_test(ocsf_carries_the_leaf),
 		cmocka_unit_test(the_validator_refuses),
 		cmocka_unit_test(what_is_no_record),
 		cmocka_unit_test(little_and_much),
