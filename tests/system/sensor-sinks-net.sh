@@ -71,6 +71,7 @@ collect stall 16443
 start
 # rss NAME: of a sink's process, kB
 rss() { ps -o rss=,args= --ppid "$(ctl status --json | jq .spool.pid)" -o comm= | sort -n | tail -n 1 | awk '{ print $1 }'; }
+failing() { [ "$(ctl status | grep -c FAILING)" = "$1" ]; }
 opens 200 "$WORK/target"
 verdict "a sink that works is not held up by six that don't" until_true 10 caught_up good 200
 first=$(rss)
@@ -80,8 +81,9 @@ verdict "a collector that accepts and stalls" until_true 8 sink_says hook "timed
 verdict "  in the middle of TLS" until_true 8 sink_says otlp "timed out"
 verdict "a disk that is full" until_true 5 sink_says full "No space left"
 verdict "a name server that hangs" until_true 25 sink_says named "did nothing for .* s: .*name"
-verdict "all of that is in the status" eval '[ "$(ctl status | grep -c FAILING)" = 6 ]'
-verdict "and in the metrics" eval '[ "$(ctl metrics | grep -c "^tamis_sink_failing_seconds.* [1-9]")" = 6 ]'
+verdict "all of that is in the status" until_true 10 failing 6
+metrics_say() { [ "$(ctl metrics | grep -c "^tamis_sink_failing_seconds.* [1-9]")" = 6 ]; }
+verdict "and in the metrics" until_true 10 metrics_say
 opens "${WAITING:-2000}" "$WORK/target"
 verdict "the one that works goes on" until_true 20 caught_up good "${WAITING:-2000}"
 last=$(rss)
@@ -106,7 +108,7 @@ for out in tcp.out named.out tls.out hook.out otlp.out outside/small/alerts outs
 	verdict "$out: nothing is missing, what came twice says so" until_true 10 settled "$WORK/$out"
 	sed "s|^|# $out: |" "$WORK/checked"
 done
-verdict "nobody fails any more" eval '[ "$(ctl status | grep -c FAILING)" = 0 ]'
+verdict "nobody fails any more" until_true 10 failing 0
 
 # ---- what collectors answer ---------------------------------------------------------------------------------------------------------
 echo "503 0" >"$WORK/hook.out.answer"
