@@ -190,6 +190,25 @@ void jsonw_str(struct jsonw *w, const void *p, size_t n)
 	jsonw_quote(w, p, n, false);
 }
 
+static uint8_t jsonw_digit(char c)
+{
+	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+void jsonw_bytes(struct buf *b, const char *s)
+{
+	size_t left = strlen(s);
+
+	while (left) {
+		bool escaped = jsonw_looks_escaped((const uint8_t *)s, left);
+		size_t n = escaped ? 4 : 1;
+
+		buf_putc(b, escaped ? (uint8_t)(jsonw_digit(s[2]) << 4 | jsonw_digit(s[3])) : (uint8_t)*s);
+		s += n;
+		left -= n;
+	}
+}
+
 void jsonw_cstr(struct jsonw *w, const char *s)
 {
 	jsonw_quote(w, (const uint8_t *)s, strlen(s), false);

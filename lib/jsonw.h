@@ -52,6 +52,8 @@ void jsonw_key_str(struct jsonw *w, const void *p, size_t n);
 
 /* Any bytes, as described above. */
 void jsonw_str(struct jsonw *w, const void *p, size_t n);
+/* And back: appends the bytes that were written as a string whose text, with JSON's own escapes undone, is @s. */
+void jsonw_bytes(struct buf *b, const char *s);
 void jsonw_cstr(struct jsonw *w, const char *s);
 /*
  * Text that is not to be changed, such as JSON quoted within JSON: no \xHH is made or protected. The caller vouches

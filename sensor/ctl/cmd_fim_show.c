@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/log.h"
+#include "sensor/ctl/fim_who.h"
 #include "sensor/ctl/show.h"
 #include "sensor/fim/diff.h"
 #include "sensor/fim/pkg.h"
@@ -600,6 +601,8 @@ int fim_cmd_report(struct fim_args *a)
 {
 	struct baseline base = { .root_fd = -1 };
 	_cleanup_(baseline_close) struct baseline *b = &base;
+	_cleanup_(fim_who_close) struct fim_who *who = NULL;
+	struct report_log log;
 	struct err e = { "" };
 	int r;
 
@@ -609,7 +612,9 @@ int fim_cmd_report(struct fim_args *a)
 	}
 	r = open_for_reading(a, b, &e);
 	if (r == 0)
-		r = report_html(b, a->html, &e);
+		r = fim_who_open(b, a->state_dir, &who, &log, &e);
+	if (r == 0)
+		r = report_html(b, a->html, &log, &e);
 	if (r < 0)
 		return fail(&e);
 	if (!a->quiet)

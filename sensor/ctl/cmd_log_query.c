@@ -126,29 +126,16 @@ static int print_row(const struct logindex_row *row, void *ctx)
 	return ferror(stdout) ? -EIO : 0;
 }
 
-/* The record itself, from its segment; it must be what the index says. */
 static int print_record(const struct logindex_row *row, void *ctx)
 {
 	struct printing *p = ctx;
-	char name[SEGMENT_NAME_SIZE];
 	_cleanup_free_ char *line = NULL;
-	_cleanup_close_ int fd = -1;
-	struct line l;
+	int r = logindex_read(row, p->dir_fd, &line, p->e);
 
-	segment_name(row->segment, SEGMENT_LOG, name);
-	fd = openat(p->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_sys(p->e, -errno, "cannot open", name);
-	line = row->length <= LINE_MAX_BYTES ? malloc(row->length + 1) : NULL;
-	if (!line)
-		return err_set(p->e, -ENOMEM, "no memory for a record of %" PRIu64 " bytes", row->length);
-	if (pread(fd, line, row->length + 1, (off_t)row->byte) != (ssize_t)row->length + 1 ||
-	    line[row->length] != '\n' || line_parse(line, row->length, &l) < 0 || l.seq != row->seq)
-		return err_set(p->e, -EBADMSG,
-			       "the index does not fit %s at byte %" PRIu64 ": make it anew by --rebuild", name,
-			       row->byte);
+	if (r < 0)
+		return r;
 	p->rows++;
-	return fwrite(line, 1, row->length + 1, stdout) == row->length + 1 ? 0 : -EIO;
+	return puts(line) < 0 ? -EIO : 0;
 }
 
 static int print_columns(int n, const char *const values[], void *ctx)

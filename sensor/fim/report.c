@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sensor/fim/report.h"
+#include "sensor/fim/report_impl.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,32 +12,13 @@
 #include "sensor/fim/report_page.h"
 #include "sensor/fim/show.h"
 
-#define DIRS_MAX  256 /* told apart; the rest is one line */
-#define DIRS_SHOW 15
-#define OUT_MAX	  (64u << 20)
-#define FLUSH	  (256u << 10)
-
-struct dir {
-	char name[256];
-	uint64_t n, by_severity[WATCH_CRITICAL + 1];
-};
-
-struct report {
-	struct baseline *b;
-	int fd;
-	struct buf out, old, diff, text;
-	uint64_t kinds[CHANGE_KINDS], by_severity[WATCH_CRITICAL + 1], packages[PACKAGES], total, shown;
-	struct dir *dirs; /* owned */
-	size_t ndirs;
-	unsigned int severity; /* the one that is written now */
-	bool root_bad;
-	char why_bad[512];
-};
+#define TALLY_SHOW 15
+#define OUT_MAX	   (64u << 20)
+#define FLUSH	   (256u << 10)
 
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
-/* The one way for what comes from the host. */
-static void put_text(struct report *r, const void *p, size_t n)
+void report_text(struct report *r, const void *p, size_t n)
 {
 	buf_reset(&r->text);
 	show_quote(&r->text, p, n);
@@ -67,9 +47,9 @@ static void put_text(struct report *r, const void *p, size_t n)
 	}
 }
 
-static void put_cstr(struct report *r, const char *s)
+void report_cstr(struct report *r, const char *s)
 {
-	put_text(r, s, strlen(s));
+	report_text(r, s, strlen(s));
 }
 
 static void put_count(struct report *r, uint64_t n)
@@ -121,43 +101,63 @@ static size_t dir_of(const char *path, size_t len)
 	return end ? end : 1;
 }
 
-static struct dir *find_dir(struct report *r, const char *path, size_t len)
+static struct tally *find_tally(struct tallies *t, const char *name, size_t n)
 {
-	static const char rest[] = "everywhere else";
-	size_t n = dir_of(path, len);
+	static const char rest[] = "everything else";
 
-	if (n >= sizeof(r->dirs[0].name))
-		n = sizeof(r->dirs[0].name) - 1;
-	for (size_t i = 0; i < r->ndirs; i++)
-		if (strlen(r->dirs[i].name) == n && memcmp(r->dirs[i].name, path, n) == 0)
-			return &r->dirs[i];
-	if (r->ndirs == DIRS_MAX)
-		return &r->dirs[DIRS_MAX - 1];
-	if (r->ndirs == DIRS_MAX - 1) {
-		path = rest;
+	if (n >= sizeof(t->v[0].name))
+		n = sizeof(t->v[0].name) - 1;
+	for (size_t i = 0; i < t->n; i++)
+		if (strlen(t->v[i].name) == n && memcmp(t->v[i].name, name, n) == 0)
+			return &t->v[i];
+	if (t->n == TALLY_MAX)
+		return &t->v[TALLY_MAX - 1];
+	if (t->n == TALLY_MAX - 1) {
+		name = rest;
 		n = strlen(rest);
 	}
-	memcpy(r->dirs[r->ndirs].name, path, n);
-	return &r->dirs[r->ndirs++];
+	memcpy(t->v[t->n].name, name, n);
+	return &t->v[t->n++];
+}
+
+static void count(struct tallies *t, const char *name, size_t n, unsigned int severity)
+{
+	struct tally *one = find_tally(t, name, n);
+
+	one->n++;
+	one->by_severity[severity]++;
+}
+
+static void count_doer(struct report *r, const struct store_row *row, unsigned int severity)
+{
+	const struct report_alert *a = r->log->brief(r->log->ctx, row->path, row->path_len);
+	char name[256];
+
+	if (!a || !*a->program)
+		snprintf(name, sizeof(name), "%s", a ? "nobody was watching" : "not known");
+	else
+		snprintf(name, sizeof(name), "%.150s%s%.40s%s%.40s", a->program, *a->user ? ", user " : "", a->user,
+			 *a->container ? ", container " : "", a->container);
+	count(&r->doers, name, strlen(name), severity);
 }
 
 static int count_one(void *ctx, const struct store_row *row, struct change *c, struct err *e)
 {
 	struct report *r = ctx;
-	struct dir *d = find_dir(r, (const char *)row->path, row->path_len);
 
 	r->total++;
 	r->kinds[c->kind]++;
 	r->by_severity[c->severity]++;
 	r->packages[c->package]++;
-	d->n++;
-	d->by_severity[c->severity]++;
+	count(&r->dirs, (const char *)row->path, dir_of((const char *)row->path, row->path_len), c->severity);
+	if (r->log && !r->log->why)
+		count_doer(r, row, c->severity);
 	return 0;
 }
 
 static int by_count(const void *a, const void *b)
 {
-	const struct dir *x = a, *y = b;
+	const struct tally *x = a, *y = b;
 
 	if (x->n != y->n)
 		return x->n < y->n ? 1 : -1;
@@ -196,25 +196,36 @@ static void put_severities(struct report *r)
 	buf_puts(&r->out, "</div>\n");
 }
 
-static void put_dirs(struct report *r)
+static void put_tallies(struct report *r, struct tallies *t, const char *title, const char *of)
 {
-	qsort(r->dirs, r->ndirs, sizeof(r->dirs[0]), by_count);
-	buf_puts(&r->out, "<h2>By directory</h2>\n<table class=dirs>\n");
-	for (size_t i = 0; i < r->ndirs && i < DIRS_SHOW; i++) {
-		const struct dir *d = &r->dirs[i];
+	qsort(t->v, t->n, sizeof(t->v[0]), by_count);
+	buf_printf(&r->out, "<h2>%s</h2>\n<table class=dirs>\n", title);
+	for (size_t i = 0; i < t->n && i < TALLY_SHOW; i++) {
+		const struct tally *one = &t->v[i];
 
 		buf_puts(&r->out, "<tr><td class=path>");
-		put_cstr(r, d->name);
+		report_cstr(r, one->name);
 		buf_puts(&r->out, "</td><td>");
-		put_count(r, d->n);
+		put_count(r, one->n);
 		buf_puts(&r->out, "</td><td>");
-		put_bar(r, d->by_severity, d->n, r->dirs[0].n);
+		put_bar(r, one->by_severity, one->n, t->v[0].n);
 		buf_puts(&r->out, "</td></tr>\n");
 	}
-	if (r->ndirs > DIRS_SHOW)
-		buf_printf(&r->out, "<tr><td class=dim>%zu more directories</td><td></td><td></td></tr>\n",
-			   r->ndirs - DIRS_SHOW);
+	if (t->n > TALLY_SHOW)
+		buf_printf(&r->out, "<tr><td class=dim>%zu more %s</td><td></td><td></td></tr>\n", t->n - TALLY_SHOW,
+			   of);
 	buf_puts(&r->out, "</table>\n");
+}
+
+static void put_doers(struct report *r)
+{
+	if (r->log && r->log->why) {
+		buf_puts(&r->out, "<h2>By whom</h2>\n<p class=dim>Not known: ");
+		report_cstr(r, r->log->why);
+		buf_puts(&r->out, "</p>\n");
+	} else if (r->log) {
+		put_tallies(r, &r->doers, "By whom", "of others");
+	}
 }
 
 static void put_banner(struct report *r, const json_t *checked)
@@ -224,13 +235,13 @@ static void put_banner(struct report *r, const json_t *checked)
 	if (r->root_bad) {
 		buf_puts(&r->out,
 			 "<div class=\"banner bad\"><b>The baseline was edited.</b> What follows is worth little. ");
-		put_cstr(r, r->why_bad);
+		report_cstr(r, r->why_bad);
 		buf_puts(&r->out, "</div>\n");
 	} else {
 		buf_puts(&r->out,
 			 "<div class=\"banner good\">The baseline is whole: its rows are those that were signed by "
 			 "key <code>");
-		put_cstr(r, sig_key_id(r->b->seal.key));
+		report_cstr(r, sig_key_id(r->b->seal.key));
 		buf_puts(&r->out, "</code>.</div>\n");
 	}
 	if (unreadable)
@@ -251,13 +262,13 @@ static void put_top(struct report *r, const json_t *checked)
 	if (uname(&un) < 0)
 		strcpy(un.nodename, "this host");
 	buf_puts(&r->out, REPORT_HEAD "<title>File integrity of ");
-	put_cstr(r, un.nodename);
+	report_cstr(r, un.nodename);
 	buf_puts(&r->out, "</title>\n" REPORT_STYLE "</head>\n<body>\n<main>\n<h1>File integrity of ");
-	put_cstr(r, un.nodename);
+	report_cstr(r, un.nodename);
 	buf_puts(&r->out, "</h1>\n<div class=dim>Checked ");
-	put_cstr(r, time ? time : "?");
+	report_cstr(r, time ? time : "?");
 	buf_puts(&r->out, " against the baseline of ");
-	put_cstr(r, r->b->head.time);
+	report_cstr(r, r->b->head.time);
 	buf_puts(&r->out, "</div>\n");
 	put_banner(r, checked);
 	buf_puts(&r->out, "<div class=cards>\n");
@@ -271,14 +282,15 @@ static void put_top(struct report *r, const json_t *checked)
 	if (!r->total)
 		return;
 	put_severities(r);
-	put_dirs(r);
+	put_tallies(r, &r->dirs, "By directory", "directories");
+	put_doers(r);
 }
 
 static void put_tools(struct report *r)
 {
 	buf_puts(&r->out,
 		 "<h2>Changes</h2>\n<div class=tools><input id=q type=search placeholder=\"Search paths, attributes, "
-		 "packages, watches\" aria-label=Search>");
+		 "packages, who did it\" aria-label=Search>");
 	for (unsigned int s = WATCH_CRITICAL; s >= WATCH_INFO; s--)
 		if (r->by_severity[s])
 			buf_printf(&r->out, "<button data-key=s%u aria-pressed=true class=c%u>%s</button>", s, s,
@@ -362,10 +374,10 @@ static void put_diff(struct report *r)
 
 		buf_printf(&r->out, "<span%s>", class);
 		for (const char *tab; (tab = memchr(p, '\t', n)); n -= (size_t)(tab + 1 - p), p = tab + 1) {
-			put_text(r, p, (size_t)(tab - p));
+			report_text(r, p, (size_t)(tab - p));
 			buf_putc(&r->out, '\t');
 		}
-		put_text(r, p, n);
+		report_text(r, p, n);
 		buf_puts(&r->out, n ? "</span>" : " </span>");
 		p += n + 1;
 	}
@@ -388,15 +400,29 @@ static void put_summary(struct report *r, const struct store_row *row, const str
 		   "class=path>",
 		   c->severity, change_kind_name(c->kind), c->severity, watch_severity_name(c->severity),
 		   change_kind_name(c->kind));
-	put_text(r, row->path, row->path_len);
+	report_text(r, row->path, row->path_len);
 	buf_puts(&r->out, "</span><span class=what>");
 	if (c->kind == CHANGE_CHANGED)
 		buf_printf(&r->out, "%s", fact_mask_names(c->mask, names));
 	if (c->package >= PACKAGE_MATCHES) {
 		buf_printf(&r->out, "%s%s", c->kind == CHANGE_CHANGED ? " &middot; " : "", packages[c->package]);
-		put_text(r, c->owner, c->owner_len);
+		report_text(r, c->owner, c->owner_len);
 	}
-	buf_puts(&r->out, "</span></summary>\n<div class=body>");
+	buf_puts(&r->out, "</span>");
+	if (r->log && !r->log->why)
+		report_who_brief(r, r->log->brief(r->log->ctx, row->path, row->path_len));
+	buf_puts(&r->out, "</summary>\n<div class=body>");
+}
+
+static void put_who(struct report *r, const struct store_row *row, const struct change *c, const struct fact *now)
+{
+	_cleanup_free_ char *text =
+		r->log && !r->log->why ? r->log->alert(r->log->ctx, row->path, row->path_len) : NULL;
+	json_t *alert = text ? json_loads(text, 0, NULL) : NULL;
+
+	if (r->log && !r->log->why)
+		report_who(r, alert, c, now);
+	json_decref(alert);
 }
 
 static int put_change(void *ctx, const struct store_row *row, struct change *c, struct err *e)
@@ -422,8 +448,9 @@ static int put_change(void *ctx, const struct store_row *row, struct change *c, 
 	put_summary(r, row, c);
 	put_attrs(r, c, has_old ? &old : NULL, has_now ? &now : NULL);
 	put_diff(r);
+	put_who(r, row, c, has_now ? &now : NULL);
 	buf_puts(&r->out, "<div class=dim style=\"margin-top:10px\">watch ");
-	put_text(r, c->watch, c->watch_len);
+	report_text(r, c->watch, c->watch_len);
 	buf_puts(&r->out, "</div></div></details>\n");
 	return flush(r, FLUSH, e);
 }
@@ -510,22 +537,26 @@ static int make_file(struct report *r, const char *path, struct err *e)
 	return err;
 }
 
-int report_html(struct baseline *b, const char *path, struct err *e)
+int report_html(struct baseline *b, const char *path, const struct report_log *log, struct err *e)
 {
-	struct report r = { .b = b, .fd = -1, .dirs = calloc(DIRS_MAX, sizeof(struct dir)) };
+	_cleanup_free_ struct report *r = calloc(1, sizeof(*r));
 	int err;
 
-	if (!r.dirs)
+	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
-	buf_init(&r.out, OUT_MAX);
-	buf_init(&r.old, STORE_ROW_MAX);
-	buf_init(&r.diff, 8u << 20);
-	buf_init(&r.text, OUT_MAX);
-	err = make_file(&r, path, e);
-	buf_done(&r.out);
-	buf_done(&r.old);
-	buf_done(&r.diff);
-	buf_done(&r.text);
-	free(r.dirs);
+	r->b = b;
+	r->log = log;
+	r->fd = -1;
+	buf_init(&r->out, OUT_MAX);
+	buf_init(&r->old, STORE_ROW_MAX);
+	buf_init(&r->diff, 8u << 20);
+	buf_init(&r->text, OUT_MAX);
+	buf_init(&r->name, OUT_MAX);
+	err = make_file(r, path, e);
+	buf_done(&r->out);
+	buf_done(&r->old);
+	buf_done(&r->diff);
+	buf_done(&r->text);
+	buf_done(&r->name);
 	return err;
 }

@@ -55,12 +55,16 @@
 	"border-radius:999px;padding:5px 12px;cursor:pointer}\n" \
 	"button[aria-pressed=false]{opacity:.45;text-decoration:line-through}\n" \
 	"details{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:8px 0;overflow:hidden}\n" \
-	"summary{display:grid;grid-template-columns:82px 76px 1fr auto;gap:10px;align-items:baseline;padding:10px 14px;" \
+	"summary{display:grid;grid-template-columns:82px 76px 1fr auto;gap:2px 10px;align-items:baseline;padding:10px 14px;" \
 	"cursor:pointer;list-style:none}\n" \
 	"summary::-webkit-details-marker{display:none}\n" \
 	".sev{font-size:12px;font-weight:650;text-transform:uppercase;letter-spacing:.04em}\n" \
 	".path{overflow-wrap:anywhere}\n" \
 	".what{font-size:12px;color:var(--dim);text-align:right}\n" \
+	".by{font-size:12px;color:var(--dim)}summary .by{grid-column:3/-1;overflow-wrap:anywhere}summary .by:empty{display:none}\n" \
+	"h3{font-size:13px;margin:14px 0 2px}h3+p{margin:0 0 6px;font-size:12px}\n" \
+	"table.by th{text-align:left;font-weight:500;padding:3px 12px 3px 0}table.by td{color:var(--text);padding:3px 12px 3px 0;" \
+	"vertical-align:top;overflow-wrap:anywhere;min-width:50px}table.by td:nth-child(4){width:48%}table.by .when{white-space:nowrap}\n" \
 	".body{border-top:1px solid var(--line);padding:12px 14px 14px}\n" \
 	".attrs th{font-weight:500;color:var(--dim);text-align:left;width:120px;padding:3px 12px 3px 0;vertical-align:top}\n" \
 	".attrs td{padding:3px 12px 3px 0;vertical-align:top;overflow-wrap:anywhere;font-family:ui-monospace," \
@@ -78,7 +82,7 @@
 	"@media print{:root{--bg:#fff;--card:#fff;--text:#000;--dim:#444;--line:#bbb;--code:#fff;--add:#eef8f0;--addt:#0a3d18;" \
 	"--del:#fdf0f0;--delt:#6d1010;--hunk:#f2f2f2;--s1:#666;--s2:#1f6391;--s3:#8a5f00;--s4:#a63d12;--s5:#8c0d2e}" \
 	"body{font-size:11px}main{max-width:none;padding:0}.tools{display:none}.card{padding:8px 10px}.card b{font-size:18px}" \
-	"details{break-inside:avoid;border-radius:4px}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n" \
+	"details{border-radius:4px}summary,tr,pre span{break-inside:avoid}summary,h3,thead{break-after:avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n" \
 	"</style>\n"
 
 #define REPORT_SCRIPT \
@@ -86,7 +90,8 @@
 	"(function(){var q=document.getElementById('q'),shown=document.getElementById('shown'),\n" \
 	"items=[].slice.call(document.querySelectorAll('details')),\n" \
 	"buttons=[].slice.call(document.querySelectorAll('button[data-key]')),off={};\n" \
-	"items.forEach(function(d){d.text=d.querySelector('summary').textContent.toLowerCase()});\n" \
+	"items.forEach(function(d){d.text=[].map.call(d.querySelectorAll('summary,.by'),\n" \
+	"function(x){return x.textContent}).join(' ').toLowerCase()});\n" \
 	"function update(){var words=q.value.toLowerCase().split(/\\s+/).filter(Boolean),n=0;\n" \
 	"items.forEach(function(d){var ok=!off[d.dataset.sev]&&!off[d.dataset.kind]&&\n" \
 	"words.every(function(w){return d.text.indexOf(w)>=0});d.hidden=!ok;n+=ok});\n" \

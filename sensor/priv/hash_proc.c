@@ -223,6 +223,8 @@ static void end_flush(struct hash_proc *p)
 	if (!p->flush || (waits && clock_mono_ns() - p->flush_ns < FLUSH_MS * 1000000ull))
 		return;
 	p->flush = false;
+	if (p->live)
+		live_save(p->live); /* once that is said, we may be killed */
 	if (p->engine.fd >= 0)
 		chan_send_wait(&p->engine, MSG_FLUSHED, NULL, 0, NULL, 0, -1, 100);
 }

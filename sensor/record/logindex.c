@@ -548,3 +548,28 @@ int logindex_sql(struct logindex *ix, const char *sql, int (*row)(int n, const c
 	sqlite3_set_authorizer(ix->db, NULL, NULL);
 	return r;
 }
+
+/* ---- the record ---------------------------------------------------------------------------------------------------- */
+
+int logindex_read(const struct logindex_row *row, int dir_fd, char **ret, struct err *e)
+{
+	char name[SEGMENT_NAME_SIZE];
+	_cleanup_free_ char *line = NULL;
+	_cleanup_close_ int fd = -1;
+	struct line l;
+
+	segment_name(row->segment, SEGMENT_LOG, name);
+	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot open", name);
+	line = row->length <= LINE_MAX_BYTES ? malloc(row->length + 1) : NULL;
+	if (!line)
+		return err_set(e, -ENOMEM, "no memory for a record of %" PRIu64 " bytes", row->length);
+	if (pread(fd, line, row->length + 1, (off_t)row->byte) != (ssize_t)row->length + 1 ||
+	    line[row->length] != '\n' || line_parse(line, row->length, &l) < 0 || l.seq != row->seq)
+		return err_set(e, -EBADMSG, "the index does not fit %s at byte %" PRIu64 ": make it anew by --rebuild",
+			       name, row->byte);
+	line[row->length] = '\0';
+	*ret = TAKE_PTR(line);
+	return 0;
+}

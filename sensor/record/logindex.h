@@ -54,6 +54,9 @@ struct logindex_row {
 int logindex_find(struct logindex *ix, const struct logindex_query *q,
 		  int (*found)(const struct logindex_row *row, void *ctx), void *ctx, struct err *e);
 
+/* The record itself, from its segment in @dir_fd, terminated; the caller's to free. It has to be what the index says: -EBADMSG. */
+int logindex_read(const struct logindex_row *row, int dir_fd, char **ret, struct err *e);
+
 /*
  * One SELECT of the caller's own over the table `record` (logindex_columns says its columns), which can only read.
  * @row gets the names of the columns first, then each row; NULL is a SQL NULL.

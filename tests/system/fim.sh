@@ -346,6 +346,17 @@ if [ -n "$browser" ]; then
 		look --dump-dom 'file://$WORK/report.html' >\$WORK/dom
 		grep -qE 'id=\"shown\">[1-9][0-9]* shown' \$WORK/dom && ! grep -q 'alert(1)</script>' \$WORK/dom &&
 			[ \$(grep -c '<details' \$WORK/dom) -ge 2 ]"
+	{ # somebody types into the search, and clicks on filters
+		cat "$WORK/report.html"
+		echo "<script>(function(){var q=document.getElementById('q'),all=document.querySelectorAll('details'),said=[];
+		function n(){return [].filter.call(all,function(d){return !d.hidden}).length}
+		function type(s){q.value=s;q.dispatchEvent(new Event('input'));said.push(n())}
+		said.push(all.length===n());type('no such thing');type('');
+		[].forEach.call(document.querySelectorAll('button[data-key^=s]'),function(b){b.click()});said.push(n());
+		document.title='said '+said.join(' ')})()</script>"
+	} >"$WORK/used.html"
+	look --dump-dom "file://$WORK/used.html" >"$WORK/dom"
+	check "search and filters work" grep -qE '<title>said true 0 [1-9][0-9]* 0</title>' "$WORK/dom"
 	look --window-size=1200,1600 --screenshot="$WORK/report.png" "file://$WORK/report.html" >"$WORK/out" || true
 	check "and a picture of it is no blank page" test "$(stat -c %s "$WORK/report.png" 2>/dev/null || echo 0)" -gt 30000
 	look --print-to-pdf="$WORK/report.pdf" "file://$WORK/report.html" >"$WORK/out" || true

@@ -141,4 +141,15 @@ verdict "what came last is in the log" eval "grep -aq '+late' '$STATE'/log/*.jso
 verdict "which verifies" log_verifies
 moved_in_index() { ctl log query --event integrity --json 2>/dev/null | grep -a "\"path\":\"$T/moved/b\"" >/dev/null; }
 verdict "and can be asked" moved_in_index
+
+# ---- the report -------------------------------------------------------------------------------------------------------------
+
+: >"$T/"$'new\xff<b>'
+fim check --quiet --json >"$WORK/said" 2>&1
+verdict "a report" fim report --quiet --html "$WORK/report.html"
+verdict "has who did it" eval "grep -aF '$T/a</span>' '$WORK/report.html' | grep -aq '<span class=by>/usr/bin/bash (root)</span>'"
+verdict "and with which arguments, and whose child it was" eval \
+	"grep -a '<div class=dim>run by ' '$WORK/report.html' | grep -aFq 'tests/system/sensor-fim.sh'"
+verdict "and for what the log does not have it, says so" eval \
+	"grep -aFq '<p class=dim>Who did it is not known: the log has no alert about it.</p>' '$WORK/report.html'"
 done_testing

@@ -34,6 +34,28 @@ static const char *string(const char *p, size_t n)
 	return text();
 }
 
+/* What a reader gets is what was written, whatever it was. */
+static void bytes_come_back(void **state)
+{
+	static const char escapes[] = "\\x41\\xzz\\\\x5c\xff\\x5";
+	char name[256];
+	struct buf back;
+	json_t *v;
+
+	buf_init(&back, 4096);
+	for (size_t i = 0; i < sizeof(name) - 1; i++)
+		name[i] = (char)(i + 1);
+	memcpy(name + 100, escapes, sizeof(escapes) - 1);
+	name[255] = '\0';
+	v = json_loads(string(name, 255), JSON_DECODE_ANY, NULL);
+	assert_non_null(v);
+	jsonw_bytes(&back, json_string_value(v));
+	json_decref(v);
+	assert_int_equal(back.len, 255);
+	assert_memory_equal(back.data, name, 255);
+	buf_done(&back);
+}
+
 static void commas_come_by_themselves(void **state)
 {
 	struct jsonw w = begin();
@@ -251,15 +273,11 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commas_come_by_themselves),
-		cmocka_unit_test(members_are_keys_with_values),
-		cmocka_unit_test(strings_are_escaped_as_rfc_8785_says),
-		cmocka_unit_test(specials_are_found_anywhere),
-		cmocka_unit_test(any_bytes_come_back),
-		cmocka_unit_test(utf8_is_checked_by_the_book),
-		cmocka_unit_test(text_is_not_changed_but_checked),
-		cmocka_unit_test(large_integers_survive),
-		cmocka_unit_test(a_full_buffer_says_so_at_the_end),
+		cmocka_unit_test(commas_come_by_themselves),	cmocka_unit_test(bytes_come_back),
+		cmocka_unit_test(members_are_keys_with_values), cmocka_unit_test(strings_are_escaped_as_rfc_8785_says),
+		cmocka_unit_test(specials_are_found_anywhere),	cmocka_unit_test(any_bytes_come_back),
+		cmocka_unit_test(utf8_is_checked_by_the_book),	cmocka_unit_test(text_is_not_changed_but_checked),
+		cmocka_unit_test(large_integers_survive),	cmocka_unit_test(a_full_buffer_says_so_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("jsonw", tests, NULL, end);
