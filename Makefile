@@ -152,7 +152,7 @@ $(B)/seal/tamis-seal-%.so: seal/%.c include/tamis/seal.h
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 TEST_BINS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TESTS_C))
-tests: $(TEST_BINS) $(B)/bin/conformance
+tests: $(TEST_BINS) $(B)/bin/conformance $(SINK_MODULES)
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
