@@ -258,7 +258,7 @@ static void find_sieve_rows(const struct catalog *c)
 			uint16_t k;
 			int sieve = f->kind == 'S' ? catalog_sieve(c, f, event, &k) : CAT_SIEVE_NONE;
 
-			if (sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_ADDR)
+			if (sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_ADDR || sieve == CAT_SIEVE_COMM)
 				sieve_rows[event][k] =
 					(uint8_t)(f->index + (f->home == CAT_HOME_PROC ? c->events[event].nstr : 0));
 		}
@@ -283,7 +283,7 @@ static bool sift(const struct sieve *s, const void *rec, struct ev_head *h)
 		const ev_u8 *text;
 		uint32_t len;
 
-		if (!a->used)
+		if (!a->used || k == SV_AUT_EITHER) /* no program here goes by two paths */
 			continue;
 		text = row_text(rec, h, sieve_rows[h->type][k], &len);
 		memcpy(buf, text, len);

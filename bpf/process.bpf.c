@@ -149,6 +149,16 @@ INLINE int interpreter_seen(struct linux_binprm *bprm)
 	return 0;
 }
 
+/* Leaves the path of @at in work[0], sieved. Exec is sent in any case: path_sieve() may leave the path out where it says no. */
+INLINE void exec_path(struct hook *h, struct place at)
+{
+	if (!sv_mask_zero(&h->alive) && path_sieve(h->s, 0, h->sv, h->e, EV_EXEC, at, &h->alive))
+		return;
+	__builtin_memset(&h->alive, 0, sizeof(h->alive));
+	if (path_walk(h->s->index, 0, (u64)at.d, (u64)at.m))
+		h->s->flags |= EV_F_TRUNCATED;
+}
+
 /*
  * The kernel looks at the file of an exec for the first time. When the exec is told, a script's file is gone from the kernel's
  * hands, so its half of the record is made here and kept by thread. An exec that fails leaves it behind; the thread's next
@@ -173,9 +183,7 @@ INLINE int bprm_seen(struct linux_binprm *bprm)
 	h.s->generation = h.sv->generation;
 	at = place_of_file(READ(bprm, file));
 	r = &h.s->rec;
-	if ((sv_mask_zero(&h.alive) || !path_sieve(h.s, 0, h.sv, h.e, EV_EXEC, at, &h.alive)) &&
-	    path_walk(h.s->index, 0, (u64)at.d, (u64)at.m))
-		h.s->flags |= EV_F_TRUNCATED;
+	exec_path(&h, at);
 	rec_begin(r, EV_EXEC, FILE_NNUM, FILE_NSTR, EV_RUNG_TRACEPOINT);
 	file_nums(rec_num(r), at);
 	file_strs(h.s, 0, rec_str(r, FILE_NNUM), at.d);
@@ -217,10 +225,7 @@ INLINE void exec_program(struct hook *h, struct exec *x, struct ev_str *str, u64
 {
 	struct place at = place_of_file(x->file);
 
-	/* Exec is sent in any case, so the path is needed even when the sieve says no: path_sieve may leave it out then. */
-	if ((sv_mask_zero(&h->alive) || !path_sieve(h->s, 0, h->sv, h->e, EV_EXEC, at, &h->alive)) &&
-	    path_walk(h->s->index, 0, (u64)at.d, (u64)at.m))
-		h->s->flags |= EV_F_TRUNCATED;
+	exec_path(h, at);
 	file_nums(&num[EVN_PROC_FILE_INODE], at);
 	file_strs(h->s, 0, &str[EVS_PROC_FILE_PATH], at.d);
 }
@@ -279,14 +284,36 @@ INLINE void exec_interpreter(struct slot *s, struct exec *x, struct pending *p, 
 }
 
 /*
+ * What may hold of the path in work[w] for an exec that goes by two, added to either; nothing is, where that cannot be told: -1.
+ */
+__noinline int exec_either(u32 slot, u32 w_)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+	u64 w = w_;
+	int state;
+
+	sv_hide(w);
+	w &= 1;
+	if (!s || !sv || sv->generation != s->generation || !sv->event[EV_EXEC].automata[SV_AUT_EITHER].used)
+		return -1;
+	state = path_dfa(slot | w << 4 | SV_AUT_EITHER << 8 | EV_EXEC << 16, 0, s->path_off[w], s->path_len[w]);
+	if (state < 0)
+		return -1;
+	sv_mask_or(&s->either, sv_final_mask(sv, &sv->event[EV_EXEC].automata[SV_AUT_EITHER], state));
+	return 0;
+}
+
+/*
  * The path as it was given, where it is not that of the file in work[0]: then symbolic links have led from the one to the other, and
- * rules look at both. The sieve has seen one alone: with @before it decides nothing by paths.
+ * rules look at both: each of their conditions may hold of either. Where one of the paths is not what user space will have, the sieve
+ * decides nothing by them: what is alive is what was @before.
  */
 INLINE void exec_link(struct hook *h, struct exec *x, struct ev_str *str, const struct sv_mask *before)
 {
 	struct slot *s = h->s;
 	u32 flags = s->flags;
-	u64 len;
+	u64 len = 0, from;
 	bool ok = string_path(s, 1, x->task, AT_FDCWD, x->filename, false, &len);
 
 	s->flags = flags; /* it is one string more, and says nothing of the file's own */
@@ -294,6 +321,34 @@ INLINE void exec_link(struct hook *h, struct exec *x, struct ev_str *str, const 
 		return;
 	path_put(s, 1, &str[EVS_PROC_FILE_LINK_PATH]);
 	sv_mask_copy(&h->alive, before);
+	__builtin_memset(&s->either, 0, sizeof(s->either));
+	from = s->path_off[1] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
+	if (flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) || !len || str[EVS_PROC_FILE_PATH].len != s->path_len[0] ||
+	    str[EVS_PROC_FILE_LINK_PATH].len != s->path_len[1] ||
+	    !path_normal(s->index | 1 << 4, from, len + (EV_PATH_MAX + 1 - from)))
+		return;
+	if (!exec_either(s->index, 0) && !exec_either(s->index, 1))
+		sv_mask_and(&h->alive, &s->either);
+}
+
+/* What may be true of the name of the task, as it is in the record at @off, into either. -1: that cannot be told. */
+__noinline int exec_comm(u32 slot, u64 off, u64 len)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+	const struct sv_automaton *a;
+
+	if (!s || !sv || sv->generation != s->generation)
+		return -1;
+	a = &sv->event[EV_EXEC].automata[SV_AUT_COMM];
+	sv_hide(off);
+	if (!a->used || !len || len > 15 || off > RAW_CAP)
+		return -1;
+	/* the automaton wants memory whose size is a power of 2 */
+	if (bpf_probe_read_kernel(s->name, 16, s->rec.raw + off))
+		return -1;
+	sv_mask_copy(&s->either, sv_final_mask(sv, a, sv_dfa_loop(sv, a, 0, s->name, 0, len, 16, 255)));
+	return 0;
 }
 
 INLINE int exec_done(struct exec *x)
@@ -327,6 +382,8 @@ INLINE int exec_done(struct exec *x)
 	if (resolved)
 		exec_link(&h, x, str, &before);
 	proc_strs(h.s, str, x->task);
+	if (!exec_comm(h.s->index, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len))
+		sv_mask_and(&h.alive, &h.s->either);
 	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], x->filename, EV_PATH_MAX, false);
 	args_send(h.s, x->task, rec_head(r)->boot_ns);
 	rec_head(r)->policy = h.sv->generation;

@@ -33,7 +33,7 @@ struct open_file {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, u64); /* struct file */
 	__type(value, struct open_file);
 } opens SEC(".maps");
@@ -44,7 +44,7 @@ struct open_writer {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, struct open_writer);
 	__type(value, u8);
 } writers SEC(".maps");

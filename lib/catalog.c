@@ -444,9 +444,10 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 
 	switch (f->sieve) {
 	case CAT_SIEVE_NUM:
-		if (f->home != CAT_HOME_EVENT)
+		if (f->home != CAT_HOME_EVENT && event != EV_EXEC)
 			return CAT_SIEVE_NONE;
-		*ret_index = f->index;
+		/* a process's rows follow the event's own */
+		*ret_index = f->home == CAT_HOME_EVENT ? f->index : (uint16_t)(c->events[event].nnum + f->index);
 		return CAT_SIEVE_NUM;
 	case CAT_SIEVE_NAME:
 		path = path_of_name(c, f);
@@ -477,6 +478,11 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 	case CAT_SIEVE_RETVAL:
 		*ret_index = SV_SLOT_RETVAL;
 		return CAT_SIEVE_RETVAL;
+	case CAT_SIEVE_COMM:
+		if (event != EV_EXEC)
+			return CAT_SIEVE_NONE;
+		*ret_index = SV_AUT_COMM;
+		return CAT_SIEVE_COMM;
 	default:
 		return CAT_SIEVE_NONE;
 	}

@@ -50,7 +50,8 @@ enum cat_sieve {
 	CAT_SIEVE_GID,
 	CAT_SIEVE_EUID,
 	CAT_SIEVE_EGID,
-	CAT_SIEVE_RETVAL
+	CAT_SIEVE_RETVAL,
+	CAT_SIEVE_COMM
 };
 
 /* Groups of named constants: the CONSTANTS column of catalog.def. */

@@ -199,7 +199,8 @@ static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, 
 	if (n->op != N_FIELD)
 		return false;
 	sieve = catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index);
-	if (addr ? sieve != CAT_SIEVE_ADDR : sieve != CAT_SIEVE_PATH && sieve != CAT_SIEVE_NAME)
+	if (addr ? sieve != CAT_SIEVE_ADDR
+		 : sieve != CAT_SIEVE_PATH && sieve != CAT_SIEVE_NAME && sieve != CAT_SIEVE_COMM)
 		return false;
 	if (index >= SV_AUTOMATA || (index == SV_AUT_ADDR) != addr)
 		return false;

@@ -131,7 +131,13 @@ static inline const struct clause_pattern *pattern_at(const struct clauses *c, u
 	return intern_get(&c->patterns, i);
 }
 
-/* Used between clauses.c and clause_terms.c. */
+/*
+ * A formula that holds of one of two strings where @formula holds of both together, each of its conditions of one or the other: without
+ * AND. FORMULA_TRUE where it would be too large. A formula, or -ENOMEM. Before clauses_seal().
+ */
+int64_t clauses_either(struct clauses *c, uint32_t formula);
+
+/* Used between clauses.c, clause_terms.c and clause_either.c. */
 int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b);
 int clauses_terms(struct clauses *c, uint32_t formula);
 

@@ -25,7 +25,12 @@ static const struct {
 	[WHY_SHAPE] = { "shape", "the kernel compares a field with a constant only" },
 };
 
-static const char *const automaton_names[SV_AUTOMATA] = { "path", "second path", "address" };
+static const char *automaton_name(uint16_t event, unsigned k)
+{
+	static const char *const names[SV_AUTOMATA] = { "path", "second path", "address", "either path" };
+
+	return event == EV_EXEC && k == SV_AUT_COMM ? "name of the task" : names[k];
+}
 
 /* In the tables: a row of two bytes a class for each state, two masks a state, the classes. */
 static uint32_t automaton_bytes(const struct report_automaton *a)
@@ -40,12 +45,12 @@ static const char *event_name(uint16_t event)
 
 /* ---- for people ---------------------------------------------------------------------------------------------------- */
 
-static void put_automaton(struct buf *b, const struct report_automaton *a, unsigned k)
+static void put_automaton(struct buf *b, const struct report_automaton *a, const char *name)
 {
 	if (!a->states)
 		return;
-	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes, %u bytes\n", automaton_names[k], a->patterns,
-		   a->states, a->classes, automaton_bytes(a));
+	buf_printf(b, "  %s: %u patterns, %u states, %u classes of bytes, %u bytes\n", name, a->patterns, a->states,
+		   a->classes, automaton_bytes(a));
 	if (!a->weakened)
 		return;
 	buf_printf(b, "    too large: %u patterns match more than they should; the engine sorts that out", a->weakened);
@@ -69,7 +74,7 @@ static void put_event(struct buf *b, const struct report_event *e)
 	if (e->preds_left)
 		buf_printf(b, "  no room for %u numbers: no clause asks for them\n", e->preds_left);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
-		put_automaton(b, &e->automata[k], k);
+		put_automaton(b, &e->automata[k], automaton_name(e->event, k));
 }
 
 static uint32_t kernel_preds(const struct report_rule *r)
@@ -150,13 +155,13 @@ static void put_text(struct buf *b, const struct sieve_report *r, const char *ru
 /* ---- JSON ---------------------------------------------------------------------------------------------------------- */
 
 /* stars: absent where all are kept */
-static void json_automaton(struct jsonw *w, const struct report_automaton *a, unsigned k)
+static void json_automaton(struct jsonw *w, const struct report_automaton *a, const char *name)
 {
 	jsonw_obj_begin(w);
 	jsonw_member_u64(w, "bytes", automaton_bytes(a));
 	jsonw_member_u64(w, "classes", a->classes);
 	jsonw_member_bool(w, "cut", a->cut);
-	jsonw_member_str(w, "of", automaton_names[k]);
+	jsonw_member_str(w, "of", name);
 	jsonw_member_u64(w, "patterns", a->patterns);
 	if (a->stars >= 0)
 		jsonw_member_u64(w, "stars", (uint64_t)a->stars);
@@ -171,7 +176,7 @@ static void json_event(struct jsonw *w, const struct report_event *e)
 	jsonw_key(w, "automata");
 	jsonw_arr_begin(w);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
-		json_automaton(w, &e->automata[k], k);
+		json_automaton(w, &e->automata[k], automaton_name(e->event, k));
 	jsonw_arr_end(w);
 	jsonw_member_u64(w, "bits", e->bits);
 	jsonw_member_u64(w, "clauses", e->clauses);

@@ -171,6 +171,8 @@ static void place_of(const struct event_build *eb, uint32_t i, struct place *ret
 	if (ret->string == SV_AUTOMATA)
 		return;
 	ret->shape.formula[ret->string] = FORMULA_TRUE;
+	if (ret->string == SV_AUT_PATH0)
+		ret->shape.formula[SV_AUT_EITHER] = FORMULA_TRUE; /* says less of the same */
 	pat = first_pattern(&eb->c, t->formula[ret->string]);
 	if (pat)
 		ret->text = program_str(eb->c.p, pat->str, &ret->text_len);

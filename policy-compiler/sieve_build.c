@@ -21,6 +21,19 @@ struct build {
 
 /* ---- rules to terms ------------------------------------------------------------------------------------------------ */
 
+/* For programs that go by two paths: what may hold where each condition holds of one or the other. */
+static int fill_either(struct event_build *eb, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = first; i < first + n; i++) {
+		int64_t f = clauses_either(&eb->c, eb->all[i].formula[SV_AUT_PATH0]);
+
+		if (f < 0)
+			return (int)f;
+		eb->all[i].formula[SV_AUT_EITHER] = (uint32_t)f;
+	}
+	return 0;
+}
+
 static int add_rule(struct event_build *eb, uint32_t rule, uint32_t root)
 {
 	struct rule_build rb = { .rule = rule, .first = eb->nall };
@@ -37,6 +50,8 @@ static int add_rule(struct event_build *eb, uint32_t rule, uint32_t root)
 		memcpy(eb->all + eb->nall, terms, rb.count * sizeof(*terms));
 	eb->nall += rb.count;
 	eb->rules[eb->nrules++] = rb;
+	if (catalog_sieve_also(eb->c.p->catalog, eb->c.event, SV_AUT_PATH0))
+		return fill_either(eb, rb.first, rb.count);
 	return 0;
 }
 

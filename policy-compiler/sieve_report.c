@@ -39,7 +39,7 @@ static const char *slot_name(const struct clauses *c, uint8_t slot)
 		int sieve = catalog_sieve(cat, f, c->event, &index);
 
 		if (sieve == CAT_SIEVE_NONE || sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME ||
-		    sieve == CAT_SIEVE_ADDR || index != slot)
+		    sieve == CAT_SIEVE_ADDR || sieve == CAT_SIEVE_COMM || index != slot)
 			continue;
 		name = f->name;
 		if (f->event == c->event)
@@ -104,7 +104,7 @@ static char *term_text(const struct clauses *c, const struct clause_term *t)
 
 	buf_init(&b, TEXT_MAX);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
-		if (t->formula[k] == FORMULA_TRUE)
+		if (t->formula[k] == FORMULA_TRUE || k == SV_AUT_EITHER) /* the first path's, with less of it */
 			continue;
 		buf_puts(&b, between);
 		put_formula(c, t->formula[k], &b);

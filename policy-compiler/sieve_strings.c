@@ -419,12 +419,13 @@ static int relate_tops(struct oracle *o, unsigned k)
 static int find_names(struct oracle *o, unsigned k)
 {
 	const struct clauses *c = &o->eb->c;
+	unsigned of = k == SV_AUT_EITHER ? SV_AUT_PATH0 : k; /* the same conditions */
 
 	o->names = calloc((size_t)c->natoms + 1, sizeof(*o->names));
 	if (!o->names)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < c->natoms; i++)
-		if (c->atoms[i].name && c->atoms[i].automaton == k)
+		if (c->atoms[i].name && c->atoms[i].automaton == of)
 			o->names[o->nnames++] = i;
 	return 0;
 }

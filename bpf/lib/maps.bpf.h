@@ -48,6 +48,7 @@ struct slot {
 	u32 index;		 /* of this slot */
 	u32 generation;		 /* of the sieve that the program began with */
 	u32 flags;		 /* enum ev_flags */
+	struct sv_mask either;	 /* clauses that may hold of one of an exec's two paths */
 	u8 work[2][SV_BUF_SIZE + 512];
 	u8 name[256];
 	struct rec rec;
@@ -174,7 +175,7 @@ struct caps {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 4096);
 	__type(key, u32);
 	__type(value, struct caps);
 } caps_of SEC(".maps");

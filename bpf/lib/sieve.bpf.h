@@ -50,6 +50,14 @@ SV_INLINE int sv_mask_meets(const struct sv_mask *a, const struct sv_mask *b)
 	return ((a->w[0] & b->w[0]) | (a->w[1] & b->w[1]) | (a->w[2] & b->w[2]) | (a->w[3] & b->w[3])) != 0;
 }
 
+SV_INLINE void sv_mask_or(struct sv_mask *dst, const struct sv_mask *src)
+{
+	dst->w[0] |= src->w[0];
+	dst->w[1] |= src->w[1];
+	dst->w[2] |= src->w[2];
+	dst->w[3] |= src->w[3];
+}
+
 /* All clauses of event type @e; false when no rule wants the type. */
 SV_INLINE int sv_alive_start(const struct sv_event *e, struct sv_mask *alive)
 {

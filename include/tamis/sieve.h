@@ -14,12 +14,19 @@
 #define SV_WORDS    4 /* 64-bit words of a clause mask: 256 clauses an event type */
 #define SV_CLAUSES  (64 * SV_WORDS)
 #define SV_PREDS    48	      /* number predicates an event type */
-#define SV_AUTOMATA 3	      /* automata an event type: first path, second path, address */
+#define SV_AUTOMATA 4	      /* automata an event type */
 #define SV_MASKS    4096      /* distinct masks */
 #define SV_STATES   32768     /* states of all automata together */
 #define SV_TRANS    (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
 
-enum { SV_AUT_PATH0, SV_AUT_PATH1, SV_AUT_ADDR };
+/* What automata run over: first path, second path, address. */
+enum {
+	SV_AUT_PATH0,
+	SV_AUT_PATH1,
+	SV_AUT_ADDR,
+	SV_AUT_EITHER, /* of an exec: the first path once more, where the program goes by two; what may hold of one or the other */
+	SV_AUT_COMM = SV_AUT_PATH1 /* of an exec, which has no second path: the name of the task */
+};
 
 /* Numbers of the head that a predicate can name, beside the indexes 0..EV_NUM_MAX-1 of num[]. */
 enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLOT_RETVAL };

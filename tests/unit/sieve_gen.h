@@ -457,6 +457,7 @@ struct event_gen {
 	struct ev_head head;
 	ev_u64 num[EV_NUM_MAX];
 	char path[SV_AUT_ADDR][GEN_TEXT + 1];
+	bool linked;
 	char link[GEN_TEXT + 1]; /* the path that the program was executed by */
 	char str[4][GEN_TEXT + 1];
 	bool readable[SV_AUTOMATA]; /* a hook skips what it could not read */
@@ -510,6 +511,7 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		v->num = (int64_t)e->num[index];
 		break;
 	case CAT_SIEVE_PATH:
+	case CAT_SIEVE_COMM:
 		*v = gen_str_val(e->path[index]);
 		break;
 	case CAT_SIEVE_NAME:
@@ -573,6 +575,7 @@ static inline void gen_link(struct policy_gen *p, struct event_gen *e)
 	v[SLOT_PROC_FILE_LINK_NAME] = gen_last(p->g, e->link);
 	if (p->event == EV_EXEC)
 		e->readable[SV_AUT_PATH0] = false;
+	e->linked = true;
 }
 
 static inline void gen_event(struct policy_gen *p, struct event_gen *e)
@@ -989,6 +992,19 @@ static inline ev_u32 gen_run_at(const struct sieve *s, const struct sv_automaton
 	return sv_dfa_run_at(s, a, 0, buf, off, len);
 }
 
+/* Where a program goes by two paths: what may hold of one or the other. */
+static inline void gen_either(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
+{
+	const struct sv_automaton *a = &s->event[e->head.type].automata[SV_AUT_EITHER];
+	struct sv_mask either;
+
+	if (!e->linked || e->head.type != EV_EXEC)
+		return;
+	sv_mask_copy(&either, sv_final_mask(s, a, gen_run_at(s, a, e->path[0], 3)));
+	sv_mask_or(&either, sv_final_mask(s, a, gen_run_at(s, a, e->link, 5)));
+	sv_mask_and(alive, &either);
+}
+
 static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
 {
 	const struct sv_event *ev = &s->event[e->head.type];
@@ -1005,6 +1021,10 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 
 		if (!a->used || !e->readable[k])
 			continue;
+		if (k == SV_AUT_EITHER) {
+			gen_either(s, e, alive);
+			continue;
+		}
 		state = k == SV_AUT_ADDR ? sv_dfa_run_addr(s, a, e->addr) : gen_run_at(s, a, e->path[k], 37 + 11 * k);
 		sv_mask_and(alive, sv_final_mask(s, a, state));
 	}

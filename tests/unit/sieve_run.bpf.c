@@ -48,6 +48,18 @@ SV_INLINE void run_addr(const struct sieve *s, const struct sv_event *e, struct 
 	sv_mask_and((struct sv_mask *)r->head.alive, sv_final_mask(s, a, r->state[SV_AUT_ADDR]));
 }
 
+SV_INLINE void run_either(const struct sieve *s, const struct sv_event *e, struct sieve_run *r)
+{
+	const struct sv_automaton *a = &e->automata[SV_AUT_EITHER];
+	struct sv_mask either;
+
+	if (!a->used || !r->readable[SV_AUT_EITHER] || !r->linked)
+		return;
+	sv_mask_copy(&either, sv_final_mask(s, a, sv_dfa_run_at(s, a, 0, r->buf[0], r->off[0], r->len[0])));
+	sv_mask_or(&either, sv_final_mask(s, a, sv_dfa_run_at(s, a, 0, r->buf[2], r->off[2], r->len[2])));
+	sv_mask_and((struct sv_mask *)r->head.alive, &either);
+}
+
 SEC("raw_tp/sys_exit")
 int sieve_run(void *ctx)
 {
@@ -70,6 +82,7 @@ int sieve_run(void *ctx)
 	run_path(s, e, r, 0);
 	run_path(s, e, r, 1);
 	run_addr(s, e, r);
+	run_either(s, e, r);
 	return 0;
 }
 

@@ -7,10 +7,12 @@
 #include "tamis/sieve.h"
 
 struct sieve_run {
-	struct ev_head head;		    /* in: type and the head's numbers. out: alive */
-	ev_u64 num[EV_NUM_MAX];		    /* in */
-	ev_u8 buf[2][2 * EV_PATH_MAX];	    /* in: each path, somewhere */
-	ev_u32 off[2], len[2], name_len[2]; /* in: where it is, and how long its last component is */
+	struct ev_head head;	/* in: type and the head's numbers. out: alive */
+	ev_u64 num[EV_NUM_MAX]; /* in */
+	ev_u8 buf[3]
+		 [2 * EV_PATH_MAX]; /* in: each path, somewhere; the last one is what an exec's program also goes by */
+	ev_u32 off[3], len[3], name_len[3]; /* in: where it is, and how long its last component is */
+	ev_u32 linked;			    /* in: there is such a path */
 	ev_u8 addr[16];			    /* in */
 	ev_u32 readable[SV_AUTOMATA];	    /* in */
 	ev_u32 state[SV_AUTOMATA];	    /* out: after the whole */

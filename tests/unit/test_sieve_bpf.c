@@ -155,6 +155,8 @@ static void check_event(struct gen *g, const struct event_gen *e, uint64_t seed)
 		in.readable[k] = e->readable[k];
 	put_path(g, e->path[0], 0);
 	put_path(g, e->path[1], 1);
+	put_path(g, e->link, 2);
+	in.linked = e->linked && e->head.type == EV_EXEC;
 	run_in_kernel();
 	gen_sieve(&sieve, e, &alive);
 	if (memcmp(out.head.alive, &alive, sizeof(alive)) != 0)
