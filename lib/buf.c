@@ -109,12 +109,18 @@ int buf_put_u64(struct buf *b, uint64_t v)
 
 int buf_put_dec(struct buf *b, uint64_t v)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
 	char digits[20];
 	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	/* a division costs more than all else here */
+	for (; v >= 10; v /= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + 2 * (v % 100), 2);
+	}
+	if (v || at == sizeof(digits))
+		digits[--at] = (char)('0' + v);
 	return buf_put(b, digits + at, sizeof(digits) - at);
 }

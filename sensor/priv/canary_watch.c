@@ -228,10 +228,9 @@ static const char *rung_of(struct monitor *m, int type)
 static void round_begin(struct monitor *m)
 {
 	struct canary *c = &m->canary;
-	struct engine_counts ec;
 
-	engine_counts_get(m->engine_page, &ec);
-	memcpy(c->before, ec.canary, sizeof(c->before));
+	for (unsigned int type = 0; type < EV_TYPES; type++)
+		c->before[type] = engine_canary_get(m->engine_page, type);
 	c->generation = m->policy.generation;
 	c->answered = false;
 	c->round++;
@@ -242,20 +241,22 @@ static void round_begin(struct monitor *m)
 }
 
 /* An event whose act was done: has it brought its marks? */
-static bool arrived(const struct canary *c, const struct engine_counts *ec, int type)
+static bool arrived(const struct monitor *m, int type)
 {
-	return ec->canary[type] - c->before[type] >= c->done.acts[type];
+	const struct canary *c = &m->canary;
+
+	return engine_canary_get(m->engine_page, (unsigned int)type) - c->before[type] >= c->done.acts[type];
 }
 
-static bool all_arrived(struct monitor *m, const struct engine_counts *ec)
+static bool all_arrived(struct monitor *m)
 {
 	for (const int *type = notes_types_by_name(); *type; type++)
-		if (!arrived(&m->canary, ec, *type) && rung_of(m, *type))
+		if (!arrived(m, *type) && rung_of(m, *type))
 			return false;
 	return true;
 }
 
-static void round_end(struct monitor *m, const struct engine_counts *ec)
+static void round_end(struct monitor *m)
 {
 	struct canary *c = &m->canary;
 	const struct cat_event *ev = catalog_tamis()->events;
@@ -263,7 +264,7 @@ static void round_end(struct monitor *m, const struct engine_counts *ec)
 	for (const int *type = notes_types_by_name(); *type; type++) {
 		const char *rung = rung_of(m, *type);
 		/* packets have six programs, and one act */
-		bool cut = load_cut(m->load, (uint16_t)*type), blind = rung && (cut || !arrived(c, ec, *type));
+		bool cut = load_cut(m->load, (uint16_t)*type), blind = rung && (cut || !arrived(m, *type));
 
 		if (blind != c->blind[*type] && (rung || c->blind[*type]))
 			tell(m, ev[*type].name, rung ? rung : "none", !blind,
@@ -291,15 +292,15 @@ static void round_go_on(struct monitor *m)
 		c->asked = false; /* what was to arrive is no longer clear: anew, as soon as it can be */
 		return;
 	}
-	if (all_arrived(m, &ec))
-		return round_end(m, &ec);
+	if (all_arrived(m))
+		return round_end(m);
 	/* marks may wait in the rings behind much else: then nobody is blind yet */
 	if (ec.drained_ns < c->answered_ns && clock_mono_ns() - c->answered_ns < BEHIND_NS)
 		return;
 	if (clock_mono_ns() < c->answered_ns + DEADLINE_NS)
 		return;
 	if (c->again) {
-		round_end(m, &ec);
+		round_end(m);
 	} else {
 		/* once more, before anybody is alarmed: a full ring, a run that the kernel skipped */
 		c->again = true;

@@ -66,12 +66,28 @@ uint64_t counts_commits(const uint64_t *commits)
 	return __atomic_load_n(commits, __ATOMIC_RELAXED);
 }
 
+/* There is one writer. */
+static void add_one(uint64_t *n)
+{
+	__atomic_store_n(n, *n + 1, __ATOMIC_RELAXED);
+}
+
 void engine_shed_add(struct engine_page *p, unsigned int type, unsigned int level)
 {
-	__atomic_store_n(&p->shed[type][level], p->shed[type][level] + 1, __ATOMIC_RELAXED);
+	add_one(&p->shed[type][level]);
 }
 
 uint64_t engine_shed_get(const struct engine_page *p, unsigned int type, unsigned int level)
 {
 	return __atomic_load_n(&p->shed[type][level], __ATOMIC_RELAXED);
+}
+
+void engine_canary_add(struct engine_page *p, unsigned int type)
+{
+	add_one(&p->canary[type]);
+}
+
+uint64_t engine_canary_get(const struct engine_page *p, unsigned int type)
+{
+	return __atomic_load_n(&p->canary[type], __ATOMIC_RELAXED);
 }

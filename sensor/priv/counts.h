@@ -29,19 +29,18 @@ struct engine_counts {
 	uint64_t queue_records; /* waiting now */
 	uint64_t queue_bytes;
 	uint64_t queue_peak;
-	uint64_t drained_ns;	   /* when the rings were empty last: all that was sent before has been taken */
-	uint64_t canary[EV_TYPES]; /* marks of the canary's acts */
-	uint64_t queue_refused;	   /* records that found no memory: lost */
-	uint64_t pathless;	   /* times that a process was found without its program */
-	uint64_t processes;	   /* images in the process table now */
-	uint64_t last_key;	   /* names the last event counted in received: see take_record() */
-	uint64_t suppressed;	   /* matches within their rule's "every" */
-	uint64_t silent;	   /* matches of silent rules */
-	uint64_t variables;	   /* that are held now, for whatever they belong to */
-	uint64_t variables_lost;   /* gave way to others, or found no room */
-	uint64_t requests;	   /* number of the last thing that a rule wanted to have done */
-	uint64_t touches;	   /* events that may have changed watched files */
-	uint64_t touches_lost;	   /* of them not handed to the hash process */
+	uint64_t drained_ns;	 /* when the rings were empty last: all that was sent before has been taken */
+	uint64_t queue_refused;	 /* records that found no memory: lost */
+	uint64_t pathless;	 /* times that a process was found without its program */
+	uint64_t processes;	 /* images in the process table now */
+	uint64_t last_key;	 /* names the last event counted in received: see take_record() */
+	uint64_t suppressed;	 /* matches within their rule's "every" */
+	uint64_t silent;	 /* matches of silent rules */
+	uint64_t variables;	 /* that are held now, for whatever they belong to */
+	uint64_t variables_lost; /* gave way to others, or found no room */
+	uint64_t requests;	 /* number of the last thing that a rule wanted to have done */
+	uint64_t touches;	 /* events that may have changed watched files */
+	uint64_t touches_lost;	 /* of them not handed to the hash process */
 	uint64_t fetch_asked, fetch_kept, fetch_failed, fetch_given_up; /* see struct fetch_stats */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };
@@ -67,7 +66,9 @@ struct record_counts {
 struct engine_page {
 	uint64_t commits;
 	struct engine_counts slot[2];
-	uint64_t shed[EV_TYPES][SHED_LEVELS]; /* left out, see shed.h; each by itself, beside the copies */
+	/* each by itself, beside the copies: those are made anew with every record */
+	uint64_t shed[EV_TYPES][SHED_LEVELS]; /* left out, see shed.h */
+	uint64_t canary[EV_TYPES];	      /* marks of the canary's acts */
 };
 
 struct record_page {
@@ -81,6 +82,9 @@ void counts_unmap(void *page, unsigned long size);
 
 void engine_shed_add(struct engine_page *p, unsigned int type, unsigned int level);
 uint64_t engine_shed_get(const struct engine_page *p, unsigned int type, unsigned int level);
+/* To be asked after engine_counts_get(): it then knows all that was there when drained_ns was. */
+void engine_canary_add(struct engine_page *p, unsigned int type);
+uint64_t engine_canary_get(const struct engine_page *p, unsigned int type);
 
 /* How often the writer of a page has committed: a sign of life. */
 uint64_t counts_commits(const uint64_t *commits);

@@ -105,7 +105,7 @@ static int take_record(void *ctx, const void *rec, size_t size)
 
 	if (size >= sizeof(*h) && h->flags & EV_F_CANARY) {
 		if (h->type < EV_TYPES)
-			p->counts.canary[h->type]++;
+			engine_canary_add(p->page, h->type);
 		commit(p);
 		return 0;
 	}

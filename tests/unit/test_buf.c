@@ -113,6 +113,27 @@ static void decimal_digits(void **state)
 	buf_done(&b);
 }
 
+/* Every number of up to five digits, and those around each power of ten and of two. */
+static void decimal_digits_are_those_of_printf(void **state)
+{
+	uint64_t power = 1;
+	struct buf b;
+
+	buf_init(&b, 100);
+	for (uint64_t i = 0; i < 100000 + 3 * 84; i++) {
+		uint64_t v = i < 100000 ? i : power + (i - 100000) % 3 - 1;
+		char want[24];
+
+		if (i >= 100000 && (i - 100000) % 3 == 2)
+			power = i < 100000 + 3 * 19 ? power * 10 : i < 100000 + 3 * 20 ? 1 : power * 2;
+		snprintf(want, sizeof(want), "%llu", (unsigned long long)v);
+		buf_reset(&b);
+		buf_put_dec(&b, v);
+		assert_string_equal(buf_cstr(&b), want);
+	}
+	buf_done(&b);
+}
+
 static void base64_vectors_of_rfc_4648(void **state)
 {
 	static const char *const text[] = { "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy" };
@@ -192,6 +213,7 @@ int main(void)
 		cmocka_unit_test(integers_come_back),
 		cmocka_unit_test(a_reader_stops_at_its_end),
 		cmocka_unit_test(decimal_digits),
+		cmocka_unit_test(decimal_digits_are_those_of_printf),
 		cmocka_unit_test(base64_vectors_of_rfc_4648),
 		cmocka_unit_test(base64_has_one_spelling),
 		cmocka_unit_test(an_error_can_quote_itself),
