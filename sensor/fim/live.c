@@ -439,6 +439,8 @@ bool live_step(struct live *l, uint64_t now_ns, uint64_t time_ns, live_fn fn, vo
 	if (live_look(l, n, now_ns, time_ns, fn, ctx) < 0)
 		l->stats.failures++;
 	l->looking = NULL;
+	if (!n->at)
+		live_read_forget(l, n);
 	look_again(l, n, mapped, now_ns);
 	if (!n->told && !n->at && !n->accept) /* nobody need be remembered any more */
 		drop(l, slot_of(l, n->path, n->len));
@@ -514,6 +516,7 @@ int live_watches(struct live *l, const void *section, size_t size, struct err *e
 
 void live_close(struct live *l)
 {
+	live_read_close(l);
 	live_accept_done(l);
 	live_inodes_close(l);
 	live_known_close(l);

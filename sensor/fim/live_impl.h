@@ -4,6 +4,9 @@
 
 /* What live*.c share. */
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "sensor/fim/finding.h"
 #include "sensor/fim/live.h"
 #include "sensor/fim/pkg.h"
@@ -46,9 +49,26 @@ struct live_entry {
 	char path[]; /* terminated */
 };
 
+/* A large file that is read by a thread (live_big.c): what lies between is the thread's until it is done. */
+struct live_big {
+	struct live_entry *n; /* whose result it is; NULL: nobody's any more */
+	uint64_t start_ns;
+	bool running;	  /* there is a thread to be joined */
+	atomic_bool done; /* its last act */
+	volatile sig_atomic_t stop;
+	pthread_t thread;
+	struct collect collect;
+	struct collect_want want;
+	struct collect_found found;
+	struct fact old;
+	int dir_fd, result; /* dir_fd is owned while it runs */
+	char name[256];
+};
+
 struct live {
 	struct baseline base;
 	struct collect collect;
+	struct live_big big;
 	char host[128];
 	uint64_t seed;
 	struct live_entry *buckets[LIVE_BUCKETS];
@@ -121,6 +141,16 @@ int live_accept_later(struct live *l, struct live_entry *n, const struct change 
 		      size_t len, uint64_t now_ns);
 uint64_t live_accept_due_ns(const struct live *l);
 void live_accept_done(struct live *l);
+
+/*
+ * live_big.c: as collect_file(). -EINPROGRESS: the file is large, ask again soon; 1 for 0 where it was touched while it was read, so
+ * that it has to be looked at once more.
+ */
+int live_read(struct live *l, struct live_entry *n, int dir_fd, const char *name, const struct collect_want *want,
+	      uint64_t now_ns, struct collect_found *ret);
+/* Nobody asks for this one any more. */
+void live_read_forget(struct live *l, const struct live_entry *n);
+void live_read_close(struct live *l);
 
 /* live_look.c: 0, or negative errno with the file as unknown as before. */
 int live_look(struct live *l, struct live_entry *n, uint64_t now_ns, uint64_t time_ns, live_fn fn, void *ctx);

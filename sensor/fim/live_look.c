@@ -8,6 +8,7 @@
 
 #define CHANGING_NS 10000000000u /* a file that is written to all the time is told of as such after this */
 #define AGAIN_NS    50000000u
+#define READING_NS  20000000u
 #define DEPTH_MAX   64
 
 #define PACKAGE_NS	 20000000000u /* the package manager has so long to write down what it did */
@@ -18,7 +19,7 @@ struct look {
 	struct live_entry *n;
 	const struct watchset_item *w;
 	struct fact old;
-	bool has_old, gone;
+	bool has_old, gone, once_more;
 	struct collect_found now;
 	struct change change;
 	uint64_t now_ns, time_ns;
@@ -42,9 +43,10 @@ static int look_now(struct look *k)
 	int r = collect_open_dir(k->l->base.root_fd, k->n->path, k->n->len, &dir, &name);
 
 	if (r == 0)
-		r = collect_file(&k->l->collect, dir, name, DT_UNKNOWN, &want, &k->now);
+		r = live_read(k->l, k->n, dir, name, &want, k->now_ns, &k->now);
 	k->gone = is_gone(r);
-	return k->gone ? 0 : r;
+	k->once_more = r == 1;
+	return k->gone || r == 1 ? 0 : r;
 }
 
 static int look_old(struct look *k)
@@ -320,9 +322,12 @@ int live_look(struct live *l, struct live_entry *n, uint64_t now_ns, uint64_t ti
 	r = look_old(&k);
 	if (r == 0)
 		r = look_now(&k);
+	if (r == -EINPROGRESS)
+		return live_again(l, n, now_ns + READING_NS);
 	if (r < 0)
 		return r;
 	if (!k.gone && k.now.fact.unread == FACT_CHANGING && now_ns - n->first_ns < CHANGING_NS)
 		return live_again(l, n, now_ns + AGAIN_NS);
-	return judge(&k, fn, ctx);
+	r = judge(&k, fn, ctx);
+	return r == 0 && k.once_more && !n->at ? live_again(l, n, now_ns + AGAIN_NS) : r;
 }

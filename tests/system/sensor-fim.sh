@@ -83,6 +83,14 @@ case $? in
 *) echo "# no io_uring here" ;;
 esac
 
+# ---- a large file ----------------------------------------------------------------------------------------------------------
+
+truncate -s 512M "$T/large"
+echo beside >>"$T/a"
+verdict "who is small does not wait for a large file" told "\"path\":\"$T/a\"" '+beside'
+verdict "which is told of, too" until_true 30 alert "\"path\":\"$T/large\"" '"kind":"added"' '"size":536870912'
+rm "$T/large"
+
 # ---- the processes ---------------------------------------------------------------------------------------------------------
 
 verdict "the hash process is nobody, and may read" eval "grep -q '^Uid:.1879050004.1879050004' /proc/$(pid_of hash)/status && grep -q '^CapEff:.0000000000000004' /proc/$(pid_of hash)/status && grep -q '^Seccomp:.2' /proc/$(pid_of hash)/status"

@@ -121,6 +121,52 @@ static void test_one_alert(void **state)
 	end(&t);
 }
 
+/* A large file is read beside: small ones do not wait for it, and what it is told as is what it became. */
+static void test_large(void **state)
+{
+	struct live_bench t;
+	json_t *after;
+
+	begin(&t, WATCH_STANDARD);
+	assert_int_equal(truncate(fim_path(&t.b, "b"), 32 << 20), 0);
+	touch(&t, "b", EV_WRITE, 0, WHO_ONE);
+	t.now += 1;
+	assert_int_equal(step(&t), 0); /* it is being read */
+	fim_write(&t.b, "a", "small\n");
+	touch(&t, "a", EV_WRITE, 0, WHO_TWO);
+	t.now += 1;
+	assert_int_equal(step(&t), 1);
+	assert_string_equal(text_at(t.heard.alert, "integrity", "path"), fim_path(&t.b, "a"));
+	touch(&t, "b", EV_WRITE, 0, WHO_ONE); /* nothing comes of it but one more look */
+	for (int i = 0; i < 10000 && t.heard.n < 2; i++) {
+		usleep(1000);
+		t.now += 20 * MS;
+		step(&t);
+	}
+	assert_int_equal(t.heard.n, 2);
+	assert_string_equal(text_at(t.heard.alert, "integrity", "path"), fim_path(&t.b, "b"));
+	after = json_object_get(json_object_get(t.heard.alert, "integrity"), "after");
+	assert_int_equal(json_integer_value(json_object_get(after, "size")), 32 << 20);
+	assert_int_not_equal(live_due_ns(t.live), UINT64_MAX); /* it was touched meanwhile */
+	for (int i = 0; i < 10000 && live_due_ns(t.live) != UINT64_MAX; i++) {
+		usleep(1000);
+		t.now += 100 * MS;
+		assert_int_equal(step(&t), 0);
+	}
+	assert_int_equal(live_due_ns(t.live), UINT64_MAX);
+	/* gone while it is read: the thread's result is nobody's */
+	assert_int_equal(truncate(fim_path(&t.b, "b"), 64 << 20), 0);
+	touch(&t, "b", EV_WRITE, 0, WHO_ONE);
+	t.now += 1;
+	assert_int_equal(step(&t), 0);
+	assert_int_equal(unlink(fim_path(&t.b, "b")), 0);
+	touch(&t, "b", EV_UNLINK, TOUCH_NAMES, WHO_ONE);
+	t.now += 20 * MS;
+	assert_int_equal(step(&t), 1);
+	assert_string_equal(text_at(t.heard.alert, "integrity", "kind"), "removed");
+	end(&t);
+}
+
 /* The same state is told once; another one again, with all who came since it was as it should be; none when it is so again. */
 static void test_states(void **state)
 {
@@ -401,9 +447,10 @@ static void test_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_alert), cmocka_unit_test(test_states),      cmocka_unit_test(test_names),
-		cmocka_unit_test(test_new_start), cmocka_unit_test(test_edited_told), cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_debounce),  cmocka_unit_test(test_room),	      cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_one_alert), cmocka_unit_test(test_large),	    cmocka_unit_test(test_states),
+		cmocka_unit_test(test_names),	  cmocka_unit_test(test_new_start), cmocka_unit_test(test_edited_told),
+		cmocka_unit_test(test_accepted),  cmocka_unit_test(test_debounce),  cmocka_unit_test(test_room),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
