@@ -13,7 +13,7 @@ opens 20 "$WORK/target"
 verdict "a file has the records" until_true 10 caught_up file 20
 verdict "a socket that nobody listens on is told" until_true 5 sink_says sock "cannot connect to $OUTSIDE/sock"
 verdict "  in the status, too" eval 'ctl status | grep -c "sock: .*FAILING" >/dev/null'
-verdict "  and in the metrics" eval 'ctl metrics | grep -c "^tamis_sink_failing_seconds{sink=\"sock\",type=\"unix\"} [1-9]" >/dev/null'
+verdict "  and in the metrics" until_true 5 eval 'ctl metrics | grep -c "^tamis_sink_failing_seconds{sink=\"sock\",type=\"unix\"} [1-9]" >/dev/null'
 collect unix "$OUTSIDE/sock" "$WORK/sock.out" 0.01
 verdict "what waited arrives as soon as somebody listens" until_true 10 caught_up sock 20
 verdict "the first heartbeat is there, with what is watched" eval 'grep "\"kind\":\"heartbeat\"" $OUTSIDE/alerts.jsonl |
@@ -57,7 +57,7 @@ verdict "nothing is missing in the files, and what came twice says so" eval '"$C
 verdict "nor at the socket" eval '"$COLLECT" check $WORK/sock.out'
 verdict "the records are the log's, where they say" eval '"$COLLECT" leaves $WORK/sock.out $STATE/log'
 verdict "the file is turned over by its size" eval '[ $(ls $OUTSIDE/alerts.jsonl.* | wc -l) -ge 2 ]'
-verdict "the spool was started again, and that is an alert" told '"what":"spool"'
+verdict "the spool was started again, and that is an alert" until_true 5 told '"what":"spool"'
 verdict "stops with status 0" sensor_stop
 last=$(cat "$STATE"/log/*.jsonl | wc -l)
 verdict "the end of the log is delivered, too" eval 'tail -n 1 $WORK/sock.out | grep -q "\"seq\":$last,"'
