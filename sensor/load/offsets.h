@@ -16,9 +16,16 @@
 
 #include "lib/err.h"
 
+/* Where 32-bit calls are told by. */
+#if defined(__x86_64__)
+#define OFFSETS_COMPAT "status"
+#else
+#define OFFSETS_COMPAT "flags"
+#endif
+
 /* X(ID, "struct", "member", "what is below it"): bytes from the struct to the last. */
 #define OFFSETS(X)                                                                                                     \
-	X(TASK_STATUS, "thread_info", "status", "")                                                                    \
+	X(COMPAT, "thread_info", OFFSETS_COMPAT, "")                                                                   \
 	X(TASK_STACK, "task_struct", "stack", "")                                                                      \
 	X(TASK_FLAGS, "task_struct", "flags", "")                                                                      \
 	X(TASK_MM, "task_struct", "mm", "")                                                                            \

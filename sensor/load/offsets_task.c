@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -210,14 +212,15 @@ static void hunt_start(struct hunt *h)
 /* ---- the stack, and the flag of 32-bit calls ---------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
-#define REGS_SIZE   168
-#define REGS_NR	    120 /* orig_ax */
-#define REGS_ARG1   112 /* di */
-#define COMPAT_FLAG 0x0002
+#define REGS_SIZE 168
+#define REGS_NR	  120	 /* orig_ax */
+#define REGS_ARG1 112	 /* di */
+#define TS_COMPAT 0x0002 /* thread_info.status: arch/x86/include/asm/thread_info.h */
 #elif defined(__aarch64__)
-#define REGS_SIZE 336
-#define REGS_NR	  280 /* syscallno */
-#define REGS_ARG1 272 /* orig_x0 */
+#define REGS_SIZE   336
+#define REGS_NR	    280	       /* syscallno */
+#define REGS_ARG1   272	       /* orig_x0 */
+#define TIF_SECCOMP (1u << 11) /* thread_info.flags: arch/arm64/include/asm/thread_info.h */
 #endif
 
 /* Whether the system call that reads kernel memory for us is what the registers at the end of stack @stack tell. */
@@ -278,16 +281,17 @@ static void hunt_stack(struct hunt *h)
 		h->found->regs = stack_regs(h, u64_at(h->own, at));
 }
 
-#ifdef COMPAT_FLAG
-#define NR_BPF_32 357
-
+/* What tells of 32-bit programs lies in the beginning of the task. */
 struct compat {
 	struct hunt *h;
-	uint8_t before[64], *during; /* the beginning of the model's task; during: shared */
+	uint8_t ours[64], *its; /* read by us and, into memory that is shared, by the model */
 };
 
+#if defined(__x86_64__)
+#define NR_BPF_32 357
+
 /* In a model, since without 32-bit calls in the kernel it ends here. */
-static bool call_as_32bit(void *arg)
+static bool tell_of_calls(void *arg)
 {
 	struct compat *c = arg;
 	struct {
@@ -299,7 +303,7 @@ static bool call_as_32bit(void *arg)
 	if (low == MAP_FAILED)
 		return false;
 	low->args[0] = peek_task(&c->h->peek);
-	low->args[1] = sizeof(c->before);
+	low->args[1] = sizeof(c->ours);
 	low->attr.test.prog_fd = (uint32_t)c->h->peek.prog;
 	low->attr.test.ctx_in = (uintptr_t)low->args;
 	low->attr.test.ctx_size_in = sizeof(low->args);
@@ -307,36 +311,57 @@ static bool call_as_32bit(void *arg)
 		     : "=a"(r)
 		     : "a"((long)NR_BPF_32), "b"((long)BPF_PROG_TEST_RUN), "c"(&low->attr), "d"(sizeof(low->attr.test))
 		     : "memory", "r8", "r9", "r10", "r11");
-	memcpy(c->during, c->h->peek.page, sizeof(c->before));
+	memcpy(c->its, c->h->peek.page, sizeof(c->ours));
 	return r == 0;
 }
+
+static bool flag_is_set(uint32_t ours, uint32_t its)
+{
+	return !(ours & TS_COMPAT) && its == (ours | TS_COMPAT);
+}
+#elif defined(__aarch64__)
+/*
+ * The flags of the thread, among which there is the one that is wanted, are known by that of a filter of system calls. In a model;
+ * the filter lets all pass.
+ */
+static bool tell_of_calls(void *arg)
+{
+	struct sock_filter pass = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog all = { .len = 1, .filter = &pass };
+	struct compat *c = arg;
+
+	if (peek_read(&c->h->peek, peek_task(&c->h->peek), c->its, sizeof(c->ours)) < 0)
+		return false;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &all) == 0;
+}
+
+static bool flag_is_set(uint32_t ours, uint32_t its)
+{
+	return ours & TIF_SECCOMP && !(its & TIF_SECCOMP);
+}
+#endif
 
 static void hunt_compat(struct hunt *h)
 {
 	struct compat c = { .h = h };
-	uint32_t was, is, at = NOWHERE;
+	uint32_t ours, its, at = NOWHERE;
 	struct model m;
 
-	c.during = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (c.during == MAP_FAILED)
+	c.its = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c.its == MAP_FAILED)
 		return;
-	if (model_start(h, &m, call_as_32bit, &c, 0) && peek_read(&h->peek, m.task, c.before, sizeof(c.before)) == 0)
-		for (uint32_t i = 0; i < sizeof(c.before); i += 4) {
-			memcpy(&was, c.before + i, 4);
-			memcpy(&is, c.during + i, 4);
-			if (!(was & COMPAT_FLAG) && is == (was | COMPAT_FLAG))
+	if (model_start(h, &m, tell_of_calls, &c, 0) && peek_read(&h->peek, m.task, c.ours, sizeof(c.ours)) == 0)
+		for (uint32_t i = 0; i < sizeof(c.ours); i += 4) {
+			memcpy(&ours, c.ours + i, 4);
+			memcpy(&its, c.its + i, 4);
+			if (flag_is_set(ours, its))
 				at = at == NOWHERE ? i : NOWHERE - 1;
 		}
 	model_end(&m);
-	munmap(c.during, 4096);
-	if (at < sizeof(c.before))
-		found(h, OFF_TASK_STATUS, at);
+	munmap(c.its, 4096);
+	if (at < sizeof(c.ours))
+		found(h, OFF_COMPAT, at);
 }
-#else
-static void hunt_compat(struct hunt *h)
-{
-}
-#endif
 
 /* ---- cred --------------------------------------------------------------------------------------------------------- */
 
