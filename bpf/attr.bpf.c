@@ -87,11 +87,12 @@ int sys_utimes_c(struct trace_event_raw_sys_exit *ctx)
 /* ---- extended attributes, upper rungs ------------------------------------------------------------------------------ */
 
 #if defined(__TARGET_ARCH_x86)
-enum { SYS_SETXATTR = 188, SYS_SETXATTR_32 = 226, SYS_REMOVEXATTR = 197, SYS_REMOVEXATTR_32 = 235 };
+enum { SYS_SETXATTR = 188, SYS_REMOVEXATTR = 197 };
 #elif defined(__TARGET_ARCH_arm64)
-enum { SYS_SETXATTR = 5, SYS_SETXATTR_32 = 5, SYS_REMOVEXATTR = 14, SYS_REMOVEXATTR_32 = 14 };
+enum { SYS_SETXATTR = 5, SYS_REMOVEXATTR = 14 };
 #endif
-enum { SYS_SETXATTRAT = 463, SYS_REMOVEXATTRAT = 466 }; /* from 6.13 on */
+enum { SYS_SETXATTR_32 = 226, SYS_REMOVEXATTR_32 = 235 }; /* of i386 and of 32-bit Arm */
+enum { SYS_SETXATTRAT = 463, SYS_REMOVEXATTRAT = 466 };	  /* from 6.13 on */
 
 /*
  * Whether the thread may be in a call that @type is about; of the three calls the numbers follow each other. Only saves

@@ -214,21 +214,9 @@ static int act_setxattr_uring_fd(const struct spot *s)
 	return uring(IORING_OP_FSETXATTR, open(s->f, O_RDONLY), XATTR, (uintptr_t) "1", 1, 0);
 }
 
-/* Five arguments: compat() knows of three. */
 static int act_setxattr_compat(const struct spot *s)
 {
-#ifdef __x86_64__
-	long r, value = low("1");
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(r)
-			 : "a"(I386_LSETXATTR), "b"(low(s->f)), "c"(low(XATTR)), "d"(value), "S"(1L), "D"(0L)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return r < 0 ? r : 0;
-#else
-	(void)s;
-	return -ENOSYS;
-#endif
+	return compat5(I386_LSETXATTR, low(s->f), low(XATTR), low("1"), 1, 0);
 }
 
 static int prepare_xattr(const struct spot *s)

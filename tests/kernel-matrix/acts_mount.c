@@ -271,21 +271,9 @@ static int act_mount_denied(const struct spot *s)
 
 static int act_mount_compat(const struct spot *s)
 {
-#ifdef __x86_64__
-	int mine = own_mounts();
-	long r, from = low("src"), to = low(s->d), type = low("tmpfs"), flags = NOSUID;
+	int r = own_mounts();
 
-	if (mine)
-		return mine;
-	__asm__ volatile("int $0x80"
-			 : "=a"(r)
-			 : "a"((long)I386_MOUNT), "b"(from), "c"(to), "d"(type), "S"(flags), "D"(0L)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return r < 0 ? r : 0;
-#else
-	(void)s;
-	return -ENOSYS;
-#endif
+	return r ? r : compat5(I386_MOUNT, low("src"), low(s->d), low("tmpfs"), NOSUID, 0);
 }
 
 /* ---- the newer calls ---------------------------------------------------------------------------------------------------- */
