@@ -115,7 +115,7 @@ static int ahead_read_on(const struct ahead_slot *s, uint64_t begin, struct buf 
 static int ahead_piece(struct ahead_slot *s, struct buf *text)
 {
 	/* does a line begin with the first byte? the one before says so */
-	uint64_t begin = s->from ? s->from - 1 : 0, at = s->from;
+	uint64_t begin = s->from ? s->from - 1 : 0, at;
 	struct line_str line;
 	struct rd rest;
 	int r;
