@@ -28,21 +28,6 @@ const struct watch_attr_name watch_attr_names[] = {
 	{ 0 },
 };
 
-static const char *const severities[] = { "", "info", "low", "medium", "high", "critical" };
-
-const char *watch_severity_name(unsigned int severity)
-{
-	return severity < sizeof(severities) / sizeof(severities[0]) ? severities[severity] : "";
-}
-
-uint16_t watch_severity_of(const char *name)
-{
-	for (uint16_t s = 1; s < sizeof(severities) / sizeof(severities[0]); s++)
-		if (strcmp(name, severities[s]) == 0)
-			return s;
-	return 0;
-}
-
 static bool is_dots(const char *s, size_t len)
 {
 	return (len == 1 && s[0] == '.') || (len == 2 && s[0] == '.' && s[1] == '.');

@@ -86,11 +86,6 @@ struct watch_attr_name {
 extern const struct watch_attr_name watch_attr_names[];
 #define WATCH_ATTRS 15 /* single ones */
 
-/* "info" ... "critical"; "" for what is none. */
-const char *watch_severity_name(unsigned int severity);
-/* 0 for no such name. */
-uint16_t watch_severity_of(const char *name);
-
 /* Why a text is no glob of a watch, as a remedy for a person; NULL where it is fine. Syntax of stars is glob_new()'s. */
 const char *watch_path_problem(const char *path, size_t len);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/host.h"
+#include "lib/severity.h"
 #include "policy-compiler/action.h"
 #include "policy-compiler/check.h"
 #include "policy-compiler/files.h"
@@ -329,16 +330,16 @@ static int64_t add_text(struct compile *c, const char *s)
 	return program_str_add(c->builder, s ? s : "", len < PROGRAM_STRING_MAX ? len : PROGRAM_STRING_MAX);
 }
 
-static uint16_t severity_of(struct compile *c, const struct compile_rule *rule)
+static uint16_t rule_severity(struct compile *c, const struct compile_rule *rule)
 {
-	static const char *const names[] = { "", "info", "low", "medium", "high", "critical" };
-
 	for (size_t i = 0; i < rule->ntags; i++) {
+		uint16_t severity;
+
 		if (strcmp(rule->tags[i].name, "severity") != 0)
 			continue;
-		for (uint16_t s = 1; s < sizeof(names) / sizeof(names[0]); s++)
-			if (strcasecmp(rule->tags[i].value, names[s]) == 0)
-				return s;
+		severity = severity_of(rule->tags[i].value);
+		if (severity)
+			return severity;
 		diag_warn(c->diags, rule->def->at, "the severity \"%s\" is not known", rule->tags[i].value);
 		diag_help(c->diags, "severities are info, low, medium, high and critical");
 	}
@@ -499,7 +500,7 @@ static int add_to_program(struct compile *c, struct compile_rule *rule, uint16_t
 		name = add_text(c, policy->name);
 	int64_t version = add_text(c, def->version ? def->version : policy->version), number;
 	uint32_t pairs[2 * (POLICY_TAGS_MAX + 1)];
-	struct prule p = { .root = root, .event = event, .severity = severity_of(c, rule) };
+	struct prule p = { .root = root, .event = event, .severity = rule_severity(c, rule) };
 	size_t ntags = 0;
 	int r = add_tags(c, rule, pairs, &ntags);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/log.h"
+#include "lib/severity.h"
 #include "sensor/ctl/fim_who.h"
 #include "sensor/ctl/show.h"
 #include "sensor/fim/diff.h"
@@ -95,7 +96,7 @@ static void change_line(struct buf *b, const struct store_row *row, const struct
 {
 	char names[256];
 
-	buf_printf(b, "%s%-8s%s  %-7s  ", colour_of(c->severity), watch_severity_name(c->severity), plain(),
+	buf_printf(b, "%s%-8s%s  %-7s  ", colour_of(c->severity), severity_name(c->severity), plain(),
 		   change_kind_name(c->kind));
 	put_padded(b, row->path, row->path_len, c->kind == CHANGE_CHANGED || c->package >= PACKAGE_MATCHES ? 40 : 0);
 	if (c->kind == CHANGE_CHANGED)

@@ -10,6 +10,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/log.h"
+#include "lib/severity.h"
 #include "lib/watch.h"
 #include "sensor/record/logindex.h"
 #include "sensor/record/segment.h"
@@ -111,7 +112,7 @@ static int print_row(const struct logindex_row *row, void *ctx)
 	if (!p->rows++)
 		printf("%-10s %-24s %-8s %s\n", "seq", "time", "severity", "what");
 	printf("%-10" PRIu64 " %.23sZ %-8s ", row->seq, time,
-	       row->severity ? watch_severity_name((unsigned int)row->severity) : "-");
+	       row->severity ? severity_name((unsigned int)row->severity) : "-");
 	if (*row->rule) {
 		printf("%s: %s by ", row->rule, row->event);
 		put_text(*row->process ? row->process : row->comm);
@@ -216,7 +217,7 @@ static bool take_time(const char *what, uint64_t *ret)
 
 static bool take_severity(struct query_args *a)
 {
-	a->q.severity = watch_severity_of(optarg);
+	a->q.severity = severity_of(optarg);
 	if (a->q.severity)
 		return true;
 	log_err("--severity takes info, low, medium, high or critical, not \"%s\"", optarg);

@@ -10,6 +10,7 @@
 #include "lib/event_json.h"
 #include "lib/ipnet.h"
 #include "lib/jsonw.h"
+#include "lib/severity.h"
 
 #define TEXT_KEPT (64u << 10) /* what the buffer keeps from one alert to the next */
 
@@ -274,7 +275,6 @@ static void put_tags(struct alert *a, struct jsonw *w, const struct prule *r)
 
 static int make_rule(struct alert *a, uint32_t rule)
 {
-	static const char *const severities[] = { "", "info", "low", "medium", "high", "critical" };
 	const struct prule *r = &a->program->rules[rule];
 	struct buf *b = &a->scratch;
 	struct jsonw w = jsonw_to(b);
@@ -286,9 +286,8 @@ static int make_rule(struct alert *a, uint32_t rule)
 	put_rule_str(a, &w, "group_id", r->group);
 	put_rule_str(a, &w, "id", r->id);
 	put_policy(a, &w, r);
-	if (r->severity && r->severity < sizeof(severities) / sizeof(severities[0])) {
-		jsonw_member_str(&w, "severity", severities[r->severity]);
-	}
+	if (*severity_name(r->severity))
+		jsonw_member_str(&w, "severity", severity_name(r->severity));
 	put_tags(a, &w, r);
 	jsonw_obj_end(&w);
 	buf_putc(b, ',');

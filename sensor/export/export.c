@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/jsonw.h"
+#include "lib/severity.h"
 #include "lib/watch.h"
 #include "sensor/export/view.h"
 #include "sensor/record/line.h"
@@ -129,7 +130,7 @@ static void look(struct export_view *v, const struct line *l)
 	v->rule = export_text(v->o, "rule.id");
 	v->policy = export_text(v->o, "rule.policy");
 	v->severity_word = export_text(v->o, "rule.severity");
-	v->severity = watch_severity_of(v->severity_word);
+	v->severity = severity_of(v->severity_word);
 	v->type = export_text(v->o, "event.type");
 	v->process = json_object_get(v->o, "process");
 	own = *v->type ? json_object_get(v->o, v->type) : NULL;

@@ -8,6 +8,7 @@
 
 #include "lib/catalog.h"
 #include "lib/jsonw.h"
+#include "lib/severity.h"
 #include "sensor/fim/show.h"
 
 /* ---- parts --------------------------------------------------------------------------------------------------------- */
@@ -64,7 +65,7 @@ static void put_rule(struct jsonw *w, const struct finding *f)
 	snprintf(policy, sizeof(policy), "%.255s%s%.128s", watch->policy, *watch->version ? "@" : "", watch->version);
 	if (*policy)
 		jsonw_member_str(w, "policy", policy);
-	jsonw_member_str(w, "severity", watch_severity_name(f->change->severity));
+	jsonw_member_str(w, "severity", severity_name(f->change->severity));
 	put_tags(w, watch);
 	jsonw_obj_end(w);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/fim/report_impl.h"
+#include "lib/severity.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -189,7 +190,7 @@ static void put_severities(struct report *r)
 	put_bar(r, r->by_severity, r->total, r->total ? r->total : 1);
 	buf_puts(&r->out, "<div class=legend>");
 	for (unsigned int s = WATCH_CRITICAL; s >= WATCH_INFO; s--) {
-		buf_printf(&r->out, "<span class=c%u><em>%s ", s, watch_severity_name(s));
+		buf_printf(&r->out, "<span class=c%u><em>%s ", s, severity_name(s));
 		put_count(r, r->by_severity[s]);
 		buf_puts(&r->out, "</em></span>");
 	}
@@ -294,7 +295,7 @@ static void put_tools(struct report *r)
 	for (unsigned int s = WATCH_CRITICAL; s >= WATCH_INFO; s--)
 		if (r->by_severity[s])
 			buf_printf(&r->out, "<button data-key=s%u aria-pressed=true class=c%u>%s</button>", s, s,
-				   watch_severity_name(s));
+				   severity_name(s));
 	for (unsigned int k = 1; k < CHANGE_KINDS; k++)
 		if (r->kinds[k])
 			buf_printf(&r->out, "<button data-key=%s aria-pressed=true>%s</button>", change_kind_name(k),
@@ -398,7 +399,7 @@ static void put_summary(struct report *r, const struct store_row *row, const str
 	buf_printf(&r->out,
 		   "<details data-sev=s%u data-kind=%s><summary><span class=\"sev c%u\">%s</span><span>%s</span><span "
 		   "class=path>",
-		   c->severity, change_kind_name(c->kind), c->severity, watch_severity_name(c->severity),
+		   c->severity, change_kind_name(c->kind), c->severity, severity_name(c->severity),
 		   change_kind_name(c->kind));
 	report_text(r, row->path, row->path_len);
 	buf_puts(&r->out, "</span><span class=what>");

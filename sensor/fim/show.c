@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/fim/show.h"
+#include "lib/severity.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -447,7 +448,7 @@ void show_change_json_more(struct jsonw *w, const void *path, size_t len, const 
 	}
 	jsonw_key(w, "path");
 	jsonw_str(w, path, len);
-	jsonw_member_str(w, "severity", watch_severity_name(c->severity));
+	jsonw_member_str(w, "severity", severity_name(c->severity));
 	jsonw_key(w, "watch");
 	jsonw_str(w, c->watch, c->watch_len);
 	if (more->unwatched)

@@ -11,6 +11,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/fs.h"
+#include "lib/severity.h"
 #include "lib/watch.h"
 #include "sensor/record/segment.h"
 
@@ -222,7 +223,7 @@ static int put(struct logindex *ix, uint64_t segment, uint64_t byte, struct line
 				text(o, "process", "user", NULL),
 				text(o, "process", "container", "id"),
 				file_of(o, type) };
-	uint16_t severity = watch_severity_of(text(o, "rule", "severity", NULL));
+	uint16_t severity = severity_of(text(o, "rule", "severity", NULL));
 	const json_t *process = json_object_get(o, "process");
 	uint64_t time_ns = 0;
 	int rc;

@@ -35,7 +35,7 @@ struct logindex_query {
 	const char *process; /* glob over the path of the process's program, or its name where there is no slash */
 	const char *path;    /* glob over the file that the event is about */
 	uint64_t pid;
-	int severity;	/* at least this one: watch_severity_of */
+	int severity;	/* at least this one: severity_of */
 	uint64_t limit; /* the newest so many; 0: all */
 };
 

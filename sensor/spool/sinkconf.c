@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/fs.h"
 #include "lib/near.h"
+#include "lib/severity.h"
 #include "lib/watch.h"
 #include "sensor/export/export.h"
 
@@ -165,7 +166,7 @@ static int set_kinds(struct sink_conf *c, const char *value, struct err *e)
 
 static int set_severity(struct sink_conf *c, const char *value, struct err *e)
 {
-	c->severity = watch_severity_of(value);
+	c->severity = severity_of(value);
 	return c->severity ? 0
 			   : err_set(e, -EINVAL, "severity is one of: info low medium high critical; not '%s'", value);
 }

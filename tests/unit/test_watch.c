@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "lib/glob.h"
+#include "lib/severity.h"
 #include "lib/watch_io.h"
 
 static void first_diag(const char *watch, const char *want)
@@ -184,9 +185,9 @@ static void test_names(void **state)
 		all |= watch_attr_names[i].attrs;
 	}
 	assert_int_equal(all, WATCH_ALL);
-	assert_int_equal(watch_severity_of("critical"), WATCH_CRITICAL);
-	assert_int_equal(watch_severity_of(""), 0);
-	assert_string_equal(watch_severity_name(99), "");
+	assert_int_equal(severity_of("critical"), WATCH_CRITICAL);
+	assert_int_equal(severity_of(""), 0);
+	assert_string_equal(severity_name(99), "");
 }
 
 int main(void)

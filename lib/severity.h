@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAMIS_SEVERITY_H
+#define TAMIS_SEVERITY_H
+
+#include <stdint.h>
+
+/* How grave a rule or a change is, as programs, alerts and the log's index number it: 0 is none, 1 "info" ... 5 "critical". */
+
+/* "" for what is none. */
+const char *severity_name(unsigned int severity);
+/* Case aside; 0 for no such name. */
+uint16_t severity_of(const char *name);
+
+#endif
