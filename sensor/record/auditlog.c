@@ -459,8 +459,6 @@ static uint64_t batch_wait_ns(const struct auditlog *log, uint64_t now_ns)
 	uint64_t whole = (uint64_t)log->o.batch_ms * 1000000, least = whole / QUIET_PART;
 	uint64_t cost = QUIET_SHARE * log->flush_took_ns;
 
-	if (!log->flushed_ns)
-		return whole;
 	if (now_ns - log->flushed_ns >= whole)
 		return least;
 	if (log->flush_records >= QUIET_RECORDS || cost > whole)

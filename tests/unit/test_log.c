@@ -295,10 +295,10 @@ static void the_tick_closes_a_batch_by_time_and_by_count(void **state)
 	assert_int_equal(auditlog_due(log), 900000000 + 24 * 3600 * 1000000000ull);
 	append(log, "open");
 	assert_int_equal(auditlog_tick(log, 1000000000, NULL), 0);
-	assert_int_equal(auditlog_due(log), 1200000000);
-	assert_int_equal(auditlog_tick(log, 1199999999, NULL), 0);
+	assert_int_equal(auditlog_due(log), 1012500000);
+	assert_int_equal(auditlog_tick(log, 1012499999, NULL), 0);
 	assert_int_equal(auditlog_pending(log), 1);
-	assert_int_equal(auditlog_tick(log, 1200000000, NULL), 0);
+	assert_int_equal(auditlog_tick(log, 1012500000, NULL), 0);
 	assert_int_equal(auditlog_pending(log), 0);
 	for (int i = 0; i < 3; i++)
 		append(log, "open");
@@ -320,7 +320,7 @@ static void few_records_wait_less(void **state)
 	log = place_open(&p, &o);
 	append(log, "open");
 	assert_int_equal(auditlog_tick(log, 1000 * ms, NULL), 0);
-	assert_int_equal(auditlog_due(log), 2600 * ms);
+	assert_int_equal(auditlog_due(log), 1100 * ms);
 	for (int i = 0; i < 100; i++)
 		append(log, "open");
 	assert_int_equal(auditlog_tick(log, 2600 * ms, NULL), 0);
