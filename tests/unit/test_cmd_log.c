@@ -23,18 +23,24 @@
 static char state_dir[64] = "/tmp/tamis-test-cmd-XXXXXX";
 static char source_dir[4096];
 
+/* In the state directory. */
+static int open_log(const struct auditlog_options *o, struct auditlog **ret)
+{
+	struct err e = { "" };
+	char dir[80], keys[80];
+
+	snprintf(dir, sizeof(dir), "%s/log", state_dir);
+	snprintf(keys, sizeof(keys), "%s/keys", state_dir);
+	return auditlog_open(dir, keys, o, ret, &e);
+}
+
 static int make_log(void **unused)
 {
 	struct auditlog_options o = { .segment_bytes = 300, .start_details = "{\"version\":\"test\"}" };
 	struct auditlog *log;
 	struct err e = { "" };
-	char dir[80], keys[80];
 
-	if (!getcwd(source_dir, sizeof(source_dir)) || !mkdtemp(state_dir))
-		return -1;
-	snprintf(dir, sizeof(dir), "%s/log", state_dir);
-	snprintf(keys, sizeof(keys), "%s/keys", state_dir);
-	if (auditlog_open(dir, keys, &o, &log, &e) < 0)
+	if (!getcwd(source_dir, sizeof(source_dir)) || !mkdtemp(state_dir) || open_log(&o, &log) < 0)
 		return -1;
 	for (int i = 0; i < 10; i++)
 		if (auditlog_note(log, AUDITLOG_LOSS, "{\"events\":1}", NULL, &e) < 0 || auditlog_flush(log, &e) < 0)
@@ -551,16 +557,14 @@ static void a_ca_certifies_the_root(void **state)
 /* In its first epoch a log can ask for a certificate. */
 static void the_first_key_signs_a_request(void **state)
 {
-	char host[80], line[600], dir[80], keys[80];
+	char host[80], line[600];
 	struct auditlog *log;
 	struct err e;
 
 	host_of_the_log(host, sizeof(host));
 	strcat(state_dir, "/first");
 	assert_int_equal(mkdir(state_dir, 0700), 0);
-	snprintf(dir, sizeof(dir), "%s/log", state_dir);
-	snprintf(keys, sizeof(keys), "%s/keys", state_dir);
-	assert_int_equal(auditlog_open(dir, keys, NULL, &log, &e), 0);
+	assert_int_equal(open_log(NULL, &log), 0);
 	assert_int_equal(tamisctl("log root request"), 0);
 	assert_int_equal(rename_out("csr"), 0);
 	shell("openssl req -in csr -noout -verify && openssl req -in csr -noout -text | grep 'Digital Signature'");
