@@ -86,4 +86,31 @@ int sieve_run(void *ctx)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, ev_u32);
+	__type(value, struct masks);
+} masks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, ev_u32);
+	__type(value, struct masks_run);
+} masks_runs SEC(".maps");
+
+SEC("raw_tp/sys_enter")
+int masks_look(void *ctx)
+{
+	ev_u32 zero = 0;
+	struct masks *m = bpf_map_lookup_elem(&masks, &zero);
+	struct masks_run *r = bpf_map_lookup_elem(&masks_runs, &zero);
+
+	if (m && r)
+		masks_run(m, r);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -4,7 +4,7 @@
 
 /* What test_sieve_bpf.c hands to sieve_run.bpf.c and gets back. */
 
-#include "tamis/sieve.h"
+#include "bpf/lib/masks.bpf.h"
 
 struct sieve_run {
 	struct ev_head head;	/* in: type and the head's numbers. out: alive */
@@ -19,5 +19,43 @@ struct sieve_run {
 	ev_u32 split[2];		    /* out: after the directory, then the name */
 	struct sv_mask reach[2];	    /* out: of the directory */
 };
+
+/* One look-up in the masks of processes. */
+enum { MASKS_RUN_WORDS, MASKS_RUN_PUT, MASKS_RUN_FIND, MASKS_RUN_STRIKE, MASKS_RUN_FORKED, MASKS_RUNS };
+
+struct masks_run {
+	struct masks_who who; /* in */
+	ev_u32 op, generation;
+	ev_u64 cgroups, type;
+	ev_u64 first, second; /* in; out of MASKS_RUN_WORDS */
+	ev_u32 low;	      /* in; out of MASKS_RUN_FIND, MASKS_RUN_FORKED */
+	ev_u32 found;	      /* out */
+	struct sv_mask alive; /* in, out */
+};
+
+/* The same lines in the kernel and on the host. */
+SV_INLINE void masks_run(struct masks *m, struct masks_run *r)
+{
+	ev_u32 low = r->low;
+
+	switch (r->op) {
+	case MASKS_RUN_WORDS:
+		r->first = masks_first(m, &r->who, r->generation);
+		r->second = masks_second(m, r->first, r->cgroups);
+		break;
+	case MASKS_RUN_PUT:
+		masks_put(m, r->first, r->second, low);
+		break;
+	case MASKS_RUN_FIND:
+		r->found = masks_find(m, r->first, r->second, &low);
+		r->low = low;
+		break;
+	case MASKS_RUN_STRIKE:
+		masks_strike(m, low, r->generation, r->type, &r->alive);
+		break;
+	default:
+		r->low = masks_forked(m, low, r->generation);
+	}
+}
 
 #endif
