@@ -619,8 +619,9 @@ static void loop(struct engine_proc *p)
 		if (tap_send(&p->tap, p->enrich))
 			send_over(p);
 		tick(p);
-		if (p->stop && taken <= 0 && !more && touches_flush(&p->touches) &&
-		    (!outbox_waiting(&p->out) || (p->record.fd < 0 && p->monitor.fd < 0)))
+		if (p->stop && p->record.fd < 0 && p->monitor.fd < 0) /* there is nobody left who would take anything */
+			return;
+		if (p->stop && taken <= 0 && !more && touches_flush(&p->touches) && !outbox_waiting(&p->out))
 			return;
 		r = wait_for_work(p, more || taken == RING_EACH);
 		if (r < 0) {

@@ -79,4 +79,15 @@ SENSOR=
 verdict "with status 1" test $status = 1
 verdict "and says why" grep -q "within a minute: the sensor stops" "$ERR"
 verdict "the log verifies" log_verifies
+
+echo "# nobody is left who would take alerts"
+must_start --policy "$WORK/p.tpb" --allow-unsigned
+engine=$(pid_of engine) record=$(pid_of record)
+kill -STOP "$record" # so that the engine has more than it gets rid of
+opens 200000 "$WORK/target"
+kill -9 "$SENSOR" "$record"
+wait "$SENSOR" 2>/dev/null
+SENSOR=
+gone() { ! kill -0 "$1" 2>/dev/null; }
+verdict "the engine ends, too" until_true 10 gone "$engine"
 done_testing
