@@ -557,11 +557,12 @@ static int attempt(struct deliver *d, const struct deliver_clock *now)
 	}
 	if (r == -EBADMSG)
 		refuse(d);
-	else
-		close_sink(d);
 	if (result.taken)
 		d->failures = 0;
 	retry_later(d, te.text[0] ? te.text : strerror(-r), now);
+	/* only when it is told: what a library does at its end may wait for a collector that is down */
+	if (r != -EBADMSG)
+		close_sink(d);
 	render_again(d);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kafka_mock PORTS OUT: librdkafka's mock cluster of three brokers, and a consumer that writes each message's value to OUT, a
- * line each. The brokers' addresses go to PORTS. While OUT.down is there the brokers are down: "down" and "up" on stdout say
- * since when. When OUT.errors appears, the next produce requests fail in ways that a producer has to try again.
+ * line each. The brokers' addresses go to PORTS. When OUT.errors appears, the next produce requests fail in ways that a producer
+ * has to try again.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -10,14 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int there(const char *out, const char *suffix)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s.%s", out, suffix);
-	return access(path, F_OK) == 0;
-}
 
 static rd_kafka_t *client(rd_kafka_type_t type, const char *brokers)
 {
@@ -61,7 +53,6 @@ int main(int argc, char **argv)
 	rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(owner, 3);
 	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
 	FILE *ports, *out = fopen(argv[2], "a");
-	int down = 0;
 
 	rd_kafka_mock_topic_create(cluster, "tamis", 2, 3);
 	ports = fopen(argv[1], "w");
@@ -84,16 +75,6 @@ int main(int argc, char **argv)
 		}
 		if (m)
 			rd_kafka_message_destroy(m);
-		if (there(argv[2], "down") != down) {
-			down = !down;
-			for (int i = 1; i <= 3; i++)
-				if (down)
-					rd_kafka_mock_broker_set_down(cluster, i);
-				else
-					rd_kafka_mock_broker_set_up(cluster, i);
-			puts(down ? "down" : "up");
-			fflush(stdout);
-		}
 		play_errors(cluster, argv[2]);
 	}
 }
