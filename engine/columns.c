@@ -35,20 +35,27 @@ static void exact_hits(const struct columns *c, const struct matcher *m, const s
 	}
 }
 
-struct learn {
-	struct known *to;
+/* Hits on their way to @f that are kept for the next time; more than @max are not, and then n is max + 1. */
+struct keep {
+	uint32_t *hits, max, n;
 	hit_fn *f;
 	void *ctx;
 };
 
-static void learn_hit(void *ctx, uint32_t term)
+static void keep_hit(void *ctx, uint32_t term)
 {
-	struct learn *l = ctx;
+	struct keep *k = ctx;
 
-	if (l->to->n < KNOWN_HITS)
-		l->to->hits[l->to->n] = term;
-	l->to->n += l->to->n <= KNOWN_HITS;
-	l->f(l->ctx, term);
+	if (k->n < k->max)
+		k->hits[k->n] = term;
+	k->n += k->n <= k->max;
+	k->f(k->ctx, term);
+}
+
+static void hit_again(const uint32_t *hits, uint32_t n, hit_fn *f, void *ctx)
+{
+	for (uint32_t i = 0; i < n; i++)
+		f(ctx, hits[i]);
 }
 
 static void scan_value(const struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
@@ -63,19 +70,18 @@ static void known_hits(const struct columns *c, const struct matcher *m, const s
 	uint16_t matcher = (uint16_t)(1 + (m - c->matchers));
 	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32);
 	struct known *k = &c->known[hash & (KNOWN_SIZE - 1)];
-	struct learn l = { .to = k, .f = f, .ctx = ctx };
+	struct keep keep = { .hits = k->hits, .max = KNOWN_HITS, .f = f, .ctx = ctx };
 
 	if (k->matcher == matcher && k->hash == hash && k->len == v->len && memcmp(k->s, v->s, v->len) == 0) {
-		for (uint32_t i = 0; i < k->n; i++)
-			f(ctx, k->hits[i]);
+		hit_again(k->hits, k->n, f, ctx);
 		return;
 	}
 	k->hash = hash;
-	k->n = 0;
 	k->len = (uint8_t)v->len;
 	memcpy(k->s, v->s, v->len);
-	scan_value(c, m, v, learn_hit, &l);
-	k->matcher = k->n <= KNOWN_HITS ? matcher : 0;
+	scan_value(c, m, v, keep_hit, &keep);
+	k->n = (uint8_t)keep.n;
+	k->matcher = keep.n <= KNOWN_HITS ? matcher : 0;
 }
 
 static void value_hits(const struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,
@@ -90,22 +96,6 @@ static void value_hits(const struct columns *c, const struct matcher *m, const s
 }
 
 /* ---- an image of a process ----------------------------------------------------------------------------------------- */
-
-struct keep {
-	struct cached *to;
-	hit_fn *f;
-	void *ctx;
-};
-
-static void keep_hit(void *ctx, uint32_t term)
-{
-	struct keep *k = ctx;
-
-	if (k->to->n < CACHED_HITS)
-		k->to->hits[k->to->n] = term;
-	k->to->n += k->to->n <= CACHED_HITS;
-	k->f(k->ctx, term);
-}
 
 static void proc_values(const struct columns *c, const struct column *col, const struct proc *p, bool patterns,
 			hit_fn *f, void *ctx)
@@ -127,25 +117,24 @@ static void proc_values(const struct columns *c, const struct column *col, const
 static void proc_hits(struct columns *c, const struct column *col, const struct proc *p, bool patterns, hit_fn *f,
 		      void *ctx)
 {
-	struct keep k = { .f = f, .ctx = ctx };
-	uint32_t at;
+	struct keep keep = { .max = CACHED_HITS, .f = f, .ctx = ctx };
+	struct cached *to;
 
 	if (!p->version || col->fetched) {
 		proc_values(c, col, p, patterns, f, ctx);
 		return;
 	}
 	/* what an event asks of one image lies together */
-	at = (uint32_t)(p->version * STRHASH_MUL >> 32) + col->matcher;
-	k.to = &c->cache[at & (CACHE_SIZE - 1)];
-	if (k.to->version == p->version && k.to->matcher == col->matcher) {
-		for (uint32_t i = 0; i < k.to->n; i++)
-			f(ctx, k.to->hits[i]);
+	to = &c->cache[((uint32_t)(p->version * STRHASH_MUL >> 32) + col->matcher) & (CACHE_SIZE - 1)];
+	if (to->version == p->version && to->matcher == col->matcher) {
+		hit_again(to->hits, to->n, f, ctx);
 		return;
 	}
-	*k.to = (struct cached){ .version = p->version, .matcher = (uint16_t)col->matcher };
-	proc_values(c, col, p, true, keep_hit, &k);
-	if (k.to->n > CACHED_HITS)
-		k.to->version = 0;
+	keep.hits = to->hits;
+	proc_values(c, col, p, true, keep_hit, &keep);
+	to->version = keep.n <= CACHED_HITS ? p->version : 0;
+	to->matcher = (uint16_t)col->matcher;
+	to->n = (uint16_t)keep.n;
 }
 
 /* ---- a column ------------------------------------------------------------------------------------------------------ */
