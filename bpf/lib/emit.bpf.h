@@ -11,10 +11,17 @@
 #define rec_num(r)    ((u64 *)((r)->raw + HEAD))
 #define rec_str(r, n) ((struct ev_str *)((r)->raw + HEAD + (n)*8)) /* n: numbers of the record */
 
+INLINE struct ev_stats *stats_of(const u32 type)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct ev_stats_cpu *s = bpf_map_lookup_elem(&stats, &cpu);
+
+	return s ? &s->of[type & (EV_STATS - 1)] : 0;
+}
+
 #define stat_add(TYPE, FIELD)                                                                                          \
 	do {                                                                                                           \
-		u32 key_ = TYPE;                                                                                       \
-		struct ev_stats *st_ = bpf_map_lookup_elem(&stats, &key_);                                             \
+		struct ev_stats *st_ = stats_of(TYPE);                                                                 \
 		if (st_)                                                                                               \
 			st_->FIELD++;                                                                                  \
 	} while (0)
@@ -36,8 +43,7 @@ INLINE u64 current_ids(void)
 /* Counts what was seen and dropped in one. */
 INLINE void stat_pass(const u32 type)
 {
-	u32 key = type;
-	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
+	struct ev_stats *st = stats_of(type);
 
 	if (st) {
 		st->seen++;
@@ -442,8 +448,7 @@ INLINE bool rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 {
 	bool sent = slot_ok_as(s, me) &&
 		    raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
-	u32 key = type;
-	struct ev_stats *st = bpf_map_lookup_elem(&stats, &key);
+	struct ev_stats *st = stats_of(type);
 
 	if (!sent)
 		masks_lost(type);

@@ -76,16 +76,19 @@ struct {
 	__uint(max_entries, 4 << 20);
 } lineage SEC(".maps");
 
+/* By CPU; the loader sets how many there are. No array of its own for each CPU: user space could not map that. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EV_TYPES);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct ev_stats);
+	__type(value, struct ev_stats_cpu);
 } stats SEC(".maps");
 
 /* The sieve in force: one slot, swapped as a whole. */
 struct sieve_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct sieve);

@@ -156,7 +156,7 @@ struct ev_inode {
 /* While records come, the reader of the rings looks so often; only the first after a while without wakes it (bpf/lib/wake.bpf.h). */
 #define EV_WAKE_NS 10000000ull
 
-/* Counters that the kernel keeps, one struct an event type and CPU. */
+/* Counters that the kernel keeps of an event type on a CPU. */
 struct ev_stats {
 	ev_u64 seen;	/* reached the sieve */
 	ev_u64 dropped; /* ruled out by the sieve */
@@ -166,10 +166,20 @@ struct ev_stats {
 	ev_u64 lost_context; /* the like, lost: no alert is missing, but the process table may be */
 };
 
+/*
+ * A CPU's, by type: an entry of the map "stats", which user space has in its memory (docs/decisions/0013). A power of two, so that
+ * the verifier sees that a masked index lies within; and no two CPUs write to one line of the cache.
+ */
+#define EV_STATS 64
+struct ev_stats_cpu {
+	struct ev_stats of[EV_STATS];
+};
+
 #ifndef __bpf__
 _Static_assert(sizeof(struct ev_head) == 128, "ev_head is an ABI");
 _Static_assert(sizeof(struct ev_args) == 144, "ev_args is an ABI");
 _Static_assert(sizeof(struct ev_stats) == 48, "ev_stats is an ABI");
+_Static_assert(EV_STATS >= EV_TYPES && !(EV_STATS & (EV_STATS - 1)), "a power of two with room for each type");
 #endif
 
 #endif

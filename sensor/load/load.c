@@ -42,9 +42,10 @@ struct load {
 	struct perf_hook dispatch;			      /* owned */
 	bool wanted[EV_TYPES];				      /* by the policy in force */
 	uint32_t canary;				      /* see load_canary() */
-	int sieve_fd;	/* owned; the inner map in force, -1 before the first policy */
-	int measure_fd; /* owned; -1: off */
-	int ncpus;
+	int sieve_fd;			  /* owned; the inner map in force, -1 before the first policy */
+	int measure_fd;			  /* owned; -1: off */
+	int ncpus;			  /* that the kernel may ever have */
+	const struct ev_stats_cpu *stats; /* owned: the map's own memory, a struct for each of them */
 };
 
 static const char *const rung_names[EV_RUNGS] = { "none", "fentry", "kprobe", "tracepoint", "cgroup" };
@@ -65,12 +66,20 @@ enum ev_rung load_rung_parse(const char *name)
 
 /* ---- open --------------------------------------------------------------------------------------------------- */
 
+static size_t stats_size(const struct load *l)
+{
+	return (size_t)l->ncpus * sizeof(l->stats[0]);
+}
+
 static void unbuild(struct load *l)
 {
 	for (size_t i = 0; i < hook_nrows; i++)
 		for (int k = 0; k < LADDER_SYMBOLS; k++)
 			perf_detach(&l->hook[i][k]);
 	perf_detach(&l->dispatch);
+	if (l->stats)
+		munmap((void *)l->stats, stats_size(l));
+	l->stats = NULL;
 	object_unload(&l->object);
 }
 
@@ -95,6 +104,7 @@ static int build(struct load *l, struct err *err)
 			.ring_bytes = o->ring_bytes ? o->ring_bytes : LOAD_RING_BYTES,
 			.lineage_bytes = o->lineage_bytes ? o->lineage_bytes : LOAD_LINEAGE_BYTES,
 			.stack_bytes = l->stack_bytes,
+			.ncpus = (uint32_t)l->ncpus,
 		};
 
 		r = ladder_choose(&l->ladder, err);
@@ -187,6 +197,16 @@ static int seed_masks(struct load *l, struct err *err)
 	return 0;
 }
 
+static int map_stats(struct load *l, struct err *err)
+{
+	void *at = mmap(NULL, stats_size(l), PROT_READ, MAP_SHARED, l->object.map[OBJECT_STATS], 0);
+
+	if (at == MAP_FAILED)
+		return err_set(err, -errno, "cannot map the counters of events: %s", strerror(errno));
+	l->stats = at;
+	return 0;
+}
+
 int load_open(const struct load_options *o, struct load **ret, struct err *err)
 {
 	struct load *l = calloc(1, sizeof(*l));
@@ -200,7 +220,8 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 	l->ladder.forced = o->rung;
 	libbpf_set_print(NULL); /* what it says of programs is told by the child that loads them */
 	l->ncpus = libbpf_num_possible_cpus();
-	r = find_types(l, &kernel, err);
+	r = l->ncpus > 0 ? find_types(l, &kernel, err)
+			 : err_set(err, l->ncpus, "cannot tell how many CPUs there may be");
 	if (r == 0) {
 		l->kernel_types = kernel != NULL;
 		perf_open();
@@ -211,6 +232,8 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		r = build(l, err);
 		if (r == 0)
 			r = seed_masks(l, err);
+		if (r == 0)
+			r = map_stats(l, err);
 	}
 	/* 6 MB that the other processes would inherit; only choosing rungs asks for types */
 	btf__free(kernel);
@@ -236,25 +259,25 @@ static bool wants(const struct sieve *s, uint16_t event)
 
 /*
  * A new inner map that holds @s; its fd or a negative errno. It needs the same type information as the first: 6.1 takes
- * maps with and without it for different (their timer_off differs).
+ * maps with and without it for different (their timer_off differs). It is filled where it lies: while bpf(2) changes a map, no
+ * kprobe's program runs on that CPU, and where the kernel preempts this thread may not be let go on for long.
  */
 static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)l->object.btf,
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = (uint32_t)l->object.btf, .map_flags = BPF_F_MMAPABLE,
 		    .btf_key_type_id = l->object.sieve_key, .btf_value_type_id = l->object.sieve_value);
 	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sieve", sizeof(uint32_t), sizeof(*s), 1, &opts);
-	_cleanup_free_ struct sieve *copy = malloc(sizeof(*s));
-	uint32_t zero = 0;
+	struct sieve *to;
 
 	if (fd < 0)
 		return -errno;
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, s, sizeof(*s));
-	copy->generation = generation;
-	copy->flags = wants(s, EV_WRITE) ? SV_F_WRITES : 0;
-	if (bpf_map_update_elem(fd, &zero, copy, BPF_ANY))
+	to = mmap(NULL, sizeof(*to), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (to == MAP_FAILED)
 		return -errno;
+	memcpy(to, s, sizeof(*s));
+	to->generation = generation;
+	to->flags = wants(s, EV_WRITE) ? SV_F_WRITES : 0;
+	munmap(to, sizeof(*to));
 	return TAKE_FD(fd);
 }
 
@@ -496,17 +519,17 @@ int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
 
 int load_close_sieve(struct load *l, struct err *err)
 {
-	_cleanup_free_ struct sieve *s = malloc(sizeof(*s));
+	const struct sieve *s = mmap(NULL, sizeof(*s), PROT_READ, MAP_SHARED, l->sieve_fd, 0);
 	const char *program;
-	uint32_t zero = 0;
 	int r;
 
-	if (!s)
-		return err_set(err, -ENOMEM, "no memory for a sieve");
-	if (bpf_map_lookup_elem(l->sieve_fd, &zero, s))
+	if (s == MAP_FAILED)
 		return err_set(err, -errno, "cannot read the sieve: %s", strerror(errno));
 	r = attach_wanted(l, s, &program, err);
-	return r < 0 ? r : swap_in(l, s, l->sieve_fd, err);
+	if (r == 0)
+		r = swap_in(l, s, l->sieve_fd, err);
+	munmap((void *)s, sizeof(*s));
+	return r;
 }
 
 bool load_blind(const struct load *l, const struct sieve *s, uint16_t event)
@@ -681,40 +704,24 @@ static void stats_add(struct ev_stats *sum, const struct ev_stats *s)
 	sum->lost_context += s->lost_context;
 }
 
-/* Adds up to @by_type or @by_cpu; either may be NULL. */
-static int stats_read(struct load *l, struct ev_stats *by_type, struct ev_stats *by_cpu)
-{
-	_cleanup_free_ struct ev_stats *per_cpu = calloc((size_t)l->ncpus, sizeof(*per_cpu));
-
-	if (!per_cpu)
-		return -ENOMEM;
-	for (uint32_t ev = 0; ev < EV_TYPES; ev++) {
-		if (bpf_map_lookup_elem(l->object.map[OBJECT_STATS], &ev, per_cpu))
-			return -errno;
-		for (int i = 0; i < l->ncpus; i++) {
-			if (by_type)
-				stats_add(&by_type[ev], &per_cpu[i]);
-			if (by_cpu)
-				stats_add(&by_cpu[i], &per_cpu[i]);
-		}
-	}
-	return 0;
-}
-
-int load_stats(struct load *l, struct ev_stats ret[EV_TYPES])
+void load_stats(const struct load *l, struct ev_stats ret[EV_TYPES])
 {
 	memset(ret, 0, EV_TYPES * sizeof(ret[0]));
-	return stats_read(l, ret, NULL);
+	for (int cpu = 0; cpu < l->ncpus; cpu++)
+		for (uint16_t type = 0; type < EV_TYPES; type++)
+			stats_add(&ret[type], &l->stats[cpu].of[type]);
 }
 
-int load_stats_cpus(struct load *l, struct ev_stats **ret)
+int load_stats_cpus(const struct load *l, struct ev_stats **ret)
 {
-	_cleanup_free_ struct ev_stats *s = calloc((size_t)l->ncpus, sizeof(*s));
-	int r = s ? stats_read(l, NULL, s) : -ENOMEM;
+	struct ev_stats *s = calloc((size_t)l->ncpus, sizeof(*s));
 
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(s);
+	if (!s)
+		return -ENOMEM;
+	for (int cpu = 0; cpu < l->ncpus; cpu++)
+		for (uint16_t type = 0; type < EV_TYPES; type++)
+			stats_add(&s[cpu], &l->stats[cpu].of[type]);
+	*ret = s;
 	return l->ncpus;
 }
 

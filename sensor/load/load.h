@@ -107,10 +107,10 @@ void load_canary(struct load *l, uint32_t pid);
 uint64_t load_missed(struct load *l);
 
 /* Sums over CPUs, one struct an event type. */
-int load_stats(struct load *l, struct ev_stats ret[EV_TYPES]);
+void load_stats(const struct load *l, struct ev_stats ret[EV_TYPES]);
 
 /* Sums over event types, one struct a CPU: how many, in *ret, the caller's to free; or a negative errno. */
-int load_stats_cpus(struct load *l, struct ev_stats **ret);
+int load_stats_cpus(const struct load *l, struct ev_stats **ret);
 
 /* Turns the kernel's measuring of run times on or off (costs some ns a run). */
 int load_measure(struct load *l, bool on);

@@ -166,6 +166,8 @@ static int configure(const struct work *w, struct err *err)
 		to->seed[i] = seed[i] | 1;
 	w->skel->bss->self_pid = w->sensor;
 	r = bpf_map__set_max_entries(w->skel->maps.lineage, p->lineage_bytes);
+	if (r == 0)
+		r = bpf_map__set_max_entries(w->skel->maps.stats, p->ncpus);
 	return r < 0 ? r : bpf_map__set_max_entries(w->skel->maps.events, p->ring_bytes);
 }
 

@@ -38,6 +38,7 @@ struct object_plan {
 	bool no_peek;		     /* without the program that looks at opens before the whole one */
 	bool envs;		     /* hand over environments with exec records */
 	uint32_t ring_bytes, lineage_bytes;
+	uint32_t ncpus;	      /* that there may ever be */
 	uint32_t stack_bytes; /* of a thread's stack up to the end of its registers; 0: as the programs have it */
 };
 

@@ -266,8 +266,8 @@ void notes_losses(struct monitor *m)
 
 	engine_counts_get(m->engine_page, &ec);
 	record_counts_get(m->record_page, &rc);
-	if (load_stats(m->load, now) == 0)
-		tell_ring(m, now);
+	load_stats(m->load, now);
+	tell_ring(m, now);
 	tell_shed(m);
 	tell(m, "hook", load_missed(m->load), &m->told.hook);
 	tell(m, "engine", ec.queue_refused + ec.malformed + ec.unrendered, &m->told.engine);
