@@ -286,6 +286,9 @@ const struct hook_row hook_rows[] = {
 	ENTER(MPROTECT, 0, "do_mprotect_pkey_ke", "do_mprotect_pkey"),
 	ENTER(MPROTECT, 1, "file_mprotect_ke", "security_file_mprotect"),
 	LEAVE(MPROTECT, 2, "do_mprotect_pkey_kx", "do_mprotect_pkey"),
+	/* where there are no protection keys: the clone lacks the last argument, the key, which nobody reads */
+	ENTER(MPROTECT, 0, "do_mprotect_pkey_ke", "do_mprotect_pkey.constprop.0"),
+	LEAVE(MPROTECT, 2, "do_mprotect_pkey_kx", "do_mprotect_pkey.constprop.0"),
 	SYS(MPROTECT, "sys_mprotect"),
 
 	CALL64(MEMFD_CREATE, 0, "memfd_create", "memfd_create"),
