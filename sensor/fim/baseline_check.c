@@ -99,11 +99,11 @@ static int judge(struct checking *m, const struct scan_result *r, struct err *e)
 		break;
 	}
 	m->counts->looked++;
-	if (r->fact.unread)
-		note_unreadable(m, r, fact_unread_name(r->fact.unread));
+	if (r->unread)
+		note_unreadable(m, r, fact_unread_name(r->unread));
 	if (!r->has_old || !r->old_ok)
 		return put_result(m, r, CHANGE_ADDED, e);
-	if (r->watch->watch->attrs & r->fact.have & ~r->old.have)
+	if (r->watch->watch->attrs & r->more)
 		m->counts->more_wanted = true;
 	return r->changed ? put_result(m, r, CHANGE_CHANGED, e) : 0;
 }

@@ -35,9 +35,9 @@ static int take(void *ctx, const struct scan_result *r, struct err *e)
 	}
 	if (r->kind != SCAN_FOUND)
 		return 0;
-	if (r->fact.unread)
-		unreadable(m, r, fact_unread_name(r->fact.unread));
-	err = store_put(m->b->store, STORE_NEW_FILES, r->path, r->path_len, r->bytes, r->len, r->seal, e);
+	if (r->unread)
+		unreadable(m, r, fact_unread_name(r->unread));
+	err = store_append(m->b->store, r->path, r->path_len, r->bytes, r->len, r->seal, e);
 	if (err == 0 && r->text) {
 		err = store_put(m->b->store, STORE_NEW_CONTENTS, r->path, r->path_len, r->text, r->text_len, NULL, e);
 		m->counts->texts++;

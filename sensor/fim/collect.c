@@ -306,7 +306,11 @@ static void read_xattrs(struct collect *c, int fd, bool path_only, struct fact *
 	int r = 0;
 
 	buf_reset(&c->xattrs);
-	f->no_trusted = geteuid() != 0;
+	if (!c->asked) {
+		c->no_trusted = geteuid() != 0;
+		c->asked = true;
+	}
+	f->no_trusted = c->no_trusted;
 	if (!(f->have & kinds))
 		return;
 	if (path_only)

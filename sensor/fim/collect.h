@@ -18,6 +18,7 @@ struct collect {
 	struct limit *limit;		   /* borrowed; NULL: as fast as it goes */
 	const volatile sig_atomic_t *stop; /* borrowed, may be NULL: reading ends with -EINTR where it is set */
 	uint64_t bytes;			   /* read so far */
+	bool asked, no_trusted;		   /* who we are: root at the first file is root at all others */
 	uint8_t *data;			   /* owned; content as it is read */
 	size_t size;
 	struct buf xattrs;

@@ -11,9 +11,13 @@ enum { HASHED = 1, NO_TRUSTED = 2, FLAGS = 3 };
 
 void fact_put_number(struct buf *b, uint64_t v)
 {
+	uint8_t bytes[10];
+	size_t n = 0;
+
 	for (; v >= 0x80; v >>= 7)
-		buf_putc(b, (uint8_t)(v | 0x80));
-	buf_putc(b, (uint8_t)v);
+		bytes[n++] = (uint8_t)(v | 0x80);
+	bytes[n++] = (uint8_t)v;
+	buf_put(b, bytes, n);
 }
 
 /* Only the shortest form, so that equal numbers are equal bytes. */

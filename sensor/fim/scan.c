@@ -12,6 +12,7 @@
 #define BATCH_BYTES (256u << 10) /* paths and rows of a batch: it is closed when it has more */
 #define BATCH_DIRS  8		 /* directories that a batch holds open */
 #define KEEP_BYTES  (1u << 20)	 /* a batch that grew larger gives its memory back */
+#define AT_ONCE	    8		 /* batches that walker and caller are woken for: each sleep and waking has its price */
 
 struct item {
 	enum scan_kind kind;
@@ -25,7 +26,8 @@ struct item {
 	struct walk_dir *dir; /* counted; NULL for rows without a file */
 	/* the worker's */
 	uint32_t bytes, len, text, text_len; /* into out */
-	uint32_t changed;
+	uint32_t changed, more;
+	uint8_t unread;
 	merkle_hash leaf, old_leaf;
 	uint8_t seal[SEAL_SIZE];
 };
@@ -46,6 +48,7 @@ struct scan {
 	pthread_cond_t filled, done, emptied;
 	struct batch *batches;	    /* owned; a ring */
 	uint64_t head, taken, tail; /* batches filled, given to workers, handed out */
+	uint64_t want_empty;	    /* the walker sleeps until tail is there */
 	bool end, stop;		    /* no more will be filled; everybody is to leave */
 	int error;		    /* of the walker or a worker */
 	struct err err;		    /* its reason */
@@ -98,8 +101,10 @@ static struct batch *open_batch(struct scan *s)
 	if (s->filling)
 		return s->filling;
 	pthread_mutex_lock(&s->lock);
-	while (b->state != EMPTY && !s->stop)
+	while (b->state != EMPTY && !s->stop) {
+		s->want_empty = s->tail + AT_ONCE;
 		pthread_cond_wait(&s->emptied, &s->lock);
+	}
 	stop = s->stop;
 	pthread_mutex_unlock(&s->lock);
 	if (stop)
@@ -336,10 +341,15 @@ static int found_file(struct scan *s, struct collect *c, struct batch *b, struct
 	if (r < 0)
 		return r;
 	it->len = (uint32_t)b->out.len - it->bytes;
-	seal_leaf(path, it->path_len, b->out.data + it->bytes, it->len, it->leaf);
-	seal_row(s->o->seal, it->leaf, it->seal);
-	if (old)
+	it->unread = found.fact.unread;
+	if (!s->o->old) {
+		seal_leaf(path, it->path_len, b->out.data + it->bytes, it->len, it->leaf);
+		seal_row(s->o->seal, it->leaf, it->seal);
+	}
+	if (old) {
 		it->changed = fact_compare(old, &found.fact, w->attrs, w->growing, found.prefix_same);
+		it->more = found.fact.have & ~old->have;
+	}
 	return keep_text(s, c, &found, path, b, it);
 }
 
@@ -377,11 +387,17 @@ static struct batch *take_batch(struct scan *s)
 	return b;
 }
 
+/* The oldest batch is ready, and enough behind it have been begun, or no more will be. */
+static bool is_due(const struct scan *s)
+{
+	return s->batches[s->tail % SCAN_BATCHES].state == DONE && (s->end || s->taken - s->tail >= AT_ONCE);
+}
+
 static void put_batch(struct scan *s, struct batch *b)
 {
 	pthread_mutex_lock(&s->lock);
 	b->state = DONE;
-	if (b == &s->batches[s->tail % SCAN_BATCHES])
+	if (is_due(s))
 		pthread_cond_signal(&s->done);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -430,29 +446,24 @@ static int hand_out(const struct batch *b, const struct item *it, scan_fn fn, vo
 				 .path = (const char *)b->in.data + it->path,
 				 .path_len = it->path_len,
 				 .watch = it->watch,
+				 .unread = it->unread,
 				 .has_old = it->has_old,
 				 .old_ok = it->old_ok,
-				 .changed = it->changed };
+				 .changed = it->changed,
+				 .more = it->more };
 
 	if (it->gone)
 		return 0; /* it came and went */
 	if (it->kind == SCAN_FOUND) {
 		r.bytes = b->out.data + it->bytes;
 		r.len = it->len;
-		if (fact_read(r.bytes, r.len, &r.fact) < 0)
-			return err_set(e, -EINVAL, "a fact that was just made cannot be read (please report this)");
 		r.text = it->text_len ? b->out.data + it->text : NULL;
 		r.text_len = it->text_len;
 		memcpy(r.leaf, it->leaf, sizeof(r.leaf));
 		memcpy(r.seal, it->seal, sizeof(r.seal));
 	}
-	if (it->has_old) {
-		r.old_bytes = b->in.data + it->old;
-		r.old_len = it->old_len;
+	if (it->has_old)
 		memcpy(r.old_leaf, it->old_leaf, sizeof(r.old_leaf));
-		if (it->old_ok)
-			fact_read(r.old_bytes, r.old_len, &r.old);
-	}
 	return fn(ctx, &r, e);
 }
 
@@ -467,20 +478,28 @@ static void reset(struct buf *b)
 	buf_reset(b);
 }
 
+/* The next batch to hand out, or NULL at the end. One that is ready is taken at once by who is awake. */
+static struct batch *next_done(struct scan *s)
+{
+	struct batch *b = &s->batches[s->tail % SCAN_BATCHES];
+
+	pthread_mutex_lock(&s->lock);
+	if (b->state != DONE)
+		while (!is_due(s) && !s->stop && !(s->end && s->tail == s->head))
+			pthread_cond_wait(&s->done, &s->lock);
+	if (b->state != DONE)
+		b = NULL;
+	pthread_mutex_unlock(&s->lock);
+	return b;
+}
+
 static int consume(struct scan *s, scan_fn fn, void *ctx, struct err *e)
 {
-	for (;;) {
-		struct batch *b = &s->batches[s->tail % SCAN_BATCHES];
-		bool more;
+	struct batch *b;
+
+	while ((b = next_done(s))) {
 		int r = 0;
 
-		pthread_mutex_lock(&s->lock);
-		while (b->state != DONE && !s->stop && !(s->end && s->tail == s->head))
-			pthread_cond_wait(&s->done, &s->lock);
-		more = b->state == DONE;
-		pthread_mutex_unlock(&s->lock);
-		if (!more)
-			break;
 		for (size_t i = 0; i < b->n && r == 0; i++)
 			r = hand_out(b, &b->items[i], fn, ctx, e);
 		if (r < 0)
@@ -489,8 +508,8 @@ static int consume(struct scan *s, scan_fn fn, void *ctx, struct err *e)
 		reset(&b->out);
 		pthread_mutex_lock(&s->lock);
 		b->state = EMPTY;
-		s->tail++;
-		pthread_cond_signal(&s->emptied);
+		if (++s->tail >= s->want_empty)
+			pthread_cond_signal(&s->emptied);
 		pthread_mutex_unlock(&s->lock);
 	}
 	if (s->error)

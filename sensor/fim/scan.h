@@ -42,7 +42,7 @@ struct scan_options {
 };
 
 enum scan_kind {
-	SCAN_FOUND,	/* fact is valid */
+	SCAN_FOUND,	/* a file */
 	SCAN_GONE,	/* a row, and no file */
 	SCAN_UNKNOWN,	/* a row in a directory that could not be looked into */
 	SCAN_UNWATCHED, /* a row that no watch names any more */
@@ -56,21 +56,19 @@ struct scan_result { /* borrowed until the callback returns */
 	size_t path_len;
 	const struct watchset_item *watch; /* or NULL */
 	/* FOUND */
-	struct fact fact;
+	uint8_t unread;	      /* enum fact_unread */
 	const uint8_t *bytes; /* the fact's */
 	size_t len;
-	merkle_hash leaf;
+	merkle_hash leaf; /* and seal: of a scan without rows */
 	uint8_t seal[SEAL_SIZE];
 	const uint8_t *text; /* compressed content, or NULL */
 	size_t text_len;
 	/* where there is a row */
 	bool has_old;
 	bool old_ok; /* its seal fits, and its bytes are a fact */
-	struct fact old;
-	const uint8_t *old_bytes;
-	size_t old_len;
 	merkle_hash old_leaf;
 	uint32_t changed; /* FOUND with a good row: fact_compare() */
+	uint32_t more;	  /* the same: attributes that were looked at now, and not then */
 };
 
 typedef int (*scan_fn)(void *ctx, const struct scan_result *r, struct err *e);

@@ -2,6 +2,7 @@
 #include "sensor/fim/store.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +16,27 @@
 #define APPLICATION_ID 0x54414d46 /* "TAMF" */
 #define BUSY_MS	       3000
 #define SEAL_SIZE      16
+#define WAL_BYTES      (16 << 20)
+#define APPEND_ROWS    64 /* written by one statement: a third of the work of one each */
+#define APPEND_BYTES   (256u << 10)
 
 enum statement { ST_PUT, ST_DELETE, ST_GET, ST_KINDS };
+
+struct appended {	  /* rows of STORE_NEW_FILES that are not written yet */
+	struct buf bytes; /* path, value and seal of each */
+	struct {
+		size_t at, path_len, len;
+	} v[APPEND_ROWS];
+	size_t n;
+	sqlite3_stmt *st; /* owned; puts APPEND_ROWS rows */
+};
 
 struct store {
 	sqlite3 *db;
 	char *path; /* owned */
 	int lock_fd;
 	sqlite3_stmt *st[STORE_TABLES][ST_KINDS];
+	struct appended new;
 };
 
 struct store_iter {
@@ -191,12 +205,15 @@ static int set_up(struct store *s, enum store_mode mode, struct err *e)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &on);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, &on);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, &on);
+	/*
+	 * The page size is a new database's: rows are written in order, so large pages are full ones, and fewer calls. It
+	 * has to be known before the size of the cache.
+	 */
 	return run(s,
-		   mode == STORE_READ
-			   ? "PRAGMA cell_size_check=ON; PRAGMA cache_size=-2000; PRAGMA mmap_size=0"
-			   : "PRAGMA cell_size_check=ON; PRAGMA cache_size=-4000; PRAGMA mmap_size=0;"
-			     "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
-			     "PRAGMA secure_delete=OFF",
+		   mode == STORE_READ ? "PRAGMA cell_size_check=ON; PRAGMA cache_size=-2000; PRAGMA mmap_size=0"
+				      : "PRAGMA page_size=16384; PRAGMA cell_size_check=ON; PRAGMA cache_size=-4000;"
+					"PRAGMA mmap_size=0; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+					"PRAGMA secure_delete=OFF",
 		   "open the baseline", e);
 }
 
@@ -305,13 +322,22 @@ static int check_version(struct store *s, enum store_mode mode, struct err *e)
 	return r == 0 ? check_schema(s, e) : r;
 }
 
+/* Nobody asks how much memory sqlite has; counting it takes a lock for each allocation. */
+static void count_no_memory(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_db(struct store *s, enum store_mode mode, struct err *e)
 {
 	int flags = mode == STORE_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	mode_t mask = umask(077);
-	int rc = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
-	int r;
+	int64_t page = 4096;
+	int rc, r;
 
+	pthread_once(&once, count_no_memory);
+	rc = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
 	if (rc == SQLITE_OK)
 		r = set_up(s, mode, e);
 	else if (!s->db)
@@ -320,12 +346,25 @@ static int open_db(struct store *s, enum store_mode mode, struct err *e)
 		r = fail(s, rc, "open the baseline", e);
 	if (r == 0)
 		r = check_version(s, mode, e);
+	if (r == 0)
+		r = number(s, "PRAGMA page_size", &page, e);
+	if (r == 0)
+		sqlite3_wal_autocheckpoint(s->db, WAL_BYTES / (int)page);
 	umask(mask);
 	return r;
 }
 
+static void appended_drop(struct appended *a)
+{
+	a->n = 0;
+	buf_reset(&a->bytes);
+}
+
 static void close_db(struct store *s)
 {
+	appended_drop(&s->new);
+	sqlite3_finalize(s->new.st);
+	s->new.st = NULL;
 	for (int t = 0; t < STORE_TABLES; t++)
 		for (int k = 0; k < ST_KINDS; k++) {
 			sqlite3_finalize(s->st[t][k]);
@@ -384,6 +423,7 @@ int store_open(const char *state_dir, enum store_mode mode, struct store **ret, 
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
 	s->lock_fd = -1;
+	buf_init(&s->new.bytes, APPEND_BYTES + STORE_ROW_MAX + 8192);
 	if (asprintf(&s->path, "%s/" STORE_FILE, state_dir) < 0) {
 		s->path = NULL;
 		return err_set(e, -ENOMEM, "out of memory");
@@ -402,6 +442,7 @@ void store_close(struct store *s)
 		close_db(s);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
+	buf_done(&s->new.bytes);
 	free(s->path);
 	free(s);
 }
@@ -411,24 +452,6 @@ uint64_t store_bytes(const struct store *s)
 	struct stat st;
 
 	return stat(s->path, &st) < 0 ? 0 : (uint64_t)st.st_size;
-}
-
-/* ---- transactions -------------------------------------------------------------------------------------------------- */
-
-int store_begin(struct store *s, struct err *e)
-{
-	return run(s, "BEGIN IMMEDIATE", "change the baseline", e);
-}
-
-int store_commit(struct store *s, struct err *e)
-{
-	return run(s, "COMMIT", "write the baseline", e);
-}
-
-void store_rollback(struct store *s)
-{
-	if (!sqlite3_get_autocommit(s->db))
-		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------------------- */
@@ -468,6 +491,16 @@ static int step_done(struct store *s, sqlite3_stmt *st, const char *what, struct
 	return r;
 }
 
+/* The i-th row of a statement's; @seal is NULL where the table has none. */
+static void bind_row(sqlite3_stmt *st, int i, const void *path, size_t path_len, const void *value, size_t len,
+		     const uint8_t *seal)
+{
+	sqlite3_bind_blob(st, 3 * i + 1, path, (int)path_len, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 3 * i + 2, len ? value : "", (int)len, SQLITE_STATIC);
+	if (seal)
+		sqlite3_bind_blob(st, 3 * i + 3, seal, SEAL_SIZE, SQLITE_STATIC);
+}
+
 int store_put(struct store *s, enum store_table t, const void *path, size_t path_len, const void *value, size_t len,
 	      const uint8_t *seal, struct err *e)
 {
@@ -476,11 +509,70 @@ int store_put(struct store *s, enum store_table t, const void *path, size_t path
 
 	if (r < 0)
 		return r;
-	sqlite3_bind_blob(st, 1, path, (int)path_len, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 2, len ? value : "", (int)len, SQLITE_STATIC);
-	if (tables[t].has_seal)
-		sqlite3_bind_blob(st, 3, seal, SEAL_SIZE, SQLITE_STATIC);
+	bind_row(st, 0, path, path_len, value, len, seal);
 	return step_done(s, st, "write to the baseline", e);
+}
+
+/* The rows from @first on, by a statement that puts @n of them. */
+static int put_appended(struct store *s, sqlite3_stmt *st, size_t first, size_t n, struct err *e)
+{
+	const struct appended *a = &s->new;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *p = a->bytes.data + a->v[first + i].at;
+		const size_t path_len = a->v[first + i].path_len, len = a->v[first + i].len;
+
+		bind_row(st, (int)i, p, path_len, p + path_len, len, p + path_len + len);
+	}
+	return step_done(s, st, "write to the baseline", e);
+}
+
+static int prepare_many(struct store *s, sqlite3_stmt **ret, struct err *e)
+{
+	char sql[64 + 8 * APPEND_ROWS];
+	size_t at = (size_t)snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO new_file VALUES");
+	int rc;
+
+	for (int i = 0; i < APPEND_ROWS && !*ret; i++)
+		at += (size_t)snprintf(sql + at, sizeof(sql) - at, "%s(?,?,?)", i ? "," : "");
+	rc = *ret ? SQLITE_OK : sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+	return rc == SQLITE_OK ? 0 : fail(s, rc, "use the baseline", e);
+}
+
+static int write_appended(struct store *s, struct err *e)
+{
+	struct appended *a = &s->new;
+	sqlite3_stmt *one;
+	int r = 0;
+
+	if (a->n == APPEND_ROWS) {
+		r = prepare_many(s, &a->st, e);
+		if (r == 0)
+			r = put_appended(s, a->st, 0, a->n, e);
+	} else if (a->n) {
+		r = prepare(s, STORE_NEW_FILES, ST_PUT, &one, e);
+		for (size_t i = 0; i < a->n && r == 0; i++)
+			r = put_appended(s, one, i, 1, e);
+	}
+	appended_drop(a);
+	return r;
+}
+
+int store_append(struct store *s, const void *path, size_t path_len, const void *value, size_t len, const uint8_t *seal,
+		 struct err *e)
+{
+	struct appended *a = &s->new;
+
+	if (len > STORE_ROW_MAX)
+		return err_set(e, -EFBIG, "a row of %zu bytes", len);
+	a->v[a->n].at = a->bytes.len;
+	a->v[a->n].path_len = path_len;
+	a->v[a->n].len = len;
+	if (buf_put(&a->bytes, path, path_len) < 0 || buf_put(&a->bytes, value, len) < 0 ||
+	    buf_put(&a->bytes, seal, SEAL_SIZE) < 0)
+		return err_set(e, buf_error(&a->bytes), "out of memory");
+	a->n++;
+	return a->n == APPEND_ROWS || a->bytes.len > APPEND_BYTES ? write_appended(s, e) : 0;
 }
 
 int store_delete(struct store *s, enum store_table t, const void *path, size_t path_len, struct err *e)
@@ -507,8 +599,10 @@ int store_swap(struct store *s, struct err *e)
 	static const enum store_table pairs[][2] = { { STORE_FILES, STORE_NEW_FILES },
 						     { STORE_CONTENTS, STORE_NEW_CONTENTS } };
 	char sql[512];
-	int r = 0;
+	int r = write_appended(s, e);
 
+	sqlite3_finalize(s->new.st);
+	s->new.st = NULL;
 	for (size_t i = 0; i < 2 && r == 0; i++) {
 		const char *old = tables[pairs[i][0]].name, *new = tables[pairs[i][1]].name;
 
@@ -641,6 +735,27 @@ void store_iter_close(struct store_iter *it)
 		return;
 	sqlite3_finalize(it->st);
 	free(it);
+}
+
+/* ---- transactions -------------------------------------------------------------------------------------------------- */
+
+int store_begin(struct store *s, struct err *e)
+{
+	return run(s, "BEGIN IMMEDIATE", "change the baseline", e);
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	int r = write_appended(s, e);
+
+	return r == 0 ? run(s, "COMMIT", "write the baseline", e) : r;
+}
+
+void store_rollback(struct store *s)
+{
+	appended_drop(&s->new);
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* ---- notes --------------------------------------------------------------------------------------------------------- */

@@ -55,6 +55,9 @@ void store_rollback(struct store *s);
 /* @seal (16 bytes) where the table has one, else NULL. Replaces the row of that path. */
 int store_put(struct store *s, enum store_table t, const void *path, size_t path_len, const void *value, size_t len,
 	      const uint8_t *seal, struct err *e);
+/* A row of STORE_NEW_FILES, which is written together with others: at the latest by store_commit() or store_swap(). */
+int store_append(struct store *s, const void *path, size_t path_len, const void *value, size_t len, const uint8_t *seal,
+		 struct err *e);
 int store_delete(struct store *s, enum store_table t, const void *path, size_t path_len, struct err *e);
 int store_clear(struct store *s, enum store_table t, struct err *e);
 /* The new tables take the place of the old ones; within a transaction. */
