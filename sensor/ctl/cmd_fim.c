@@ -397,7 +397,7 @@ static bool option(int opt, struct fim_args *a)
 	case OPT_QUICK:
 		return a->o.scan.quick = true;
 	case OPT_IDLE:
-		return a->o.scan.idle = true;
+		return a->o.idle = true;
 	case OPT_NO_PACKAGES:
 		return a->no_packages = true;
 	case OPT_ALL:

@@ -23,7 +23,8 @@ struct baseline_options {
 	bool packages; /* check: ask the package databases about what changed */
 	int (*opened)(void *ctx, struct err *e); /* check: from here on nothing is opened but for reading; or NULL */
 	void *opened_ctx;
-	struct scan_options scan; /* workers, rate, idle, quick, stop, progress */
+	bool idle; /* init, check: from here on this thread, and those that it starts, get CPU and disk when nobody else wants them */
+	struct scan_options scan; /* workers, rate, quick, stop, progress */
 };
 
 struct baseline_counts {

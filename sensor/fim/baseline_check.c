@@ -298,8 +298,11 @@ int baseline_check(const struct baseline_options *o, const struct baseline_notes
 	struct baseline base = { .root_fd = -1 };
 	_cleanup_(baseline_close) struct baseline *b = &base;
 	struct checking m = { .b = b, .notes = n, .counts = ret };
-	int r = baseline_open(o, STORE_WRITE, b, e);
+	int r;
 
+	if (o->idle)
+		limit_idle();
+	r = baseline_open(o, STORE_WRITE, b, e);
 	*ret = (struct baseline_counts){ 0 };
 	if (r < 0)
 		return r;

@@ -176,8 +176,11 @@ int baseline_init(const struct baseline_options *o, const struct baseline_notes 
 	_cleanup_(baseline_close) struct baseline *b = &base;
 	struct making m = { .b = b, .notes = n, .counts = ret };
 	struct err ignored;
-	int r = baseline_open(o, o->force ? STORE_ASIDE : STORE_CREATE, b, e);
+	int r;
 
+	if (o->idle)
+		limit_idle();
+	r = baseline_open(o, o->force ? STORE_ASIDE : STORE_CREATE, b, e);
 	*ret = (struct baseline_counts){ 0 };
 	if (r < 0)
 		return r;

@@ -17,7 +17,7 @@ void limit_init(struct limit *l, uint64_t bytes_per_second);
 /* Waits until n more bytes are within the rate. NULL: does nothing. */
 void limit_take(struct limit *l, uint64_t n);
 
-/* The calling thread gets the CPU and the disk when nobody else wants them. As far as the kernel allows. */
+/* The calling thread, and those that it starts, get the CPU and the disk when nobody else wants them. As far as the kernel allows. */
 void limit_idle(void);
 
 #endif

@@ -281,11 +281,8 @@ static void *walker(void *arg)
 {
 	struct scan *s = arg;
 	struct err e = { "" };
-	int r;
+	int r = walk_all(s, &e);
 
-	if (s->o->idle)
-		limit_idle();
-	r = walk_all(s, &e);
 	close_batch(s);
 	if (r < 0) {
 		set_error(s, r, &e);
@@ -411,8 +408,6 @@ static void *worker(void *arg)
 	int r = collect_init(&c, s->o->rate ? &s->limit : NULL);
 
 	c.stop = s->o->stop;
-	if (s->o->idle)
-		limit_idle();
 	while (r == 0 && (b = take_batch(s))) {
 		uint64_t before = c.bytes;
 

@@ -32,7 +32,7 @@ struct scan_options {
 	int root_fd;
 	unsigned int workers; /* 0: as many as this process has cores */
 	uint64_t rate;	      /* bytes a second; 0: no limit */
-	bool idle, quick;
+	bool quick;
 	bool keep;	   /* hand out the content of small text files, compressed */
 	struct store *old; /* a connection of the scan's own, for STORE_FILES; or NULL */
 	const char *after; /* begin behind this path; or NULL */

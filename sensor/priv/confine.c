@@ -224,7 +224,7 @@ static const struct {
 	{ "fchmodat", M },
 	/* extended attributes, and threads that look at files */
 	{ "fgetxattr", M | H }, { "flistxattr", M | H }, { "getxattr", M | H }, { "listxattr", M | H },
-	{ "ioprio_set", M | H }, { "sched_setscheduler", M | H }, { "setpriority", M | H },
+	{ "ioprio_set", M }, { "sched_setscheduler", M }, { "setpriority", M },
 	/* refused to the hash process by an error that it can go on from, see lacks() */
 	{ "openat2", M },
 	/* BPF, and setting up the others */

@@ -346,7 +346,7 @@ static int scan_main(const struct hash_args *a)
 					    .fresh = true,
 					    .opened = scan_opened,
 					    .opened_ctx = &ctx,
-					    .scan = { .idle = true } };
+					    .idle = true };
 	struct baseline_counts c = { 0 };
 	struct err e = { "" };
 	int r;
