@@ -265,22 +265,16 @@ INLINE void rec_puts(struct slot *s, struct ev_str *str, const void *src, const 
 	r->used += n - 1;
 }
 
-/* A quarter of the ring is enough to wake the reader for. */
-INLINE u64 ring_flags(void *ring, u32 bytes)
-{
-	return wake_flags(bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > bytes / 4);
-}
-
 /*
- * Whether the place that is left in the ring of events is not for this one: the last quarter is kept for what an urgent rule
- * may want. So a flood that nobody minds does not push out the event that counts before the engine, which sheds by severity
- * itself, has had a turn.
+ * Whether the place that is left in the ring of events, which holds @held bytes, is not for this one: the last quarter is
+ * kept for what an urgent rule may want. So a flood that nobody minds does not push out the event that counts before the
+ * engine, which sheds by severity itself, has had a turn.
  */
-INLINE bool ring_kept(const struct ev_head *h, const u32 type)
+INLINE bool ring_kept(const struct ev_head *h, const u32 type, u64 held)
 {
 	const struct sieve *sv;
 
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= ring_bytes / 4 * 3)
+	if (held <= ring_bytes / 4 * 3)
 		return false;
 	sv = sieve_get();
 	return sv && sv->generation == h->policy &&
@@ -291,7 +285,7 @@ INLINE bool ring_kept(const struct ev_head *h, const u32 type)
 INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags)
 {
 	struct ev_head *h = (void *)raw;
-	u64 words = (used + 7) / 8, size;
+	u64 words = (used + 7) / 8, size, held;
 
 	/*
 	 * Compared before the last bits are known to be zero: of a number below 4247 without them the verifier of 6.18 thinks that
@@ -303,11 +297,15 @@ INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags
 	size = words * 8;
 	h->size = size;
 	h->flags |= flags;
-	if (EV_IS_LINEAGE(type))
-		return bpf_ringbuf_output(&lineage, raw, size, ring_flags(&lineage, lineage_bytes)) == 0;
-	if (!(flags & EV_F_CONTEXT) && ring_kept(h, type))
+	/* a quarter of a ring is enough to wake the reader for */
+	if (EV_IS_LINEAGE(type)) {
+		held = bpf_ringbuf_query(&lineage, BPF_RB_AVAIL_DATA);
+		return bpf_ringbuf_output(&lineage, raw, size, wake_flags(held > lineage_bytes / 4)) == 0;
+	}
+	held = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	if (!(flags & EV_F_CONTEXT) && ring_kept(h, type, held))
 		return false;
-	return bpf_ringbuf_output(&events, raw, size, ring_flags(&events, ring_bytes)) == 0;
+	return bpf_ringbuf_output(&events, raw, size, wake_flags(held > ring_bytes / 4)) == 0;
 }
 
 /* ---- the canary -----------------------------------------------------------------------------------------------------

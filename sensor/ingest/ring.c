@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -47,6 +46,7 @@ struct ring {
 	struct one ring[RINGS];
 	uint64_t (*clock)(void);
 	int epoll_fd; /* owned */
+	bool blocked; /* see ring_blocked() */
 };
 
 /* ---- one ring ------------------------------------------------------------------------------------------------------ */
@@ -244,6 +244,7 @@ int ring_drain(struct ring *r, ring_fn cb, void *ctx, size_t max)
 	struct head h[RINGS];
 	size_t taken = 0;
 
+	r->blocked = false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* first the time, then the places */
 	for (int i = 0; i < RINGS; i++) {
 		end[i] = __atomic_load_n(r->ring[i].mem.producer, __ATOMIC_ACQUIRE);
@@ -252,8 +253,10 @@ int ring_drain(struct ring *r, ring_fn cb, void *ctx, size_t max)
 	while (taken < max) {
 		int i = next(h, now), result;
 
-		if (i < 0)
+		if (i < 0) {
+			r->blocked = h[EVENTS].busy || h[LINEAGE].busy;
 			break;
+		}
 		taken++;
 		result = cb(ctx, h[i].rec, h[i].len);
 		one_release(&r->ring[i], h[i].size);
@@ -264,4 +267,25 @@ int ring_drain(struct ring *r, ring_fn cb, void *ctx, size_t max)
 		h[i] = one_head(&r->ring[i], end[i]);
 	}
 	return taken > (size_t)__INT_MAX__ ? __INT_MAX__ : (int)taken;
+}
+
+bool ring_blocked(const struct ring *r)
+{
+	return r->blocked;
+}
+
+size_t ring_skip(struct ring *r)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < RINGS; i++) {
+		struct one *o = &r->ring[i];
+		unsigned long end = __atomic_load_n(o->mem.producer, __ATOMIC_ACQUIRE);
+
+		for (struct head h = one_head(o, end); h.busy; h = one_head(o, end)) {
+			one_release(o, h.size);
+			n++;
+		}
+	}
+	return n;
 }

@@ -12,6 +12,7 @@
  * comes after the exec or fork that made it what it is, and before its next exec and its exit. See ring_drain().
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,5 +48,17 @@ typedef int (*ring_fn)(void *ctx, const void *rec, size_t size);
  * is younger than the call stays for the next one.
  */
 int ring_drain(struct ring *r, ring_fn cb, void *ctx, size_t max);
+
+/*
+ * Whether the last drain ended at a record that a program has begun and not finished, since its thread was preempted: what lies
+ * behind it cannot be taken. The descriptor is readable all the while.
+ */
+bool ring_blocked(const struct ring *r);
+
+/*
+ * Passes over such records, at the head of either ring, and returns how many: they are lost. Only when no program runs any more
+ * that could write to the rings: the rest of a thread's record may come yet, where nobody looks again.
+ */
+size_t ring_skip(struct ring *r);
 
 #endif

@@ -27,6 +27,8 @@
 
 #define RING_EACH     8192 /* records taken from the ring before evaluation gets its turn */
 #define EVENTS_EACH   256  /* events evaluated before the ring gets its turn */
+#define BUSY_MS	      1	   /* until a record that is not finished is looked at again: nothing tells when it is */
+#define STOP_BUSY_MS  5000 /* so long it is waited for in the end */
 #define IDLE_MS	      250  /* while no records come */
 #define MESSAGES_EACH 4
 #define TICK_NS	      1000000000ull
@@ -55,7 +57,7 @@ struct engine_proc {
 	uint64_t shed;		 /* records that were left out, since this engine began */
 	uint64_t variables_lost; /* as the policies said last; it may fall when one of them goes */
 	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
-	bool stop;
+	uint64_t stop_ns;    /* when it was told to stop; 0: it was not */
 	int status;
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
 };
@@ -148,7 +150,7 @@ static int drain_ring(struct engine_proc *p)
 	n = ring_drain(p->ring, take_record, p, RING_EACH);
 	if (n)
 		p->idle_ns = clock_mono_ns() + 2 * EV_WAKE_NS;
-	if (n >= 0 && n < RING_EACH && queue_has_room(p->queue))
+	if (n >= 0 && n < RING_EACH && queue_has_room(p->queue) && !ring_blocked(p->ring))
 		p->counts.drained_ns = before;
 	note_queue(p);
 	return n;
@@ -509,11 +511,17 @@ static int on_disarmed(void *ctx, struct msg *m)
 	return 0;
 }
 
+static void stop(struct engine_proc *p)
+{
+	if (!p->stop_ns)
+		p->stop_ns = clock_mono_ns();
+}
+
 static int on_stop(void *ctx, struct msg *m)
 {
 	struct engine_proc *p = ctx;
 
-	p->stop = true;
+	stop(p);
 	return 0;
 }
 
@@ -580,6 +588,8 @@ static int timeout_ms(const struct engine_proc *p, bool more)
 {
 	if (more && !is_full(p))
 		return 0;
+	if (ring_blocked(p->ring))
+		return BUSY_MS;
 	return clock_mono_ns() < p->idle_ns ? (int)(EV_WAKE_NS / 1000000) : IDLE_MS;
 }
 
@@ -589,7 +599,8 @@ static int wait_for_work(struct engine_proc *p, bool more)
 	struct pollfd fds[] = {
 		{ .fd = p->monitor.fd, .events = POLLIN },
 		{ .fd = p->record.fd, .events = (short)(POLLIN | (blocked ? POLLOUT : 0)) },
-		{ .fd = !more && queue_has_room(p->queue) ? ring_epoll_fd(p->ring) : -1, .events = POLLIN },
+		{ .fd = !more && queue_has_room(p->queue) && !ring_blocked(p->ring) ? ring_epoll_fd(p->ring) : -1,
+		  .events = POLLIN },
 		{ .fd = p->tap.reader.fd, .events = (short)(POLLIN | (tap_waits(&p->tap) ? POLLOUT : 0)) },
 		{ .fd = outbox_waiting(&p->out) < OUTBOX_HIGH ? p->touches.hash.fd : -1,
 		  .events = (short)(POLLIN | (touches_waiting(&p->touches) ? POLLOUT : 0)) },
@@ -606,6 +617,21 @@ static int wait_for_work(struct engine_proc *p, bool more)
 	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
 }
 
+/*
+ * Told to stop: whether there is something in the rings that could not be taken, behind a record that a preempted thread has not
+ * finished. No hook is attached any more, so after a while such a record is given up, which counts as lost.
+ */
+static bool left_behind(struct engine_proc *p)
+{
+	if (!ring_blocked(p->ring))
+		return false;
+	if (clock_mono_ns() - p->stop_ns > STOP_BUSY_MS * 1000000ull) {
+		p->counts.queue_refused += ring_skip(p->ring);
+		commit(p);
+	}
+	return true;
+}
+
 /* Until told to stop and nothing is left, or until the monitor is gone. */
 static void loop(struct engine_proc *p)
 {
@@ -619,15 +645,17 @@ static void loop(struct engine_proc *p)
 		if (tap_send(&p->tap, p->enrich))
 			send_over(p);
 		tick(p);
-		if (p->stop && p->record.fd < 0 && p->monitor.fd < 0) /* there is nobody left who would take anything */
+		if (p->stop_ns && p->record.fd < 0 &&
+		    p->monitor.fd < 0) /* there is nobody left who would take anything */
 			return;
-		if (p->stop && taken <= 0 && !more && touches_flush(&p->touches) && !outbox_waiting(&p->out))
+		if (p->stop_ns && taken <= 0 && !more && !left_behind(p) && touches_flush(&p->touches) &&
+		    !outbox_waiting(&p->out))
 			return;
 		r = wait_for_work(p, more || taken == RING_EACH);
 		if (r < 0) {
 			/* without a monitor no record process comes back either: hand over what is there and end */
-			p->status = p->stop ? p->status : EXIT_FAILURE;
-			p->stop = true;
+			p->status = p->stop_ns ? p->status : EXIT_FAILURE;
+			stop(p);
 			chan_close(&p->monitor);
 		}
 	}

@@ -26,7 +26,7 @@ db() { echo "$STATE/baseline.db"; }
 bad() {
 	local name=$1 words=$2 status=0
 	rm -rf "$STATE"/baseline.db* "$OUT"
-	init || { cat "$WORK/said"; exit 1; }
+	until_true 15 init || { cat "$WORK/said"; exit 1; } # the process that scans may end after the others
 	sqlite3 "$(db)" 'PRAGMA wal_checkpoint(TRUNCATE)' >"$WORK/said"
 	eval "$3"
 	fim check >"$WORK/said" 2>&1 || status=$?
@@ -53,7 +53,7 @@ bad edited 'the baseline was edited' 'sqlite3 "$(db)" "DELETE FROM file WHERE CA
 # ---- somebody else works on it ------------------------------------------------------------------------------------------------
 
 rm -rf "$STATE"/baseline.db* "$OUT"
-init
+until_true 15 init || cat "$WORK/said"
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 verdict "the baseline is used" until_true 15 fim_is up
 exec 9<>"$STATE/baseline.lock"

@@ -57,7 +57,7 @@ verdict "directories" until_true 5 alert "$accepted" "\"path\":\"$T/share/2\"" '
 verdict "nothing else is told" test "$(grep -a '"type":"integrity"' "$OUT" | grep -vac "$accepted")" = 0
 verdict "a directory whose time changed" until_true 5 alert "$accepted" "\"path\":\"$T/bin\"" '"changed":\["mtime"\]'
 verdict "the baseline has it, signed, and what the sensor may not see" fim check --no-packages --quiet
-verdict "the status counts them" eval "ctl status --json | grep -q '\"fim\":{\"accepted\":[1-9]'"
+verdict "the status counts them" until_true 5 eval "ctl status --json | grep -q '\"fim\":{\"accepted\":[1-9]'"
 
 # Another process puts a program of its own in place while dpkg is at it (it waits for the postinst).
 dpkg -i "$WORK/3.deb" >"$WORK/dpkg.log" 2>&1 &

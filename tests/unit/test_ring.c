@@ -126,11 +126,39 @@ static void what_is_too_young_or_unfinished_waits(void **state)
 	now++;
 	/* a place that is not filled holds both rings up */
 	assert_true(reserve(1, sizeof(struct ev_head), &pos));
+	assert_false(ring_blocked(r)); /* what is young holds nothing up */
 	assert_int_equal(ring_drain(r, note, &s, 100), 0);
+	assert_true(ring_blocked(r));
 	put_len(1, pos, sizeof(struct ev_head) | BPF_RINGBUF_DISCARD_BIT);
 	assert_int_equal(ring_drain(r, note, &s, 100), 1);
+	assert_false(ring_blocked(r));
 	assert_int_equal(s.tid[1], 2);
 	assert_int_equal(consumer[1], producer[1]);
+	ring_close(r);
+}
+
+static void what_is_never_finished_is_passed_over_and_counted(void **state)
+{
+	struct ring *r = open_rings();
+	struct seen s = { 0 };
+	unsigned long pos;
+
+	send(0, 10, 1);
+	assert_true(reserve(0, sizeof(struct ev_head), &pos));
+	assert_true(reserve(0, sizeof(struct ev_head), &pos));
+	send(0, 20, 2);
+	assert_true(reserve(1, sizeof(struct ev_head), &pos));
+	send(1, 30, 3);
+	assert_int_equal(ring_drain(r, note, &s, 100), 0);
+	assert_int_equal(ring_skip(r), 1); /* the one at a head; the others are not there yet */
+	assert_int_equal(ring_drain(r, note, &s, 100), 1);
+	assert_true(ring_blocked(r));
+	assert_int_equal(ring_skip(r), 2);
+	assert_int_equal(ring_drain(r, note, &s, 100), 2);
+	assert_false(ring_blocked(r));
+	assert_int_equal(ring_skip(r), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(s.tid[i], i + 1);
 	ring_close(r);
 }
 
@@ -258,8 +286,11 @@ static void causes_come_before_effects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_older_goes_first),	      cmocka_unit_test(what_is_too_young_or_unfinished_waits),
-		cmocka_unit_test(a_drain_can_be_stopped),     cmocka_unit_test(a_short_record_is_handed_on),
+		cmocka_unit_test(the_older_goes_first),
+		cmocka_unit_test(what_is_too_young_or_unfinished_waits),
+		cmocka_unit_test(what_is_never_finished_is_passed_over_and_counted),
+		cmocka_unit_test(a_drain_can_be_stopped),
+		cmocka_unit_test(a_short_record_is_handed_on),
 		cmocka_unit_test(causes_come_before_effects),
 	};
 
