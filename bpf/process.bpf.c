@@ -74,6 +74,91 @@ INLINE void fork_known(struct slot *s, struct task_struct *parent, struct task_s
 	masks_put(m, w.first, w.second, low);
 }
 
+/* ---- words in arguments (0) and environment (1) ------------------------------------------------------------------ */
+
+#define WORDS_BLOCK 64
+
+/* What is found in the @len bytes, at most WORDS_BLOCK, at work[0][@at..]. -1: that cannot be told. */
+__noinline int words_block(u32 slot, u32 w_, u64 at, u64 len)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+	u64 w = w_ & 1;
+
+	if (!s || !sv || sv->generation != s->generation)
+		return -1;
+	sv_hide(w);
+	w &= 1;
+	s->state[w] = sv_words_loop(sv, &sv->event[EV_EXEC].automata[SV_AUT_ARGS + w], s->state[w], s->work[0], at, len,
+				    WORDS_BLOCK, WORK_MASK, &s->found[w]);
+	return 0;
+}
+
+/* The same for more of them. */
+__noinline int words_piece(u32 slot, u32 w, u64 at, u64 len)
+{
+	for (u64 i = 0; i < CHUNK; i += WORDS_BLOCK) {
+		if (i >= len)
+			break;
+		if (words_block(slot, w, at + i, len - i))
+			return -1;
+	}
+	return 0;
+}
+
+/* Of a piece of @len bytes in work[0], which begins @off bytes behind the first argument. @want: bits 1 << w. */
+__noinline int words_look(u32 slot, u32 want, u64 off, u64 len, u64 argv)
+{
+	const u64 at = sizeof(struct ev_args);
+	u64 args = off >= argv ? 0 : argv - off < len ? argv - off : len;
+
+	if (want & 1 && args && words_piece(slot, 0, at, args))
+		return -1;
+	if (want & 2 && len > args && words_piece(slot, 1, at + args, len - args))
+		return -1;
+	return 0;
+}
+
+/* Before the first byte; which of the two may still rule out something that is alive, as bits 1 << w. */
+__noinline int words_begin(u32 slot)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+	int want = 0;
+
+	if (!s || !sv || sv->generation != s->generation)
+		return 0;
+#pragma GCC unroll 2
+	for (u32 w = 0; w < 2; w++) {
+		const struct sv_automaton *a = &sv->event[EV_EXEC].automata[SV_AUT_ARGS + w];
+
+		if (!a->used || (w && !want_envs))
+			continue;
+		s->state[w] = sv_words_begin(sv, a, &s->found[w]);
+		if (!sv_mask_within(&s->alive, &s->found[w]))
+			want |= 1 << w;
+	}
+	return want;
+}
+
+/* Behind the last byte: strikes what has not been found. */
+__noinline int words_end(u32 slot, u32 want)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+
+	if (!s || !sv || sv->generation != s->generation)
+		return 0;
+#pragma GCC unroll 2
+	for (u32 w = 0; w < 2; w++) {
+		if (!(want & 1 << w))
+			continue;
+		sv_words_end(sv, &sv->event[EV_EXEC].automata[SV_AUT_ARGS + w], s->state[w], &s->found[w]);
+		sv_mask_and(&s->alive, &s->found[w]);
+	}
+	return 0;
+}
+
 /* One piece of them; the bytes that it handed over, or -1. */
 __noinline int args_piece(u32 slot, u64 start, u64 off, u64 total)
 {
@@ -96,16 +181,24 @@ __noinline int args_piece(u32 slot, u64 start, u64 off, u64 total)
 
 /*
  * Arguments and environment, in pieces, before the record that they belong to. They lie one behind the other on the new
- * stack. A page of it that is not there ends it; user space then asks /proc.
+ * stack. A page of it that is not there ends it; user space then asks /proc. The words that clauses ask for are looked for in
+ * the very bytes that are sent; they decide only where that is all of them.
  */
-INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
+__noinline int args_send(u32 slot, u64 task, u64 boot_ns)
 {
-	struct mm_struct *mm = READ(task, mm);
+	struct slot *s = slot_at(slot);
+	struct mm_struct *mm = READ((struct task_struct *)task, mm);
 	u64 start = READ(mm, arg_start), argv = READ(mm, arg_end) - start;
 	u64 envp = want_envs ? READ(mm, env_end) - READ(mm, env_start) : 0, total = argv + envp;
 	/* The paths are in the record by now: their room is free. */
-	struct ev_args *chunk = (void *)s->work[0];
+	struct ev_args *chunk;
+	u32 want;
+	int n;
 
+	if (!s)
+		return 0;
+	chunk = (void *)s->work[0];
+	want = words_begin(slot);
 	if (total > EV_ARGS_MAX) {
 		total = EV_ARGS_MAX;
 		s->flags |= EV_F_ARGS_TRUNCATED;
@@ -120,11 +213,17 @@ INLINE void args_send(struct slot *s, struct task_struct *task, u64 boot_ns)
 	for (u64 off = 0; off < EV_ARGS_MAX; off += CHUNK) {
 		if (off >= total)
 			break;
-		if (args_piece(s->index, start, off, total) < 0) {
+		n = args_piece(slot, start, off, total);
+		if (n < 0) {
 			s->flags |= EV_F_ARGS_TRUNCATED;
 			break;
 		}
+		if (want && words_look(slot, want, off, n, argv))
+			want = 0;
 	}
+	if (want && !(s->flags & EV_F_ARGS_TRUNCATED))
+		words_end(slot, want);
+	return 0;
 }
 
 #define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
@@ -283,24 +382,23 @@ INLINE void exec_interpreter(struct slot *s, struct exec *x, struct pending *p, 
 	rec_puts(s, &str[EVS_PROC_INTERPRETER_LINK_PATH], interp, INTERP, false);
 }
 
-/*
- * What may hold of the path in work[w] for an exec that goes by two, added to either; nothing is, where that cannot be told: -1.
- */
-__noinline int exec_either(u32 slot, u32 w_)
+/* What an automaton says of the path in work[w], into found[w]. @ids: slot | w << 4 | automaton << 8. -1: it says nothing. */
+__noinline int exec_final(u32 ids)
 {
-	struct slot *s = slot_at(slot);
+	struct slot *s = slot_at(ids & 15);
 	const struct sieve *sv = sieve_get();
-	u64 w = w_;
+	u64 w = ids >> 4 & 1, aut = ids >> 8 & 15;
 	int state;
 
+	sv_hide(aut);
 	sv_hide(w);
 	w &= 1;
-	if (!s || !sv || sv->generation != s->generation || !sv->event[EV_EXEC].automata[SV_AUT_EITHER].used)
+	if (!s || !sv || aut >= SV_AUTOMATA || sv->generation != s->generation)
 		return -1;
-	state = path_dfa(slot | w << 4 | SV_AUT_EITHER << 8 | EV_EXEC << 16, 0, s->path_off[w], s->path_len[w]);
+	state = path_dfa((ids & 0xfff) | EV_EXEC << 16, 0, s->path_off[w], s->path_len[w]);
 	if (state < 0)
 		return -1;
-	sv_mask_or(&s->either, sv_final_mask(sv, &sv->event[EV_EXEC].automata[SV_AUT_EITHER], state));
+	sv_mask_copy(&s->found[w], sv_final_mask(sv, &sv->event[EV_EXEC].automata[aut], state));
 	return 0;
 }
 
@@ -321,17 +419,19 @@ INLINE void exec_link(struct hook *h, struct exec *x, struct ev_str *str, const 
 		return;
 	path_put(s, 1, &str[EVS_PROC_FILE_LINK_PATH]);
 	sv_mask_copy(&h->alive, before);
-	__builtin_memset(&s->either, 0, sizeof(s->either));
 	from = s->path_off[1] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
 	if (flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) || !len || str[EVS_PROC_FILE_PATH].len != s->path_len[0] ||
 	    str[EVS_PROC_FILE_LINK_PATH].len != s->path_len[1] ||
 	    !path_normal(s->index | 1 << 4, from, len + (EV_PATH_MAX + 1 - from)))
 		return;
-	if (!exec_either(s->index, 0) && !exec_either(s->index, 1))
-		sv_mask_and(&h->alive, &s->either);
+	if (h->e->automata[SV_AUT_EITHER].used && !exec_final(s->index | SV_AUT_EITHER << 8) &&
+	    !exec_final(s->index | 1 << 4 | SV_AUT_EITHER << 8)) {
+		sv_mask_or(&s->found[0], &s->found[1]);
+		sv_mask_and(&h->alive, &s->found[0]);
+	}
 }
 
-/* What may be true of the name of the task, as it is in the record at @off, into either. -1: that cannot be told. */
+/* What may be true of the name of the task, as it is in the record at @off, into found[0]. -1: that cannot be told. */
 __noinline int exec_comm(u32 slot, u64 off, u64 len)
 {
 	struct slot *s = slot_at(slot);
@@ -347,7 +447,7 @@ __noinline int exec_comm(u32 slot, u64 off, u64 len)
 	/* the automaton wants memory whose size is a power of 2 */
 	if (bpf_probe_read_kernel(s->name, 16, s->rec.raw + off))
 		return -1;
-	sv_mask_copy(&s->either, sv_final_mask(sv, a, sv_dfa_loop(sv, a, 0, s->name, 0, len, 16, 255)));
+	sv_mask_copy(&s->found[0], sv_final_mask(sv, a, sv_dfa_loop(sv, a, 0, s->name, 0, len, 16, 255)));
 	return 0;
 }
 
@@ -383,9 +483,11 @@ INLINE int exec_done(struct exec *x)
 		exec_link(&h, x, str, &before);
 	proc_strs(h.s, str, x->task);
 	if (!exec_comm(h.s->index, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len))
-		sv_mask_and(&h.alive, &h.s->either);
+		sv_mask_and(&h.alive, &h.s->found[0]);
 	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], x->filename, EV_PATH_MAX, false);
-	args_send(h.s, x->task, rec_head(r)->boot_ns);
+	sv_mask_copy(&h.s->alive, &h.alive);
+	args_send(h.s->index, as_number(x->task), rec_head(r)->boot_ns);
+	sv_mask_copy(&h.alive, &h.s->alive);
 	rec_head(r)->policy = h.sv->generation;
 	alive = !sv_mask_zero(&h.alive) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false) && exec_masks(h.s, x->task);
 	if (rec_send(h.s, EV_EXEC, alive))

@@ -479,10 +479,14 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 		*ret_index = SV_SLOT_RETVAL;
 		return CAT_SIEVE_RETVAL;
 	case CAT_SIEVE_COMM:
+	case CAT_SIEVE_ARGS:
+	case CAT_SIEVE_ENVS:
 		if (event != EV_EXEC)
 			return CAT_SIEVE_NONE;
-		*ret_index = SV_AUT_COMM;
-		return CAT_SIEVE_COMM;
+		*ret_index = f->sieve == CAT_SIEVE_COMM	  ? SV_AUT_COMM
+			     : f->sieve == CAT_SIEVE_ARGS ? SV_AUT_ARGS
+							  : SV_AUT_ENVS;
+		return f->sieve;
 	default:
 		return CAT_SIEVE_NONE;
 	}

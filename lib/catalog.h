@@ -51,7 +51,9 @@ enum cat_sieve {
 	CAT_SIEVE_EUID,
 	CAT_SIEVE_EGID,
 	CAT_SIEVE_RETVAL,
-	CAT_SIEVE_COMM
+	CAT_SIEVE_COMM,
+	CAT_SIEVE_ARGS,
+	CAT_SIEVE_ENVS
 };
 
 /* Groups of named constants: the CONSTANTS column of catalog.def. */

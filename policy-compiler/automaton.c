@@ -44,6 +44,8 @@ static bool on_byte(const struct token *t, uint8_t b)
 {
 	uint8_t folded = t->icase && b >= 'A' && b <= 'Z' ? b | 0x20 : b;
 
+	if (t->gap && (b == 0 || b == '='))
+		folded = ' ';
 	return folded >= t->lo && folded <= t->hi;
 }
 
@@ -251,7 +253,7 @@ static int hops_of_edge(struct subsets *x, const struct nfa_edge *e, uint32_t *n
 	const struct token *t = &e->on;
 	int r = 0;
 
-	if (t->lo == t->hi) {
+	if (t->lo == t->hi && !t->gap) {
 		r = add_hop(x, n, x->cls[t->lo], e->to);
 		if (r == 0 && t->icase && x->cls[t->lo] != x->cls[t->lo & ~0x20])
 			r = add_hop(x, n, x->cls[t->lo & ~0x20], e->to);

@@ -17,10 +17,11 @@ static uint32_t atom_rarity(const struct clauses *c, const struct formula *f)
 		return 0;
 	for (uint32_t i = a->first; i < a->first + a->count; i++) {
 		uint32_t len, bytes = 0;
-		const char *s = program_str(c->p, pattern_at(c, c->atom_patterns[i])->str, &len);
+		const struct clause_pattern *pat = pattern_at(c, c->atom_patterns[i]);
+		const char *s = clauses_pattern_text(c, pat, &len);
 
 		for (uint32_t k = 0; k < len; k++)
-			bytes += s[k] != '*';
+			bytes += pat->kind == PAT_EXACT || pat->made || s[k] != '*';
 		least = bytes < least ? bytes : least;
 	}
 	return least;
@@ -60,4 +61,12 @@ int64_t clauses_either(struct clauses *c, uint32_t formula)
 	unsigned steps = 0;
 
 	return either_of(c, formula, &steps).formula;
+}
+
+uint32_t clauses_rarer(struct clauses *c, uint32_t a, uint32_t b)
+{
+	unsigned steps = 0;
+	struct either of_a = either_of(c, a, &steps), of_b = either_of(c, b, &steps);
+
+	return of_a.rarity >= of_b.rarity ? a : b;
 }

@@ -10,11 +10,24 @@
 
 /* ---- formulas ------------------------------------------------------------------------------------------------------ */
 
-static int64_t formula_add(struct clauses *c, uint8_t op, bool neg, uint32_t uses, uint32_t a, uint32_t b)
+int64_t formula_add(struct clauses *c, uint8_t op, bool neg, uint32_t uses, uint32_t a, uint32_t b)
 {
 	struct formula f = { .op = op, .neg = neg, .uses = (uint16_t)uses, .a = a, .b = b };
 
 	return intern_put(&c->formulas, &f, sizeof(f), NULL);
+}
+
+/* Whether both are of one automaton that looks for what is somewhere: then no place tells that both hold. */
+static bool both_loose(const struct clauses *c, uint32_t a, uint32_t b)
+{
+	uint16_t uses = formula_at(c, a)->uses;
+
+	if (uses != formula_at(c, b)->uses)
+		return false;
+	for (unsigned k = 0; k < SV_AUTOMATA; k++)
+		if (uses == 1u << k)
+			return clauses_loose(c->event, k);
+	return false;
 }
 
 int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b)
@@ -26,6 +39,8 @@ int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b)
 		return a;
 	if (a == neutral || b == absorbing)
 		return b;
+	if (op == F_AND && both_loose(c, a, b))
+		return clauses_rarer(c, a, b);
 	if (a > b) {
 		uint32_t t = a;
 
@@ -208,12 +223,9 @@ static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, 
 	return true;
 }
 
-static int put_pattern(struct clauses *c, const struct string *s, uint32_t str, uint8_t kind, uint8_t icase)
+int clauses_put_pattern(struct clauses *c, const struct clause_pattern *pat)
 {
-	struct clause_pattern pat = {
-		.str = str, .kind = kind, .icase = icase, .name = s->name, .automaton = s->automaton
-	};
-	int64_t i = intern_put(&c->patterns, &pat, sizeof(pat), NULL);
+	int64_t i = intern_put(&c->patterns, pat, sizeof(*pat), NULL);
 	int r;
 
 	if (i < 0)
@@ -225,6 +237,23 @@ static int put_pattern(struct clauses *c, const struct string *s, uint32_t str, 
 	return 0;
 }
 
+static int put_pattern(struct clauses *c, const struct string *s, uint32_t str, uint8_t kind, uint8_t icase)
+{
+	struct clause_pattern pat = {
+		.str = str, .kind = kind, .icase = icase, .name = s->name, .automaton = s->automaton
+	};
+
+	return clauses_put_pattern(c, &pat);
+}
+
+const char *clauses_pattern_text(const struct clauses *c, const struct clause_pattern *pat, uint32_t *ret_len)
+{
+	if (!pat->made)
+		return program_str(c->p, pat->str, ret_len);
+	*ret_len = intern_size(&c->texts, pat->str);
+	return intern_get(&c->texts, pat->str);
+}
+
 static int put_strset(struct clauses *c, const struct string *s, const struct strset *set, struct clause_atom *atom)
 {
 	static const uint8_t kinds[] = { [STRM_EXACT] = PAT_EXACT, [STRM_PATTERN] = PAT_STARS, [STRM_GLOB] = PAT_GLOB };
@@ -234,10 +263,16 @@ static int put_strset(struct clauses *c, const struct string *s, const struct st
 		int r;
 
 		if (m->kind == STRM_REGEX) {
-			atom->open = true;
-			continue;
+			uint32_t len;
+			const char *text = program_str(c->p, m->str, &len);
+
+			r = c->event == EV_EXEC && s->automaton == SV_AUT_COMM
+				    ? clauses_put_need(c, text, len, m->icase)
+				    : 1;
+			atom->open = atom->open || r == 1;
+		} else {
+			r = put_pattern(c, s, m->str, kinds[m->kind], m->icase);
 		}
-		r = put_pattern(c, s, m->str, kinds[m->kind], m->icase);
 		if (r < 0)
 			return r;
 	}
@@ -267,15 +302,23 @@ static int put_patterns(struct clauses *c, const struct string *s, uint32_t i, i
 	}
 }
 
-static int64_t add_atom(struct clauses *c, bool neg, const struct string *s, uint32_t i, int64_t sub)
+int64_t clauses_atom(struct clauses *c, uint32_t node, int64_t sub, bool *ret_new)
 {
 	struct {
 		uint32_t node;
 		int32_t sub;
-	} key = { i, (int32_t)sub };
+	} key = { node, (int32_t)sub };
+	int64_t at = intern_put(&c->atom_keys, &key, sizeof(key), ret_new);
+	int r = at < 0 ? (int)at : array_room(&c->atoms, &c->atoms_cap, c->natoms + 1, sizeof(*c->atoms));
+
+	return r < 0 ? r : at;
+}
+
+static int64_t add_atom(struct clauses *c, bool neg, const struct string *s, uint32_t i, int64_t sub)
+{
 	struct clause_atom atom = { .node = i, .automaton = s->automaton, .name = s->name };
 	bool is_new;
-	int64_t at = intern_put(&c->atom_keys, &key, sizeof(key), &is_new);
+	int64_t at = clauses_atom(c, i, sub, &is_new);
 	int r;
 
 	if (at < 0)
@@ -283,8 +326,6 @@ static int64_t add_atom(struct clauses *c, bool neg, const struct string *s, uin
 	if (is_new) {
 		atom.first = c->natom_patterns;
 		r = put_patterns(c, s, i, sub, &atom);
-		if (r == 0)
-			r = array_room(&c->atoms, &c->atoms_cap, c->natoms + 1, sizeof(*c->atoms));
 		if (r < 0)
 			return r;
 		atom.count = c->natom_patterns - atom.first;
@@ -366,6 +407,7 @@ static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 {
 	const struct node *n = &c->p->nodes[i];
 	struct number v;
+	int64_t f;
 
 	switch (n->op) {
 	case N_BOOL:
@@ -380,6 +422,10 @@ static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 		return number_of_field(c->p, c->event, n, &v) ? add_equal(c, !neg, &v, 0) : FORMULA_TRUE;
 	case N_STREQ:
 	case N_STRIN:
+		f = add_string(c, neg, i);
+		return f == FORMULA_TRUE ? clauses_looked_for(c, neg, i) : f;
+	case N_ANY:
+		return clauses_looked_for(c, neg, i);
 	case N_IPIN:
 	case N_IPEQ:
 		return add_string(c, neg, i);
@@ -444,6 +490,7 @@ void clauses_done(struct clauses *c)
 	clauses_seal(c);
 	intern_done(&c->preds);
 	intern_done(&c->patterns);
+	intern_done(&c->texts);
 	intern_done(&c->atom_keys);
 	intern_done(&c->formulas);
 	free(c->atoms);
@@ -528,6 +575,8 @@ enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t no
 	const struct intset *ints;
 	enum clause_why why;
 
+	if (clauses_is_words(p, event, node))
+		return WHY_WORD;
 	switch (n->op) {
 	case N_BOOL:
 		return WHY_KERNEL;

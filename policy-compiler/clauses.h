@@ -23,6 +23,7 @@
 enum clause_why {
 	WHY_KERNEL,   /* it is not */
 	WHY_PARTLY,   /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
+	WHY_WORD,     /* the kernel looks for words in what an exec is given */
 	WHY_SELF,     /* the kernel knows how the path of the process's program ends */
 	WHY_UNSEEN,   /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
 	WHY_FIELD,    /* the kernel does not know the field when it decides */
@@ -51,9 +52,12 @@ struct clause_atom {
 
 /* A pattern as a key: what to match, and where it applies. */
 struct clause_pattern {
-	uint32_t str; /* string index */
+	uint32_t str; /* string index; of texts, where it is made */
 	uint8_t kind; /* enum pat_kind */
 	uint8_t icase, name, automaton;
+	uint8_t made;  /* the text stands in no rule: clauses.texts */
+	uint8_t maybe; /* it matches more than the rule asks for */
+	uint8_t pad[2];
 };
 
 /* Formulas: nodes of a graph without negations but at the atoms. */
@@ -83,6 +87,7 @@ struct clauses {
 	uint16_t event;
 	struct intern preds;	/* struct clause_pred */
 	struct intern patterns; /* struct clause_pattern */
+	struct intern texts;
 	struct intern atom_keys;
 	struct clause_atom *atoms; /* owned */
 	uint32_t natoms, atoms_cap;
@@ -131,13 +136,33 @@ static inline const struct clause_pattern *pattern_at(const struct clauses *c, u
 	return intern_get(&c->patterns, i);
 }
 
+/* Borrowed until another text is made. */
+const char *clauses_pattern_text(const struct clauses *c, const struct clause_pattern *pat, uint32_t *ret_len);
+
 /*
  * A formula that holds of one of two strings where @formula holds of both together, each of its conditions of one or the other: without
  * AND. FORMULA_TRUE where it would be too large. A formula, or -ENOMEM. Before clauses_seal().
  */
 int64_t clauses_either(struct clauses *c, uint32_t formula);
 
-/* Used between clauses.c, clause_terms.c and clause_either.c. */
+/* Whether the automaton looks for what is somewhere: of two conditions that have to hold it asks for the one that holds less often. */
+static inline bool clauses_loose(uint16_t event, unsigned automaton)
+{
+	return event == EV_EXEC && (automaton == SV_AUT_ARGS || automaton == SV_AUT_ENVS);
+}
+
+/* Used between clauses.c and clause_*.c. */
+int clauses_put_pattern(struct clauses *c, const struct clause_pattern *pat);
+/* The number of the atom that is @node, or the part @sub of it. *ret_new: the caller puts it at the end of atoms, where there is room. */
+int64_t clauses_atom(struct clauses *c, uint32_t node, int64_t sub, bool *ret_new);
+/* The predicate at node @i as a formula; FORMULA_TRUE where it is none that is looked for, or is @neg. */
+int64_t clauses_looked_for(struct clauses *c, bool neg, uint32_t i);
+/* Patterns over an exec's name of the task that hold where an expression does. 1: there are none. */
+int clauses_put_need(struct clauses *c, const char *s, uint32_t len, bool icase);
+bool clauses_is_words(const struct program *p, uint16_t event, uint32_t node);
+/* Of two formulas over one string the one that will hold less often. */
+uint32_t clauses_rarer(struct clauses *c, uint32_t a, uint32_t b);
+int64_t formula_add(struct clauses *c, uint8_t op, bool neg, uint32_t uses, uint32_t a, uint32_t b);
 int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b);
 int clauses_terms(struct clauses *c, uint32_t formula);
 

@@ -21,13 +21,16 @@ static const struct {
 	[WHY_PROCESS] = { "process", "%s is of the process: by the process's mask, once it is known" },
 	[WHY_VARIABLE] = { "variable", "what a variable holds is known in user space only" },
 	[WHY_OTHERS] = { "others", "%s is of the parent, of an ancestor, or has several values" },
+	[WHY_WORD] = { "word",
+		       "the kernel looks for its words in what the exec is given: where they are not, it is false" },
 	[WHY_REGEX] = { "regex", "a regular expression" },
 	[WHY_SHAPE] = { "shape", "the kernel compares a field with a constant only" },
 };
 
 static const char *automaton_name(uint16_t event, unsigned k)
 {
-	static const char *const names[SV_AUTOMATA] = { "path", "second path", "address", "either path" };
+	static const char *const names[SV_AUTOMATA] = { "path",	       "second path",	     "address",
+							"either path", "words of arguments", "words of variables" };
 
 	return event == EV_EXEC && k == SV_AUT_COMM ? "name of the task" : names[k];
 }

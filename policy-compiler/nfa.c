@@ -113,9 +113,32 @@ static int put_net(struct tokens *ts, const struct pattern *p)
 	return 0;
 }
 
+/* A byte of an argument or variable: what stands between two of them is one thing. */
+static void put_word_byte(struct tokens *ts, char c, bool icase)
+{
+	if (c && c != '=' && c != ' ') {
+		put_byte(ts, c, icase);
+		return;
+	}
+	put_byte(ts, ' ', false);
+	ts->t[ts->n - 1].gap = 1;
+}
+
+static void put_word(struct tokens *ts, const struct pattern *p)
+{
+	put(ts, TOK_STAR_ALL);
+	if (p->kind == PAT_FLAG) {
+		put_word_byte(ts, ' ', false);
+		put_byte(ts, '-', false);
+		ts->t[ts->n - 1].runs = 1;
+	}
+	for (uint32_t i = 0; i < p->len; i++)
+		put_word_byte(ts, p->s[i], p->icase);
+}
+
 int pattern_tokens(const struct pattern *p, struct token **ret, uint32_t *ret_n)
 {
-	_cleanup_free_ struct token *t = calloc((size_t)p->len + 3, sizeof(*t));
+	_cleanup_free_ struct token *t = calloc((size_t)p->len + 4, sizeof(*t));
 	struct tokens ts = { .t = t };
 	int r = 0;
 
@@ -123,6 +146,8 @@ int pattern_tokens(const struct pattern *p, struct token **ret, uint32_t *ret_n)
 		return -ENOMEM;
 	if (p->kind == PAT_NET)
 		r = put_net(&ts, p);
+	else if (p->kind == PAT_WORD || p->kind == PAT_FLAG)
+		put_word(&ts, p);
 	else if (p->name && p->kind != PAT_TRAIL)
 		r = put_name(&ts, p);
 	else if (p->kind == PAT_GLOB)
@@ -166,6 +191,8 @@ static int add_edge(struct nfa *f, uint32_t from, const struct token *on, uint32
 
 static int64_t child_on_bytes(struct nfa *f, uint32_t max, uint32_t at, const struct token *on, uint8_t loop)
 {
+	/* letters, digits, '-' and '_', and a few that do no harm */
+	const struct token flags = { .kind = TOK_BYTES, .lo = '-', .hi = 'z' };
 	int64_t to;
 	int r;
 
@@ -176,6 +203,8 @@ static int64_t child_on_bytes(struct nfa *f, uint32_t max, uint32_t at, const st
 	if (to < 0)
 		return to;
 	r = add_edge(f, at, on, (uint32_t)to);
+	if (r == 0 && on->runs)
+		r = add_edge(f, (uint32_t)to, &flags, (uint32_t)to);
 	return r < 0 ? r : to;
 }
 

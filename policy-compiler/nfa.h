@@ -16,6 +16,8 @@ enum pat_kind {
 	PAT_STARS, /* '*' is any run of bytes */
 	PAT_GLOB,  /* path glob */
 	PAT_NET,   /* 16 address bytes and a prefix length; matches 16-byte strings */
+	PAT_WORD,  /* every string that ends with these bytes, where NUL, ' ' and '=' are the same */
+	PAT_FLAG,  /* every string that ends with an argument of flags up to this letter: " -a", " -xya" */
 	PAT_TRAIL  /* every string that ends with '/': its last component is nobody's business */
 };
 
@@ -57,6 +59,8 @@ enum token_kind {
 
 struct token {
 	uint8_t kind, lo, hi, icase;
+	uint8_t gap;  /* NUL and '=' are what ' ' is */
+	uint8_t runs; /* any number of bytes like those that flags are made of may follow */
 };
 
 /*

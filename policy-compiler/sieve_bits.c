@@ -175,7 +175,7 @@ static void place_of(const struct event_build *eb, uint32_t i, struct place *ret
 		ret->shape.formula[SV_AUT_EITHER] = FORMULA_TRUE; /* says less of the same */
 	pat = first_pattern(&eb->c, t->formula[ret->string]);
 	if (pat)
-		ret->text = program_str(eb->c.p, pat->str, &ret->text_len);
+		ret->text = clauses_pattern_text(&eb->c, pat, &ret->text_len);
 }
 
 static int shape_cmp(const struct place *a, const struct place *b)

@@ -39,7 +39,7 @@ static const char *slot_name(const struct clauses *c, uint8_t slot)
 		int sieve = catalog_sieve(cat, f, c->event, &index);
 
 		if (sieve == CAT_SIEVE_NONE || sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME ||
-		    sieve == CAT_SIEVE_ADDR || sieve == CAT_SIEVE_COMM || index != slot)
+		    sieve == CAT_SIEVE_ADDR || sieve >= CAT_SIEVE_COMM || index != slot)
 			continue;
 		name = f->name;
 		if (f->event == c->event)

@@ -138,8 +138,8 @@ static struct pattern pattern_of(const struct clauses *c, uint32_t i)
 	const struct clause_pattern *cp = pattern_at(c, i);
 	struct pattern p = { .kind = cp->kind, .icase = cp->icase, .name = cp->name, .keep = PAT_KEEP_ALL };
 
-	p.s = program_str(c->p, cp->str, &p.len);
-	p.maybe = cp->kind == PAT_NET && p.len == 17 && covers_mapped((const uint8_t *)p.s);
+	p.s = clauses_pattern_text(c, cp, &p.len);
+	p.maybe = cp->maybe || (cp->kind == PAT_NET && p.len == 17 && covers_mapped((const uint8_t *)p.s));
 	return p;
 }
 

@@ -58,6 +58,12 @@ SV_INLINE void sv_mask_or(struct sv_mask *dst, const struct sv_mask *src)
 	dst->w[3] |= src->w[3];
 }
 
+/* Whether all bits of @a are in @b. */
+SV_INLINE int sv_mask_within(const struct sv_mask *a, const struct sv_mask *b)
+{
+	return !((a->w[0] & ~b->w[0]) | (a->w[1] & ~b->w[1]) | (a->w[2] & ~b->w[2]) | (a->w[3] & ~b->w[3]));
+}
+
 /* All clauses of event type @e; false when no rule wants the type. */
 SV_INLINE int sv_alive_start(const struct sv_event *e, struct sv_mask *alive)
 {
@@ -174,6 +180,62 @@ SV_INLINE const struct sv_mask *sv_final_mask(const struct sieve *s, const struc
 SV_INLINE const struct sv_mask *sv_reach_mask(const struct sieve *s, const struct sv_automaton *a, ev_u32 state)
 {
 	return sv_state_mask(s, s->state_reach, a, state);
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------ */
+
+SV_INLINE ev_u64 sv_word_mask(const struct sieve *s, const struct sv_automaton *a, ev_u64 state)
+{
+	ev_u64 i = (ev_u64)a->first + state;
+
+	sv_hide(i);
+	return s->state_final[i & (SV_STATES - 1)];
+}
+
+SV_INLINE void sv_mask_or_at(const struct sieve *s, ev_u64 m, struct sv_mask *dst)
+{
+	sv_hide(m);
+	m &= SV_MASKS - 1;
+	sv_mask_or(dst, &s->masks[m]);
+}
+
+/*
+ * An automaton that looks for words: what it finds on its way counts, not where it ends. From @state over @len bytes as in
+ * sv_dfa_loop(), with the clauses that are possible by what was met added to @found, which is map memory.
+ */
+SV_INLINE ev_u64 sv_words_loop(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, const ev_u8 *base,
+			       ev_u64 off, ev_u64 len, ev_u64 max, ev_u64 mask, struct sv_mask *found)
+{
+	const ev_u64 none = sv_word_mask(s, a, 0);
+	ev_u64 at, m;
+
+	for (ev_u64 i = 0; i < max; i++) {
+		if (i >= len)
+			break;
+		at = off + i;
+		sv_hide(at);
+		state = sv_dfa_step(s, a, state, base[at & mask]);
+		m = sv_word_mask(s, a, state);
+		if (m != none)
+			sv_mask_or_at(s, m, found);
+	}
+	return state;
+}
+
+/* The state before the first byte: behind what stands between two words; @found has what is possible without any. */
+SV_INLINE ev_u64 sv_words_begin(const struct sieve *s, const struct sv_automaton *a, struct sv_mask *found)
+{
+	ev_u64 state = sv_dfa_step(s, a, 0, 0);
+
+	sv_mask_copy(found, sv_final_mask(s, a, 0));
+	sv_mask_or_at(s, sv_word_mask(s, a, state), found);
+	return state;
+}
+
+/* And behind the last byte. */
+SV_INLINE void sv_words_end(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, struct sv_mask *found)
+{
+	sv_mask_or_at(s, sv_word_mask(s, a, sv_dfa_step(s, a, state, 0)), found);
 }
 
 /* ---- numbers --------------------------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 #define SV_WORDS    4 /* 64-bit words of a clause mask: 256 clauses an event type */
 #define SV_CLAUSES  (64 * SV_WORDS)
 #define SV_PREDS    48	      /* number predicates an event type */
-#define SV_AUTOMATA 4	      /* automata an event type */
+#define SV_AUTOMATA 6	      /* automata an event type */
 #define SV_MASKS    4096      /* distinct masks */
 #define SV_STATES   32768     /* states of all automata together */
 #define SV_TRANS    (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
@@ -25,6 +25,8 @@ enum {
 	SV_AUT_PATH1,
 	SV_AUT_ADDR,
 	SV_AUT_EITHER, /* of an exec: the first path once more, where the program goes by two; what may hold of one or the other */
+	SV_AUT_ARGS,		   /* of an exec: words in the arguments, wherever they stand; see sv_words_loop() */
+	SV_AUT_ENVS,		   /* the same in the environment */
 	SV_AUT_COMM = SV_AUT_PATH1 /* of an exec, which has no second path: the name of the task */
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "bpf/lib/sieve.bpf.h"
+#include "lib/derive.h"
 #include "lib/value.h"
 #include "tests/unit/build.h"
 #include "tests/unit/glob_ref.h"
@@ -97,6 +98,21 @@ static inline void gen_name(struct gen *g, bool stars, char out[GEN_TEXT + 1])
 	gen_append(out, stars && gen_chance(g, 60) ? GEN_PICK(g, gen_stars) : GEN_PICK(g, gen_words));
 	if (gen_chance(g, 20))
 		gen_append(out, GEN_PICK(g, gen_words));
+}
+
+/* An argument, or with @stars a text that one may match: flags, options, words, and what is between them. */
+static inline void gen_argument(struct gen *g, bool stars, char out[GEN_TEXT + 1])
+{
+	static const char *const dashes[] = { "", "", "-", "--" };
+	static const char *const between[] = { "", "=", " ", "-", "_", "*" };
+
+	out[0] = 0;
+	gen_append(out, GEN_PICK(g, dashes));
+	for (uint32_t n = gen_below(g, 3) + 1; n > 0; n--) {
+		gen_append(out, stars && gen_chance(g, 25) ? GEN_PICK(g, gen_stars) : GEN_PICK(g, gen_words));
+		if (n > 1 || gen_chance(g, 15))
+			gen_append(out, GEN_PICK(g, between));
+	}
 }
 
 /* What a pattern may match, or nearly. */
@@ -336,6 +352,37 @@ static inline uint32_t gen_addr_atom(struct policy_gen *p)
 	return build3(&p->b, N_IPIN, p->addrs[0], build_ok(program_ipset_add(p->b.pb, nets, n)), gen_chance(p->g, 25));
 }
 
+/* About arguments or variables of an exec. */
+static inline uint32_t gen_words_atom(struct policy_gen *p)
+{
+	static const char *const fields[] = { "process.argv0",	    "process.args",	    "process.argv",
+					      "process.args_flags", "process.args_options", "process.envs",
+					      "process.envp" };
+	uint32_t i = gen_below(p->g, sizeof(fields) / sizeof(fields[0])), field = build_field(&p->b, fields[i]), of, n;
+	struct strm m[4];
+	char text[GEN_TEXT + 1];
+
+	of = i < 2 ? field : build1(&p->b, N_ELEM, NT_STR);
+	n = 1 + gen_below(p->g, 4);
+	for (uint32_t k = 0; k < n; k++) {
+		m[k] = (struct strm){ .icase = gen_chance(p->g, 15), .kind = STRM_PATTERN };
+		do
+			gen_argument(p->g, true, text);
+		while (strstr(text, "**"));
+		if (!strchr(text, '*'))
+			m[k].kind = STRM_EXACT;
+		if (gen_chance(p->g, 8))
+			m[k].kind = STRM_REGEX;
+		m[k].str = m[k].kind == STRM_REGEX ? build_string(&p->b, gen_chance(p->g, 50) ? "etc" : "ab")
+						   : build_string(&p->b, gen_keep(p, text));
+	}
+	if (m[0].kind == STRM_EXACT && gen_chance(p->g, 40))
+		of = build3(&p->b, N_STREQ, of, build1(&p->b, N_STR, m[0].str), m[0].icase);
+	else
+		of = build2(&p->b, N_STRIN, of, build_ok(program_strset_add(p->b.pb, m, n)));
+	return i < 2 ? of : build2(&p->b, N_ANY, field, of);
+}
+
 /* About what a variable holds, also in texts that are made of it; and of fields that the kernel knows. */
 static inline uint32_t gen_var_atom(struct policy_gen *p)
 {
@@ -382,6 +429,8 @@ static inline uint32_t gen_atom(struct policy_gen *p)
 
 	if (gen_chance(p->g, 8))
 		return gen_user_atom(p);
+	if (p->event == EV_EXEC && gen_chance(p->g, 25))
+		return gen_words_atom(p);
 	if (p->naddrs && kind < 45)
 		return gen_addr_atom(p);
 	if (p->npaths && kind < 40)
@@ -452,6 +501,10 @@ static inline uint32_t gen_narrow(struct policy_gen *p, uint32_t depth)
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */
 
+#define GEN_ARGS  6
+#define GEN_LIST  128
+#define GEN_WORDS 256 /* a power of 2; more than two texts */
+
 /* An event as the kernel side and as the engine have it. */
 struct event_gen {
 	struct ev_head head;
@@ -462,7 +515,10 @@ struct event_gen {
 	char str[4][GEN_TEXT + 1];
 	bool readable[SV_AUTOMATA]; /* a hook skips what it could not read */
 	ev_u8 addr[17];
-	struct val argv[2];
+	struct val argv[GEN_ARGS], flags[GEN_LIST], options[GEN_LIST], envp[GEN_ARGS], envs[GEN_ARGS];
+	char words[2][GEN_WORDS]; /* what an exec is given: arguments, and variables, each with a NUL behind it */
+	uint32_t words_len[2];
+	char joined[GEN_WORDS], made[2 * GEN_WORDS];
 	struct event ev;
 	struct proc proc;
 };
@@ -578,6 +634,64 @@ static inline void gen_link(struct policy_gen *p, struct event_gen *e)
 	e->linked = true;
 }
 
+/* Texts one behind the other, near to what is asked for, no more than glob_ref.h takes; how many. */
+static inline uint32_t gen_texts(struct policy_gen *p, char *to, uint32_t *ret_len, struct val *v)
+{
+	uint32_t n = gen_below(p->g, GEN_ARGS + 1), kept = p->npatterns < GEN_PATTERNS ? p->npatterns : GEN_PATTERNS;
+	char text[GEN_TEXT + 1];
+
+	for (uint32_t i = 0; i < n; i++) {
+		char *at = to + *ret_len;
+
+		text[0] = 0;
+		if (kept && gen_chance(p->g, 60)) {
+			if (gen_chance(p->g, 40))
+				gen_append(text, gen_chance(p->g, 50) ? "-" : "--");
+			gen_near(p->g, p->patterns[gen_below(p->g, kept)], at);
+			gen_append(text, at);
+		} else {
+			gen_argument(p->g, false, text);
+		}
+		if (*ret_len + strlen(text) >= GEN_TEXT)
+			return i;
+		strcpy(at, text);
+		v[i] = gen_str_val(at);
+		*ret_len += v[i].len + 1;
+	}
+	return n;
+}
+
+/* What an exec is given, and what is made of it for rules. */
+static inline void gen_given(struct policy_gen *p, struct event_gen *e)
+{
+	uint32_t nargs = gen_texts(p, e->words[0], &e->words_len[0], e->argv),
+		 nenv = gen_texts(p, e->words[1], &e->words_len[1], e->envp), rest = nargs ? nargs - 1 : 0;
+	struct val *v = e->proc.v;
+
+	for (uint32_t i = 0; i < e->words_len[0]; i++)
+		e->joined[i] = e->words[0][i] ? e->words[0][i] : ' ';
+	v[SLOT_PROC_ARGV0] = nargs ? e->argv[0] : (struct val){ .len = 0 };
+	v[SLOT_PROC_ARGS] = (struct val){ .len = 0 };
+	if (rest)
+		v[SLOT_PROC_ARGS] = (struct val){ .s = e->joined + e->argv[0].len + 1,
+						  .len = e->words_len[0] - e->argv[0].len - 2 };
+	v[SLOT_PROC_ARGV] = (struct val){ .arr = e->argv + 1, .len = rest };
+	v[SLOT_PROC_ARGS_FLAGS] =
+		(struct val){ .arr = e->flags, .len = derive_args_flags(e->argv + 1, rest, e->flags, GEN_LIST) };
+	v[SLOT_PROC_ARGS_OPTIONS] =
+		(struct val){ .arr = e->options,
+			      .len = derive_args_options(e->argv + 1, rest, e->options, GEN_LIST, e->made) };
+	for (uint32_t i = 0; i < nenv; i++) {
+		const char *end = e->envp[i].len ? memchr(e->envp[i].s, '=', e->envp[i].len) : NULL;
+
+		e->envs[i] = e->envp[i];
+		if (end)
+			e->envs[i].len = (uint32_t)(end - e->envp[i].s);
+	}
+	v[SLOT_PROC_ENVP] = (struct val){ .arr = e->envp, .len = nenv };
+	v[SLOT_PROC_ENVS] = (struct val){ .arr = e->envs, .len = nenv };
+}
+
 static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 {
 	const struct catalog *c = catalog_tamis();
@@ -614,6 +728,8 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 	for (int k = 0; k < 2; k++)
 		e->argv[k] = gen_str_val(GEN_PICK(g, gen_words));
 	e->proc.v[SLOT_PROC_ARGV] = (struct val){ .arr = e->argv, .len = 2 };
+	if (p->event == EV_EXEC)
+		gen_given(p, e);
 	memset(e->ev.alive, 0xff, sizeof(e->ev.alive));
 	e->ev.proc = &e->proc;
 }
@@ -1005,6 +1121,19 @@ static inline void gen_either(const struct sieve *s, const struct event_gen *e, 
 	sv_mask_and(alive, &either);
 }
 
+/* What may hold of an exec that was given @len bytes of @text. In two pieces, as a hook has them. */
+static inline void gen_find(const struct sieve *s, const struct sv_automaton *a, const char *text, ev_u32 len,
+			    struct sv_mask *ret)
+{
+	static ev_u8 buf[GEN_WORDS];
+	ev_u64 state = sv_words_begin(s, a, ret), half = len / 2;
+
+	memcpy(buf, text, len);
+	state = sv_words_loop(s, a, state, buf, 0, half, GEN_WORDS, GEN_WORDS - 1, ret);
+	state = sv_words_loop(s, a, state, buf, half, len - half, GEN_WORDS, GEN_WORDS - 1, ret);
+	sv_words_end(s, a, state, ret);
+}
+
 static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
 {
 	const struct sv_event *ev = &s->event[e->head.type];
@@ -1023,6 +1152,13 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 			continue;
 		if (k == SV_AUT_EITHER) {
 			gen_either(s, e, alive);
+			continue;
+		}
+		if (k == SV_AUT_ARGS || k == SV_AUT_ENVS) {
+			struct sv_mask found;
+
+			gen_find(s, a, e->words[k - SV_AUT_ARGS], e->words_len[k - SV_AUT_ARGS], &found);
+			sv_mask_and(alive, &found);
 			continue;
 		}
 		state = k == SV_AUT_ADDR ? sv_dfa_run_addr(s, a, e->addr) : gen_run_at(s, a, e->path[k], 37 + 11 * k);

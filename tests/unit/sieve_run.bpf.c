@@ -60,6 +60,20 @@ SV_INLINE void run_either(const struct sieve *s, const struct sv_event *e, struc
 	sv_mask_and((struct sv_mask *)r->head.alive, &either);
 }
 
+SV_INLINE void run_words(const struct sieve *s, const struct sv_event *e, struct sieve_run *r, const ev_u32 w)
+{
+	const struct sv_automaton *a = &e->automata[SV_AUT_ARGS + w];
+	ev_u64 state;
+
+	if (!a->used || !r->readable[SV_AUT_ARGS + w])
+		return;
+	state = sv_words_begin(s, a, &r->found[w]);
+	state = sv_words_loop(s, a, state, r->words[w], 0, r->words_len[w], SIEVE_RUN_WORDS, SIEVE_RUN_WORDS - 1,
+			      &r->found[w]);
+	sv_words_end(s, a, state, &r->found[w]);
+	sv_mask_and((struct sv_mask *)r->head.alive, &r->found[w]);
+}
+
 SEC("raw_tp/sys_exit")
 int sieve_run(void *ctx)
 {
@@ -83,6 +97,8 @@ int sieve_run(void *ctx)
 	run_path(s, e, r, 1);
 	run_addr(s, e, r);
 	run_either(s, e, r);
+	run_words(s, e, r, 0);
+	run_words(s, e, r, 1);
 	return 0;
 }
 

@@ -6,6 +6,8 @@
 
 #include "bpf/lib/masks.bpf.h"
 
+#define SIEVE_RUN_WORDS 256
+
 struct sieve_run {
 	struct ev_head head;	/* in: type and the head's numbers. out: alive */
 	ev_u64 num[EV_NUM_MAX]; /* in */
@@ -14,10 +16,13 @@ struct sieve_run {
 	ev_u32 off[3], len[3], name_len[3]; /* in: where it is, and how long its last component is */
 	ev_u32 linked;			    /* in: there is such a path */
 	ev_u8 addr[16];			    /* in */
+	ev_u8 words[2][SIEVE_RUN_WORDS];    /* in: an exec's arguments and variables */
+	ev_u32 words_len[2];		    /* in */
 	ev_u32 readable[SV_AUTOMATA];	    /* in */
 	ev_u32 state[SV_AUTOMATA];	    /* out: after the whole */
 	ev_u32 split[2];		    /* out: after the directory, then the name */
 	struct sv_mask reach[2];	    /* out: of the directory */
+	struct sv_mask found[2];	    /* out: clauses that are possible by the words */
 };
 
 /* One look-up in the masks of processes. */

@@ -164,6 +164,9 @@ static void check_event(struct gen *g, const struct event_gen *e, uint64_t seed)
 	put_path(g, e->path[0], 0);
 	put_path(g, e->path[1], 1);
 	put_path(g, e->link, 2);
+	_Static_assert(sizeof(in.words) == sizeof(e->words), "the same words");
+	memcpy(in.words, e->words, sizeof(in.words));
+	memcpy(in.words_len, e->words_len, sizeof(in.words_len));
 	in.linked = e->linked && e->head.type == EV_EXEC;
 	run_in_kernel();
 	gen_sieve(&sieve, e, &alive);
