@@ -8,7 +8,7 @@
 #include "lib/strhash.h"
 
 #define CACHE_SIZE 4096 /* a power of two, as is the next */
-#define KNOWN_SIZE 1024
+#define KNOWN_SIZE 4096
 #define TRIES	   4 /* sets of few patterns that are asked one by one before all patterns of the column are */
 #define FEW	   2
 

@@ -16,20 +16,33 @@ enum lane { LANE_FRONT, LANE_BACK, LANE_ANY, LANES };
 enum { WIDTHS = 3 };
 static const uint8_t widths[WIDTHS] = { 4, 2, 1 };
 
+#define FOLD	    UINT64_C(0x2020202020202020)
+#define AROUND_MAX  8  /* bytes around a gram that are compared before a pattern is asked */
 #define PLACE_MAX   64 /* places from the front and from the back that are told apart */
 #define PLACE_STEP  4  /* every fourth is preferred: fewer places to look at */
 #define FEW	    3  /* patterns that are asked one by one without looking for grams */
 #define FILTER_BITS 17 /* the filter has at most 2 to the power of so many bits */
 #define SERIAL_MAX  UINT32_MAX
 
+/*
+ * What else a pattern asks for beside its gram: some bytes in a row that the gram is among, case aside. Most values that hold
+ * the gram by accident end here, and nothing of the pattern itself is touched.
+ */
+struct around {
+	uint64_t bytes;
+	uint32_t pattern;
+	uint8_t before; /* the gram */
+	uint8_t len;
+};
+
 struct ref {
 	uint64_t key;
-	uint32_t pattern;
+	struct around around;
 };
 
 struct slot {
 	uint64_t key;
-	uint32_t first, count; /* into refs[]; count 0: free */
+	uint32_t first, count; /* into around[]; count 0: free */
 };
 
 struct pat {
@@ -42,7 +55,7 @@ struct patset {
 	struct pat *v;		   /* owned */
 	uint32_t n, serial;
 	uint32_t *always, nalways; /* owned; patterns */
-	uint32_t *refs;		   /* owned; patterns, gram by gram */
+	struct around *around;	   /* owned; gram by gram */
 	struct slot *slots;	   /* owned */
 	uint32_t mask;
 	uint64_t places[2][WIDTHS]; /* front, back: bit p is set where some gram is asked for at p */
@@ -69,6 +82,19 @@ static inline uint32_t gram_at(const char *s, unsigned width)
 	default:
 		return (unsigned char)*s | 0x20u;
 	}
+}
+
+/* Up to 8 bytes, the same ones aside. */
+static inline uint64_t bytes_at(const char *s, unsigned len)
+{
+	uint64_t v = 0;
+
+	if (len == sizeof(v))
+		memcpy(&v, s, sizeof(v));
+	else
+		for (unsigned i = 0; i < len; i++)
+			memcpy((char *)&v + i, s + i, 1);
+	return v | FOLD;
 }
 
 static inline uint64_t key_of(enum lane lane, unsigned width, unsigned place, uint32_t gram)
@@ -113,6 +139,7 @@ struct build {
 
 struct best {
 	uint64_t key;
+	struct around around;
 	uint32_t rarity;
 	bool any;
 };
@@ -123,7 +150,8 @@ static unsigned width_of(size_t len)
 }
 
 /* Calls @f for each gram of the piece, of the greatest width that it has. */
-static void each_gram(const struct piece *x, void (*f)(struct build *b, uint64_t key, struct best *best),
+static void each_gram(const struct piece *x,
+		      void (*f)(struct build *b, const struct piece *x, size_t at, uint64_t key, struct best *best),
 		      struct build *b, struct best *best)
 {
 	unsigned w = width_of(x->len);
@@ -133,7 +161,7 @@ static void each_gram(const struct piece *x, void (*f)(struct build *b, uint64_t
 
 		if (place >= PLACE_MAX)
 			continue;
-		f(b, key_of(x->lane, w, (unsigned)place, gram_at(x->s + at, w)), best);
+		f(b, x, at, key_of(x->lane, w, (unsigned)place, gram_at(x->s + at, w)), best);
 	}
 }
 
@@ -154,7 +182,19 @@ static void each_piece(const struct term *t, void (*f)(struct build *b, const st
 	}
 }
 
-static void count_gram(struct build *b, uint64_t key, struct best *best)
+/* The bytes of the piece around the gram at @at: as many before it as behind it, where there are. */
+static struct around around_of(const struct piece *x, size_t at)
+{
+	size_t len = x->len < AROUND_MAX ? x->len : AROUND_MAX, before = at < 2 ? at : 2;
+
+	if (x->len - (at - before) < len)
+		before = at - (x->len - len);
+	return (struct around){ .bytes = bytes_at(x->s + at - before, (unsigned)len),
+				.before = (uint8_t)before,
+				.len = (uint8_t)len };
+}
+
+static void count_gram(struct build *b, const struct piece *x, size_t at, uint64_t key, struct best *best)
 {
 	uint32_t *n = &b->census.count[key_hash(key) & b->census.mask];
 
@@ -162,7 +202,7 @@ static void count_gram(struct build *b, uint64_t key, struct best *best)
 }
 
 /* Wider is better; then rarer; of those the ones whose place is known, and every fourth place. */
-static void weigh_gram(struct build *b, uint64_t key, struct best *best)
+static void weigh_gram(struct build *b, const struct piece *x, size_t at, uint64_t key, struct best *best)
 {
 	uint32_t n = b->census.count[key_hash(key) & b->census.mask], width = (uint32_t)(key >> 40) & 0xff;
 	uint32_t rarity = (width == 4 ? 0 : width == 2 ? 1u << 29 : 1u << 30) + 4 * (n < 1u << 26 ? n : 1u << 26);
@@ -174,7 +214,7 @@ static void weigh_gram(struct build *b, uint64_t key, struct best *best)
 
 	if (best->any && best->rarity <= rarity)
 		return;
-	*best = (struct best){ .key = key, .rarity = rarity, .any = true };
+	*best = (struct best){ .key = key, .around = around_of(x, at), .rarity = rarity, .any = true };
 }
 
 static void count_piece(struct build *b, const struct piece *x, struct best *best)
@@ -187,13 +227,15 @@ static void weigh_piece(struct build *b, const struct piece *x, struct best *bes
 	each_gram(x, weigh_gram, b, best);
 }
 
-static int add_ref(struct build *b, uint64_t key, uint32_t pattern)
+static int add_ref(struct build *b, const struct best *best, uint32_t pattern)
 {
 	int r = terms_room(&b->refs, &b->refs_cap, b->nrefs + 1, sizeof(*b->refs));
 
-	if (r == 0)
-		b->refs[b->nrefs++] = (struct ref){ .key = key, .pattern = pattern };
-	return r;
+	if (r < 0)
+		return r;
+	b->refs[b->nrefs] = (struct ref){ .key = best->key, .around = best->around };
+	b->refs[b->nrefs++].around.pattern = pattern;
+	return 0;
 }
 
 /* An expression has one gram for each of its literals. */
@@ -209,7 +251,7 @@ static int choose_regex(struct build *b, uint32_t pattern, bool count)
 
 		(count ? count_piece : weigh_piece)(b, &x, &best);
 		if (!count)
-			r = add_ref(b, best.key, pattern);
+			r = add_ref(b, &best, pattern);
 	}
 	if (r == 0 && !count && !need.n)
 		b->p->always[b->p->nalways++] = pattern;
@@ -227,7 +269,7 @@ static int choose(struct build *b, uint32_t pattern, bool count)
 	if (count)
 		return 0;
 	if (best.any)
-		return add_ref(b, best.key, pattern);
+		return add_ref(b, &best, pattern);
 	b->p->always[b->p->nalways++] = pattern;
 	return 0;
 }
@@ -267,7 +309,7 @@ static int ref_cmp(const void *a, const void *b)
 
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
-	return (x->pattern > y->pattern) - (x->pattern < y->pattern);
+	return (x->around.pattern > y->around.pattern) - (x->around.pattern < y->around.pattern);
 }
 
 static void place_gram(struct patset *p, uint64_t key, uint32_t first, uint32_t count)
@@ -301,14 +343,14 @@ static int place_all(struct build *b)
 	p->filter_shift = 32 - bits;
 	p->slots = calloc(size, sizeof(*p->slots));
 	p->filter = calloc((1u << bits) / 64, sizeof(*p->filter));
-	p->refs = malloc((b->nrefs + 1) * sizeof(*p->refs));
-	if (!p->slots || !p->filter || !p->refs)
+	p->around = malloc((b->nrefs + 1) * sizeof(*p->around));
+	if (!p->slots || !p->filter || !p->around)
 		return -ENOMEM;
 	if (b->nrefs)
 		qsort(b->refs, b->nrefs, sizeof(*b->refs), ref_cmp);
 	for (uint32_t i = 0, k; i < b->nrefs; i = k) {
 		for (k = i; k < b->nrefs && b->refs[k].key == b->refs[i].key; k++)
-			p->refs[k] = b->refs[k].pattern;
+			p->around[k] = b->refs[k].around;
 		place_gram(p, b->refs[i].key, i, k - i);
 	}
 	return 0;
@@ -360,7 +402,7 @@ void patset_free(struct patset *p)
 		return;
 	free(p->v);
 	free(p->always);
-	free(p->refs);
+	free(p->around);
 	free(p->slots);
 	free(p->filter);
 	free(p);
@@ -388,7 +430,23 @@ static void try_pattern(const struct scan *x, uint32_t pattern)
 		x->hit(x->ctx, pat->term);
 }
 
-static void look_up(const struct scan *x, uint64_t key)
+/* Whether the value has at @at, where the gram is, also the bytes around it. */
+static inline bool agrees(const struct scan *x, const struct around *a, size_t at)
+{
+	size_t from = at - a->before;
+	uint64_t v;
+
+	if (at < a->before || x->len - from < a->len)
+		return false;
+	if (x->len - from < sizeof(v))
+		return bytes_at(x->s + from, a->len) == a->bytes;
+	memcpy(&v, x->s + from, sizeof(v));
+	v |= FOLD;
+	return (v ^ a->bytes) << 8 * (sizeof(v) - a->len) == 0;
+}
+
+/* @place: where in the value the gram is. */
+static void look_up(const struct scan *x, uint64_t key, size_t place)
 {
 	const struct patset *p = x->p;
 
@@ -398,7 +456,8 @@ static void look_up(const struct scan *x, uint64_t key)
 		if (slot->key != key)
 			continue;
 		for (uint32_t i = slot->first; i < slot->first + slot->count; i++)
-			try_pattern(x, p->refs[i]);
+			if (agrees(x, &p->around[i], place))
+				try_pattern(x, p->around[i].pattern);
 		return;
 	}
 }
@@ -407,13 +466,14 @@ static inline void look_at_places(const struct scan *x, enum lane lane, unsigned
 {
 	for (uint64_t m = x->p->places[lane][w]; m; m &= m - 1) {
 		unsigned place = (unsigned)__builtin_ctzll(m);
+		size_t at = lane == LANE_FRONT ? place : x->len - place;
 		uint64_t key;
 
 		if (lane == LANE_FRONT ? place + width > x->len : place > x->len)
 			return; /* so are all that follow */
-		key = key_of(lane, width, place, gram_at(x->s + (lane == LANE_FRONT ? place : x->len - place), width));
+		key = key_of(lane, width, place, gram_at(x->s + at, width));
 		if (is_wanted(x->p, key))
-			look_up(x, key);
+			look_up(x, key, at);
 	}
 }
 
@@ -423,7 +483,7 @@ static inline void look_anywhere(const struct scan *x, unsigned w, unsigned widt
 		uint64_t key = key_of(LANE_ANY, width, 0, gram_at(x->s + i, width));
 
 		if (is_wanted(x->p, key))
-			look_up(x, key);
+			look_up(x, key, i);
 	}
 }
 
