@@ -26,9 +26,9 @@ static void exact_hits(const struct columns *c, const struct matcher *m, const s
 			f(ctx, term);
 		return;
 	}
-	if (!(m->lengths >> v->len % 64 & 1))
-		return;
-	for (int icase = 0; icase <= c->terms->any_icase; icase++) {
+	for (int icase = 0; icase < 2; icase++) {
+		if (!(m->lengths[icase] >> v->len % 64 & 1))
+			continue;
 		term = terms_find_str(c->terms, v->s, v->len, icase);
 		if (term != TERM_NONE)
 			f(ctx, term);
@@ -454,7 +454,7 @@ int columns_want_term(struct columns *c, uint32_t column, uint32_t term)
 	if (t->bare)
 		return 0;
 	if (t->kind == STRM_EXACT) {
-		c->matchers[matcher].lengths |= UINT64_C(1) << t->len % 64;
+		c->matchers[matcher].lengths[!!t->icase] |= UINT64_C(1) << t->len % 64;
 		return 0;
 	}
 	r = terms_room(&c->wanted, &c->wanted_cap, c->nwanted + 1, sizeof(*c->wanted));

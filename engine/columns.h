@@ -35,7 +35,7 @@ struct column {
 
 /* What all places that hold the same thing are compared with: a slot of processes, whichever of them, or of an event. */
 struct matcher {
-	uint64_t lengths;	 /* bit (length % 64) of each exact text */
+	uint64_t lengths[2];	 /* bit (length % 64) of each exact text, and of those that disregard case */
 	struct patset *patterns; /* owned, or NULL */
 	uint16_t event, slot;
 	uint8_t kind; /* 0 of the base values, 1 of an event, 2 of a process */

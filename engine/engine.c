@@ -38,11 +38,14 @@ struct coming {
 	struct found *f;
 };
 
-static void come_up(void *ctx, uint32_t candidate)
+/* Its atom is not asked again. */
+static void come_up(void *ctx, uint32_t candidate, uint32_t atom)
 {
 	struct coming *c = ctx;
 	struct engine *e = c->x->e;
 
+	if (atom != NODE_NONE && (e->nodes[atom].flags & NF_MEMO))
+		e->nodes[atom].memo = e->stamp << 1 | 1;
 	if (e->asked_at[candidate] == e->stamp)
 		return;
 	e->asked_at[candidate] = e->stamp;
@@ -137,6 +140,8 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 	if (ev->type >= e->p.catalog->nevents)
 		return 0;
 	engine_begin(e);
+	if (!(ev->alive[0] | ev->alive[1] | ev->alive[2] | ev->alive[3]))
+		return 0;
 	plan_each(&e->plan, ev, e->stamp, &to);
 	ask(&x, &f);
 	if (f.early > 1)

@@ -14,7 +14,7 @@
 
 /* One rule behind one term. */
 struct posting {
-	uint32_t term, column, candidate;
+	uint32_t term, column, candidate, atom;
 	uint16_t event;
 	bool pattern;
 };
@@ -409,8 +409,9 @@ static uint64_t weight_of(const struct make *m, uint32_t i)
 	}
 }
 
-static int post_atom(struct make *m, const struct atom *a, uint32_t candidate)
+static int post_atom(struct make *m, uint32_t node, uint32_t candidate)
 {
+	const struct atom *a = plan_atom(m->pl, node);
 	int r = terms_room(&m->postings, &m->postings_cap, (size_t)m->npostings + terms_of_atom(m, a),
 			   sizeof(*m->postings));
 
@@ -422,6 +423,7 @@ static int post_atom(struct make *m, const struct atom *a, uint32_t candidate)
 			.term = term,
 			.column = a->column,
 			.candidate = candidate,
+			.atom = node,
 			.event = m->p->rules[m->pl->v[candidate].rule].event,
 			.pattern = kind != STRM_EXACT && kind != TERM_INT,
 		};
@@ -451,7 +453,7 @@ static int post_guard(struct make *m, uint32_t candidate)
 		if (x->op == N_OR)
 			todo[n++] = x->b;
 		if (m->pl->atom_of[i])
-			r = post_atom(m, plan_atom(m->pl, i), candidate);
+			r = post_atom(m, i, candidate);
 	}
 	return r < 0 ? r : 1;
 }
@@ -503,6 +505,8 @@ static int make_slices(struct make *m)
 	struct plan *pl = m->pl;
 	uint32_t n = m->npostings, k = 0, term = 0;
 
+	if (pl->columns->n > UINT16_MAX)
+		return -E2BIG;
 	if (n)
 		qsort(m->postings, n, sizeof(*m->postings), posting_cmp);
 	for (uint32_t i = 0; i < n; i++)
@@ -514,17 +518,17 @@ static int make_slices(struct make *m)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct posting *x = &m->postings[i];
 
-		pl->entries[i] = x->candidate;
+		pl->entries[i] = (struct entry){ .candidate = x->candidate, .atom = x->atom };
 		if (i == 0 || !same_slice(x - 1, x)) {
 			while (term <= x->term)
 				pl->terms->v[term++].place = k;
-			pl->slices[k++] = (struct slice){ .column = x->column, .event = x->event, .first = i };
+			pl->slices[k++] = (struct slice){ .column = (uint16_t)x->column, .event = x->event, .first = i };
 		}
 		pl->slices[k - 1].count++;
 	}
 	for (uint32_t i = 0; i < k; i++)
 		if (pl->slices[i].count == 1)
-			pl->slices[i].first = pl->entries[pl->slices[i].first];
+			pl->slices[i].one = pl->entries[pl->slices[i].first];
 	while (pl->terms->n && term <= pl->terms->n)
 		pl->terms->v[term++].place = k;
 	return 0;
@@ -768,10 +772,10 @@ static void bring_up(void *ctx, uint32_t term)
 		if (s->column != b->column || s->event != b->ev->type)
 			continue;
 		for (uint32_t k = 0; k < s->count; k++) {
-			uint32_t candidate = s->count == 1 ? s->first : pl->entries[s->first + k];
+			const struct entry *x = s->count == 1 ? &s->one : &pl->entries[s->first + k];
 
-			if (is_alive(pl, &pl->v[candidate], b->ev))
-				b->to->f(b->to->ctx, candidate);
+			if (is_alive(pl, &pl->v[x->candidate], b->ev))
+				b->to->f(b->to->ctx, x->candidate, x->atom);
 		}
 	}
 }
@@ -789,7 +793,7 @@ static void bring_up_bit(const struct plan *pl, const struct guard_range *bit, c
 		if (!to->may(to->ctx, group->part))
 			continue;
 		for (uint32_t k = group->first; k < group->first + group->count; k++)
-			to->f(to->ctx, pl->unguarded[k]);
+			to->f(to->ctx, pl->unguarded[k], NODE_NONE);
 	}
 }
 

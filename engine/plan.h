@@ -38,12 +38,19 @@ struct atom {
 };
 enum atom_kind { ATOM_SET, ATOM_TERM, ATOM_INTS };
 
+/* A rule behind a term, and the atom by which it is there: the term's being among the hits says that it holds. */
+struct entry {
+	uint32_t candidate, atom; /* the node */
+};
+
 /* Rules of an event type behind a term in a column. */
 struct slice {
-	uint32_t column;
-	uint16_t event;
-	uint16_t pad;
-	uint32_t first, count; /* into entries[]; of one candidate: itself */
+	uint16_t column, event;
+	uint32_t count;
+	union {
+		uint32_t first;	  /* into entries[] */
+		struct entry one; /* where it is the only one */
+	};
 };
 
 /* A column that brings up rules of an event type. */
@@ -73,7 +80,7 @@ struct plan {
 
 	struct slice *slices; /* owned; term after term: a term's place is that of its first */
 	uint32_t nslices;
-	uint32_t *entries;	       /* owned; candidates */
+	struct entry *entries;	       /* owned */
 	struct guard_column *guards;   /* owned; of all event types */
 	struct guard_range *guards_of; /* owned; of each event type */
 
@@ -89,12 +96,13 @@ int plan_init(struct plan *pl, const struct program *p, struct terms *terms, str
 void plan_done(struct plan *pl);
 
 /*
- * Calls @f for each candidate that the event could be about, maybe more than once, as far as its bits are set in ev->alive.
- * After those with a guard it calls @may for the first parts of the others; where that says false, they cannot hold. @f must not
- * ask columns.
+ * Calls @f for each candidate that the event could be about, maybe more than once, as far as its bits are set in ev->alive,
+ * with an atom that is found to hold, or NODE_NONE. After those with a guard it calls @may for the first parts of the others;
+ * where that says false, they cannot hold. @f must not ask columns.
  */
+#define NODE_NONE UINT32_MAX
 struct plan_asker {
-	void (*f)(void *ctx, uint32_t candidate);
+	void (*f)(void *ctx, uint32_t candidate, uint32_t atom);
 	bool (*may)(void *ctx, uint32_t part);
 	void *ctx;
 };
