@@ -522,7 +522,8 @@ static int make_slices(struct make *m)
 		if (i == 0 || !same_slice(x - 1, x)) {
 			while (term <= x->term)
 				pl->terms->v[term++].place = k;
-			pl->slices[k++] = (struct slice){ .column = (uint16_t)x->column, .event = x->event, .first = i };
+			pl->slices[k++] =
+				(struct slice){ .column = (uint16_t)x->column, .event = x->event, .first = i };
 		}
 		pl->slices[k - 1].count++;
 	}
