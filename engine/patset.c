@@ -31,7 +31,7 @@ static const uint8_t widths[WIDTHS] = { 4, 2, 1 };
 struct around {
 	uint64_t bytes;
 	uint32_t pattern;
-	uint8_t before; /* the gram */
+	uint8_t before; /* how many of them are before the gram */
 	uint8_t len;
 };
 
@@ -84,16 +84,12 @@ static inline uint32_t gram_at(const char *s, unsigned width)
 	}
 }
 
-/* Up to 8 bytes, the same ones aside. */
+/* Up to 8 bytes, case aside as in a gram; those that are not there are like zeroes. */
 static inline uint64_t bytes_at(const char *s, unsigned len)
 {
 	uint64_t v = 0;
 
-	if (len == sizeof(v))
-		memcpy(&v, s, sizeof(v));
-	else
-		for (unsigned i = 0; i < len; i++)
-			memcpy((char *)&v + i, s + i, 1);
+	memcpy(&v, s, len);
 	return v | FOLD;
 }
 
@@ -182,7 +178,7 @@ static void each_piece(const struct term *t, void (*f)(struct build *b, const st
 	}
 }
 
-/* The bytes of the piece around the gram at @at: as many before it as behind it, where there are. */
+/* The bytes of the piece around the gram at @at: two before it, if there are enough behind it. */
 static struct around around_of(const struct piece *x, size_t at)
 {
 	size_t len = x->len < AROUND_MAX ? x->len : AROUND_MAX, before = at < 2 ? at : 2;

@@ -5,7 +5,7 @@
 /*
  * Many patterns, globs and regular expressions over one value, asked all at once. Of each the rarest few bytes are known that
  * a value has to hold for it to match (and where, if that is known). One look at the value finds which of those it holds;
- * only their patterns are then asked one by one. So time grows with what nearly matches, not with how many patterns there
+ * where the bytes around them are the pattern's, too, it is asked by itself. So time grows with what nearly matches, not with how many patterns there
  * are, and memory with their number alone: there is no automaton that could blow up.
  */
 
