@@ -216,15 +216,31 @@ check "a directory that became a link is not followed" bash -c "$(declare -f fim
 make_tree
 check "a baseline again" init
 LONG=$(head -c 255 /dev/zero | tr '\0' n)
+names_in_tree() { (cd "$T" && find . -maxdepth 1 -type f -printf '%f\0' | LC_ALL=C sort -z); }
+names_in_tree >"$WORK/before"
 cd "$T"
 touch -- $'new\nline' $'\e[31mred' $'\xff\xfe' "$LONG" -rf '<script>alert(1)' '"quoted" & more' $'a\tb' '\x0a' \
-	$'\u202etxt.exe'
+	$'\u202etxt.exe' 'a,b;c' 'a|b=c]d' '=1+1' '@SUM(A1)' "it's" '%s%n'
 cd "$OLDPWD"
-check "ten of them are found" bash -c "$(declare -f fim); BIN='$BIN' WORK='$WORK'
-	[ \$(fim check --json | jq -c 'select(.kind == \"added\")' | wc -l) = 10 ]"
+check "sixteen of them are found" bash -c "$(declare -f fim); BIN='$BIN' WORK='$WORK'
+	[ \$(fim check --json | jq -c 'select(.kind == \"added\")' | wc -l) = 16 ]"
+# bytes that are not UTF-8, and a backslash that could be taken for one of ours, are written as \\xHH
+cat >"$WORK/paths.py" <<-'END'
+	import json, os, re, sys
+	byte = re.compile(rb"\\x([0-9a-f]{2})")
+	for line in sys.stdin:
+	    path = byte.sub(lambda m: bytes([int(m[1], 16)]), json.loads(line)["path"].encode())
+	    sys.stdout.buffer.write(os.path.basename(path) + b"\0")
+END
+paths() { /usr/bin/python3 "$WORK/paths.py" | LC_ALL=C sort -z >"$WORK/paths"; }
+names_in_tree | LC_ALL=C comm -z -13 "$WORK/before" - >"$WORK/there"
+for c in check diff; do
+	{ fim $c --json 2>"$WORK/out" || true; } | jq -c 'select(.kind == "added")' | paths
+	check "$c --json names them so that they can be found" cmp "$WORK/paths" "$WORK/there"
+done
 check "text for people: one line each, nothing that moves a cursor" bash -c "$(declare -f fim); BIN='$BIN' WORK='$WORK'
 	fim check >\$WORK/text 2>/dev/null || true
-	[ \$(grep -c ' added ' \$WORK/text) = 10 ] && ! LC_ALL=C grep -qP '[\\x00-\\x09\\x0b-\\x1f\\x7f]' \$WORK/text &&
+	[ \$(grep -c ' added ' \$WORK/text) = 16 ] && ! LC_ALL=C grep -qP '[\\x00-\\x09\\x0b-\\x1f\\x7f]' \$WORK/text &&
 		grep -qF 'new\\x0aline' \$WORK/text"
 check "diff and list, too" bash -c "$(declare -f fim); BIN='$BIN' WORK='$WORK'
 	fim diff >\$WORK/text || true; fim accept -q --all; fim list >>\$WORK/text
