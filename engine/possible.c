@@ -11,8 +11,10 @@ enum need {
 	NEED_OWN = 1 << 0,
 	NEED_PARENT = 1 << 1,
 	NEED_ANCESTORS = 1 << 2,
-	NEED_CGROUPS = 1 << 3, /* it compares the process's cgroup with its parent's */
-	NEED_MORE = 1 << 4     /* what no view knows */
+	NEED_CGROUPS = 1 << 3,	    /* it compares the process's cgroup with its parent's */
+	NEED_CGROUP = 1 << 4,	    /* the process's own: it tells the container */
+	NEED_NO_CONTAINER = 1 << 5, /* what is empty where there is no container */
+	NEED_MORE = 1 << 6	    /* what no view knows */
 };
 
 /* A rule that asks something of the process that a view may know. */
@@ -85,9 +87,14 @@ static bool is_constant(uint16_t slot)
 
 static uint8_t field_needs(const struct cat_field *f)
 {
+	if (f->home == CAT_HOME_BASE && (f->slot == SLOT_BASE_CONTAINER_CREATED_AT ||
+					 f->slot == SLOT_BASE_CONTAINER_RUNTIME || f->slot == SLOT_BASE_CONTAINER_TAGS))
+		return NEED_NO_CONTAINER;
 	if ((f->flags & (CF_FETCH | CF_UNSEEN)) || f->home < CAT_HOME_PROC || f->home > CAT_HOME_ANCESTORS ||
 	    !is_constant(f->slot))
 		return NEED_MORE;
+	if (f->home == CAT_HOME_PROC && (f->slot == SLOT_PROC_CGROUP_ID || f->slot == SLOT_PROC_CONTAINER_ID))
+		return NEED_CGROUP;
 	return f->home == CAT_HOME_PROC ? NEED_OWN : f->home == CAT_HOME_PARENT ? NEED_PARENT : NEED_ANCESTORS;
 }
 
@@ -249,8 +256,12 @@ static uint8_t can_be(struct look *l, uint32_t i)
 
 static uint8_t known_in(const struct possible_view *v)
 {
-	return (uint8_t)((v->own ? NEED_OWN : 0) | (v->parent ? NEED_PARENT : 0) | (v->ancestors ? NEED_ANCESTORS : 0) |
-			 (v->same_cgroup ? NEED_CGROUPS : 0));
+	uint8_t cgroup = v->own || v->cgroup ? NEED_CGROUP : 0;
+
+	if (cgroup && !v->proc->v[SLOT_PROC_CONTAINER_ID].len)
+		cgroup |= NEED_NO_CONTAINER;
+	return (uint8_t)(cgroup | (v->own ? NEED_OWN : 0) | (v->parent ? NEED_PARENT : 0) |
+			 (v->ancestors ? NEED_ANCESTORS : 0) | (v->same_cgroup ? NEED_CGROUPS : 0));
 }
 
 void possible_mask(struct possible *x, const struct possible_view *v, uint16_t type, struct sv_mask *ret)

@@ -25,6 +25,7 @@ DEFINE_CLEANUP(struct possible *, possible_free);
 struct possible_view {
 	const struct proc *proc; /* with parents */
 	bool own;		 /* its values */
+	bool cgroup;		 /* of those, its cgroup and container alone */
 	bool parent;		 /* those of its parent */
 	bool ancestors;		 /* those of all above it, down to the first process */
 	bool same_cgroup;	 /* that its cgroup is that of its parent, whichever it is */

@@ -120,13 +120,24 @@ static void set_fill(struct procmasks *p, const struct possible_view *own, const
 	}
 }
 
-/* What is known of the image that a process will execute: who is above it. */
+/*
+ * What is known of the image that a process will execute: who is above it, and the cgroup, in which that is, too. On hosts with version
+ * 1 /proc is asked for it, which may be later than the exec.
+ */
 static struct possible_view exec_view(struct proc *image, const struct proc *parent, bool late)
 {
+	bool settled = is_settled(parent);
+
 	*image = (struct proc){ .parent = parent };
-	return (struct possible_view){
-		.proc = image, .parent = is_settled(parent), .ancestors = lineage_settled(parent), .same_cgroup = !late
-	};
+	if (settled) {
+		image->v[SLOT_PROC_CGROUP_ID] = parent->v[SLOT_PROC_CGROUP_ID];
+		image->v[SLOT_PROC_CONTAINER_ID] = parent->v[SLOT_PROC_CONTAINER_ID];
+	}
+	return (struct possible_view){ .proc = image,
+				       .cgroup = settled && !late && parent->v[SLOT_PROC_CGROUP_VERSION].num == 2,
+				       .parent = settled,
+				       .ancestors = lineage_settled(parent),
+				       .same_cgroup = !late };
 }
 
 /* What @proc forks: the same, below it. */

@@ -26,6 +26,9 @@
 #define QUEUE  64
 #define POLICY 4 /* generations whose engines are kept */
 
+/* One of the three cgroups is a container's. */
+#define CONTAINER_ID "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
 static struct masks masks;
 static struct sieve sieve;
 
@@ -174,7 +177,7 @@ static void record_begin(struct world *w, struct rec *r, enum ev_type type, cons
 
 static void record_proc(struct rec *r, const struct task *t, bool strings)
 {
-	static char cgroup[16]; /* until the record is made */
+	static char cgroup[128]; /* until the record is made */
 
 	r->num[r->proc + EVN_PROC_PID] = r->num[r->proc + EVN_PROC_TID] = t->pid;
 	r->num[r->proc + EVN_PROC_PPID] = t->ppid;
@@ -182,7 +185,7 @@ static void record_proc(struct rec *r, const struct task *t, bool strings)
 	r->num[r->proc + EVN_PROC_CREATED_AT] = t->start;
 	if (!strings)
 		return;
-	snprintf(cgroup, sizeof(cgroup), "/c%u", t->cgroup);
+	snprintf(cgroup, sizeof(cgroup), "/c%u%s", t->cgroup, t->cgroup == 2 ? "/docker/" CONTAINER_ID : "");
 	rec_proc_str(r, EVS_PROC_FILE_PATH, t->path);
 	rec_proc_str(r, EVS_PROC_COMM, strrchr(t->path, '/') + 1);
 	rec_proc_str(r, EVS_PROC_CGROUP_ID, cgroup);
@@ -328,7 +331,14 @@ static uint32_t random_atom(struct world *w, struct build *b, const char *event)
 	char name[64];
 	uint32_t elem = build1(b, N_ELEM, NT_STR);
 
-	switch (gen_below(&w->g, 9)) {
+	switch (gen_below(&w->g, 11)) {
+	case 9:
+		return string_is(b, build_field(b, "process.container.id"), "");
+	case 10:
+		return gen_chance(&w->g, 50) ? build2(b, N_ANY, build_field(b, "container.tags"),
+						      string_is(b, elem, "runtime:docker"))
+					     : string_is(b, build_field(b, "container.runtime"),
+							 gen_chance(&w->g, 50) ? "" : "docker");
 	case 0:
 		return string_is(b, build_field(b, "process.file.path"), path);
 	case 1:
@@ -452,7 +462,7 @@ static void step(struct world *w)
 	else if (what < 92)
 		t->uid = gen_below(&w->g, 3);
 	else if (what < 95)
-		t->cgroup = gen_below(&w->g, 2);
+		t->cgroup = gen_below(&w->g, 3);
 	else if (what < 96)
 		do_swap(w);
 	else
