@@ -4,19 +4,19 @@
 #include <stddef.h>
 #include <strings.h>
 
-static const char *const names[] = { "", "info", "low", "medium", "high", "critical" };
+const char *const severity_words[] = { "info", "low", "medium", "high", "critical", NULL };
 
-#define COUNT (sizeof(names) / sizeof(names[0]))
+#define COUNT (sizeof(severity_words) / sizeof(severity_words[0]) - 1)
 
 const char *severity_name(unsigned int severity)
 {
-	return severity < COUNT ? names[severity] : "";
+	return severity && severity <= COUNT ? severity_words[severity - 1] : "";
 }
 
 uint16_t severity_of(const char *name)
 {
-	for (uint16_t s = 1; s < COUNT; s++)
-		if (strcasecmp(name, names[s]) == 0)
+	for (uint16_t s = 1; s <= COUNT; s++)
+		if (strcasecmp(name, severity_words[s - 1]) == 0)
 			return s;
 	return 0;
 }

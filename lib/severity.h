@@ -6,6 +6,8 @@
 
 /* How grave a rule or a change is, as programs, alerts and the log's index number it: 0 is none, 1 "info" ... 5 "critical". */
 
+/* The words, the least grave first; NULL behind the last. */
+extern const char *const severity_words[];
 /* "" for what is none. */
 const char *severity_name(unsigned int severity);
 /* Case aside; 0 for no such name. */

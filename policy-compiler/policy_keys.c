@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy-compiler/policy_keys.h"
 
+#include "lib/severity.h"
+
 #define ID_MACRO "^[A-Za-z0-9_]+$"
 #define ID_RULE	 "^[A-Za-z0-9_.-]+$"
 
 static const char *const combine_macro_words[] = { "merge", "override", NULL };
 static const char *const combine_rule_words[] = { "override", NULL };
 static const char *const type_words[] = { "policy", "content_pack", NULL };
-static const char *const severity_words[] = { "info", "low", "medium", "high", "critical", NULL };
 static const char *const scope_words[] = { "process", "container", "cgroup", NULL };
 
 static const struct key set_keys[] = {
