@@ -104,9 +104,16 @@ static inline void gen_name(struct gen *g, bool stars, char out[GEN_TEXT + 1])
 static inline void gen_argument(struct gen *g, bool stars, char out[GEN_TEXT + 1])
 {
 	static const char *const dashes[] = { "", "", "-", "--" };
+	static const char *const letters[] = { "a", "b", "q" };
 	static const char *const between[] = { "", "=", " ", "-", "_", "*" };
 
 	out[0] = 0;
+	if (gen_chance(g, 25)) { /* letters, as flags are: those that are asked for are single ones */
+		gen_append(out, stars ? "" : "-");
+		for (uint32_t n = stars ? 1 : 1 + gen_below(g, 3); n > 0; n--)
+			gen_append(out, GEN_PICK(g, letters));
+		return;
+	}
 	gen_append(out, GEN_PICK(g, dashes));
 	for (uint32_t n = gen_below(g, 3) + 1; n > 0; n--) {
 		gen_append(out, stars && gen_chance(g, 25) ? GEN_PICK(g, gen_stars) : GEN_PICK(g, gen_words));
@@ -688,6 +695,10 @@ static inline void gen_given(struct policy_gen *p, struct event_gen *e)
 		if (end)
 			e->envs[i].len = (uint32_t)(end - e->envp[i].s);
 	}
+	/* The last one has no NUL where the memory of the process ends with it. */
+	for (int w = 0; w < 2; w++)
+		if (e->words_len[w] && gen_chance(p->g, 20))
+			e->words_len[w]--;
 	v[SLOT_PROC_ENVP] = (struct val){ .arr = e->envp, .len = nenv };
 	v[SLOT_PROC_ENVS] = (struct val){ .arr = e->envs, .len = nenv };
 }
