@@ -49,9 +49,9 @@ struct slot {
 	u32 generation;		 /* of the sieve that the program began with */
 	u32 flags;		 /* enum ev_flags */
 	struct sv_mask alive;	 /* of an exec, while its words are looked at */
-	struct sv_mask found
-		[2]; /* clauses that are possible by an exec's two paths, or by the words in its arguments and environment */
-	u64 state[2]; /* of the automata that look for them */
+	/* What is possible by an exec's two paths, or by the words in its arguments and environment; the states of the latter. */
+	struct sv_mask found[2];
+	u64 state[2];
 	u8 work[2][SV_BUF_SIZE + 512];
 	u8 name[256];
 	struct rec rec;

@@ -29,4 +29,5 @@ verdict "a word in the arguments is found at $N places" until_true 10 is_count a
 verdict "so is an argument that is the last" until_true 10 is_count end $N
 verdict "so is a variable" until_true 10 is_count env $N
 verdict "flags and options are found in each form" until_true 10 is_count flag 2
+verdict "stops with status 0" sensor_stop
 done_testing
