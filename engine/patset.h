@@ -5,8 +5,8 @@
 /*
  * Many patterns, globs and regular expressions over one value, asked all at once. Of each the rarest few bytes are known that
  * a value has to hold for it to match (and where, if that is known). One look at the value finds which of those it holds;
- * where the bytes around them are the pattern's, too, it is asked by itself. So time grows with what nearly matches, not with how many patterns there
- * are, and memory with their number alone: there is no automaton that could blow up.
+ * where the bytes around them are the pattern's, too, it is asked by itself. So time grows with what nearly matches, not with
+ * how many patterns there are, and memory with their number alone: there is no automaton that could blow up.
  */
 
 #include "engine/terms.h"

@@ -13,6 +13,7 @@
 #define BATCH_DIRS  8		 /* directories that a batch holds open */
 #define KEEP_BYTES  (1u << 20)	 /* a batch that grew larger gives its memory back */
 #define AT_ONCE	    8		 /* batches that walker and caller are woken for: each sleep and waking has its price */
+_Static_assert(SCAN_BATCHES >= 2 * AT_ONCE, "while the walker waits for empty ones, there are enough for the caller");
 
 struct item {
 	enum scan_kind kind;
