@@ -25,8 +25,9 @@
 #include "sensor/load/syscalls.h"
 #include "tamis/masks.h"
 
-#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
-#define BUILDS_MAX 32 /* programs that may turn out not to load or attach before we give up */
+#define KERNEL_BTF   "/sys/kernel/btf/vmlinux"
+#define BUILDS_MAX   32 /* programs that may turn out not to load or attach before we give up */
+#define SEARCHES_MAX 3	/* for offsets, where they have to be found out */
 
 struct load {
 	struct load_options options;
@@ -179,6 +180,32 @@ static void leave_out_blind(struct load *l)
 	}
 }
 
+/*
+ * A search may miss by chance what the programs cannot do without (a number that stands twice where it should stand once): then
+ * another one is made.
+ */
+static int build_somehow(struct load *l, struct err *err)
+{
+	for (int searches = 1;; searches++) {
+		int r;
+
+		if (l->types_fd >= 0)
+			leave_out_blind(l);
+		r = build(l, err);
+		if (r == 0 || r == -EPERM || l->types_fd < 0 || searches == SEARCHES_MAX)
+			return r;
+		memset(l->ladder.broken, 0, sizeof(l->ladder.broken));
+		l->no_peek = false;
+		free(l->btf_path);
+		l->btf_path = NULL;
+		close(l->types_fd);
+		l->types_fd = -1;
+		r = discover_types(l, err);
+		if (r < 0)
+			return r;
+	}
+}
+
 /* The numbers that entries of processes are mixed with: there, because both sides need them. */
 static int seed_masks(struct load *l, struct err *err)
 {
@@ -227,9 +254,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		perf_open();
 		ladder_probe(&l->ladder, kernel);
 		l->cast = cast_find(kernel);
-		if (l->types_fd >= 0)
-			leave_out_blind(l);
-		r = build(l, err);
+		r = build_somehow(l, err);
 		if (r == 0)
 			r = seed_masks(l, err);
 		if (r == 0)
