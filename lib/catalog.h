@@ -56,6 +56,12 @@ enum cat_sieve {
 	CAT_SIEVE_ENVS
 };
 
+/* Whether an automaton decides by it, not a number. */
+static inline bool cat_sieve_is_text(int sieve)
+{
+	return sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_ADDR || sieve >= CAT_SIEVE_COMM;
+}
+
 /* Groups of named constants: the CONSTANTS column of catalog.def. */
 enum cat_group {
 	CG_NONE,

@@ -125,16 +125,24 @@ static int put_text(struct clauses *c, const struct asked *q, const char *s, uin
 	return put_made(c, q->automaton, PAT_WORD, text, n, icase);
 }
 
-/* Each match of the expression holds one of these. */
-static int put_regex(struct clauses *c, const struct asked *q, const char *s, uint32_t len, bool icase)
+/* Each match of the expression holds one of these: words, or texts with stars around. 1: there are none. */
+static int put_need(struct clauses *c, uint16_t automaton, uint8_t kind, const char *s, uint32_t len, bool icase)
 {
 	struct regex_need need;
 	int r = regex_need(s, len, icase, &need);
 
 	if (r < 0 || !need.n)
 		return r == -ENOMEM ? r : 1;
-	for (uint32_t i = 0; i < need.n && r == 0; i++)
-		r = put_made(c, q->automaton, PAT_WORD, need.lit[i].s, need.lit[i].len, true);
+	for (uint32_t i = 0; i < need.n && r == 0; i++) {
+		char text[REGEX_NEED_LEN + 2] = "*";
+		uint32_t n = kind == PAT_STARS;
+
+		memcpy(text + n, need.lit[i].s, need.lit[i].len);
+		n += need.lit[i].len;
+		if (kind == PAT_STARS)
+			text[n++] = '*';
+		r = put_made(c, automaton, kind, text, n, true);
+	}
 	return r;
 }
 
@@ -156,7 +164,7 @@ static int put_words(struct clauses *c, const struct asked *q)
 		s = program_str(c->p, m->str, &len);
 		if (m->kind == STRM_GLOB)
 			return 1;
-		r = m->kind == STRM_REGEX ? put_regex(c, q, s, len, m->icase)
+		r = m->kind == STRM_REGEX ? put_need(c, q->automaton, PAT_WORD, s, len, m->icase)
 					  : put_text(c, q, s, len, m->kind == STRM_PATTERN, m->icase);
 	}
 	return r;
@@ -192,20 +200,7 @@ int64_t clauses_looked_for(struct clauses *c, bool neg, uint32_t i)
 
 int clauses_put_need(struct clauses *c, const char *s, uint32_t len, bool icase)
 {
-	struct regex_need need;
-	int r = regex_need(s, len, icase, &need);
-
-	if (r < 0 || !need.n)
-		return r == -ENOMEM ? r : 1;
-	for (uint32_t i = 0; i < need.n && r == 0; i++) {
-		char text[REGEX_NEED_LEN + 2];
-
-		text[0] = '*';
-		memcpy(text + 1, need.lit[i].s, need.lit[i].len);
-		text[need.lit[i].len + 1] = '*';
-		r = put_made(c, SV_AUT_COMM, PAT_STARS, text, need.lit[i].len + 2u, true);
-	}
-	return r;
+	return put_need(c, SV_AUT_COMM, PAT_STARS, s, len, icase);
 }
 
 bool clauses_is_words(const struct program *p, uint16_t event, uint32_t node)

@@ -38,8 +38,7 @@ static const char *slot_name(const struct clauses *c, uint8_t slot)
 		uint16_t index;
 		int sieve = catalog_sieve(cat, f, c->event, &index);
 
-		if (sieve == CAT_SIEVE_NONE || sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME ||
-		    sieve == CAT_SIEVE_ADDR || sieve >= CAT_SIEVE_COMM || index != slot)
+		if (sieve == CAT_SIEVE_NONE || cat_sieve_is_text(sieve) || index != slot)
 			continue;
 		name = f->name;
 		if (f->event == c->event)

@@ -121,6 +121,15 @@ static int build(struct load *l, struct err *err)
 	}
 }
 
+static void forget_types(struct load *l)
+{
+	if (l->types_fd >= 0)
+		close(l->types_fd);
+	l->types_fd = -1;
+	free(l->btf_path);
+	l->btf_path = NULL;
+}
+
 /* What the programs need where nobody tells it (offsets.h). */
 static int discover_types(struct load *l, struct err *err)
 {
@@ -196,10 +205,7 @@ static int build_somehow(struct load *l, struct err *err)
 			return r;
 		memset(l->ladder.broken, 0, sizeof(l->ladder.broken));
 		l->no_peek = false;
-		free(l->btf_path);
-		l->btf_path = NULL;
-		close(l->types_fd);
-		l->types_fd = -1;
+		forget_types(l);
 		r = discover_types(l, err);
 		if (r < 0)
 			return r;
@@ -775,8 +781,6 @@ void load_free(struct load *l)
 		close(l->sieve_fd);
 	if (l->measure_fd >= 0)
 		close(l->measure_fd);
-	if (l->types_fd >= 0)
-		close(l->types_fd);
-	free(l->btf_path);
+	forget_types(l);
 	free(l);
 }

@@ -645,8 +645,8 @@ static void loop(struct engine_proc *p)
 		if (tap_send(&p->tap, p->enrich))
 			send_over(p);
 		tick(p);
-		if (p->stop_ns && p->record.fd < 0 &&
-		    p->monitor.fd < 0) /* there is nobody left who would take anything */
+		/* there is nobody left who would take anything */
+		if (p->stop_ns && p->record.fd < 0 && p->monitor.fd < 0)
 			return;
 		if (p->stop_ns && taken <= 0 && !more && !left_behind(p) && touches_flush(&p->touches) &&
 		    !outbox_waiting(&p->out))

@@ -20,6 +20,7 @@
 
 #include "lib/watch_io.h"
 #include "sensor/fim/baseline.h"
+#include "sensor/fim/live.h"
 
 struct fim_bench {
 	char dir[64], state[80], tree[80];
@@ -109,6 +110,22 @@ static inline void fim_init(struct fim_bench *b)
 	o.force = true;
 	if (baseline_init(&o, NULL, &c, &e) < 0)
 		fail_msg("%s", e.msg);
+}
+
+/* The real-time side over its baseline; the caller's to close. */
+static inline struct live *fim_live(const struct fim_bench *b)
+{
+	const struct live_options o = { .state_dir = b->state,
+					.root = "/",
+					.host = "h",
+					.watches = b->watches.data,
+					.watches_size = b->watches.len };
+	struct live *live = NULL;
+	struct err e = { "" };
+
+	if (live_open(&o, &live, &e) < 0)
+		fail_msg("%s", e.msg);
+	return live;
 }
 
 static inline struct baseline_counts fim_check(struct fim_bench *b)

@@ -47,21 +47,13 @@ struct live_bench {
 
 static void begin(struct live_bench *t, uint32_t attrs)
 {
-	const struct live_options o = { .state_dir = t->b.state, .root = "/", .host = "h" };
-	struct live_options lo = o;
-	struct err e = { "" };
-
 	*t = (struct live_bench){ .now = 1000 * MS };
 	fim_begin(&t->b);
 	fim_watch(&t->b, attrs, 4096, false);
 	fim_write(&t->b, "a", "one\n");
 	fim_write(&t->b, "b", "two\n");
 	fim_init(&t->b);
-	lo.state_dir = t->b.state;
-	lo.watches = t->b.watches.data;
-	lo.watches_size = t->b.watches.len;
-	if (live_open(&lo, &t->live, &e) < 0)
-		fail_msg("%s", e.msg);
+	t->live = fim_live(&t->b);
 }
 
 static void end(struct live_bench *t)
@@ -293,17 +285,9 @@ static void test_room(void **state)
 
 static void reopen(struct live_bench *t)
 {
-	const struct live_options o = { .state_dir = t->b.state,
-					.root = "/",
-					.host = "h",
-					.watches = t->b.watches.data,
-					.watches_size = t->b.watches.len };
-	struct err e = { "" };
-
 	live_save(t->live);
 	live_close(t->live);
-	if (live_open(&o, &t->live, &e) < 0)
-		fail_msg("%s", e.msg);
+	t->live = fim_live(&t->b);
 }
 
 /* What was told is not told again after a new start, until it was otherwise in between. */

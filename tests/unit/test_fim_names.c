@@ -62,20 +62,13 @@ struct names_bench {
 
 static void begin(struct names_bench *t)
 {
-	struct live_options o = { .root = "/", .host = "h" };
-	struct err e = { "" };
-
 	*t = (struct names_bench){ .seq = 1 };
 	buf_init(&t->line, 1 << 22);
 	fim_begin(&t->b);
 	fim_watch(&t->b, WATCH_STANDARD, 4096, false);
 	fim_mkdir(&t->b, "<");
 	fim_init(&t->b);
-	o.state_dir = t->b.state;
-	o.watches = t->b.watches.data;
-	o.watches_size = t->b.watches.len;
-	if (live_open(&o, &t->live, &e) < 0)
-		fail_msg("%s", e.msg);
+	t->live = fim_live(&t->b);
 }
 
 static void end(struct names_bench *t)
