@@ -5,7 +5,7 @@
  * mount(2) ends in path_mount, which has the mount point as it was looked up, and the strings that the caller gave. What
  * was mounted is found there: the newest mount on that place. Where a bind mount takes it from is known only inside: the
  * first clone_mnt of the call. The newer calls (fsmount, open_tree, move_mount, mount_setattr) work on descriptors, of
- * which all is known at their end, on every rung.
+ * which all is known at their end, on every rung; both places of a move_mount are told by the kernel on the way.
  *
  * mount.flags are those of mount(2). For the newer calls, what they amount to: MS_BIND for a copy of a tree, MS_MOVE where
  * a mount gets its place, MS_REMOUNT | MS_BIND for other attributes; of the attributes the four that have the same bits.
@@ -85,42 +85,46 @@ INLINE void mount_strs(struct slot *s, struct ev_str *str, struct mount *m)
 	rec_puts(s, &str[STR(MOUNT, FS_TYPE)], READ(root, d_sb, s_type, name), 32, false);
 }
 
+/* Makes the record, unless the paths rule it out. */
+INLINE bool mount_rec(struct hook *h, u8 rung, const struct mounted *m, s64 ret)
+{
+	struct ev_str *str;
+	u64 *num;
+
+	if (task_compat())
+		h->s->flags |= EV_F_COMPAT;
+	if ((is_told(&m->target) && !told_sieve(h, 0, &m->target)) ||
+	    (is_told(&m->source) && !told_sieve(h, 1, &m->source)))
+		return false;
+	rec_begin(&h->s->rec, EV_MOUNT, EVN_MOUNT_COUNT, EVS_MOUNT_COUNT, rung);
+	rec_task(&h->s->rec, (void *)bpf_get_current_task());
+	rec_head(&h->s->rec)->retval = result(ret);
+	num = rec_num(&h->s->rec);
+	str = rec_str(&h->s->rec, EVN_MOUNT_COUNT);
+	num[NUM(MOUNT, DETACHED)] = m->detached;
+	num[NUM(MOUNT, VISIBLE)] = !m->detached && ret >= 0;
+	num[NUM(MOUNT, FLAGS)] = m->flags;
+	if (is_told(&m->target))
+		path_put(h->s, 0, &str[STR(MOUNT, MOUNTPOINT)]);
+	if (is_told(&m->source))
+		path_put(h->s, 1, &str[STR(MOUNT, SOURCE)]);
+	if (m->m)
+		mount_strs(h->s, str, m->m);
+	else
+		rec_puts(h->s, &str[STR(MOUNT, FS_TYPE)], m->fs, 64, m->fs_user);
+	rec_puts(h->s, &str[STR(MOUNT, SYSCALL_SOURCE)], m->say[0], EV_PATH_MAX, true);
+	rec_puts(h->s, &str[STR(MOUNT, SYSCALL_MOUNTPOINT)], m->say[1], EV_PATH_MAX, true);
+	rec_puts(h->s, &str[STR(MOUNT, SYSCALL_FS_TYPE)], m->say[2], 64, true);
+	return true;
+}
+
 INLINE int mount_told(u8 rung, const struct mounted *m, s64 ret)
 {
 	struct hook h;
-	struct ev_str *str;
-	u64 *num;
-	bool ok;
 
 	if (!reportable(ret) || !hook_begin(&h, EV_MOUNT))
 		return 0;
-	if (task_compat())
-		h.s->flags |= EV_F_COMPAT;
-	ok = (!is_told(&m->target) || told_sieve(&h, 0, &m->target)) &&
-	     (!is_told(&m->source) || told_sieve(&h, 1, &m->source));
-	if (ok) {
-		rec_begin(&h.s->rec, EV_MOUNT, EVN_MOUNT_COUNT, EVS_MOUNT_COUNT, rung);
-		rec_task(&h.s->rec, (void *)bpf_get_current_task());
-		rec_head(&h.s->rec)->retval = result(ret);
-		num = rec_num(&h.s->rec);
-		str = rec_str(&h.s->rec, EVN_MOUNT_COUNT);
-		num[NUM(MOUNT, DETACHED)] = m->detached;
-		num[NUM(MOUNT, VISIBLE)] = !m->detached && ret >= 0;
-		num[NUM(MOUNT, FLAGS)] = m->flags;
-		if (is_told(&m->target))
-			path_put(h.s, 0, &str[STR(MOUNT, MOUNTPOINT)]);
-		if (is_told(&m->source))
-			path_put(h.s, 1, &str[STR(MOUNT, SOURCE)]);
-		if (m->m)
-			mount_strs(h.s, str, m->m);
-		else
-			rec_puts(h.s, &str[STR(MOUNT, FS_TYPE)], m->fs, 64, m->fs_user);
-		rec_puts(h.s, &str[STR(MOUNT, SYSCALL_SOURCE)], m->say[0], EV_PATH_MAX, true);
-		rec_puts(h.s, &str[STR(MOUNT, SYSCALL_MOUNTPOINT)], m->say[1], EV_PATH_MAX, true);
-		rec_puts(h.s, &str[STR(MOUNT, SYSCALL_FS_TYPE)], m->say[2], 64, true);
-		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
-	}
-	hook_end(&h, EV_MOUNT, ok);
+	hook_end(&h, EV_MOUNT, mount_rec(&h, rung, m, ret) && rec_sieve(h.s, h.sv, h.e, &h.alive));
 	return 0;
 }
 
@@ -274,13 +278,56 @@ INLINE int open_tree_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return mount_told(rung, &m, ret);
 }
 
-/* By its descriptor the mount is known, and with it where it is now. */
+#define MOVE_OF_MOUNT (0x4000 | EV_MOUNT) /* the like: the call has a first half */
+
+/*
+ * security_move_mount is handed both places as they were looked up, on the way to the move. The record is made here,
+ * since the places are let go of before the call's end.
+ */
+INLINE int move_mount_begun(u8 rung, struct path *from, struct path *to)
+{
+	struct mounted m = { .flags = MS_MOVE };
+	const struct call mark = {};
+	u64 key = call_key(MOVE_OF_MOUNT);
+	struct sysargs args;
+	struct place at;
+	struct hook h;
+
+	if (!hook_begin(&h, EV_MOUNT))
+		return 0;
+	bpf_map_update_elem(&calls, &key, &mark, BPF_ANY);
+	call_args(task_regs(), &args);
+	m.target.at = place_of(to);
+	at = place_of(from);
+	if (!(args.a[4] & MOVE_MOUNT_SET_GROUP))
+		m.m = at.m;
+	if (!m.m || !is_detached(at.m))
+		m.source.at = at;
+	half_keep(&h, EV_MOUNT, mount_rec(&h, rung, &m, 0));
+	return 0;
+}
+
+/* Of a first half the record, if it was not ruled out there, now that it is known whether the mount is where it should be. */
+INLINE int move_mount_ended(s64 ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
+
+	if (p && p->type == EV_MOUNT && p->used)
+		((u64 *)(p->raw + HEAD))[NUM(MOUNT, VISIBLE)] = ret >= 0;
+	return half_send(EV_MOUNT, ret, reportable(ret));
+}
+
+/* Without a first half: by its descriptor the mount is known, and with it where it is now; a path is the caller's string. */
 INLINE int move_mount_left(u8 rung, struct pt_regs *regs, s64 ret)
 {
 	struct mounted m = { .flags = MS_MOVE };
 	struct sysargs args;
 	struct told from;
+	struct call begun;
 
+	if (call_take(MOVE_OF_MOUNT, &begun))
+		return move_mount_ended(ret);
 	call_args(regs, &args);
 	from = told_of(args.a[0], (void *)args.a[1]);
 	if (from.at.d && !(args.a[4] & MOVE_MOUNT_SET_GROUP))
@@ -353,6 +400,17 @@ SEC("kprobe/clone_mnt")
 int clone_mnt_ke(struct pt_regs *ctx)
 {
 	return copy_begun((void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
+}
+
+SEC("fentry/security_move_mount")
+int BPF_PROG(move_mount_e, struct path *from, struct path *to)
+{
+	return move_mount_begun(EV_RUNG_FENTRY, from, to);
+}
+SEC("kprobe/security_move_mount")
+int move_mount_ke(struct pt_regs *ctx)
+{
+	return move_mount_begun(EV_RUNG_KPROBE, (void *)FN_ARG1(ctx), (void *)FN_ARG2(ctx));
 }
 
 CALL_FEXIT(fsmount_x, SYSCALL64("fsmount"), fsmount_left)

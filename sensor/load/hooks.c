@@ -233,6 +233,8 @@ const struct hook_row hook_rows[] = {
 	MAYBE(MOUNT, 11, "open_tree_attr_x32", "open_tree_kx", COMPAT "open_tree_attr"),
 	OPTIONAL(MOUNT, FENTRY, 12, FENTRY, "clone_mnt_e", "clone_mnt"),
 	OPTIONAL(MOUNT, KPROBE, 12, KPROBE, "clone_mnt_ke", "clone_mnt"),
+	OPTIONAL(MOUNT, FENTRY, 13, FENTRY, "move_mount_e", "security_move_mount"),
+	OPTIONAL(MOUNT, KPROBE, 13, KPROBE, "move_mount_ke", "security_move_mount"),
 	SYS(MOUNT, "sys_mount"),
 
 	FENTRY(UMOUNT, 0, "path_umount_e", "path_umount"),
@@ -530,7 +532,8 @@ static const char *call_misses(uint16_t event, bool tracepoint)
 			       ? "the paths are the caller's strings, read after the call: another thread can change them "
 				 "before, and symbolic links are not resolved; of mount(2) the root, and of a bind the type of "
 				 "the filesystem"
-			       : "of move_mount and mount_setattr by a path, that is the caller's string";
+			       : "of mount_setattr by a path, and of a move_mount that was refused at once, that is "
+				 "the caller's string";
 	}
 	return NULL;
 }

@@ -55,6 +55,7 @@ struct canary {
 	bool looked;			    /* at least one round is over */
 	uint64_t due_ns, asked_ns, seen_ns; /* next round, when this one began, when the last one ended */
 	uint32_t generation;		    /* of the policy when the round began */
+	uint64_t ran_ns, moved_ns;	    /* processor time that it has had, and when that was last seen to change */
 	uint64_t answered_ns;
 	struct canary_done done;
 	uint64_t before[EV_TYPES]; /* marks, when the round began */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/catalog.h"
@@ -15,8 +16,9 @@
 
 #define FIRST_NS    (10ull * 1000000000) /* the first round after the start */
 #define DEADLINE_NS (2ull * 1000000000)	 /* for an act to arrive */
-#define ANSWER_NS   (15ull * 1000000000) /* for the canary to do its acts, on a machine that has much else to do */
-#define BEHIND_NS   (60ull * 1000000000) /* the like, while the engine is behind with what the kernel has sent */
+#define ANSWER_NS   (15ull * 1000000000) /* for the canary to do its acts, or to get on with them */
+#define BEHIND_NS                                                                                                      \
+	(60ull * 1000000000) /* at most, on a machine that has much else to do; and for the engine to catch up */
 
 int canary_begin(struct canary *c, int dir, uint32_t seconds, struct err *e)
 {
@@ -225,6 +227,18 @@ static const char *rung_of(struct monitor *m, int type)
 	return load_rung_name(load_attached(m->load, (uint16_t)type));
 }
 
+/*
+ * The processor time that a process has had; 0 if it is gone. The number of its clock is made as the kernel's
+ * include/linux/posix-timers.h does; clock_getcpuclockid(3) does, too, with a system call that the monitor has no other use for.
+ */
+static uint64_t ran_ns(pid_t pid)
+{
+	const clockid_t clock = (clockid_t)(~(unsigned int)pid << 3 | 2);
+	struct timespec t;
+
+	return clock_gettime(clock, &t) < 0 ? 0 : (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
 static void round_begin(struct monitor *m)
 {
 	struct canary *c = &m->canary;
@@ -234,7 +248,8 @@ static void round_begin(struct monitor *m)
 	c->generation = m->policy.generation;
 	c->answered = false;
 	c->round++;
-	c->asked_ns = clock_mono_ns();
+	c->asked_ns = c->moved_ns = clock_mono_ns();
+	c->ran_ns = ran_ns(c->pid);
 	c->asked = send(c->fd, &c->round, sizeof(c->round), MSG_NOSIGNAL) == sizeof(c->round);
 	if (!c->asked)
 		die(m, "it reads nothing");
@@ -277,13 +292,25 @@ static void round_end(struct monitor *m)
 	c->due_ns = c->seen_ns + c->seconds * 1000000000ull;
 }
 
+/* Whether one that has not answered is stopped or waits for something, not just slow because others have the processors. */
+static bool is_stuck(struct canary *c)
+{
+	uint64_t now = clock_mono_ns(), ran = ran_ns(c->pid);
+
+	if (ran != c->ran_ns) {
+		c->ran_ns = ran;
+		c->moved_ns = now;
+	}
+	return now - c->moved_ns > ANSWER_NS || now - c->asked_ns > BEHIND_NS;
+}
+
 static void round_go_on(struct monitor *m)
 {
 	struct canary *c = &m->canary;
 	struct engine_counts ec;
 
 	if (!c->answered) {
-		if (clock_mono_ns() - c->asked_ns > ANSWER_NS)
+		if (is_stuck(c))
 			die(m, "it does not answer");
 		return;
 	}

@@ -475,6 +475,15 @@ static int act_mount_race(const struct spot *s)
 
 	return r ? r : res(mount("src", lie(s->d), "tmpfs", 0, NULL));
 }
+/* Both paths are looked up by the kernel, and the places that it found are what counts. */
+static int act_mount_move_race(const struct spot *s)
+{
+	int r = tmpfs_own(s);
+
+	if (r || mkdir(s->g, 0755) < 0)
+		return r ? r : -errno;
+	return res(syscall(SYS_move_mount, AT_FDCWD, lie(s->d), AT_FDCWD, lie(s->g), 0));
+}
 static int act_umount_race(const struct spot *s)
 {
 	int r = tmpfs_own(s);
@@ -623,6 +632,9 @@ const struct row rows_paths[] = {
 	  .expect = { "pivot_root.new_root.path=%d/d/new", "pivot_root.put_old.path=%d/d/new/longername/old",
 		      RET("0") } },
 	{ "mount.race", NULL, act_mount_race, .expect = { "mount.mountpoint.path=%d/d", RET("0") } },
+	{ "mount.move_race", NULL, act_mount_move_race,
+	  .expect = { "mount.source.path=%d/d", "mount.mountpoint.path=%d/g", "mount.fs_type=tmpfs",
+		      "mount.visible=true", RET("0") } },
 	{ "umount.race", NULL, act_umount_race, .expect = { "umount.mountpoint.path=%d/d", RET("0") } },
 	{ "connect.race", NULL, act_connect_race,
 	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0") } },
