@@ -17,8 +17,7 @@
 #define FIRST_NS    (10ull * 1000000000) /* the first round after the start */
 #define DEADLINE_NS (2ull * 1000000000)	 /* for an act to arrive */
 #define ANSWER_NS   (15ull * 1000000000) /* for the canary to do its acts, or to get on with them */
-#define BEHIND_NS                                                                                                      \
-	(60ull * 1000000000) /* at most, on a machine that has much else to do; and for the engine to catch up */
+#define BEHIND_NS   (60ull * 1000000000) /* at most, on a busy machine; and for the engine to catch up */
 
 int canary_begin(struct canary *c, int dir, uint32_t seconds, struct err *e)
 {
