@@ -110,9 +110,9 @@ finished() { grep -q '^GUEST-EXIT 0$' "$1/console.text"; }
 unfinished() {
 	echo "COMPLAINT $UNFINISHED: over after $2 s of $3; of $1/console and $1/kernel:"
 	{
-		tail -n 3 "$1/console.text"
-		tr -d '\r' <"$1/kernel" | grep -a -m 1 -A 60 -E 'soft lockup -|hard LOCKUP|rcu.*stall|BUG:|Oops:|Kernel panic' || tail -n 20 "$1/kernel"
-	} | sed 's/^/COMPLAINT   /'
+		tail -n 3 "$1/console"
+		grep -a -m 1 -A 60 -E 'soft lockup -|hard LOCKUP|rcu.*stall|BUG:|Oops:|Kernel panic' "$1/kernel" || tail -n 20 "$1/kernel"
+	} | tr -d '\r' | sed 's/^/COMPLAINT   /'
 }
 
 # the files that the guest sent over its console
