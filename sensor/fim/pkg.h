@@ -64,7 +64,7 @@ struct pkg_reader {
 	void *ctx;
 	struct buf path;				  /* of the file that is handed out */
 	struct buf conffiles;				  /* of the package that is read */
-	int (*info)(void *ctx, const struct pkg_info *i); /* NULL: nobody asks; dpkg only, each before its files */
+	int (*info)(void *ctx, const struct pkg_info *i); /* NULL: nobody asks; each before its files */
 	uint64_t packages;
 	struct pkg_alias {
 		char from[16], to[64];
@@ -77,6 +77,10 @@ void pkg_reader_done(struct pkg_reader *r);
 int pkg_real_name(const struct pkg_reader *r, const char *path, size_t len, struct buf *out);
 /* Hands out a file by the name that a database has for it. */
 int pkg_hand_out(struct pkg_reader *r, struct pkg_file *f, const char *path, size_t len);
+
+#define PKG_RPM_PLACES 2
+extern const char
+	*const pkg_rpm_places[PKG_RPM_PLACES]; /* where the database may lie; the first that is there counts */
 
 /* pkg_dpkg.c: 0, -ENOENT where there is no such database. */
 int pkg_dpkg_each(struct pkg_reader *r, struct err *e);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,15 @@ struct package {
 	int64_t epoch, source_epoch;
 };
 
+/* Of a database's file, to see whether it has changed. */
+struct stamp {
+	struct timespec at;
+	int64_t size;
+	uint64_t inode;
+};
+
+#define STAMPS (1 + 2 * PKG_RPM_PLACES)
+
 struct pkg_names {
 	int root_fd;	    /* borrowed */
 	struct file *files; /* owned; ascending by key */
@@ -30,7 +40,7 @@ struct pkg_names {
 	uint32_t owner; /* where the name of the last file's package stands */
 	bool loaded;
 	struct buf text;
-	struct timespec changed; /* of the database when it was read */
+	struct stamp stamps[STAMPS]; /* of the databases when they were read */
 	uint64_t looked_s;
 };
 
@@ -51,7 +61,11 @@ static void forget(struct pkg_names *p)
 	free(p->files);
 	free(p->packages);
 	buf_done(&p->text);
-	*p = (struct pkg_names){ .root_fd = p->root_fd, .changed = p->changed, .looked_s = p->looked_s };
+	p->files = NULL;
+	p->packages = NULL;
+	p->nfiles = p->files_room = p->npackages = p->packages_room = 0;
+	p->owner = 0;
+	p->loaded = false;
 	buf_init(&p->text, PKG_NAMES_TEXT);
 }
 
@@ -113,25 +127,36 @@ static int add_package(void *ctx, const struct pkg_info *i)
 	return buf_error(&p->text);
 }
 
-static int by_name(const void *a, const void *b, void *ctx)
+/* Those of one name, as kernels have it with rpm, by where it stands. */
+static int compare(const struct pkg_names *p, uint32_t a, uint32_t b)
 {
-	return strcmp(text_at(ctx, ((const struct package *)a)->name), text_at(ctx, ((const struct package *)b)->name));
+	int r = strcmp(text_at(p, a), text_at(p, b));
+
+	return r ? r : a < b ? -1 : a > b;
 }
 
-static bool find_package(struct pkg_names *p, const char *name, size_t *ret)
+static int by_name(const void *a, const void *b, void *ctx)
+{
+	return compare(ctx, ((const struct package *)a)->name, ((const struct package *)b)->name);
+}
+
+/* The package whose name stands there, else one of that name. */
+static bool find_package(struct pkg_names *p, uint32_t name, size_t *ret)
 {
 	size_t lo = 0, hi = p->npackages;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (strcmp(text_at(p, p->packages[mid].name), name) < 0)
+		if (compare(p, p->packages[mid].name, name) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
+	if (lo && (lo == p->npackages || strcmp(text_at(p, p->packages[lo].name), text_at(p, name)) != 0))
+		lo--;
 	*ret = lo;
-	return lo < p->npackages && strcmp(text_at(p, p->packages[lo].name), name) == 0;
+	return lo < p->npackages && strcmp(text_at(p, p->packages[lo].name), text_at(p, name)) == 0;
 }
 
 static uint64_t key_of(const char *path, size_t len)
@@ -144,7 +169,16 @@ static uint64_t key_of(const char *path, size_t len)
 	return key;
 }
 
-/* As long as packages are to come the name stands for the package. */
+/* As long as packages are to come the name stands for the package: that of the one before, if it is its file, as with rpm. */
+static uint32_t owner_of(struct pkg_names *p, const char *owner)
+{
+	uint32_t last = p->npackages ? p->packages[p->npackages - 1].name : 0;
+
+	if (p->npackages && strcmp(text_at(p, last), owner) == 0)
+		return last;
+	return p->nfiles && strcmp(text_at(p, p->owner), owner) == 0 ? p->owner : text_put(p, owner);
+}
+
 static int add_file(void *ctx, const struct pkg_file *f)
 {
 	struct pkg_names *p = ctx;
@@ -152,8 +186,7 @@ static int add_file(void *ctx, const struct pkg_file *f)
 
 	if (r < 0)
 		return r;
-	if (p->nfiles == 0 || strcmp(text_at(p, p->owner), f->owner) != 0)
-		p->owner = text_put(p, f->owner);
+	p->owner = owner_of(p, f->owner);
 	if (!buf_error(&p->text))
 		p->files[p->nfiles++] = (struct file){ .key = key_of(f->path, f->len), .package = p->owner };
 	return buf_error(&p->text);
@@ -167,7 +200,7 @@ static void resolve(struct pkg_names *p)
 	if (p->npackages)
 		qsort_r(p->packages, p->npackages, sizeof(*p->packages), by_name, p);
 	for (size_t i = 0; i < p->nfiles; i++) {
-		if (!find_package(p, text_at(p, p->files[i].package), &at))
+		if (!find_package(p, p->files[i].package, &at))
 			continue;
 		p->files[n] = p->files[i];
 		p->files[n++].package = (uint32_t)at;
@@ -182,23 +215,38 @@ static int by_key(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
+/* One that is damaged takes nothing away from the other. */
+static int read_databases(struct pkg_names *p, struct pkg_reader *r)
+{
+	int (*const each[])(struct pkg_reader * r, struct err * e) = { pkg_dpkg_each, pkg_rpm_each };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct err e = { "" };
+		int err = each[i](r, &e);
+
+		if (err == -ENOMEM || err == -EFBIG || buf_error(&p->text))
+			return err ? err : buf_error(&p->text);
+		if (err < 0 && err != -ENOENT)
+			log_warn("packages of files are not all known: %s", e.msg[0] ? e.msg : strerror(-err));
+	}
+	return 0;
+}
+
 static void load(struct pkg_names *p)
 {
 	struct pkg_reader r;
-	struct err e = { "" };
 	int err = pkg_reader_init(&r, p->root_fd, add_file, p);
 
 	r.info = add_package;
 	if (err == 0)
-		err = pkg_dpkg_each(&r, &e);
+		err = read_databases(p, &r);
 	pkg_reader_done(&r);
 	if (err == 0) {
 		resolve(p);
 		if (p->nfiles)
 			qsort(p->files, p->nfiles, sizeof(*p->files), by_key);
 	} else {
-		if (err != -ENOENT)
-			log_warn("packages of files are not known: %s", e.msg[0] ? e.msg : strerror(-err));
+		log_warn("packages of files are not known: %s", strerror(-err));
 		forget(p);
 	}
 	p->loaded = true;
@@ -206,19 +254,33 @@ static void load(struct pkg_names *p)
 
 /* ---- asking -------------------------------------------------------------------------------------------------------- */
 
+static void stamp(int root_fd, const char *path, const char *suffix, struct stamp *ret)
+{
+	char full[128];
+	struct stat st;
+
+	snprintf(full, sizeof(full), "%s%s", path + (*path == '/'), suffix);
+	if (fstatat(root_fd, full, &st, 0) == 0)
+		*ret = (struct stamp){ .at = st.st_mtim, .size = st.st_size, .inode = st.st_ino };
+}
+
 static void refresh(struct pkg_names *p, uint64_t now_s)
 {
-	struct stat st;
+	struct stamp now[STAMPS];
 
 	if (p->loaded && now_s - p->looked_s < PKG_NAMES_LOOK_S)
 		return;
 	p->looked_s = now_s;
-	if (fstatat(p->root_fd, "var/lib/dpkg/status", &st, 0) < 0)
-		memset(&st.st_mtim, 0, sizeof(st.st_mtim));
-	if (p->loaded && st.st_mtim.tv_sec == p->changed.tv_sec && st.st_mtim.tv_nsec == p->changed.tv_nsec)
+	memset(now, 0, sizeof(now));
+	stamp(p->root_fd, "var/lib/dpkg/status", "", &now[0]);
+	for (size_t i = 0; i < PKG_RPM_PLACES; i++) {
+		stamp(p->root_fd, pkg_rpm_places[i], "", &now[1 + 2 * i]);
+		stamp(p->root_fd, pkg_rpm_places[i], "-wal", &now[2 + 2 * i]);
+	}
+	if (p->loaded && memcmp(now, p->stamps, sizeof(now)) == 0)
 		return;
 	forget(p);
-	p->changed = st.st_mtim;
+	memcpy(p->stamps, now, sizeof(now));
 	load(p);
 }
 

@@ -3,8 +3,8 @@
 #define TAMIS_SENSOR_FIM_PKG_NAMES_H
 
 /*
- * To which package a path belongs, and of which version that is: dpkg's database, kept in memory (16 bytes a file) and read anew
- * when it has changed. Nothing of it is proof: whoever may change a program may change the database.
+ * To which package a path belongs, and of which version that is: the databases of dpkg and rpm, kept in memory (16 bytes a
+ * file) and read anew when they have changed. Nothing of it is proof: whoever may change a program may change the database.
  */
 
 #include "sensor/fim/pkg.h"
@@ -12,7 +12,7 @@
 #define PKG_NAMES_FILES	   (4u << 20)
 #define PKG_NAMES_PACKAGES 65536
 #define PKG_NAMES_TEXT	   (32u << 20)
-#define PKG_NAMES_LOOK_S   2 /* how often it is looked whether the database has changed */
+#define PKG_NAMES_LOOK_S   2 /* how often it is looked whether a database has changed */
 
 struct pkg_names;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/fim/pkg.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -19,11 +20,15 @@
 
 enum tag {
 	TAG_NAME = 1000,
+	TAG_VERSION = 1001,
+	TAG_RELEASE = 1002,
+	TAG_EPOCH = 1003,
 	TAG_FILESIZES = 1028,
 	TAG_FILESTATES = 1029,
 	TAG_FILEMODES = 1030,
 	TAG_FILEDIGESTS = 1035,
 	TAG_FILEFLAGS = 1037,
+	TAG_SOURCERPM = 1044,
 	TAG_DIRINDEXES = 1116,
 	TAG_BASENAMES = 1117,
 	TAG_DIRNAMES = 1118,
@@ -53,7 +58,8 @@ struct value {
 };
 
 struct header {
-	struct value name, sizes, states, modes, digests, flags, indexes, bases, dirs, algo;
+	struct value name, version, release, epoch, source;
+	struct value sizes, states, modes, digests, flags, indexes, bases, dirs, algo;
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -68,6 +74,14 @@ static struct value *slot_of(struct header *h, uint32_t tag)
 	switch (tag) {
 	case TAG_NAME:
 		return &h->name;
+	case TAG_VERSION:
+		return &h->version;
+	case TAG_RELEASE:
+		return &h->release;
+	case TAG_EPOCH:
+		return &h->epoch;
+	case TAG_SOURCERPM:
+		return &h->source;
 	case TAG_FILESIZES:
 		return &h->sizes;
 	case TAG_FILESTATES:
@@ -232,24 +246,72 @@ static int each_file(struct pkg_reader *r, struct header *h, const char *owner, 
 	return err;
 }
 
+/* Borrowed from the header; "" where there is none. */
+static const char *string_of(const struct value *v)
+{
+	struct value copy = *v;
+	const char *s = v->p && v->type == TYPE_STRING ? next_string(&copy) : NULL;
+
+	return s ? s : "";
+}
+
+/* "glibc-common-2.34-100.el9.src.rpm": what stands behind the last dash but one; no epoch, so that of the package is taken. */
+static void split_source(char *text, struct pkg_info *i)
+{
+	size_t n = strlen(text);
+	char *release, *version;
+
+	i->source_version = i->source_release = "";
+	if (n < 8 || strcmp(text + n - 4, ".rpm") != 0)
+		return;
+	text[n - 4] = '\0';
+	release = strrchr(text, '.'); /* ".src", ".nosrc" */
+	if (!release)
+		return;
+	*release = '\0';
+	release = strrchr(text, '-');
+	if (!release)
+		return;
+	*release = '\0';
+	version = strrchr(text, '-');
+	if (!version)
+		return;
+	i->source_version = version + 1;
+	i->source_release = release + 1;
+	i->source_epoch = i->epoch;
+}
+
+static int put_info(struct pkg_reader *r, const struct header *h, const char *name)
+{
+	struct pkg_info i = { .name = name, .version = string_of(&h->version), .release = string_of(&h->release) };
+	char source[512];
+
+	if (!r->info)
+		return 0;
+	if (has_ints(&h->epoch, TYPE_INT32, 1))
+		i.epoch = be32(h->epoch.p);
+	snprintf(source, sizeof(source), "%s", string_of(&h->source));
+	split_source(source, &i);
+	return r->info(r->ctx, &i);
+}
+
 static int read_header(struct pkg_reader *r, const uint8_t *p, size_t n)
 {
 	_cleanup_free_ const char **dirs = NULL;
 	struct header h = { 0 };
-	struct value name;
 	const char *owner;
 	uint32_t files;
 	int kind, err = split(p, n, &h);
 
 	if (err < 0)
 		return err;
-	name = h.name;
-	owner = name.p && name.type == TYPE_STRING ? next_string(&name) : NULL;
-	if (!owner)
+	owner = string_of(&h.name);
+	if (!*owner)
 		return -EBADMSG;
 	r->packages++;
-	if (!h.bases.p)
-		return 0; /* a package without files, or a key */
+	err = put_info(r, &h, owner);
+	if (err || !h.bases.p)
+		return err; /* a package without files, or a key */
 	files = h.bases.count;
 	kind = kind_of(&h.algo);
 	if (kind == -EOPNOTSUPP)
@@ -275,6 +337,27 @@ int pkg_rpm_header(struct pkg_reader *r, const void *p, size_t n, struct err *e)
 
 /* ---- the database -------------------------------------------------------------------------------------------------- */
 
+/*
+ * rpm's database has a write-ahead log, which sqlite opens for writing, and makes where it is not there. A host that is looked at is
+ * not to be changed by that, and the hash process may not: sqlite is refused, and opens for reading instead.
+ */
+static int open_to_read(const char *path, int flags, int mode)
+{
+	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT) {
+		errno = EACCES;
+		return -1;
+	}
+	return open(path, flags, mode);
+}
+
+static void opens_by(sqlite3_syscall_ptr fn)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	if (vfs && vfs->iVersion >= 3 && vfs->xSetSystemCall)
+		vfs->xSetSystemCall(vfs, "open", fn); /* NULL: its own */
+}
+
 static int read_packages(struct pkg_reader *r, sqlite3 *db, struct err *e)
 {
 	sqlite3_stmt *st = NULL;
@@ -298,30 +381,53 @@ static int read_packages(struct pkg_reader *r, sqlite3 *db, struct err *e)
 	return err;
 }
 
+/* @how: "" or "?immutable=1", to do without the log. */
+static int open_db(const char *path, const char *how, sqlite3 **ret)
+{
+	char uri[192];
+	int on, rc;
+
+	snprintf(uri, sizeof(uri), "file:%s%s", path, how);
+	rc = sqlite3_open_v2(uri, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	sqlite3_limit(*ret, SQLITE_LIMIT_LENGTH, HEADER_MAX + 1024);
+	sqlite3_db_config(*ret, SQLITE_DBCONFIG_DEFENSIVE, 1, &on);
+	sqlite3_db_config(*ret, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &on);
+	sqlite3_db_config(*ret, SQLITE_DBCONFIG_ENABLE_VIEW, 0, &on);
+	sqlite3_busy_timeout(*ret, 3000);
+	return sqlite3_exec(*ret, "SELECT hnum FROM Packages LIMIT 1", NULL, NULL, NULL);
+}
+
 static int read_db(struct pkg_reader *r, const char *path, struct err *e)
 {
 	sqlite3 *db = NULL;
-	int on, err, rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	int err, rc;
 
-	if (rc == SQLITE_OK) {
-		sqlite3_limit(db, SQLITE_LIMIT_LENGTH, HEADER_MAX + 1024);
-		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, &on);
-		sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &on);
-		sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, &on);
-		sqlite3_busy_timeout(db, 3000);
-		err = read_packages(r, db, e);
-	} else {
-		err = err_set(e, -EACCES, "cannot open rpm's database: %s", db ? sqlite3_errmsg(db) : "out of memory");
+	opens_by((sqlite3_syscall_ptr)open_to_read);
+	rc = open_db(path, "", &db);
+	if (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) { /* the log is not there: all is in the database */
+		sqlite3_close(db);
+		db = NULL;
+		rc = open_db(path, "?immutable=1", &db);
 	}
+	if (rc == SQLITE_CANTOPEN || !db)
+		err = err_set(e, -EACCES, "cannot open rpm's database: %s", db ? sqlite3_errmsg(db) : "out of memory");
+	else
+		err = read_packages(r, db, e);
 	sqlite3_close(db);
+	opens_by(NULL);
 	return err;
 }
 
+const char *const pkg_rpm_places[PKG_RPM_PLACES] = { "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+						     "/var/lib/rpm/rpmdb.sqlite" };
+
 int pkg_rpm_each(struct pkg_reader *r, struct err *e)
 {
-	static const char *const places[] = { "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite" };
+	const char *const *places = pkg_rpm_places;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < PKG_RPM_PLACES; i++) {
 		_cleanup_close_ int dir = -1;
 		const char *name;
 		char path[128];

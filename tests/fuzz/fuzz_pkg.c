@@ -16,6 +16,14 @@ static int see(void *ctx, const struct pkg_file *f)
 	return 0;
 }
 
+static int see_info(void *ctx, const struct pkg_info *i)
+{
+	if (!i->name[0] || strlen(i->version) + strlen(i->release) > 1u << 20 ||
+	    strlen(i->source_version) + strlen(i->source_release) > 512)
+		abort();
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pkg_reader r;
@@ -23,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size || pkg_reader_init(&r, -1, see, NULL) < 0)
 		return 0;
+	r.info = see_info;
 	if (data[0] == 'm')
 		pkg_dpkg_md5sums(&r, "package", (const char *)data + 1, size - 1, "fuzz", &e);
 	else

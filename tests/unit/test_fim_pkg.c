@@ -205,6 +205,14 @@ static void header(struct buf *out)
 	buf_init(&r.data, 65536);
 	entry(&r, 1000, 6, 1);
 	buf_put(&r.data, "pack", 5);
+	entry(&r, 1001, 6, 1);
+	buf_put(&r.data, "2.34", 5);
+	entry(&r, 1002, 6, 1);
+	buf_put(&r.data, "1.el9", 6);
+	entry(&r, 1003, 4, 1);
+	be32(&r.data, 3);
+	entry(&r, 1044, 6, 1);
+	buf_put(&r.data, "pack-all-2.33-7.el9.src.rpm", 28);
 	entry(&r, 1117, 8, 3);
 	buf_put(&r.data, "abc\0conf\0dir", 13);
 	entry(&r, 1118, 8, 2);
@@ -236,6 +244,50 @@ static void header(struct buf *out)
 	buf_put(out, r.data.data, r.data.len);
 	buf_done(&r.index);
 	buf_done(&r.data);
+}
+
+static int see_info(void *ctx, const struct pkg_info *i)
+{
+	struct seen *s = ctx;
+
+	assert_true(s->n < 32);
+	snprintf(s->lines[s->n++], 256, "%s %lld:%s-%s %lld:%s-%s", i->name, (long long)i->epoch, i->version,
+		 i->release, (long long)i->source_epoch, i->source_version, i->source_release);
+	return 0;
+}
+
+static void test_rpm_info(void **state)
+{
+	static const struct {
+		const char *source, *shown;
+	} cases[] = { { "pack-all-2.33-7.el9.src.rpm", "pack 3:2.34-1.el9 3:2.33-7.el9" },
+		      { "pack-all-2.33-7.el9.nosrc.rpm", "pack 3:2.34-1.el9 3:2.33-7.el9" },
+		      { "pack-all-2.33-7.el9.src.rpx", "pack 3:2.34-1.el9 0:-" },
+		      { "packxallx2.33x7.el9.src.rpm", "pack 3:2.34-1.el9 0:-" },
+		      { "pack_all_2.33-7.el9.src.rpm", "pack 3:2.34-1.el9 0:-" },
+		      { "-----------------------.rpm", "pack 3:2.34-1.el9 0:-" },
+		      { ".rpm", "pack 3:2.34-1.el9 0:-" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct seen s = { .n = 0 };
+		struct pkg_reader r;
+		struct err e = { "" };
+		struct buf h;
+		char *at;
+
+		buf_init(&h, 65536);
+		header(&h);
+		at = memmem(h.data, h.len, "pack-all", 8);
+		assert_non_null(at);
+		memcpy(at, cases[i].source, strlen(cases[i].source) + 1);
+		assert_int_equal(pkg_reader_init(&r, -1, see, &s), 0);
+		r.info = see_info;
+		assert_int_equal(pkg_rpm_header(&r, h.data, h.len, &e), 0);
+		assert_int_equal(s.n, 3);
+		assert_string_equal(s.lines[0], cases[i].shown); /* before its files */
+		pkg_reader_done(&r);
+		buf_done(&h);
+	}
 }
 
 static void test_rpm_header(void **state)
@@ -312,6 +364,57 @@ static void test_rpm_db(void **state)
 	fim_end(&b);
 }
 
+/* Two kernels of one name, and dpkg beside rpm: each file has its own package's version; a damaged database takes nothing from the other. */
+static void test_rpm_names(void **state)
+{
+	static const char make[] =
+		"PRAGMA journal_mode = WAL; CREATE TABLE Packages(hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)";
+	struct pkg_names *p;
+	struct fim_bench b;
+	sqlite3_stmt *st;
+	struct buf h;
+	sqlite3 *db;
+	int root;
+
+	fim_begin(&b);
+	dpkg_tree(&b);
+	fim_mkdir(&b, "var/lib/rpm");
+	root = open(b.tree, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(sqlite3_open(fim_path(&b, "var/lib/rpm/rpmdb.sqlite"), &db), SQLITE_OK);
+	sqlite3_exec(db, make, NULL, NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		buf_init(&h, 65536);
+		header(&h);
+		if (i) { /* the older one, with another file */
+			memcpy(memmem(h.data, h.len, "2.34", 4), "2.11", 4);
+			memcpy(memmem(h.data, h.len, "abc", 3), "old", 3);
+		}
+		sqlite3_prepare_v2(db, "INSERT INTO Packages(blob) VALUES(?)", -1, &st, NULL);
+		sqlite3_bind_blob(st, 1, h.data, (int)h.len, SQLITE_STATIC);
+		assert_int_equal(sqlite3_step(st), SQLITE_DONE);
+		sqlite3_finalize(st);
+		buf_done(&h);
+	}
+	assert_int_equal(pkg_names_new(root, &p), 0);
+	assert_info(p, "/usr/abc", 10, "pack 3:2.34-1.el9 3:2.33-7.el9"); /* rpm still has it open: all is in the log */
+	assert_info(p, "/usr/old", 10, "pack 3:2.11-1.el9 3:2.33-7.el9");
+	assert_info(p, "/usr/bin/a", 10, "one 0:- 0:-");
+	sqlite3_exec(db, "DELETE FROM Packages WHERE hnum = 2", NULL, NULL,
+		     NULL); /* to the log: the database is as it was */
+	assert_info(p, "/usr/old", 12, "");
+	assert_info(p, "/usr/abc", 12, "pack 3:2.34-1.el9 3:2.33-7.el9");
+	sqlite3_close(db); /* which takes the log away */
+	assert_int_equal(access(fim_path(&b, "var/lib/rpm/rpmdb.sqlite-wal"), F_OK), -1);
+	assert_info(p, "/usr/abc", 14, "pack 3:2.34-1.el9 3:2.33-7.el9");
+	assert_int_equal(access(fim_path(&b, "var/lib/rpm/rpmdb.sqlite-wal"), F_OK), -1); /* and nobody made one */
+	fim_write(&b, "var/lib/rpm/rpmdb.sqlite", "no database, but a text of some length");
+	assert_info(p, "/usr/abc", 16, "");
+	assert_info(p, "/usr/bin/a", 16, "one 0:- 0:-");
+	pkg_names_free(p);
+	close(root);
+	fim_end(&b);
+}
+
 /* A package that rpmbuild makes and rpm installs, if they are here. */
 static void test_rpm_itself(void **state)
 {
@@ -377,9 +480,9 @@ static void test_hashes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_dpkg),	  cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_rpm_header), cmocka_unit_test(test_rpm_db), cmocka_unit_test(test_rpm_itself),
-		cmocka_unit_test(test_hashes),
+		cmocka_unit_test(test_names),	   cmocka_unit_test(test_dpkg),	    cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_rpm_header), cmocka_unit_test(test_rpm_db),   cmocka_unit_test(test_rpm_itself),
+		cmocka_unit_test(test_hashes),	   cmocka_unit_test(test_rpm_info), cmocka_unit_test(test_rpm_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
