@@ -17,6 +17,7 @@ static int load_reader(int map)
 	const struct bpf_insn insns[] = {
 		/* r6: the arguments, an address and a size; r7: the map's value */
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
+		/* NOLINTNEXTLINE(misc-redundant-expression): two parts are 0 */
 		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 7, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
 		{ 0 },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task },

@@ -45,6 +45,7 @@ sensor_start() {
 	# shellcheck disable=SC2016
 	unshare -m --propagation private sh -c 'mount --bind "$0/root/var/lib/rpm" /var/lib/rpm && mount --bind "$0/db/dpkg" /var/lib/dpkg && exec "$@"' \
 		"$WORK" "$BIN/tamisd" --foreground --state "$STATE" --alerts "$OUT" "$@" 2>"$ERR" &
+	# shellcheck disable=SC2034
 	SENSOR=$!
 	until_true 30 is_ready_or_dead
 	is_ready

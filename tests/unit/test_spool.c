@@ -209,7 +209,7 @@ static void all_of_the_log_arrives_in_order(void **state)
 	col_reset();
 	place_begin(&p, 2000, 0); /* many segments */
 	for (int i = 0; i < 50; i++)
-		last = alert(&p, "r", "high");
+		alert(&p, "r", "high");
 	r = run_begin(&p, PLAIN, NULL);
 	run_steps(r, 3);
 	last = alert(&p, "r", "high");
