@@ -29,15 +29,16 @@
 #define CAPTURE_ENTRY_MAX (CAPTURE_BLOCK_MAX - 8u)
 
 enum capture_type {
-	CAPTURE_META = 1, /* struct capture_meta; the first entry, and only that */
-	CAPTURE_USERS,	  /* names of users or groups, a piece: sensor/enrich */
-	CAPTURE_PROCESS,  /* a process of the table at the start: sensor/enrich */
-	CAPTURE_RECORD,	  /* a kernel record: include/tamis/event.h */
-	CAPTURE_LOOK,	  /* what /proc said about the record that follows: sensor/enrich */
-	CAPTURE_TICK,	  /* struct capture_tick */
-	CAPTURE_LOSS,	  /* struct capture_loss: here something is missing */
-	CAPTURE_END,	  /* struct capture_end; the last entry of a whole capture */
-	CAPTURE_LOOKUP,	  /* what was looked up for rules on the record that follows: sensor/priv/fetch */
+	CAPTURE_META = 1,  /* struct capture_meta; the first entry, and only that */
+	CAPTURE_USERS,	   /* names of users or groups, a piece: sensor/enrich */
+	CAPTURE_PROCESS,   /* a process of the table at the start: sensor/enrich */
+	CAPTURE_RECORD,	   /* a kernel record: include/tamis/event.h */
+	CAPTURE_LOOK,	   /* what /proc said about the record that follows: sensor/enrich */
+	CAPTURE_TICK,	   /* struct capture_tick */
+	CAPTURE_LOSS,	   /* struct capture_loss: here something is missing */
+	CAPTURE_END,	   /* struct capture_end; the last entry of a whole capture */
+	CAPTURE_LOOKUP,	   /* what was looked up for rules on the record that follows: sensor/priv/fetch */
+	CAPTURE_CONTAINER, /* what a runtime said of a container: sensor/enrich */
 	CAPTURE_TYPES
 };
 

@@ -149,6 +149,21 @@ static void print_lookups(const json_t *v)
 	putchar('\n');
 }
 
+static void print_containers(const json_t *v)
+{
+	char asked[SHOW_MAX], failed[SHOW_MAX], up[SHOW_MAX];
+
+	if (strcmp(show_str(v, "state"), "off") == 0)
+		return;
+	printf("containers %s names known, of %s asked for", show_count(show_u64(v, "known"), up),
+	       show_count(show_u64(v, "asked"), asked));
+	if (show_u64(v, "failed"))
+		printf("; %s not to be had", show_count(show_u64(v, "failed"), failed));
+	if (show_u64(v, "given_up"))
+		printf("; %s given up, because the runtime takes too long", show_count(show_u64(v, "given_up"), up));
+	putchar('\n');
+}
+
 /* "integrity  200,041 files in the baseline; 3 differ (tamisctl fim diff), 2 changes accepted, 0 wait" */
 static void print_fim(const json_t *f)
 {
@@ -284,6 +299,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_shed(json_object_get(s, "shed"));
 		print_variables(json_object_get(s, "variables"));
 		print_lookups(json_object_get(s, "lookups"));
+		print_containers(json_object_get(s, "containers"));
 		print_fim(json_object_get(s, "fim"));
 		print_responses(json_object_get(s, "responses"));
 		print_processes(json_object_get(s, "processes"));

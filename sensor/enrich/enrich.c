@@ -204,6 +204,47 @@ static int load_names(struct enrich *e, const void *bytes, size_t len)
 	return 0;
 }
 
+/* The id, then what is known by the names' numbers, each behind its length. */
+static void save_container(struct enrich *e, const struct container *c, const struct container_names *names)
+{
+	struct buf b;
+
+	buf_init(&b, sizeof(*names) + 1024);
+	buf_put_u32(&b, (uint32_t)strlen(c->id));
+	buf_puts(&b, c->id);
+	for (size_t i = 0; i < CONTAINER_NAMES; i++) {
+		buf_put_u32(&b, (uint32_t)strlen(names->text[i]));
+		buf_puts(&b, names->text[i]);
+	}
+	if (!buf_error(&b))
+		e->watch(e->watch_ctx, CAPTURE_CONTAINER, b.data, b.len);
+	buf_done(&b);
+}
+
+static void save_named(void *ctx, const struct container *c, const struct container_names *names)
+{
+	save_container(ctx, c, names);
+}
+
+static int load_container(struct enrich *e, const void *bytes, size_t len)
+{
+	struct rd rd = rd_of(bytes, len);
+	struct container_names names = { 0 };
+	const uint8_t *id, *text;
+	uint32_t id_len, n;
+	int r;
+
+	if (rd_u32(&rd, &id_len) < 0 || id_len > CONTAINER_ID_MAX || rd_bytes(&rd, id_len, &id) < 0)
+		return -EBADMSG;
+	for (size_t i = 0; i < CONTAINER_NAMES; i++) {
+		if (rd_u32(&rd, &n) < 0 || n >= CONTAINER_TEXT_MAX || rd_bytes(&rd, n, &text) < 0)
+			return -EBADMSG;
+		memcpy(names.text[i], text, n);
+	}
+	r = rd_end(&rd);
+	return r < 0 ? -EBADMSG : enrich_named(e, (const char *)id, id_len, &names);
+}
+
 static void save_process(void *ctx, const void *bytes, size_t len)
 {
 	struct enrich *e = ctx;
@@ -226,11 +267,13 @@ int enrich_watch(struct enrich *e, enrich_fn fn, void *ctx)
 	e->watch_ctx = ctx;
 	save_names(e);
 	r = proctable_save(e->table, save_process, e);
-	if (r < 0)
+	if (r < 0) {
 		e->watch = NULL;
-	else
-		proctable_watch(e->table, save_look, e);
-	return r;
+		return r;
+	}
+	containers_each_named(proctable_containers(e->table), save_named, e);
+	proctable_watch(e->table, save_look, e);
+	return 0;
 }
 
 void enrich_unwatch(struct enrich *e)
@@ -249,6 +292,9 @@ int enrich_load(struct enrich *e, uint16_t type, const void *bytes, size_t len)
 	case CAPTURE_LOOK:
 		proctable_loaded(e->table);
 		return proctable_tell(e->table, bytes, len);
+	case CAPTURE_CONTAINER:
+		proctable_loaded(e->table);
+		return load_container(e, bytes, len);
 	default:
 		return -EINVAL;
 	}
@@ -257,6 +303,17 @@ int enrich_load(struct enrich *e, uint16_t type, const void *bytes, size_t len)
 void enrich_replay_tick(struct enrich *e, uint64_t boot_ns)
 {
 	proctable_replay_tick(e->table, boot_ns);
+}
+
+int enrich_named(struct enrich *e, const char *id, size_t len, const struct container_names *names)
+{
+	struct containers *all = proctable_containers(e->table);
+	struct container *c = container_find(all, id, len);
+	int r = c ? container_named(all, c, names) : 0;
+
+	if (c && r == 0 && e->watch)
+		save_container(e, c, names);
+	return r;
 }
 
 /* ---- upkeep -------------------------------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 #include "sensor/ingest/decode.h"
 
 struct enrich;
+struct container_names;
 
 struct enrich_options {
 	const char *hostname;	      /* copied */
@@ -45,6 +46,9 @@ void enrich_event(struct enrich *e, struct decoded *d);
 /* Upkeep; about once a second. */
 void enrich_tick(struct enrich *e);
 
+/* What a runtime said of a container, if it is still known. 0, -ENOMEM. */
+int enrich_named(struct enrich *e, const char *id, size_t len, const struct container_names *names);
+
 struct proctable *enrich_proctable(struct enrich *e);
 void enrich_stats(const struct enrich *e, struct enrich_stats *ret);
 
@@ -53,8 +57,9 @@ void enrich_stats(const struct enrich *e, struct enrich_stats *ret);
 typedef void (*enrich_fn)(void *ctx, uint16_t type, const void *bytes, size_t len);
 
 /*
- * @fn gets all that enrichment knows now, as entries CAPTURE_USERS and CAPTURE_PROCESS; and from then on, before each record's
- * event is complete, what it learns from elsewhere: CAPTURE_LOOK, CAPTURE_USERS. Negative errno: out of memory, nothing is
+ * @fn gets all that enrichment knows now, as entries CAPTURE_USERS, CAPTURE_PROCESS and
+ * CAPTURE_CONTAINER; and from then on, before each record's
+ * event is complete, what it learns from elsewhere: CAPTURE_LOOK, CAPTURE_USERS, CAPTURE_CONTAINER. Negative errno: out of memory, nothing is
  * watched then.
  */
 int enrich_watch(struct enrich *e, enrich_fn fn, void *ctx);

@@ -327,6 +327,7 @@ int images_init(struct images *s, size_t max, size_t max_bytes)
 {
 	s->max = max;
 	s->max_bytes = max_bytes;
+	containers_init(&s->containers);
 	return strpool_new(&s->strings);
 }
 

@@ -778,6 +778,11 @@ const struct container *proctable_container(const struct proc *p)
 	return image_of(p)->container;
 }
 
+struct containers *proctable_containers(struct proctable *t)
+{
+	return &t->images.containers;
+}
+
 bool proctable_is_image(const struct proc *p, uint32_t exec_id)
 {
 	return !image_of(p)->exec_id || image_of(p)->exec_id == exec_id;

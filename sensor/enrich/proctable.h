@@ -82,6 +82,9 @@ void proctable_tick(struct proctable *t);
 
 /* What is known of the container of a process of the table, or NULL. */
 const struct container *proctable_container(const struct proc *p);
+/* All of them. */
+struct containers;
+struct containers *proctable_containers(struct proctable *t);
 
 /* Whether it is the image that heads of records name by @exec_id, as far as is known. */
 bool proctable_is_image(const struct proc *p, uint32_t exec_id);

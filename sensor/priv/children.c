@@ -115,6 +115,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 		.generation = m->policy.generation,
 		.queue_bytes = m->o->queue_bytes,
 		.permit = &m->permit,
+		.runtimes = &m->runtimes,
 		.hostname = m->host,
 		.mode = m->mode,
 	};
@@ -328,6 +329,7 @@ void children_reap(struct monitor *m)
 			on_death(m, both[i], status);
 	}
 	hash_child_reap(m);
+	runtime_child_reap(m);
 	if (m->canary.keeper > 0 && waitpid(m->canary.keeper, &status, WNOHANG | WUNTRACED) == m->canary.keeper) {
 		if (WIFSTOPPED(status))
 			kill(m->canary.keeper, SIGCONT);
@@ -567,8 +569,10 @@ static int on_ready(struct monitor *m, struct child *c)
 	/* A new engine has read /proc without our privileges: the kernel tells it what everybody's programs are. */
 	if (m->phase == PHASE_RUNNING && c->role == ROLE_ENGINE)
 		load_tasks(m->load);
-	if (c->role == ROLE_ENGINE)
+	if (c->role == ROLE_ENGINE) {
 		hash_child_link(m);
+		runtime_child_link(m);
+	}
 	return 0;
 }
 

@@ -50,8 +50,11 @@ void confine_user(enum role role, struct confine_user *ret)
 	_cleanup_fclose_ FILE *f = fopen("/etc/passwd", "re");
 	struct passwd *pw;
 
-	if (role == ROLE_HASH) {
-		*ret = (struct confine_user){ CONFINE_HASH_ID, CONFINE_HASH_ID };
+	if (role == ROLE_HASH || role == ROLE_RUNTIME || role == ROLE_SOCKETS) {
+		id = role == ROLE_HASH	    ? CONFINE_HASH_ID
+		     : role == ROLE_RUNTIME ? CONFINE_RUNTIME_ID
+					    : CONFINE_SOCKETS_ID;
+		*ret = (struct confine_user){ id, id };
 		return;
 	}
 	*ret = (struct confine_user){ .uid = id, .gid = id };
@@ -119,11 +122,17 @@ int confine_drop_user_with(const struct confine_user *u, gid_t group, struct err
 	return drop_to(u, 1, &group, -1, e);
 }
 
+int confine_drop_to_groups(const struct confine_user *u, size_t ngroups, const gid_t *groups, bool reader,
+			   struct err *e)
+{
+	if (reader && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_set(e, -errno, "cannot keep a capability: %s", strerror(errno));
+	return drop_to(u, ngroups, groups, reader ? CAP_DAC_READ_SEARCH : -1, e);
+}
+
 int confine_drop_to_reader(const struct confine_user *u, struct err *e)
 {
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-		return err_set(e, -errno, "cannot keep a capability: %s", strerror(errno));
-	return drop_to(u, 0, NULL, CAP_DAC_READ_SEARCH, e);
+	return confine_drop_to_groups(u, 0, NULL, true, e);
 }
 
 /* ---- capabilities -------------------------------------------------------------------------------------------------- */
@@ -242,6 +251,16 @@ static const struct {
 };
 /* clang-format on */
 
+/* What those two need that have to do with runtimes; the second part is the one that may connect alone. */
+static const char *const runtime_calls[] = {
+	"brk",	     "munmap",		"mremap",	   "madvise",	   "clock_gettime",  "gettimeofday",
+	"nanosleep", "clock_nanosleep", "restart_syscall", "getrandom",	   "getpid",	     "gettid",
+	"exit",	     "exit_group",	"futex",	   "rt_sigreturn", "rt_sigprocmask", "read",
+	"write",     "writev",		"close",	   "fstat",	   "fstat64",	     "lseek",
+	"poll",	     "ppoll",		"sendmsg",	   "recvmsg",	   "wait4",	     "tgkill",
+};
+static const char *const sockets_calls[] = { "connect", "newfstatat", "fstatat64", "statx" };
+
 static unsigned int role_bit(enum role role)
 {
 	return role == ROLE_MONITOR ? M : role == ROLE_ENGINE ? G : role == ROLE_HASH ? H : R;
@@ -278,6 +297,30 @@ static int allow_hash(scmp_filter_ctx ctx)
 	return r == 0 ? lacks(ctx, "openat2") : r;
 }
 
+static int allow_all(scmp_filter_ctx ctx, const char *const *names, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = allow(ctx, names[i], 0, NULL);
+	return r;
+}
+
+/* Calls without conditions. */
+static int allow_plain(scmp_filter_ctx ctx, enum role role)
+{
+	int r = 0;
+
+	if (role == ROLE_RUNTIME || role == ROLE_SOCKETS) {
+		r = allow_all(ctx, runtime_calls, COUNT(runtime_calls));
+		return r == 0 && role == ROLE_SOCKETS ? allow_all(ctx, sockets_calls, COUNT(sockets_calls)) : r;
+	}
+	for (size_t i = 0; r == 0 && i < COUNT(plain_calls); i++)
+		if (plain_calls[i].who & role_bit(role))
+			r = allow(ctx, plain_calls[i].name, 0, NULL);
+	return r;
+}
+
 /* Calls whose arguments matter. */
 static int allow_conditional(scmp_filter_ctx ctx, enum role role)
 {
@@ -294,10 +337,11 @@ static int allow_conditional(scmp_filter_ctx ctx, enum role role)
 		r = allow(ctx, "mmap2", 1, &no_exec);
 	if (r == 0)
 		r = allow(ctx, "mprotect", 1, &no_exec);
+	if (r == 0 && role != ROLE_RUNTIME)
+		r = allow(ctx, "openat", role != ROLE_MONITOR && role != ROLE_RECORD, &read_only);
 	if (r == 0)
-		r = allow(ctx, "openat", role == ROLE_ENGINE || role == ROLE_HASH, &read_only);
-	if (r == 0)
-		r = role == ROLE_MONITOR ? allow(ctx, "socket", 1, &unix_socket) : allow(ctx, "prctl", 1, &get_name);
+		r = role == ROLE_MONITOR || role == ROLE_SOCKETS ? allow(ctx, "socket", 1, &unix_socket)
+								 : allow(ctx, "prctl", 1, &get_name);
 	/* the monitor attaches kprobes through perf events: ioctl(PERF_EVENT_IOC_*) */
 	if (r == 0)
 		r = allow(ctx, "ioctl", role != ROLE_MONITOR, &tcgets);
@@ -316,9 +360,7 @@ int confine_syscalls(enum role role, enum confine_mode mode, struct err *e)
 	ctx = seccomp_init(mode == CONFINE_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	if (!ctx)
 		return err_set(e, -ENOMEM, "no memory for the filter of system calls");
-	for (size_t i = 0; r == 0 && i < COUNT(plain_calls); i++)
-		if (plain_calls[i].who & role_bit(role))
-			r = allow(ctx, plain_calls[i].name, 0, NULL);
+	r = allow_plain(ctx, role);
 	if (r == 0)
 		r = allow_conditional(ctx, role);
 	/* a list of some 90 calls is searched as a tree: a few comparisons a call instead of 90 */

@@ -8,6 +8,8 @@
  *	canary	a user of its own, no capability; its acts are few and fixed, and it reads nothing
  *	record	user tamis-record (owner of the log and the key), no capability
  *	hash	a user of its own that may read any file, opens for reading only; the baseline was opened before
+ *	runtime	a user of its own, no capability, opens nothing
+ *	sockets	a user of its own with the groups of runtimes' sockets; connects to sockets of this machine
  *
  * Where a user does not exist, its number below is taken: from the range that no distribution and no container manager
  * hands out (1879048192 to 2147483647 in systemd's UIDS-GIDS), and above all one that owns no file.
@@ -15,6 +17,7 @@
 #ifndef TAMIS_PRIV_CONFINE_H
 #define TAMIS_PRIV_CONFINE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "lib/err.h"
@@ -27,6 +30,8 @@
 #define CONFINE_CANARY_ID   1879050003u /* has no name, as the following */
 #define CONFINE_SEAL_ID	    1879050006u
 #define CONFINE_HASH_ID	    1879050004u
+#define CONFINE_RUNTIME_ID  1879050007u
+#define CONFINE_SOCKETS_ID  1879050008u
 
 /* What happens to a system call outside the list. LOG is for finding out what is missing: see CONFINE_ENV. */
 enum confine_mode { CONFINE_KILL, CONFINE_LOG, CONFINE_OFF };
@@ -46,6 +51,9 @@ void confine_user(enum role role, struct confine_user *ret);
 int confine_drop_user(const struct confine_user *u, struct err *e);
 /* The same, but any file may be read still. */
 int confine_drop_to_reader(const struct confine_user *u, struct err *e);
+/* The same, but for those groups; with @reader any file may be read still. */
+int confine_drop_to_groups(const struct confine_user *u, size_t ngroups, const gid_t *groups, bool reader,
+			   struct err *e);
 /* The same, but for one supplementary group. */
 int confine_drop_user_with(const struct confine_user *u, gid_t group, struct err *e);
 

@@ -21,6 +21,7 @@
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
 #include "sensor/priv/procmasks.h"
+#include "sensor/priv/runtimes.h"
 #include "sensor/priv/tap.h"
 #include "sensor/priv/touch_of.h"
 #include "sensor/priv/touches.h"
@@ -46,8 +47,10 @@ struct engine_proc {
 	struct outbox out;
 	struct touches touches;
 	struct fetch *fetch; /* owned */
-	uint32_t hash_pid;   /* whose opens are ours: they are done because a rule asks; 0: nobody's */
-	uint64_t asked;	     /* number of the last question to the hash process */
+	struct runtimes runtimes;
+	uint32_t sockets_pid; /* the like, because a container is met */
+	uint32_t hash_pid;    /* whose opens are ours: they are done because a rule asks; 0: nobody's */
+	uint64_t asked;	      /* number of the last question to the hash process */
 	struct touch_of touch_of;
 	struct buf who; /* owned: the process of a touch */
 	struct tap tap;
@@ -319,10 +322,11 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	fetch_end(p->fetch);
 }
 
-/* The hash process opens what a rule asks about: that is no event of the machine, nor in a capture of it. */
+/* What is opened because a rule asks, or for a container's names: that is no event of the machine, nor in a capture of it. */
 static bool is_ours(const struct engine_proc *p, const struct ev_head *h, size_t size)
 {
-	return size >= sizeof(*h) && h->type == EV_OPEN && p->hash_pid && h->pid == p->hash_pid;
+	return size >= sizeof(*h) && h->type == EV_OPEN && h->pid &&
+	       (h->pid == p->hash_pid || h->pid == p->sockets_pid);
 }
 
 static void handle_record(struct engine_proc *p, const void *rec, size_t size)
@@ -455,6 +459,11 @@ static int on_link(void *ctx, struct msg *m)
 	struct msg_link link;
 
 	memcpy(&link, m->body, sizeof(link));
+	if (link.role == ROLE_RUNTIME) {
+		p->sockets_pid = link.pid;
+		runtimes_link(&p->runtimes, TAKE_FD(m->fd));
+		return 0;
+	}
 	p->hash_pid = link.pid;
 	touches_link(&p->touches, TAKE_FD(m->fd));
 	read_ahead(p);
@@ -570,6 +579,11 @@ static void tick(struct engine_proc *p)
 	p->counts.fetch_failed = f.failed;
 	p->counts.fetch_given_up = f.given_up;
 	p->counts.touches_lost = p->touches.lost;
+	p->counts.names_asked = p->runtimes.stats.asked;
+	p->counts.names_known = p->runtimes.stats.known;
+	p->counts.names_failed = p->runtimes.stats.failed;
+	p->counts.names_given_up = p->runtimes.stats.given_up;
+	runtimes_ask(&p->runtimes, now / 1000000, true);
 	commit(p);
 }
 
@@ -604,9 +618,10 @@ static int wait_for_work(struct engine_proc *p, bool more)
 		{ .fd = p->tap.reader.fd, .events = (short)(POLLIN | (tap_waits(&p->tap) ? POLLOUT : 0)) },
 		{ .fd = outbox_waiting(&p->out) < OUTBOX_HIGH ? p->touches.hash.fd : -1,
 		  .events = (short)(POLLIN | (touches_waiting(&p->touches) ? POLLOUT : 0)) },
+		{ .fd = p->runtimes.chan.fd, .events = POLLIN },
 	};
 
-	if (poll(fds, 5, timeout_ms(p, more)) < 0)
+	if (poll(fds, 6, timeout_ms(p, more)) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR) && chan_serve(&p->record, from_record, p, p->buf, 1) < 0)
 		end_record(p);
@@ -614,6 +629,8 @@ static int wait_for_work(struct engine_proc *p, bool more)
 		tap_serve(&p->tap, p->buf, p->enrich);
 	if (fds[4].revents & (POLLIN | POLLHUP | POLLERR))
 		serve_hash(p);
+	if (fds[5].revents)
+		runtimes_serve(&p->runtimes, p->buf, clock_mono_ns() / 1000000);
 	return fds[0].revents ? chan_serve(&p->monitor, from_monitor, p, p->buf, MESSAGES_EACH) : 0;
 }
 
@@ -645,6 +662,7 @@ static void loop(struct engine_proc *p)
 		if (tap_send(&p->tap, p->enrich))
 			send_over(p);
 		tick(p);
+		runtimes_ask(&p->runtimes, clock_mono_ns() / 1000000, false);
 		/* there is nobody left who would take anything */
 		if (p->stop_ns && p->record.fd < 0 && p->monitor.fd < 0)
 			return;
@@ -730,6 +748,7 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	r = begin_privileged(p, a, e);
 	if (r < 0)
 		return r;
+	runtimes_init(&p->runtimes, a->runtimes, p->enrich);
 	confine_user(ROLE_ENGINE, &user);
 	r = confine_drop_user(&user, e);
 	if (r < 0)

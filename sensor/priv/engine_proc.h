@@ -16,6 +16,7 @@
 #include "sensor/priv/msg.h"
 
 struct permit;
+struct runtime_sources;
 
 struct engine_args {
 	struct chan monitor, record; /* taken over */
@@ -26,6 +27,7 @@ struct engine_args {
 	uint32_t generation;	     /* of that policy */
 	uint32_t queue_bytes;	     /* 0: the default */
 	const char *hostname;
+	const struct runtime_sources *runtimes;
 	const struct permit *permit; /* what rules may have done */
 	enum confine_mode mode;
 };

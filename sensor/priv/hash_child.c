@@ -132,7 +132,7 @@ void hash_child_reap(struct monitor *m)
 
 void hash_child_link(struct monitor *m)
 {
-	const struct msg_link link = { .pid = (uint32_t)m->hash.pid };
+	const struct msg_link link = { .pid = (uint32_t)m->hash.pid, .role = ROLE_HASH };
 	struct chan pair[2];
 
 	if (m->hash.state != CHILD_UP || m->engine.state != CHILD_UP || chan_pair(ROLE_ENGINE, ROLE_HASH, pair) < 0)

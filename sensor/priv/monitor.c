@@ -66,6 +66,7 @@ static void step_draining(struct monitor *m)
 		return;
 	notes_losses(m);
 	hash_child_end(m);
+	runtime_child_end(m);
 	m->phase = PHASE_CLOSING;
 	m->phase_ns = clock_mono_ns();
 	chan_send_wait(&m->record.chan, MSG_STOP, NULL, 0, NULL, 0, -1, 1000);
@@ -168,6 +169,7 @@ static void tick(struct monitor *m)
 	heartbeat_tick(m);
 	children_tick(m);
 	hash_child_tick(m);
+	runtime_child_tick(m);
 }
 
 static int timeout_ms(const struct monitor *m, int step_ms)
@@ -183,7 +185,7 @@ static int timeout_ms(const struct monitor *m, int step_ms)
 static void loop(struct monitor *m)
 {
 	while (m->phase != PHASE_OVER) {
-		struct pollfd p[5 + CLIENTS_MAX] = {
+		struct pollfd p[6 + CLIENTS_MAX] = {
 			{ .fd = m->signal_fd, .events = POLLIN },
 			{ .fd = m->engine.chan.fd, .events = POLLIN },
 			{ .fd = m->record.chan.fd, .events = POLLIN },
@@ -197,7 +199,8 @@ static void loop(struct monitor *m)
 		p[1].fd = m->engine.chan.fd;
 		p[2].fd = m->record.chan.fd;
 		p[4 + CLIENTS_MAX] = (struct pollfd){ .fd = m->hash.chan.fd, .events = POLLIN };
-		if (m->phase == PHASE_OVER || (poll(p, 5 + CLIENTS_MAX, timeout_ms(m, step_ms)) < 0 && errno != EINTR))
+		p[5 + CLIENTS_MAX] = (struct pollfd){ .fd = m->runtime.chan.fd, .events = POLLIN };
+		if (m->phase == PHASE_OVER || (poll(p, 6 + CLIENTS_MAX, timeout_ms(m, step_ms)) < 0 && errno != EINTR))
 			break;
 		if (p[1].revents)
 			children_serve(m, &m->engine);
@@ -205,6 +208,8 @@ static void loop(struct monitor *m)
 			children_serve(m, &m->record);
 		if (p[4 + CLIENTS_MAX].revents)
 			hash_child_serve(m);
+		if (p[5 + CLIENTS_MAX].revents)
+			runtime_child_serve(m);
 		if (p[0].revents)
 			on_signal(m);
 		check_ready(m);
@@ -337,6 +342,8 @@ static int begin(struct monitor *m, struct err *e)
 		r = confine(m, e);
 	if (r == 0)
 		r = hash_child_begin(m, e);
+	if (r == 0)
+		r = runtime_child_begin(m, e);
 	/* last: the others inherit the monitor's limits, at a restart as now */
 	return r < 0 ? r : children_begin(m, e);
 }
@@ -344,6 +351,7 @@ static int begin(struct monitor *m, struct err *e)
 static void end(struct monitor *m)
 {
 	hash_child_end(m);
+	runtime_child_end(m);
 	chan_close(&m->engine.chan);
 	chan_close(&m->record.chan);
 	spool_end(m);
@@ -380,6 +388,7 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->policy.watches_fd = m->reload.policy.watches_fd = -1;
 	m->reload.client = -1;
 	m->engine.chan.fd = m->record.chan.fd = m->hash.chan.fd = m->spare.fd = -1;
+	m->runtime.chan.fd = -1;
 	m->signal_fd = m->alerts_fd = m->null_fd = m->listen_fd = -1;
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		m->client[i].fd = -1;

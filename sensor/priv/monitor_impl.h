@@ -5,6 +5,7 @@
  *	monitor.c	the start, the loop, the end
  *	children.c	engine and record: starting them, their death, what was lost with them
  *	hash_child.c	the same of the hash process
+ *	runtime_child.c	the same of the runtime process
  *	notes.c		records about the sensor itself
  *	alarms.c	alerts about the sensor itself
  *	canary_watch.c	known acts, and whether the hooks see them
@@ -32,6 +33,7 @@
 #include "sensor/priv/msg.h"
 #include "sensor/priv/options.h"
 #include "sensor/priv/policy_file.h"
+#include "sensor/priv/runtime.h"
 #include "sensor/priv/sealer.h"
 #include "sensor/respond/permit.h"
 #include "sensor/priv/state.h"
@@ -145,7 +147,9 @@ struct monitor {
 		uint64_t asked, killed, failed, disarmed;
 	} responses;
 
-	struct child engine, record, hash;
+	struct child engine, record, hash, runtime;
+	struct runtime_sources runtimes;
+	uint32_t runtime_sockets; /* the process that opens what runtimes have; 0: there is none */
 	struct canary canary;
 	struct spool spool;
 	struct sealer sealer;
@@ -214,6 +218,15 @@ void hash_child_link(struct monitor *m);
 /* Another policy is in force. */
 void hash_child_watches(struct monitor *m);
 void hash_child_end(struct monitor *m);
+
+/* ---- runtime_child.c: the same of the runtime process ---- */
+
+int runtime_child_begin(struct monitor *m, struct err *e);
+void runtime_child_reap(struct monitor *m);
+void runtime_child_serve(struct monitor *m);
+void runtime_child_tick(struct monitor *m);
+void runtime_child_link(struct monitor *m);
+void runtime_child_end(struct monitor *m);
 
 /* ---- notes.c ---- */
 

@@ -65,15 +65,21 @@ static const struct msg_rule {
 	{ MSG_PACKAGE, ROLE_ENGINE, ROLE_HASH, 0, sizeof(struct msg_package), sizeof(struct msg_package) + 4095 },
 	{ MSG_PACKAGE_OK, ROLE_HASH, ROLE_ENGINE, 0, sizeof(struct msg_package_ok),
 	  sizeof(struct msg_package_ok) + 2048 },
+	{ MSG_READY, ROLE_RUNTIME, ROLE_MONITOR, 0, sizeof(struct msg_ready), sizeof(struct msg_ready) },
+	{ MSG_STOP, ROLE_MONITOR, ROLE_RUNTIME, 0, 0, 0 },
+	{ MSG_LINK, ROLE_MONITOR, ROLE_RUNTIME, 1, 0, 0 },
+	{ MSG_CONTAINER, ROLE_ENGINE, ROLE_RUNTIME, 0, sizeof(struct msg_container), sizeof(struct msg_container) },
+	{ MSG_CONTAINER_OK, ROLE_RUNTIME, ROLE_ENGINE, 0, sizeof(struct msg_container_ok),
+	  sizeof(struct msg_container_ok) + MSG_CONTAINER_TEXTS },
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",		"ready",     "program",	     "program-ok", "peer",	 "peer-ok",	 "note",
-	"alarm",	"alerts",    "piece",	     "held",	   "stop",	 "status",	 "stats",
-	"reload",	"reply",     "capture",	     "capture-fd", "capture-to", "capture-lost", "capture-over",
-	"capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	 "link",	 "watches",
-	"inodes",	"touches",   "finding",	     "finding-ok", "flush",	 "flushed",	 "hash",
-	"hash-ok",	"package",   "package-ok",
+	"none",		"ready",     "program",	     "program-ok", "peer",	   "peer-ok",	   "note",
+	"alarm",	"alerts",    "piece",	     "held",	   "stop",	   "status",	   "stats",
+	"reload",	"reply",     "capture",	     "capture-fd", "capture-to",   "capture-lost", "capture-over",
+	"capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	   "link",	   "watches",
+	"inodes",	"touches",   "finding",	     "finding-ok", "flush",	   "flushed",	   "hash",
+	"hash-ok",	"package",   "package-ok",   "container",  "container-ok",
 };
 
 const char *msg_name(uint16_t type)
@@ -83,7 +89,8 @@ const char *msg_name(uint16_t type)
 
 const char *role_name(enum role r)
 {
-	static const char *const role_names[ROLES] = { "none", "monitor", "engine", "record", "hash", "tamisctl" };
+	static const char *const role_names[ROLES] = { "none", "monitor",  "engine",  "record",
+						       "hash", "tamisctl", "runtime", "sockets" };
 
 	return (unsigned int)r < ROLES ? role_names[r] : "unknown";
 }

@@ -17,7 +17,7 @@
 #define MSG_BODY_MAX  (MSG_BYTES_MAX - (uint32_t)sizeof(struct msg_head))
 #define MSG_TEXT_MAX  512
 
-enum role { ROLE_NONE, ROLE_MONITOR, ROLE_ENGINE, ROLE_RECORD, ROLE_HASH, ROLE_CTL, ROLES };
+enum role { ROLE_NONE, ROLE_MONITOR, ROLE_ENGINE, ROLE_RECORD, ROLE_HASH, ROLE_CTL, ROLE_RUNTIME, ROLE_SOCKETS, ROLES };
 
 enum msg_type {
 	MSG_NONE,
@@ -46,7 +46,7 @@ enum msg_type {
 	MSG_CAPTURE_STOP, /* ctl -> engine: enough; what is there still comes, then the socket is closed */
 	MSG_KILL,	  /* engine -> monitor: a rule wants a process to be killed */
 	MSG_DISARMED,	  /* monitor -> engine: that action is not done any more */
-	MSG_LINK,	  /* monitor -> engine, hash: the socket between the two, in place of the one before */
+	MSG_LINK,	  /* monitor -> engine, hash, runtime: the socket between the two, in place of the one before */
 	MSG_WATCHES,	  /* monitor -> hash: the watches in force from now on, in a sealed memfd */
 	MSG_INODES,	  /* hash -> monitor: inodes to be watched, as struct msg_inodes has it */
 	MSG_TOUCHES,	  /* engine -> hash: what may have changed watched files (sensor/fim/touch.h) */
@@ -58,6 +58,8 @@ enum msg_type {
 	MSG_HASH_OK,	  /* hash -> engine: it, or why not */
 	MSG_PACKAGE,	  /* engine -> hash: to which package a path belongs */
 	MSG_PACKAGE_OK,	  /* hash -> engine: that */
+	MSG_CONTAINER,	  /* engine -> runtime: the names of a container are wanted */
+	MSG_CONTAINER_OK, /* runtime -> engine: those, or why not */
 	MSG_TYPES
 };
 
@@ -181,9 +183,22 @@ struct msg_package_ok {
 };
 #define MSG_PACKAGE_TEXTS 5
 
-/* MSG_LINK, to the engine: whose other end it is. */
+struct msg_container {
+	char id[64];	  /* hexadecimal digits */
+	char runtime[16]; /* as container.runtime has it, filled up with zeros; "": not known */
+};
+
+/* MSG_CONTAINER_OK's body: this, then texts in the order of enum container_name, each terminated. */
+struct msg_container_ok {
+	char id[64];
+	int32_t error; /* 0, -ENOENT, -ETIMEDOUT, ... */
+	uint32_t pad;
+};
+#define MSG_CONTAINER_TEXTS (7 * 256)
+
+/* MSG_LINK, to the engine: with whom, and which process opens files because of us. */
 struct msg_link {
-	uint32_t pid, pad;
+	uint32_t pid, role;
 };
 
 /* A received message. */

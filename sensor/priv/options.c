@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "sensor/priv/runtime.h"
 #include "sensor/respond/disarm.h"
 #include "sensor/respond/permit.h"
 
@@ -44,6 +45,7 @@ static const struct setting {
 	{ "sinks", TEXT, offsetof(struct options, sinks), true },
 	{ "sink-modules", TEXT, offsetof(struct options, sink_modules), true },
 	{ "sink-hold", LARGE, offsetof(struct options, sink_hold), true },
+	{ "runtime-sockets", TEXT, offsetof(struct options, runtime_sockets), true },
 	{ "heartbeat", SECONDS, offsetof(struct options, heartbeat), true },
 	{ "allow-unsigned", FLAG, offsetof(struct options, allow_unsigned), true },
 	{ "foreground", FLAG, offsetof(struct options, foreground), false },
@@ -73,10 +75,10 @@ const char *options_help(void)
 	       "  --log-epoch SECONDS, --log-seal TPM  replace the log's key (86400); seal it, see SECURITY.md\n"
 	       "  --log-keep BYTES, --log-keep-age SECONDS  prune older segments; 0: never (16G, 0)\n"
 	       "  --sinks DIR          bring the log to where DIR/NAME.conf say, see docs/sinks.md\n"
+	       "  --runtime-sockets LIST  ask docker, podman, cri-o, containerd[=PATH] for names of containers\n"
 	       "  --btf FILE           type information for a kernel that has none of its own; \"discover\": none\n"
-	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG " if no --policy)\n"
+	       "  --config FILE        settings, name = value a line (" OPTIONS_CONFIG "); --version, --help\n"
 	       "  --replay CAPTURE     evaluate a capture instead of this machine: no privilege, no kernel\n"
-	       "  --version, --help\n"
 	       "\n"
 	       "Says `ready` on stderr once every hook is attached. `tamisctl doctor` tells what a host lacks.\n";
 }
@@ -262,6 +264,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		r = err_set(e, -EINVAL, "no policy: give --policy BUNDLE.tpb, or name it in the configuration file");
 	if (r == 0)
 		r = permit_parse(o.allow_actions, &(struct permit){ .n = 0 }, e);
+	if (r == 0)
+		r = runtime_parse(o.runtime_sockets, &(struct runtime_sources){ .n = 0 }, e);
 	if (r == 0 && !o.state && !(o.state = strdup(OPTIONS_STATE)))
 		r = err_set(e, -ENOMEM, "no memory");
 	if (r == 0 && !o.sink_modules && !(o.sink_modules = strdup(OPTIONS_MODULES)))

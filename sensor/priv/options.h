@@ -44,6 +44,7 @@ struct options {
 	char *sinks;	       /* directory of sinks' settings, or NULL: none */
 	char *sink_modules;    /* directory of their modules */
 	uint64_t sink_hold;    /* bytes beyond log_keep that retention waits for sinks */
+	char *runtime_sockets; /* container runtimes that may be asked for names, or NULL: none; see runtime.h */
 	char *log_seal;	       /* what seals the log's keys, as its module names it, or NULL: nothing */
 	char *log_seal_module; /* the module's file */
 	uint32_t heartbeat;    /* seconds between two heartbeats; 0: off */

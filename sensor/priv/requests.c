@@ -55,6 +55,8 @@ static void put_processes(const struct monitor *m, struct jsonw *w)
 	put_process(w, "record", m->record.pid, child_state_name(&m->record), m->record.ndeaths);
 	if (m->hash.pid)
 		put_process(w, "hash", m->hash.pid, child_state_name(&m->hash), m->hash.ndeaths);
+	if (m->runtime.pid)
+		put_process(w, "runtime", m->runtime.pid, child_state_name(&m->runtime), m->runtime.ndeaths);
 	jsonw_arr_end(w);
 }
 
@@ -151,6 +153,19 @@ static void put_queue(const struct engine_counts *ec, struct jsonw *w)
 	jsonw_member_u64(w, "bytes", ec->queue_bytes);
 	jsonw_member_u64(w, "peak", ec->queue_peak);
 	jsonw_member_u64(w, "records", ec->queue_records);
+	jsonw_obj_end(w);
+}
+
+/* Names of containers that runtimes were asked for. */
+static void put_containers(const struct monitor *m, const struct engine_counts *ec, struct jsonw *w)
+{
+	jsonw_key(w, "containers");
+	jsonw_obj_begin(w);
+	jsonw_member_u64(w, "asked", ec->names_asked);
+	jsonw_member_u64(w, "failed", ec->names_failed);
+	jsonw_member_u64(w, "given_up", ec->names_given_up);
+	jsonw_member_u64(w, "known", ec->names_known);
+	jsonw_member_str(w, "state", !m->runtimes.n ? "off" : child_state_name(&m->runtime));
 	jsonw_obj_end(w);
 }
 
@@ -264,6 +279,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	put_alerts(m, &ec, &rc, &w);
 	notes_put_blind(&w, &m->policy);
 	put_canary(m, &w);
+	put_containers(m, &ec, &w);
 	put_events(m, &ec, &w);
 	put_fim(m, &ec, &w);
 	jsonw_member_str(&w, "host", m->host);
