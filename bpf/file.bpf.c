@@ -100,6 +100,25 @@ INLINE void hook_end(struct hook *h, const u32 type, bool alive)
 	slot_release(h->s);
 }
 
+#define DENIED_NS 1000000000ull /* so long is a failure of the thread taken for that of what was refused */
+
+/* Whether the operation that has just failed with @ret was refused by us: then deny.bpf.c has told it. */
+INLINE bool deny_told(const u32 type, s64 ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct denied *d;
+	bool told;
+
+	if (!have_deny || ret != -EPERM)
+		return false;
+	d = bpf_map_lookup_elem(&denied, &tid);
+	if (!d)
+		return false;
+	told = d->type == type && bpf_ktime_get_boot_ns() - d->boot_ns < DENIED_NS;
+	bpf_map_delete_elem(&denied, &tid);
+	return told;
+}
+
 /* ---- one file: head, numbers and strings that all of them have ------------------------------------------------- */
 
 /*
@@ -153,7 +172,7 @@ INLINE bool file_decide(struct hook *h, const u32 type, const u32 nnum, struct p
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		s64 r_ = RET;                                                                                          \
-		if (!reportable(r_) || !hook_begin_at(&h, EV_##TYPE, AT))                                              \
+		if (!reportable(r_) || deny_told(EV_##TYPE, r_) || !hook_begin_at(&h, EV_##TYPE, AT))                  \
 			return 0;                                                                                      \
 		bool ok_ = path_decide(h.s, 0, h.sv, h.e, EV_##TYPE, AT, place_named(AT), &h.alive);                   \
 		if (ok_) {                                                                                             \
@@ -196,7 +215,7 @@ INLINE int open_left(u8 rung, s32 dfd, struct filename *name, const struct open_
 
 	struct hook h;
 
-	if (!reportable(ret) || !hook_begin(&h, EV_OPEN))
+	if (!reportable(ret) || deny_told(EV_OPEN, ret) || !hook_begin(&h, EV_OPEN))
 		return 0;
 	bool ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(), dfd, READ(name, name), false,
 			       &h.alive);

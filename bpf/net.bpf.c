@@ -88,7 +88,7 @@ INLINE int connect_left(u8 rung, struct file *file, void *address, s32 ret)
 	struct hook h;
 	bool ok;
 
-	if (!hook_begin(&h, EV_CONNECT))
+	if (deny_told(EV_CONNECT, ret) || !hook_begin(&h, EV_CONNECT))
 		return 0;
 	if (!addr_read(&a, address, false))
 		h.s->flags |= EV_F_UNREADABLE;

@@ -23,6 +23,7 @@
 #include "net.bpf.c"
 #include "packet.bpf.c"
 #include "socket.bpf.c"
+#include "deny.bpf.c"
 #include "process.bpf.c"
 #include "peek.bpf.c"
 #include "tracepoint.bpf.c"

@@ -17,10 +17,11 @@ static const struct {
 	uint16_t flag; /* enum ev_flags */
 	const char *word;
 } event_flag_words[] = {
-	{ EV_F_ARGS_TRUNCATED, "args_truncated" }, { EV_F_COMPAT, "compat" },	    { EV_F_TRUNCATED, "truncated" },
-	{ EV_F_UNREADABLE, "unreadable" },	   { EV_F_USER_PATH, "user_path" },
+	{ EV_F_ARGS_TRUNCATED, "args_truncated" }, { EV_F_COMPAT, "compat" },	       { EV_F_DENIED, "denied" },
+	{ EV_F_TRUNCATED, "truncated" },	   { EV_F_UNREADABLE, "unreadable" }, { EV_F_USER_PATH, "user_path" },
 };
 
-#define EVENT_FLAGS_SHOWN (EV_F_ARGS_TRUNCATED | EV_F_COMPAT | EV_F_TRUNCATED | EV_F_UNREADABLE | EV_F_USER_PATH)
+#define EVENT_FLAGS_SHOWN                                                                                              \
+	(EV_F_ARGS_TRUNCATED | EV_F_COMPAT | EV_F_DENIED | EV_F_TRUNCATED | EV_F_UNREADABLE | EV_F_USER_PATH)
 
 #endif

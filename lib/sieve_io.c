@@ -47,6 +47,9 @@ static void put_event(struct buf *b, uint32_t type, const struct sv_event *e)
 	put_mask(b, &e->clauses);
 	put_mask(b, &e->urgent);
 	put_mask(b, &e->self);
+	put_mask(b, &e->deny.clauses);
+	for (int k = 0; k < SV_DENY_STRINGS; k++)
+		put_mask(b, &e->deny.asks[k]);
 	buf_put_u32(b, e->npreds);
 	for (uint32_t i = 0; i < e->npreds; i++)
 		put_pred(b, &e->preds[i]);
@@ -170,8 +173,12 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 		return bad(r, "an event type that there is not, or out of order");
 	*last = type;
 	e = &s->event[type];
-	if (get_mask(r, &e->clauses) < 0 || get_mask(r, &e->urgent) < 0 || get_mask(r, &e->self) < 0)
+	if (get_mask(r, &e->clauses) < 0 || get_mask(r, &e->urgent) < 0 || get_mask(r, &e->self) < 0 ||
+	    get_mask(r, &e->deny.clauses) < 0)
 		return -EBADMSG;
+	for (int k = 0; k < SV_DENY_STRINGS; k++)
+		if (get_mask(r, &e->deny.asks[k]) < 0)
+			return -EBADMSG;
 	if (rd_u32(&r->rd, &e->npreds) < 0)
 		return cut_short(r);
 	if (e->npreds > SV_PREDS)

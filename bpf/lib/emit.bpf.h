@@ -71,6 +71,7 @@ INLINE struct slot *slot_try(u32 i, u64 me)
 		return 0;
 	*(volatile u64 *)&s->dirty = 0;
 	s->flags = 0;
+	s->unasked = 0;
 	s->index = i;
 	return s;
 }

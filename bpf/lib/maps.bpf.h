@@ -48,6 +48,8 @@ struct slot {
 	u32 index;		 /* of this slot */
 	u32 generation;		 /* of the sieve that the program began with */
 	u32 flags;		 /* enum ev_flags */
+	u32 unasked;		 /* paths that the automaton could not be asked of, as bits 1 << w */
+	u32 pad;
 	struct sv_mask alive;	 /* of an exec, while its words are looked at */
 	/* What is possible by an exec's two paths, or by the words in its arguments and environment; the states of the latter. */
 	struct sv_mask found[2];
@@ -186,6 +188,17 @@ struct {
 	__type(value, struct caps);
 } caps_of SEC(".maps");
 
+/* Threads whose operation was refused a moment ago, until the hook that sees it fail has passed it over. */
+struct denied {
+	u64 type, boot_ns;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct denied);
+} denied SEC(".maps");
+
 /* The tracepoint rung: how each system call tells its event. Written while we run, when the policy changes. */
 struct sysdescs syscalls;
 
@@ -204,10 +217,14 @@ volatile __u32 canary_pid;
 /* Our own process, whose bpf calls are no events. */
 volatile __u32 self_pid;
 
+/* How many denials are left until the monitor gives more (deny.bpf.c). Written while we run. */
+volatile __s32 deny_left;
+
 /* Settings. */
 const volatile __u32 ring_bytes = 8 << 20; /* wake the reader when a quarter of it is filled */
 const volatile __u32 lineage_bytes = 2 << 20;
 const volatile __u32 want_envs = 0;
+const volatile __u32 have_deny = 0;	   /* something may be refused (deny.bpf.c) */
 const volatile __u32 have_calls = 0;	   /* some program keeps arguments (call.bpf.h) */
 const volatile __u32 have_task_regs = 0;   /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
 const volatile __u32 have_current_ids = 0; /* bpf_get_current_pid_tgid in programs of cgroups: not on 5.10 */

@@ -439,6 +439,13 @@ INLINE bool place_dead(const struct sieve *sv, const struct sv_event *e, const u
 	return state >= 0 && !sv_mask_meets(alive, sv_final_mask(sv, a, state));
 }
 
+/* The path in work[w] decides nothing: whatever is alive stays so. */
+INLINE bool path_unasked(struct slot *s, const u32 w)
+{
+	s->unasked |= 1 << w;
+	return true;
+}
+
 /*
  * Runs the automaton over the path in work[w], whose last @name_len bytes are its last component: first the directory,
  * whose state is learned as that of @dir on @mount, unless @dir is 0 (dir_ask() has gone before), then the name. False when
@@ -454,13 +461,13 @@ INLINE bool path_run(struct slot *s, const u32 w, const u32 type, const struct s
 		name_len = 0;
 	state = path_dfa(DFA_IDS(s, w, type), 0, off, len - name_len);
 	if (state < 0)
-		return true;
+		return path_unasked(s, w);
 	if (dir)
 		dir_learn(s->index, dir, mount, DIR_SALT(sv, type, w), state);
 	if (name_len)
 		state = dfa_block(DFA_IDS(s, w, type), state, off + len - name_len, name_len);
 	if (state < 0)
-		return true;
+		return path_unasked(s, w);
 	sv_mask_and(alive, sv_final_mask(sv, a, state));
 	return !sv_mask_zero(alive);
 }
@@ -485,7 +492,7 @@ INLINE bool path_decide(struct slot *s, const u32 w, const struct sieve *sv, con
 		parent = 0;
 	if (path_walk(s->index, w, (u64)at.d, (u64)at.m)) {
 		s->flags |= EV_F_TRUNCATED;
-		return true;
+		return path_unasked(s, w);
 	}
 	if (!a->used)
 		return true;

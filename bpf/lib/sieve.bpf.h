@@ -320,4 +320,26 @@ SV_INLINE int sv_nums_but_ids(const struct sv_event *e, const struct ev_head *h,
 	return sv_nums_with(e, h, num, alive, 1, 0);
 }
 
+/* ---- denials ----------------------------------------------------------------------------------------------------- */
+
+/* What of @e may be refused; false when nothing may. What is left of @alive when numbers and strings were asked holds. */
+SV_INLINE int sv_deny_start(const struct sv_event *e, struct sv_mask *alive)
+{
+	sv_mask_copy(alive, &e->deny.clauses);
+	return !sv_mask_zero(alive);
+}
+
+/* String @k (a constant) is not known as rules see it: what asks for it is not refused. Whether that strikes something. */
+SV_INLINE int sv_deny_unread(const struct sv_event *e, const ev_u32 k, struct sv_mask *alive)
+{
+	const struct sv_mask *asks = &e->deny.asks[k];
+	int struck = sv_mask_meets(alive, asks);
+
+	alive->w[0] &= ~asks->w[0];
+	alive->w[1] &= ~asks->w[1];
+	alive->w[2] &= ~asks->w[2];
+	alive->w[3] &= ~asks->w[3];
+	return struck;
+}
+
 #endif

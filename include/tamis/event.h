@@ -98,7 +98,8 @@ enum ev_flags {
 	EV_F_COMPAT = 1 << 5,	      /* 32-bit system call */
 	EV_F_ARGS_TRUNCATED = 1 << 6, /* exec: arguments or environment beyond EV_ARGS_MAX */
 	EV_F_CANARY = 1 << 7,	      /* a mark: the canary's act of this type was seen; a head and nothing else */
-	EV_F_CREDS_AFTER = 1 << 8     /* the head's credentials are those that the event gave, those before are gone */
+	EV_F_CREDS_AFTER = 1 << 8,    /* the head's credentials are those that the event gave, those before are gone */
+	EV_F_DENIED = 1 << 9	      /* the kernel side refused it, because a rule says so */
 };
 
 /* Goes by the ring of its own: nothing that files do can push it out. */
@@ -164,6 +165,8 @@ struct ev_stats {
 	ev_u64 lost;	/* could not be handed over: ring full or no room to keep it until its return value was known */
 	ev_u64 context; /* sent though ruled out, to keep the process table */
 	ev_u64 lost_context; /* the like, lost: no alert is missing, but the process table may be */
+	ev_u64 denied;	     /* refused, because a rule says so */
+	ev_u64 deny_unsure;  /* let through although a rule may have wanted it refused: not all that it asks for could be told */
 };
 
 /*
@@ -178,7 +181,7 @@ struct ev_stats_cpu {
 #ifndef __bpf__
 _Static_assert(sizeof(struct ev_head) == 128, "ev_head is an ABI");
 _Static_assert(sizeof(struct ev_args) == 144, "ev_args is an ABI");
-_Static_assert(sizeof(struct ev_stats) == 48, "ev_stats is an ABI");
+_Static_assert(sizeof(struct ev_stats) == 64, "ev_stats is an ABI");
 _Static_assert(EV_STATS >= EV_TYPES && !(EV_STATS & (EV_STATS - 1)), "a power of two with room for each type");
 #endif
 

@@ -72,10 +72,21 @@ struct sv_automaton {
 	ev_u8 cls[256];
 };
 
+/*
+ * What may be refused. Its bits are the other way round than all others: such a bit stands for one clause that the kernel decides
+ * exactly, so that a bit which is left means that the clause holds; where what it asks for could not be read, it goes.
+ */
+#define SV_DENY_STRINGS 3 /* SV_AUT_PATH0, SV_AUT_PATH1, SV_AUT_ADDR */
+struct sv_deny {
+	struct sv_mask clauses;		       /* the loader leaves those that the operator allows */
+	struct sv_mask asks[SV_DENY_STRINGS]; /* those of them that ask for something of the string */
+};
+
 struct sv_event {
 	struct sv_mask clauses; /* the clauses of this event type; all zero: no rule wants it */
 	struct sv_mask urgent;	/* those of rules for which the last quarter of the ring is kept; see ring_kept() */
 	struct sv_mask self; /* those that ask that the first string, a path, is that of the acting process's program */
+	struct sv_deny deny;
 	ev_u32 npreds;
 	ev_u32 pad;
 	struct sv_pred preds[SV_PREDS];
@@ -96,6 +107,6 @@ struct sieve {
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 3
+#define SV_ABI 4
 
 #endif

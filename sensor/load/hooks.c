@@ -42,6 +42,12 @@
 #define SYS(EVENT, PROGRAM)                                                                                            \
 	ROW(EVENT, TRACEPOINT, 0, SYS_BTF, PROGRAM, "sys_exit"),                                                       \
 		ROW(EVENT, TRACEPOINT, 0, SYS_TP, PROGRAM "_c", "raw_syscalls/sys_exit")
+/* What refuses operations, beside whatever rung tells of them. */
+#define DENY(EVENT, PROGRAM, TARGET)                                                                                   \
+	{                                                                                                              \
+		.event = EV_##EVENT, .rung = EV_RUNG_FENTRY, .kind = HOOK_FMOD_RET, .program = PROGRAM,                \
+		.target = TARGET, .deny = true                                                                         \
+	}
 /* A program at the root of the cgroups; those of one name serve several events and are attached once. */
 #define CGROUP(EVENT, GROUP, PROGRAM, TARGET) ROW(EVENT, CGROUP, GROUP, CGROUP, PROGRAM, TARGET)
 #define PACKETS(EVENT)                                                                                                 \
@@ -428,6 +434,17 @@ const struct hook_row hook_rows[] = {
 	ROW(IO_URING, TRACEPOINT, 1, TP_BTF, "uring_submit", "io_uring_submit_req"),
 	ROW(IO_URING, TRACEPOINT, 1, TP, "uring_submit_c", "io_uring/io_uring_submit_req"),
 	ROW(IO_URING, TRACEPOINT, 1, TP, "uring_submit_sqe_c", "io_uring/io_uring_submit_sqe"),
+
+	/* last: whoever looks for the hook of an event finds the one that tells of it first */
+	DENY(OPEN, "file_open_d", "security_file_open"),
+	DENY(UNLINK, "path_unlink_d", "security_path_unlink"),
+	DENY(RMDIR, "path_rmdir_d", "security_path_rmdir"),
+	DENY(MKDIR, "path_mkdir_d", "security_path_mkdir"),
+	DENY(RENAME, "path_rename_d", "security_path_rename"),
+	DENY(LINK, "path_link_d", "security_path_link"),
+	DENY(CHMOD, "path_chmod_d", "security_path_chmod"),
+	DENY(CONNECT, "socket_connect_d", "security_socket_connect"),
+	DENY(BIND, "socket_bind_d", "security_socket_bind"),
 };
 
 const size_t hook_nrows = sizeof(hook_rows) / sizeof(hook_rows[0]);
@@ -456,7 +473,7 @@ const char *hook_event_name(uint16_t event)
 
 bool hook_skippable(uint8_t kind)
 {
-	return kind == HOOK_FENTRY || kind == HOOK_TP_BTF || kind == HOOK_SYS_BTF;
+	return kind == HOOK_FENTRY || kind == HOOK_TP_BTF || kind == HOOK_SYS_BTF || kind == HOOK_FMOD_RET;
 }
 
 bool hook_symbol_is(const struct hook_row *r, const char *symbol)

@@ -26,6 +26,7 @@ enum hook_kind {
 	HOOK_SYS_TP,	/* the same at the classic one */
 	HOOK_ITER,	/* hung on nothing: runs over all processes when it is asked to (load_tasks) */
 	HOOK_CGROUP,	/* the packets and calls of every socket, at the root of the cgroups */
+	HOOK_FMOD_RET,	/* changes what a function of the security modules returns: refuses, and tells what it refused */
 	HOOK_KINDS
 };
 
@@ -42,6 +43,7 @@ struct hook_row {
 	 * argument, since a clone's arguments are others. All clones are hooked.
 	 */
 	bool clones;
+	bool deny; /* serves no rung: it refuses operations, where the operator allows that and the policy wants some refused */
 };
 
 extern const struct hook_row hook_rows[];

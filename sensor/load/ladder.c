@@ -52,23 +52,39 @@ static const char *any_target(const struct ladder *l, enum hook_kind kind)
 	return NULL;
 }
 
-/* Attaches fexit once for real: that it loads does not mean that it attaches. */
-static void try_fentry(struct ladder *l, const struct btf *btf)
+/* Attaches a program once for real: that it loads does not mean that it attaches. The program, or -1. */
+static int try_trampoline(struct ladder *l, enum hook_kind kind, enum bpf_attach_type attach, const struct btf *btf)
 {
-	const char *target = any_target(l, HOOK_FENTRY);
+	const char *target = any_target(l, kind);
 	_cleanup_close_ int prog = -1;
 	int fd;
 
-	if (!target)
-		return does_not(l, HOOK_FENTRY, btf ? "function not found" : "the kernel has no type information");
-	prog = load_nothing(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, btf__find_by_name_kind(btf, target, BTF_KIND_FUNC));
-	if (prog < 0)
-		return does_not(l, HOOK_FENTRY, "cannot be loaded: %s", strerror(-prog));
+	if (!target) {
+		does_not(l, kind, btf ? "function not found" : "the kernel has no type information");
+		return -1;
+	}
+	prog = load_nothing(BPF_PROG_TYPE_TRACING, attach, btf__find_by_name_kind(btf, target, BTF_KIND_FUNC));
+	if (prog < 0) {
+		does_not(l, kind, "cannot be loaded: %s", strerror(-prog));
+		return -1;
+	}
 	fd = bpf_raw_tracepoint_open(NULL, prog);
-	if (fd < 0)
-		return does_not(l, HOOK_FENTRY, "cannot be attached: %s", strerror(-fd));
+	if (fd < 0) {
+		does_not(l, kind, "cannot be attached: %s", strerror(-fd));
+		return -1;
+	}
 	close(fd);
-	l->works[HOOK_FENTRY] = true;
+	l->works[kind] = true;
+	return TAKE_FD(prog);
+}
+
+static void try_fentry(struct ladder *l, const struct btf *btf)
+{
+	_cleanup_close_ int prog = try_trampoline(l, HOOK_FENTRY, BPF_TRACE_FEXIT, btf);
+	int fd;
+
+	if (prog < 0)
+		return;
 	fd = bpf_raw_tracepoint_open(NULL, prog);
 	l->can_reattach = fd >= 0;
 	if (fd >= 0)
@@ -90,6 +106,14 @@ static void try_tp_btf(struct ladder *l, const struct btf *btf)
 	}
 	l->works[HOOK_SYS_BTF] = l->works[HOOK_TP_BTF];
 	does_not(l, HOOK_SYS_BTF, "%s", l->why_not[HOOK_TP_BTF]);
+}
+
+/* Where nothing is refused, it is not even tried. */
+static void try_fmod_ret(struct ladder *l, const struct btf *btf)
+{
+	_cleanup_close_ int prog = l->deny ? try_trampoline(l, HOOK_FMOD_RET, BPF_MODIFY_RETURN, btf) : -1;
+
+	(void)prog;
 }
 
 /* @event: a perf event or a negative errno; closed. */
@@ -175,7 +199,7 @@ static void find_targets(struct ladder *l, const struct btf *btf)
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct hook_row *r = &hook_rows[i];
 
-		if (r->kind == HOOK_FENTRY && (!btf || btf__find_by_name_kind(btf, r->target, BTF_KIND_FUNC) < 0))
+		if ((r->kind == HOOK_FENTRY || r->kind == HOOK_FMOD_RET) && (!btf || btf__find_by_name_kind(btf, r->target, BTF_KIND_FUNC) < 0))
 			continue;
 		if (r->kind == HOOK_TP_BTF && btf && !has_btf_tracepoint(btf, r->target))
 			continue;
@@ -191,6 +215,7 @@ void ladder_probe(struct ladder *l, const struct btf *kernel_btf)
 {
 	find_targets(l, kernel_btf);
 	try_fentry(l, kernel_btf);
+	try_fmod_ret(l, kernel_btf);
 	try_kprobes(l);
 	try_tp_btf(l, kernel_btf);
 	try_tracepoints(l);
@@ -212,6 +237,7 @@ static const char *const kind_names[HOOK_KINDS] = {
 	[HOOK_SYS_TP] = "classic tracepoint",
 	[HOOK_ITER] = "iterator",
 	[HOOK_CGROUP] = "cgroup program",
+	[HOOK_FMOD_RET] = "fmod_ret",
 };
 
 static bool any_broken(const struct ladder *l, uint8_t kind)
@@ -256,8 +282,8 @@ static bool row_works(const struct ladder *l, size_t row, char *ret_why, size_t 
 static bool kind_allowed(const struct ladder *l, uint8_t kind)
 {
 	if (l->forced == EV_RUNG_TRACEPOINT)
-		return kind != HOOK_FENTRY && kind != HOOK_KPROBE && kind != HOOK_KRETPROBE;
-	return l->forced != EV_RUNG_KPROBE || kind != HOOK_FENTRY;
+		return kind != HOOK_FENTRY && kind != HOOK_FMOD_RET && kind != HOOK_KPROBE && kind != HOOK_KRETPROBE;
+	return l->forced != EV_RUNG_KPROBE || (kind != HOOK_FENTRY && kind != HOOK_FMOD_RET);
 }
 
 /* The best row of a group, or -1; *ret_needed where there must be one. */
@@ -270,7 +296,7 @@ static int pick(const struct ladder *l, uint16_t event, uint8_t rung, uint8_t gr
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct hook_row *r = &hook_rows[i];
 
-		if (r->event != event || r->rung != rung || r->group != group || !kind_allowed(l, r->kind))
+		if (r->event != event || r->rung != rung || r->group != group || r->deny || !kind_allowed(l, r->kind))
 			continue;
 		*ret_needed = !r->optional;
 		if (!row_works(l, i, ret_why, size))
@@ -360,6 +386,23 @@ static void choose(struct ladder *l, uint16_t event)
 	}
 }
 
+/* What refuses, for each event that is told of here. */
+static void choose_denials(struct ladder *l)
+{
+	l->deny_why[0] = '\0';
+	for (size_t i = 0; i < hook_nrows; i++) {
+		const struct hook_row *r = &hook_rows[i];
+
+		if (!r->deny || !l->deny || !l->rung[r->event])
+			continue;
+		if (!kind_allowed(l, r->kind))
+			snprintf(l->deny_why, sizeof(l->deny_why), "--rung %s leaves fmod_ret out",
+				 load_rung_name(l->forced));
+		else
+			l->used[i] = row_works(l, i, l->deny_why, sizeof(l->deny_why));
+	}
+}
+
 int ladder_choose(struct ladder *l, struct err *err)
 {
 	char names[200] = "";
@@ -368,6 +411,7 @@ int ladder_choose(struct ladder *l, struct err *err)
 	memset(l->used, 0, sizeof(l->used));
 	for (uint16_t event = EV_NONE + 1; event < EV_TYPES; event++)
 		choose(l, event);
+	choose_denials(l);
 	for (const uint16_t *event = hook_minimum; *event; event++) {
 		size_t n = strlen(names);
 

@@ -23,6 +23,7 @@ struct ladder {
 	/* what was found out */
 	int cgroup; /* owned by whoever probes: the root of the cgroups, or a negative errno */
 	enum ev_rung forced;
+	bool deny; /* the operator lets some policy refuse operations */
 	bool works[HOOK_KINDS];
 	char why_not[HOOK_KINDS][LADDER_WHY / 2];
 	bool preempts;
@@ -37,6 +38,7 @@ struct ladder {
 	enum ev_rung rung[EV_TYPES];	/* EV_RUNG_NONE: not to be seen here */
 	char why[EV_TYPES][LADDER_WHY]; /* why no better rung */
 	bool used[HOOK_ROWS_MAX];
+	char deny_why[LADDER_WHY]; /* why not all that could be refused can be, here; "" */
 };
 
 /* Tries every kind of hook on this kernel. @kernel_btf is NULL where the kernel has no type information of its own. */

@@ -251,6 +251,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 	l->sieve_fd = l->measure_fd = l->ladder.cgroup = l->types_fd = -1;
 	l->options = *o;
 	l->ladder.forced = o->rung;
+	l->ladder.deny = o->deny;
 	libbpf_set_print(NULL); /* what it says of programs is told by the child that loads them */
 	l->ncpus = libbpf_num_possible_cpus();
 	r = l->ncpus > 0 ? find_types(l, &kernel, err)
@@ -286,6 +287,14 @@ static bool wants(const struct sieve *s, uint16_t event)
 	if (hook_lineage(event))
 		return true;
 	return m->w[0] | m->w[1] | m->w[2] | m->w[3];
+}
+
+/* Does @s need the program of @row, for its event? */
+static bool wants_row(const struct sieve *s, size_t row)
+{
+	const struct sv_mask *m = &s->event[hook_rows[row].event].deny.clauses;
+
+	return hook_rows[row].deny ? (m->w[0] | m->w[1] | m->w[2] | m->w[3]) != 0 : wants(s, hook_rows[row].event);
 }
 
 /*
@@ -405,7 +414,7 @@ static int attach_wanted(struct load *l, const struct sieve *s, const char **ret
 	for (size_t i = 0; i < hook_nrows; i++) {
 		int r;
 
-		if (!l->ladder.used[i] || (!wants(s, hook_rows[i].event) && !now_or_never(l, i)))
+		if (!l->ladder.used[i] || (!wants_row(s, i) && !now_or_never(l, i)))
 			continue;
 		if (object_dispatched(i)) {
 			dispatch = true;
@@ -449,7 +458,7 @@ static bool row_wanted(const struct load *l, const struct sieve *s, size_t row)
 	if (!l->ladder.used[row])
 		return false;
 	for (size_t i = row; i < hook_nrows; i++)
-		if (holder(l, i) == row && l->ladder.used[i] && wants(s, hook_rows[i].event))
+		if (holder(l, i) == row && l->ladder.used[i] && wants_row(s, i))
 			return true;
 	return now_or_never(l, row);
 }
@@ -463,7 +472,8 @@ static void detach_unwanted(struct load *l, const struct sieve *s)
 
 		dispatch |= want && object_dispatched(i);
 		/* A program that could not come back stays: without clauses it returns at once. */
-		if (want || (hook_rows[i].kind == HOOK_FENTRY && !l->ladder.can_reattach))
+		if (want || ((hook_rows[i].kind == HOOK_FENTRY || hook_rows[i].kind == HOOK_FMOD_RET) &&
+			     !l->ladder.can_reattach))
 			continue;
 		for (int k = 0; k < LADDER_SYMBOLS; k++)
 			perf_detach(&l->hook[i][k]);
@@ -563,6 +573,26 @@ int load_close_sieve(struct load *l, struct err *err)
 	return r;
 }
 
+void load_deny_allow(struct load *l, uint32_t n)
+{
+	*(volatile int32_t *)l->object.deny_left = n > INT32_MAX ? INT32_MAX : (int32_t)n;
+}
+
+uint32_t load_deny_left(const struct load *l)
+{
+	int32_t n = *(volatile int32_t *)l->object.deny_left;
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+const char *load_deny_why(const struct load *l, uint16_t event)
+{
+	for (size_t i = 0; i < hook_nrows; i++)
+		if (hook_rows[i].deny && hook_rows[i].event == event && l->ladder.used[i])
+			return NULL;
+	return l->ladder.deny_why[0] ? l->ladder.deny_why : "no program can refuse it";
+}
+
 bool load_blind(const struct load *l, const struct sieve *s, uint16_t event)
 {
 	return !l->ladder.rung[event] && hook_event_name(event) && wants(s, event);
@@ -632,16 +662,16 @@ static void hook_fill(struct load *l, size_t row, struct load_hook *h)
 	}
 }
 
-/* An event that nothing serves. */
-static void blind_fill(struct load *l, uint16_t event, struct load_hook *h)
+/* An event that nothing serves, or all that should be refused where nothing can be. */
+static void blind_fill(const char *event, const char *misses, const char *why, struct load_hook *h)
 {
-	*h = (struct load_hook){ .event = hook_event_name(event),
+	*h = (struct load_hook){ .event = event,
 				 .program = "",
 				 .target = "",
 				 .rung = EV_RUNG_NONE,
 				 .missed_known = true,
-				 .misses = "everything" };
-	snprintf(h->why, sizeof(h->why), "%s", l->ladder.why[event]);
+				 .misses = misses };
+	snprintf(h->why, sizeof(h->why), "%s", why);
 }
 
 static bool event_has_rows(uint16_t event)
@@ -661,7 +691,9 @@ int load_hooks(struct load *l, struct load_hook *rows, size_t max)
 			hook_fill(l, i, &rows[n - 1]);
 	for (uint16_t event = EV_NONE + 1; event < EV_TYPES; event++)
 		if (!l->ladder.rung[event] && event_has_rows(event) && n++ < max)
-			blind_fill(l, event, &rows[n - 1]);
+			blind_fill(hook_event_name(event), "everything", l->ladder.why[event], &rows[n - 1]);
+	if (l->ladder.deny_why[0] && n++ < max)
+		blind_fill("deny", "nothing is refused", l->ladder.deny_why, &rows[n - 1]);
 	return (int)n;
 }
 
@@ -733,6 +765,8 @@ static void stats_add(struct ev_stats *sum, const struct ev_stats *s)
 	sum->lost += s->lost;
 	sum->context += s->context;
 	sum->lost_context += s->lost_context;
+	sum->denied += s->denied;
+	sum->deny_unsure += s->deny_unsure;
 }
 
 void load_stats(const struct load *l, struct ev_stats ret[EV_TYPES])

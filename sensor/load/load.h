@@ -22,6 +22,7 @@ struct load_options {
 	uint32_t ring_bytes;	/* a power of two, at least 64 KiB; 0: LOAD_RING_BYTES */
 	uint32_t lineage_bytes; /* the like, of the ring for exec, fork and exit; 0: LOAD_LINEAGE_BYTES */
 	bool envs;		/* hand over environments with exec records */
+	bool deny;		/* some policy may have operations refused: load what does that */
 	const char *btf; /* file of type information to use instead of the kernel's own, LOAD_BTF_DISCOVER, or NULL */
 	const char *btf_dir; /* where to look for one if the kernel has none, beside the usual places; or NULL */
 };
@@ -87,6 +88,14 @@ int load_ring_fd(const struct load *l);
 int load_lineage_fd(const struct load *l);
 /* The map of processes' masks (tamis/masks.h), which can be mapped; borrowed. */
 int load_masks_fd(const struct load *l);
+
+/*
+ * How many operations may be refused from now on; none before the first call. What the programs have left of it; not below 0.
+ */
+void load_deny_allow(struct load *l, uint32_t n);
+uint32_t load_deny_left(const struct load *l);
+/* Why operations of @event that the policy wants refused cannot be here; NULL where they can. Borrowed. */
+const char *load_deny_why(const struct load *l, uint16_t event);
 
 /* Whether @s has clauses on @event, and nothing here can see it. */
 bool load_blind(const struct load *l, const struct sieve *s, uint16_t event);

@@ -157,6 +157,7 @@ static int configure(const struct work *w, struct err *err)
 	to->ring_bytes = p->ring_bytes;
 	to->lineage_bytes = p->lineage_bytes;
 	to->want_envs = p->envs;
+	to->have_deny = p->ladder->deny;
 	set_helpers(p, to);
 	if (p->stack_bytes)
 		to->stack_bytes = p->stack_bytes;
@@ -337,6 +338,7 @@ static int map_globals(int fd, struct object *o, struct err *err)
 	o->globals = at;
 	o->syscalls = (struct sysdescs *)&bss->syscalls;
 	o->canary_pid = &bss->canary_pid;
+	o->deny_left = &bss->deny_left;
 	return 0;
 }
 

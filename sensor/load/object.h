@@ -55,6 +55,7 @@ struct object {
 	void *globals;			    /* owned; the programs' variables, in which these lie: */
 	struct sysdescs *syscalls;
 	uint32_t *canary_pid;
+	int32_t *deny_left; /* denials until the programs stop; see load_deny_allow() */
 };
 
 /* The program that the kernel did not take. */
