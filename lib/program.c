@@ -487,6 +487,18 @@ int program_actions_set(struct program_builder *pb, uint32_t rule, const struct 
 	return 0;
 }
 
+void program_deny_decided(struct program_builder *pb, uint32_t rule)
+{
+	const struct prule *r = AT(struct prule, pb->rules) + rule;
+
+	for (uint32_t i = r->actions_first; i < r->actions_first + r->actions_count; i++) {
+		struct paction *a = AT(struct paction, pb->actions) + i;
+
+		if (a->kind == ACT_DENY)
+			a->flags |= ACT_DECIDED;
+	}
+}
+
 /* ---- the builder itself -------------------------------------------------------------------------------------------- */
 
 int program_builder_new(const struct catalog *c, struct program_builder **ret)

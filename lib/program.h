@@ -159,7 +159,7 @@ struct pvar {
 	int64_t ttl_ns; /* how long a value stays after it was set; 0: for good */
 };
 
-enum act_kind { ACT_SET, ACT_KILL, ACT_COREDUMP, ACT_HASH, ACT_LOG, ACT_NETWORK_FILTER, ACT_KINDS };
+enum act_kind { ACT_SET, ACT_KILL, ACT_COREDUMP, ACT_HASH, ACT_LOG, ACT_NETWORK_FILTER, ACT_DENY, ACT_KINDS };
 
 enum act_flag {
 	ACT_APPEND = 1 << 0,  /* SET; to a text or number: join it to, or add it to, what is there */
@@ -168,7 +168,8 @@ enum act_flag {
 	ACT_DENTRY = 1 << 3,
 	ACT_NO_COMPRESSION = 1 << 4,
 	ACT_NO_CONTAINER_DISARMER = 1 << 5, /* KILL, and the next */
-	ACT_NO_EXECUTABLE_DISARMER = 1 << 6
+	ACT_NO_EXECUTABLE_DISARMER = 1 << 6,
+	ACT_DECIDED = 1 << 7 /* DENY: the kernel decides all that the rule asks for; set when the sieve is built */
 };
 
 enum act_level { ACT_DEBUG, ACT_INFO, ACT_WARNING, ACT_ERROR, ACT_LEVELS };
@@ -318,6 +319,8 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct clause *c, size_t n);
 /* The rule's actions; they replace others that it had. */
 int program_actions_set(struct program_builder *pb, uint32_t rule, const struct paction *a, size_t n);
+/* Sets ACT_DECIDED on the ACT_DENY actions of @rule. */
+void program_deny_decided(struct program_builder *pb, uint32_t rule);
 /* A view of what was built so far; valid until the next call that adds. */
 struct program program_view(const struct program_builder *pb);
 

@@ -428,6 +428,7 @@ bool paction_check(const struct node_env *env, const struct paction *a, uint16_t
 		[ACT_SET] = ACT_APPEND,
 		[ACT_KILL] = ACT_NO_CONTAINER_DISARMER | ACT_NO_EXECUTABLE_DISARMER,
 		[ACT_COREDUMP] = ACT_PROCESS | ACT_MOUNT | ACT_DENTRY | ACT_NO_COMPRESSION,
+		[ACT_DENY] = ACT_DECIDED,
 	};
 
 	if (a->kind >= ACT_KINDS || (a->flags & ~flags[a->kind]) || a->scope >= VAR_SCOPES || a->level >= ACT_LEVELS ||

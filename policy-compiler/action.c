@@ -23,6 +23,7 @@ static const struct kind {
 	[ACT_HASH] = { "hash", true },
 	[ACT_LOG] = { "log", true },
 	[ACT_NETWORK_FILTER] = { "network_filter", false },
+	[ACT_DENY] = { "deny", true },
 };
 
 /* ---- small readers ----------------------------------------------------------------------------------------------- */
@@ -76,7 +77,7 @@ static const struct ynode *kind_of(const struct action_ctx *x, const struct ynod
 		}
 	if (!found) {
 		diag_error(x->diags, action->at, "an action that does nothing");
-		diag_help(x->diags, "give it one of: set, log, kill, coredump, hash, network_filter");
+		diag_help(x->diags, "give it one of: set, log, kill, deny, coredump, hash, network_filter");
 	}
 	return found;
 }

@@ -12,6 +12,7 @@
 #include "policy-compiler/cli.h"
 #include "policy-compiler/name_rules.h"
 #include "policy-compiler/watch_rules.h"
+#include "policy-compiler/deny.h"
 #include "policy-compiler/sieve_build.h"
 
 struct build {
@@ -62,17 +63,35 @@ static int put_meta(struct build *b)
 
 /* ---- the bundle -------------------------------------------------------------------------------------------------- */
 
+/* What the rules alone did not show: judge.c warns of that. */
+static void warn_deny(const struct sieve_report *report)
+{
+	char why[200];
+
+	for (uint32_t i = 0; i < report->nrules; i++) {
+		const struct report_rule *r = &report->rules[i];
+
+		if (r->deny != DENY_CLAUSES && r->deny != DENY_ROOM)
+			continue;
+		deny_say(r->deny, NULL, why, sizeof(why));
+		fprintf(stderr, "tamisc: warning: the rule %s refuses nothing: %s\n", r->id, why);
+	}
+}
+
 /* The sieve first: it sets the program's clauses. */
 static int put_sieve(struct build *b, struct err *err)
 {
 	_cleanup_free_ struct sieve *s = malloc(sizeof(*s));
+	struct sieve_report report;
 	int r;
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
-	r = sieve_build(b->compile->builder, NULL, s, err);
+	r = sieve_build(b->compile->builder, &report, s, err);
 	if (r < 0)
 		return r;
+	warn_deny(&report);
+	sieve_report_done(&report);
 	r = sieve_pack(s, &b->sieve);
 	return r < 0 ? err_set(err, r, "cannot write the sieve: %s", strerror(-r)) : 0;
 }

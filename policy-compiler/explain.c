@@ -6,6 +6,7 @@
 
 #include "lib/buf.h"
 #include "lib/jsonw.h"
+#include "policy-compiler/deny.h"
 
 #define OUT_MAX (256u << 20)
 
@@ -104,6 +105,20 @@ static bool clause_is_open(const struct report_clause *c)
 	return !*c->text;
 }
 
+static void put_deny(struct buf *b, const struct report_rule *r)
+{
+	char why[1024];
+
+	if (r->deny == DENY_NOT_ASKED)
+		return;
+	deny_say(r->deny, r->deny_text, why, sizeof(why));
+	if (r->deny == DENY_KERNEL && r->ndenied < r->nclauses)
+		buf_printf(b, "  deny: on %u of %u clauses; for the others the tables have no room\n", r->ndenied,
+			   r->nclauses);
+	else
+		buf_printf(b, "  deny: %s, %s\n", r->deny == DENY_KERNEL ? "yes" : "no", why);
+}
+
 static void put_rule(struct buf *b, const struct report_rule *r)
 {
 	buf_printf(b, "rule %s (%s): the kernel decides %u of %u predicates\n", r->id, event_name(r->event),
@@ -114,6 +129,7 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 		buf_printf(b, "  can never fire with this sensor: %s\n", r->why_never);
 	else if (!r->nclauses)
 		buf_puts(b, "  can never fire\n");
+	put_deny(b, r);
 	for (uint32_t i = 0; i < r->nclauses; i++) {
 		const struct report_clause *c = &r->clauses[i];
 
@@ -225,6 +241,15 @@ static void json_rule(struct jsonw *w, const struct report_rule *r)
 	for (uint32_t i = 0; i < r->nclauses; i++)
 		json_clause(w, &r->clauses[i]);
 	jsonw_arr_end(w);
+	if (r->deny != DENY_NOT_ASKED) {
+		jsonw_key(w, "deny");
+		jsonw_obj_begin(w);
+		jsonw_member_u64(w, "clauses", r->ndenied);
+		if (r->deny_text)
+			jsonw_member_str(w, "predicate", r->deny_text);
+		jsonw_member_str(w, "why", deny_word(r->deny));
+		jsonw_obj_end(w);
+	}
 	jsonw_member_str(w, "event", event_name(r->event));
 	jsonw_member_str(w, "id", r->id);
 	jsonw_member_bool(w, "joined", r->weak);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "policy-compiler/check.h"
+#include "policy-compiler/deny.h"
 #include "policy-compiler/node_text.h"
 #include "policy-compiler/unseen.h"
 
@@ -144,6 +145,31 @@ static void tell_group(struct compile *c, const struct program *p, const struct 
 	}
 }
 
+static const struct ynode *deny_of(const struct ynode *actions)
+{
+	for (size_t i = 0; i < actions->n; i++)
+		if (ynode_get(actions->items[i], "deny"))
+			return actions->items[i];
+	return actions;
+}
+
+/* What the rule alone shows; that the tables are too small for it is seen when they are made (cmd_build.c). */
+static void warn_deny(struct compile *c, const struct program *p, const struct compile_rule *rule)
+{
+	const struct prule *r = &p->rules[rule->number];
+	char part[PART_TEXT_MAX + 4] = "", why[PART_TEXT_MAX + 200];
+	uint32_t node = 0;
+	enum deny_why deny = deny_of_rule(p, r, &node);
+
+	if (deny <= DENY_KERNEL)
+		return;
+	if (deny_has_node(deny))
+		put_part(p, node, part, sizeof(part));
+	deny_say(deny, part, why, sizeof(why));
+	diag_warn(c->diags, deny_of(rule->actions)->at, "the rule %s refuses nothing: %s", name_of(rule), why);
+	diag_help(c->diags, "it raises its alert all the same");
+}
+
 int judge_rules(struct compile *c)
 {
 	struct program p = program_view(c->builder);
@@ -160,5 +186,8 @@ int judge_rules(struct compile *c)
 		n = judge_group(c, i, &ok, &sight);
 		tell_group(c, &p, u, i, n, sight);
 	}
+	for (size_t i = 0; i < c->nrules && r == 0; i++)
+		if (c->rules[i]->ok && c->rules[i]->actions)
+			warn_deny(c, &p, c->rules[i]);
 	return r;
 }

@@ -69,10 +69,15 @@ static const struct key network_filter_keys[] = {
 	{ 0 },
 };
 
+static const struct key deny_keys[] = {
+	{ 0 },
+};
+
 static const struct key action_keys[] = {
 	{ .name = "filter", .shape = KEY_SECL, .doc = "The action runs only where this holds" },
 	{ .name = "set", .shape = KEY_MAP, .keys = set_keys, .doc = "Sets a variable" },
 	{ .name = "kill", .shape = KEY_MAP, .keys = kill_keys, .doc = "Kills the process, container or cgroup" },
+	{ .name = "deny", .shape = KEY_MAP, .keys = deny_keys, .doc = "The kernel refuses the operation" },
 	{ .name = "coredump", .shape = KEY_MAP, .keys = coredump_keys, .doc = "Writes down what is known" },
 	{ .name = "hash", .shape = KEY_MAP, .keys = hash_keys, .doc = "Adds hashes of a file to the alert" },
 	{ .name = "log", .shape = KEY_MAP, .keys = log_keys, .doc = "Logs a message" },

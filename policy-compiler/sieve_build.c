@@ -395,6 +395,9 @@ static int fill(struct build *b)
 			r = place_event(b, event);
 	if (r == 0)
 		r = each_automaton(b, place_finals);
+	for (uint16_t event = 0; event < EV_TYPES && r == 0; event++)
+		if (b->events[event])
+			sieve_deny(b->events[event], b->masks_left > 0, &b->out->event[event]);
 	if (r == 0)
 		r = each_automaton(b, place_reach);
 	if (r < 0)
@@ -436,6 +439,8 @@ static int set_all_clauses(struct build *b, struct program_builder *pb)
 		for (uint32_t i = 0; eb && i < eb->nrules && r == 0; i++) {
 			const struct prule *rule = &b->p.rules[eb->rules[i].rule];
 
+			if (eb->rules[i].deny == DENY_KERNEL)
+				program_deny_decided(pb, eb->rules[i].rule);
 			r = set_clauses(pb, eb, &eb->rules[i], rule->root,
 					program_rule_urgent(&b->p, rule) ? &b->out->event[event] : NULL);
 		}

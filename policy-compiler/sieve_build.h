@@ -48,6 +48,9 @@ struct report_rule {
 	uint16_t event;
 	const char *why_never;	       /* borrowed; it cannot fire with this sensor; set by who knows, or NULL */
 	bool weak;		       /* had more clauses than CLAUSES_A_RULE; some were joined */
+	uint8_t deny;		       /* enum deny_why */
+	char *deny_text;	       /* owned; the predicate that it is about, or NULL */
+	uint32_t ndenied;	       /* clauses on which the kernel refuses */
 	struct report_clause *clauses; /* owned; none: the rule can never fire */
 	uint32_t nclauses;
 	struct report_pred *preds; /* owned */

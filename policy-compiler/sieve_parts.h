@@ -5,6 +5,7 @@
 /* What the files of the sieve's builder share: sieve_build.c, sieve_bits.c, sieve_strings.c, sieve_report.c. */
 
 #include "policy-compiler/automaton.h"
+#include "policy-compiler/deny.h"
 #include "policy-compiler/sieve_build.h"
 
 #define PRED_NONE UINT32_MAX
@@ -15,6 +16,9 @@ struct rule_build {
 	uint32_t rule;
 	uint32_t first, count;
 	bool weak;
+	uint8_t deny;	    /* enum deny_why */
+	uint32_t deny_node; /* of the program: what DENY_USER, DENY_RESULT and DENY_LATE are about */
+	uint32_t ndenied;   /* clauses on which the kernel refuses */
 };
 
 /* One event type on its way into the tables. */
@@ -74,6 +78,12 @@ void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev);
  */
 int sieve_patterns(struct event_build *eb, unsigned k);
 int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, struct intern *masks);
+
+/*
+ * sieve_deny.c: which clauses the kernel decides exactly, of rules that want their operation refused. After the masks of
+ * the automata's states have been placed; @masks_full: some got a larger one.
+ */
+void sieve_deny(struct event_build *eb, bool masks_full, struct sv_event *ev);
 
 /* sieve_build.c: sieve_build() with smaller tables, for tests of what happens when they are full. */
 struct sieve_limits {

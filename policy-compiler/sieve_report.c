@@ -198,6 +198,16 @@ static char *copy_str(const struct program *p, uint32_t str)
 	return strndup(s, len);
 }
 
+static int fill_deny(const struct program *p, const struct rule_build *rb, struct report_rule *ret)
+{
+	ret->deny = rb->deny;
+	ret->ndenied = rb->ndenied;
+	if (!deny_has_node(rb->deny))
+		return 0;
+	ret->deny_text = pred_text(p, rb->deny_node, false);
+	return ret->deny_text ? 0 : -ENOMEM;
+}
+
 static int fill_rule(struct rows *x, const struct rule_build *rb, struct report_rule *ret)
 {
 	const struct prule *rule = &x->p->rules[rb->rule];
@@ -209,6 +219,9 @@ static int fill_rule(struct rows *x, const struct rule_build *rb, struct report_
 	ret->id = copy_str(x->p, rule->id);
 	if (!ret->id)
 		return -ENOMEM;
+	r = fill_deny(x->p, rb, ret);
+	if (r < 0)
+		return r;
 	x->rule = rb->rule;
 	r = fill_clauses(x, rb, ret);
 	return r < 0 ? r : fill_preds(x, rule->root, false, ret, &cap);
@@ -299,6 +312,7 @@ static int fill_rules(const struct program *p, const struct event_build *eb, str
 static int fill_unseen_rule(const struct program *p, const struct prule *rule, struct report_rule *ret)
 {
 	ret->event = rule->event;
+	ret->deny = deny_asked(p, rule) ? DENY_EVENT : DENY_NOT_ASKED;
 	ret->id = copy_str(p, rule->id);
 	return ret->id ? 0 : -ENOMEM;
 }
@@ -332,6 +346,7 @@ void sieve_report_done(struct sieve_report *r)
 		free(r->rules[i].clauses);
 		free(r->rules[i].preds);
 		free(r->rules[i].id);
+		free(r->rules[i].deny_text);
 	}
 	free(r->rules);
 	*r = (struct sieve_report){ 0 };

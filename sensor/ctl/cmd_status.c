@@ -204,6 +204,26 @@ static void print_responses(const json_t *v)
 	putchar('\n');
 }
 
+/* "denials    4 refused, 1 let through in doubt, by 2 rules" */
+static void print_denials(const json_t *v)
+{
+	char denied[SHOW_MAX], unsure[SHOW_MAX];
+	const char *state = show_str(v, "state");
+
+	if (!*state || strcmp(state, "off") == 0)
+		return;
+	if (strcmp(state, "on") != 0)
+		printf("DENIALS    %s: ",
+		       strcmp(state, "disarmed") == 0 ? "DISARMED until the next reload" : "NOT POSSIBLE here");
+	else
+		printf("denials    ");
+	printf("%s refused, %s let through in doubt, by %" PRIu64 " rules", show_count(show_u64(v, "denied"), denied),
+	       show_count(show_u64(v, "unsure"), unsure), show_u64(v, "rules"));
+	if (*show_str(v, "why"))
+		printf("; %s", show_str(v, "why"));
+	putchar('\n');
+}
+
 static void print_processes(const json_t *all)
 {
 	char rss[SHOW_MAX];
@@ -302,6 +322,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_containers(json_object_get(s, "containers"));
 		print_fim(json_object_get(s, "fim"));
 		print_responses(json_object_get(s, "responses"));
+		print_denials(json_object_get(s, "denials"));
 		print_processes(json_object_get(s, "processes"));
 		print_sinks(json_object_get(s, "sinks"), json_object_get(s, "spool"));
 		print_rungs(json_object_get(s, "rungs"));

@@ -368,7 +368,7 @@ static void put_log(struct alert *a, const struct alert_effects *e)
 }
 
 static const char *const action_states[] = {
-	"asked", "not allowed", "disarmed", "no process", "busy", "done", "failed"
+	"asked", "not allowed", "disarmed", "no process", "busy", "done", "failed", "not done"
 };
 
 static void put_hash_action(struct alert *a, struct jsonw *w, const struct paction *p, const struct alert_action *did)
@@ -400,6 +400,14 @@ static void put_kill(struct jsonw *w, const struct paction *a, const struct aler
 	jsonw_obj_end(w);
 }
 
+static void put_deny(struct jsonw *w, const struct alert_action *did)
+{
+	jsonw_obj_begin(w);
+	jsonw_member_str(w, "kind", "deny");
+	jsonw_member_str(w, "state", action_states[did->state]);
+	jsonw_obj_end(w);
+}
+
 /* "actions":[...], of those that others were asked for. */
 static void put_actions(struct alert *a, const struct alert_effects *e)
 {
@@ -414,6 +422,8 @@ static void put_actions(struct alert *a, const struct alert_effects *e)
 
 		if (p->kind == ACT_KILL)
 			put_kill(&w, p, &e->actions[i]);
+		else if (p->kind == ACT_DENY)
+			put_deny(&w, &e->actions[i]);
 		else
 			put_hash_action(a, &w, p, &e->actions[i]);
 	}

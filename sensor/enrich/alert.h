@@ -38,7 +38,8 @@ enum alert_action_state {
 	ALERT_ACTION_NO_PROCESS, /* it is not known well enough which one */
 	ALERT_ACTION_BUSY,	 /* there were too many requests at once */
 	ALERT_ACTION_DONE,
-	ALERT_ACTION_FAILED
+	ALERT_ACTION_FAILED,
+	ALERT_ACTION_NOT_DONE /* it was let through */
 };
 
 struct alert_action {

@@ -60,6 +60,8 @@ uint32_t acts_do(const struct acts *a, const struct acts_of *of, const struct pr
 		ret[n] = (struct alert_action){ .action = m->acts[i].action, .state = of->state[m->acts[i].action] };
 		if (ret[n].state == ALERT_ACTION_ASKED && action->kind == ACT_KILL)
 			ask_kill(a, generation, ev, m->rule, &ret[n]);
+		else if (ret[n].state == ALERT_ACTION_ASKED && action->kind == ACT_DENY)
+			ret[n].state = ev->flags & EV_F_DENIED ? ALERT_ACTION_DONE : ALERT_ACTION_NOT_DONE;
 		else if (ret[n].state == ALERT_ACTION_ASKED)
 			ret[n].state = fetch_hash(a->fetch, ev, action->field, (uint64_t)action->num)
 					       ? ALERT_ACTION_DONE

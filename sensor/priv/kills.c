@@ -50,6 +50,9 @@ int kills_of_program(const struct program *p, struct kills *ret)
 				.rule = r, .action = i, .kind = a->kind, .scope = a->scope, .flags = a->flags
 			};
 			to->signal = (int)a->num;
+			to->event = rule->event;
+			for (uint32_t c = rule->clause_first; c < rule->clause_first + rule->clause_count; c++)
+				to->bits.w[p->clauses[c].bit / 64] |= 1ull << (p->clauses[c].bit % 64);
 			name_put(to->rule_id, p, rule->id);
 			name_put(to->policy, p, rule->policy);
 			k.n++;
@@ -93,7 +96,7 @@ void responses_policy(struct monitor *m, struct policy_file *p)
 	static const struct {
 		enum act_kind kind;
 		const char *name;
-	} kinds[] = { { ACT_KILL, "kill" }, { ACT_HASH, "hash" } };
+	} kinds[] = { { ACT_KILL, "kill" }, { ACT_HASH, "hash" }, { ACT_DENY, "deny" } };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		uint32_t no = kills_permit(&p->kills, &m->permit, kinds[i].kind);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The actions of a policy that somebody has to allow, as the monitor holds them: what the engine process may ask it to do (kill). It can ask for nothing that
+ * The actions of a policy that somebody has to allow, as the monitor holds them: what the engine process may ask it to do (kill), and what the kernel side does by itself (deny). It can ask for nothing that
  * is not a rule's action in the policy in force, that the operator did not allow, or that goes beyond the limits.
  */
 #ifndef TAMIS_PRIV_KILLS_H
@@ -12,6 +12,7 @@
 #include "lib/program.h"
 #include "sensor/respond/disarm.h"
 #include "sensor/respond/permit.h"
+#include "tamis/sieve.h"
 
 #define KILL_NAME_MAX 256 /* of rules and policies; longer ones are cut in records */
 
@@ -20,6 +21,8 @@ struct kill_action {
 	uint8_t kind;	       /* enum act_kind */
 	uint8_t scope, flags;  /* enum var_scope, enum act_flag */
 	bool allowed;
+	uint16_t event;	     /* of the rule */
+	struct sv_mask bits; /* of the rule's clauses */
 	int signal;
 	char rule_id[KILL_NAME_MAX], policy[KILL_NAME_MAX];
 	struct disarm disarm;

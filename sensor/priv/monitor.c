@@ -160,6 +160,7 @@ static void tick(struct monitor *m)
 	if (now - m->tick_ns < TICK_NS)
 		return;
 	m->tick_ns = now;
+	denials_tick(m);
 	notes_losses(m);
 	tell_processes(m);
 	requests_tick(m);
@@ -283,13 +284,17 @@ static int open_kernel_side(struct monitor *m, struct err *e)
 		if (lo.rung == EV_RUNG_NONE)
 			return err_set(e, -EINVAL, "--rung %s: there are fentry, kprobe and tracepoint", m->o->rung);
 	}
+	lo.deny = permit_any(&m->permit, ACT_DENY);
+	denials_prepare(m, &m->policy);
 	r = load_open(&lo, &m->load, e);
 	if (r < 0)
 		return r;
 	m->policy.generation = ++m->last_generation;
 	r = load_policy(m->load, m->policy.sieve, m->policy.generation, e);
-	if (r == 0)
+	if (r == 0) {
 		notes_blind(m, &m->policy);
+		denials_begin(m);
+	}
 	policy_file_forget_sieve(&m->policy);
 	/* now, because kprobes may not be had later */
 	if (r == 0 && m->policy.watches_fd >= 0)

@@ -147,6 +147,11 @@ struct monitor {
 		uint64_t asked, killed, failed, disarmed;
 	} responses;
 
+	struct {
+		bool disarmed;
+		uint64_t since_ns; /* when the present minute began */
+	} denials;
+
 	struct child engine, record, hash, runtime;
 	struct runtime_sources runtimes;
 	uint32_t runtime_sockets; /* the process that opens what runtimes have; 0: there is none */
@@ -295,6 +300,17 @@ void responses_policy(struct monitor *m, struct policy_file *p);
 int responses_kill(struct monitor *m, const struct msg_kill *k);
 /* "responses":{...} */
 void responses_put(const struct monitor *m, struct jsonw *w);
+
+/* ---- denials.c ---- */
+
+/* Before its sieve goes to the kernel: of what it wants refused, what the operator allows is left. */
+void denials_prepare(struct monitor *m, struct policy_file *p);
+/* It is in force. */
+void denials_begin(struct monitor *m);
+/* Each second: whether more was refused than may be. */
+void denials_tick(struct monitor *m);
+/* "denials":{...} */
+void denials_put(struct monitor *m, struct jsonw *w);
 
 /* ---- heartbeat.c ---- */
 

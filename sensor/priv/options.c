@@ -16,7 +16,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum kind { TEXT, FLAG, BYTES, LARGE, SECONDS, COUNT_OF };
+enum kind { TEXT, FLAG, BYTES, LARGE, SECONDS, NUMBER, COUNT_OF };
 
 /* One row serves the command line (--name VALUE) and the configuration file (name = value). */
 static const struct setting {
@@ -38,6 +38,7 @@ static const struct setting {
 	{ "canary", SECONDS, offsetof(struct options, canary), true },
 	{ "allow-actions", TEXT, offsetof(struct options, allow_actions), true },
 	{ "kill-limit", COUNT_OF, offsetof(struct options, kill_limit), true },
+	{ "deny-limit", NUMBER, offsetof(struct options, deny_limit), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
 	{ "log-seal", TEXT, offsetof(struct options, log_seal), true },
@@ -64,7 +65,7 @@ const char *options_help(void)
 	       "  --policy FILE        the bundle, made by `tamisc build`\n"
 	       "  --trust PUB.pem      the key that must have signed it\n"
 	       "  --allow-unsigned     take a bundle whoever made it\n"
-	       "  --allow-actions LIST what rules may do beside alerting: \"POLICY=kill ...\", \"*=kill\"\n"
+	       "  --allow-actions LIST what rules may do beside alerting: \"POLICY=kill,deny ...\"\n"
 	       "  --state DIR          where log, keys and control socket live (" OPTIONS_STATE ")\n"
 	       "  --alerts -|FILE      print alerts too, one JSON record a line, once they are on disk\n"
 	       "  --foreground         stay in the foreground; without it, return once the sensor is ready\n"
@@ -137,6 +138,11 @@ static int set(struct options *o, const struct setting *s, const char *value, st
 	case SECONDS:
 		if (parse_bytes(value, UINT32_MAX, &number) < 0 || !isdigit((unsigned char)value[strlen(value) - 1]))
 			return err_set(e, -EINVAL, "%s wants a number of seconds, not '%s'", s->name, value);
+		*(uint32_t *)at = (uint32_t)number;
+		return 0;
+	case NUMBER:
+		if (parse_bytes(value, UINT32_MAX, &number) < 0 || !isdigit((unsigned char)value[strlen(value) - 1]))
+			return err_set(e, -EINVAL, "%s wants a number, not '%s'", s->name, value);
 		*(uint32_t *)at = (uint32_t)number;
 		return 0;
 	case COUNT_OF:
@@ -248,6 +254,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
 	struct options o = { .canary = OPTIONS_CANARY,
 			     .kill_limit = DISARM_KILLS,
+			     .deny_limit = OPTIONS_DENY_LIMIT,
 			     .log_epoch = OPTIONS_LOG_EPOCH,
 			     .log_keep = OPTIONS_LOG_KEEP,
 			     .sink_hold = OPTIONS_SINK_HOLD,

@@ -20,6 +20,7 @@
 #define OPTIONS_SINK_HOLD (4ull << 30)
 #define OPTIONS_SEAL	  "/usr/lib/tamis/seal/tamis-seal-tpm2.so"
 #define OPTIONS_HEARTBEAT 300
+#define OPTIONS_DENY_LIMIT 1000
 
 struct options {
 	char *policy;	     /* bundle; required */
@@ -39,6 +40,7 @@ struct options {
 	uint32_t log_keep_age; /* seconds after which a segment of the log goes; 0: never */
 	uint64_t log_keep;     /* bytes beyond which the oldest go; 0: never */
 	uint32_t kill_limit;   /* kills of one rule in a minute, beyond which it is disarmed */
+	uint32_t deny_limit;   /* denials of all rules in a minute, beyond which nothing is refused any more; 0: no limit */
 	uint32_t canary;       /* seconds between two rounds; 0: off */
 	uint32_t queue_bytes;  /* 0: the default */
 	char *sinks;	       /* directory of sinks' settings, or NULL: none */

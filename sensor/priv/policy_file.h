@@ -28,6 +28,8 @@ struct policy_file {
 	struct sieve *sieve;  /* owned; policy_file_forget_sieve gives its memory back */
 	int program_fd;	      /* owned; sealed memfd with the program's bytes */
 	struct kills kills;   /* owned */
+	uint32_t denies, undecided; /* rules on which operations are refused; that cannot be, see denials.c */
+	bool deny_event[EV_TYPES];  /* of which events */
 	bool fetches;	      /* rules ask for what the hash process has to look up */
 	int watches_fd;	      /* owned; the like, with the section of watches; -1: it has none */
 	bool blind[EV_TYPES]; /* the caller's: events that it has rules on and that cannot be seen here */

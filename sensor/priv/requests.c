@@ -71,6 +71,8 @@ static struct ev_stats sum_of(const struct ev_stats *s)
 		sum.lost += s[i].lost;
 		sum.context += s[i].context;
 		sum.lost_context += s[i].lost_context;
+		sum.denied += s[i].denied;
+		sum.deny_unsure += s[i].deny_unsure;
 	}
 	return sum;
 }
@@ -79,6 +81,8 @@ static void put_stats(struct jsonw *w, const struct ev_stats *s)
 {
 	jsonw_obj_begin(w);
 	jsonw_member_u64(w, "context", s->context);
+	jsonw_member_u64(w, "denied", s->denied);
+	jsonw_member_u64(w, "deny_unsure", s->deny_unsure);
 	jsonw_member_u64(w, "dropped", s->dropped);
 	jsonw_member_u64(w, "lost", s->lost);
 	jsonw_member_u64(w, "lost_context", s->lost_context);
@@ -280,6 +284,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	notes_put_blind(&w, &m->policy);
 	put_canary(m, &w);
 	put_containers(m, &ec, &w);
+	denials_put(m, &w);
 	put_events(m, &ec, &w);
 	put_fim(m, &ec, &w);
 	jsonw_member_str(&w, "host", m->host);
@@ -403,8 +408,10 @@ static void reload_commit(struct monitor *m)
 	struct policy_file before = m->policy;
 	struct err e = { "" };
 	struct buf b;
-	int r = load_policy(m->load, m->reload.policy.sieve, m->reload.policy.generation, &e);
-	int client = m->reload.client;
+	int client = m->reload.client, r;
+
+	denials_prepare(m, &m->reload.policy);
+	r = load_policy(m->load, m->reload.policy.sieve, m->reload.policy.generation, &e);
 
 	if (r < 0)
 		return requests_reload_failed(m, r, e.msg);
@@ -412,6 +419,7 @@ static void reload_commit(struct monitor *m)
 	m->reload.policy = (struct policy_file){ .program_fd = -1, .watches_fd = -1 };
 	notes_blind(m, &m->policy);
 	responses_policy(m, &m->policy);
+	denials_begin(m);
 	policy_file_forget_sieve(&m->policy);
 	reload_end(m);
 	hash_child_watches(m);

@@ -10,6 +10,7 @@ static const struct {
 } words[] = {
 	{ "kill", ACT_KILL },
 	{ "hash", ACT_HASH },
+	{ "deny", ACT_DENY },
 };
 
 bool permit_needed(enum act_kind kind)
@@ -31,7 +32,7 @@ static int parse_kinds(const char *s, size_t len, uint32_t *ret, struct err *e)
 		       (strlen(words[i].name) != n || memcmp(words[i].name, s + at, n) != 0))
 			i++;
 		if (i == sizeof(words) / sizeof(words[0]))
-			return err_set(e, -EINVAL, "there is no action '%.*s' to allow: there are kill and hash",
+			return err_set(e, -EINVAL, "there is no action '%.*s' to allow: there are deny, hash and kill",
 				       (int)n, s + at);
 		*ret |= 1u << words[i].kind;
 		at += n + 1;
@@ -69,6 +70,14 @@ int permit_parse(const char *text, struct permit *ret, struct err *e)
 	}
 	*ret = p;
 	return r;
+}
+
+bool permit_any(const struct permit *p, enum act_kind kind)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->rows[i].kinds & 1u << kind)
+			return true;
+	return false;
 }
 
 bool permit_allows(const struct permit *p, const char *policy, size_t len, enum act_kind kind)

@@ -28,6 +28,8 @@ struct permit {
 /* NULL and "" allow nothing. -EINVAL with the reason. */
 int permit_parse(const char *text, struct permit *ret, struct err *e);
 bool permit_allows(const struct permit *p, const char *policy, size_t len, enum act_kind kind);
+/* Whether it is allowed to any policy. */
+bool permit_any(const struct permit *p, enum act_kind kind);
 /* Whether it is an action that somebody has to allow. */
 bool permit_needed(enum act_kind kind);
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy-compiler/deny.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy-compiler/clauses.h"
+
+static const struct {
+	const char *word, *text;
+} whys[] = {
+	[DENY_NOT_ASKED] = { "not_asked", "it does not ask for it" },
+	[DENY_KERNEL] = { "kernel", "the kernel decides all that the rule asks for" },
+	[DENY_EVENT] = { "event", "no operation of this type can be refused" },
+	[DENY_FILTER] = { "filter", "the action has a filter, which is asked in user space" },
+	[DENY_NEVER] = { "never", "the rule can never fire" },
+	[DENY_USER] = { "user", "the kernel does not decide the whole of %s" },
+	[DENY_RESULT] = { "result", "%s is about the result, which there is only after the operation" },
+	[DENY_LATE] = { "late", "%s is not known, or not yet so, before the operation" },
+	[DENY_CLAUSES] = { "clauses", "the rule has more clauses, or numbers in one, than the kernel keeps apart" },
+	[DENY_ROOM] = { "room", "the policy is too large for the kernel's tables, so that they match more than the rule" },
+};
+
+/* What can be refused, and its numbers that are others, or not there, before the operation. */
+static const struct {
+	uint16_t event;
+	uint64_t late; /* bits 1 << number */
+} events[] = {
+#define BIT(EV, SLOT) (1ull << EVN_##EV##_##SLOT)
+	{ EV_OPEN, BIT(OPEN, MODE) },
+	{ EV_UNLINK, 0 },
+	{ EV_RMDIR, 0 },
+	{ EV_MKDIR, 0 },
+	{ EV_RENAME, 0 },
+	{ EV_LINK, 0 },
+	{ EV_CHMOD, BIT(CHMOD, FILE_MODE) },
+	{ EV_CONNECT, 0 },
+	{ EV_BIND, 0 },
+#undef BIT
+};
+
+static bool find_event(uint16_t event, uint64_t *ret_late)
+{
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i].event == event) {
+			*ret_late = events[i].late;
+			return true;
+		}
+	return false;
+}
+
+bool deny_asked(const struct program *p, const struct prule *r)
+{
+	for (uint32_t i = 0; i < r->actions_count; i++)
+		if (p->actions[r->actions_first + i].kind == ACT_DENY)
+			return true;
+	return false;
+}
+
+/* Of several such actions one without a filter is enough. */
+static bool filtered(const struct program *p, const struct prule *r)
+{
+	for (uint32_t i = 0; i < r->actions_count; i++) {
+		const struct paction *a = &p->actions[r->actions_first + i];
+
+		if (a->kind == ACT_DENY && a->filter == PROGRAM_NONE)
+			return false;
+	}
+	return true;
+}
+
+static enum deny_why of_predicate(const struct program *p, uint16_t event, uint64_t late, uint32_t node)
+{
+	const struct cat_field *f;
+	uint16_t index;
+
+	if (clauses_why(p, event, node) != WHY_KERNEL)
+		return DENY_USER;
+	f = clauses_field(p, node);
+	if (!f)
+		return p->nodes[node].op == N_BOOL ? DENY_KERNEL : DENY_USER;
+	switch (catalog_sieve(p->catalog, f, event, &index)) {
+	case CAT_SIEVE_RETVAL:
+		return DENY_RESULT;
+	case CAT_SIEVE_NUM:
+		return late >> index & 1 ? DENY_LATE : DENY_KERNEL;
+	case CAT_SIEVE_UID:
+	case CAT_SIEVE_GID:
+	case CAT_SIEVE_EUID:
+	case CAT_SIEVE_EGID:
+	case CAT_SIEVE_PATH:
+	case CAT_SIEVE_NAME:
+	case CAT_SIEVE_ADDR:
+		return DENY_KERNEL;
+	default:
+		return DENY_USER;
+	}
+}
+
+/* Recursion is as deep as the program's nodes are, at most PROGRAM_DEPTH_MAX. */
+static enum deny_why of_node(const struct program *p, uint16_t event, uint64_t late, uint32_t node, uint32_t *ret_node)
+{
+	const struct node *n = &p->nodes[node];
+	enum deny_why why;
+
+	if (n->op == N_NOT)
+		return of_node(p, event, late, n->a, ret_node);
+	if (n->op == N_AND || n->op == N_OR) {
+		why = of_node(p, event, late, n->a, ret_node);
+		return why == DENY_KERNEL ? of_node(p, event, late, n->b, ret_node) : why;
+	}
+	*ret_node = node;
+	return of_predicate(p, event, late, node);
+}
+
+enum deny_why deny_of_rule(const struct program *p, const struct prule *r, uint32_t *ret_node)
+{
+	const struct node *root = &p->nodes[r->root];
+	uint64_t late = 0;
+
+	if (!deny_asked(p, r))
+		return DENY_NOT_ASKED;
+	if (!find_event(r->event, &late))
+		return DENY_EVENT;
+	if (filtered(p, r))
+		return DENY_FILTER;
+	if (root->op == N_BOOL && !root->imm)
+		return DENY_NEVER;
+	return of_node(p, r->event, late, r->root, ret_node);
+}
+
+bool deny_has_node(enum deny_why why)
+{
+	return why == DENY_USER || why == DENY_RESULT || why == DENY_LATE;
+}
+
+void deny_say(enum deny_why why, const char *predicate, char *ret, size_t size)
+{
+	const char *text = whys[why].text, *at = strstr(text, "%s");
+
+	if (at)
+		snprintf(ret, size, "%.*s%s%s", (int)(at - text), text, predicate ? predicate : "a condition", at + 2);
+	else
+		snprintf(ret, size, "%s", text);
+}
+
+const char *deny_word(enum deny_why why)
+{
+	return whys[why].word;
+}
