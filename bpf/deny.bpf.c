@@ -69,12 +69,12 @@ INLINE void deny_unread(struct hook *h, const u32 type, const u32 k)
 		stat_add(type, deny_unsure);
 }
 
-/* The path of @at, which is left in work[w]. The root itself has no name that rules could mean. */
+/* The path of @at, which is left in work[w]. What has none, or ends with a slash (the root does), has no name that rules could mean. */
 INLINE bool deny_path(struct hook *h, const u32 w, const u32 type, struct place at)
 {
 	if (!path_sieve(h->s, w, h->sv, h->e, type, at, &h->alive))
 		return false;
-	if (h->s->unasked & 1 << w || h->s->path_len[w] < 2)
+	if (h->s->unasked & 1 << w || !h->s->path_len[w] || h->s->work[w][EV_PATH_MAX - 1] == '/')
 		deny_unread(h, type, w);
 	return !sv_mask_zero(&h->alive);
 }
@@ -135,10 +135,10 @@ INLINE int deny_end(struct hook *h, const u32 type, bool half, bool denied_)
 		u64 *num = rec_num(&h.s->rec);                                                                         \
 		(void)num;                                                                                             \
 		SET;                                                                                                   \
-		bool refuse_ = deny_nums(&h) && deny_path(&h, 0, EV_##TYPE, AT);                                           \
-		if (refuse_)                                                                                               \
+		bool refuse_ = deny_nums(&h) && deny_path(&h, 0, EV_##TYPE, AT);                                       \
+		if (refuse_)                                                                                           \
 			file_strs(h.s, 0, rec_str(&h.s->rec, EVN_##TYPE##_COUNT), AT.d);                               \
-		return deny_end(&h, EV_##TYPE, HALF, refuse_);                                                             \
+		return deny_end(&h, EV_##TYPE, HALF, refuse_);                                                         \
 	} while (0)
 
 /* Two names. */
@@ -149,12 +149,12 @@ INLINE int deny_end(struct hook *h, const u32 type, bool half, bool denied_)
 			return 0;                                                                                      \
 		file_head(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, -EPERM, AT);         \
 		file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                           \
-		bool refuse_ = deny_nums(&h) && deny_path(&h, 0, EV_##TYPE, AT) && deny_path(&h, 1, EV_##TYPE, DEST);      \
-		if (refuse_) {                                                                                             \
+		bool refuse_ = deny_nums(&h) && deny_path(&h, 0, EV_##TYPE, AT) && deny_path(&h, 1, EV_##TYPE, DEST);  \
+		if (refuse_) {                                                                                         \
 			file_strs(h.s, 0, rec_str(&h.s->rec, EVN_##TYPE##_COUNT), AT.d);                               \
 			file_strs(h.s, 1, &rec_str(&h.s->rec, EVN_##TYPE##_COUNT)[STR(TYPE, DEST_PATH)], DEST.d);      \
 		}                                                                                                      \
-		return deny_end(&h, EV_##TYPE, true, refuse_);                                                             \
+		return deny_end(&h, EV_##TYPE, true, refuse_);                                                         \
 	} while (0)
 
 INLINE struct place place_in(struct path *dir, struct dentry *dentry)

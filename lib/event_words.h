@@ -17,7 +17,7 @@ static const struct {
 	uint16_t flag; /* enum ev_flags */
 	const char *word;
 } event_flag_words[] = {
-	{ EV_F_ARGS_TRUNCATED, "args_truncated" }, { EV_F_COMPAT, "compat" },	       { EV_F_DENIED, "denied" },
+	{ EV_F_ARGS_TRUNCATED, "args_truncated" }, { EV_F_COMPAT, "compat" },	      { EV_F_DENIED, "denied" },
 	{ EV_F_TRUNCATED, "truncated" },	   { EV_F_UNREADABLE, "unreadable" }, { EV_F_USER_PATH, "user_path" },
 };
 

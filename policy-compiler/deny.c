@@ -18,7 +18,8 @@ static const struct {
 	[DENY_RESULT] = { "result", "%s is about the result, which there is only after the operation" },
 	[DENY_LATE] = { "late", "%s is not known, or not yet so, before the operation" },
 	[DENY_CLAUSES] = { "clauses", "the rule has more clauses, or numbers in one, than the kernel keeps apart" },
-	[DENY_ROOM] = { "room", "the policy is too large for the kernel's tables, so that they match more than the rule" },
+	[DENY_ROOM] = { "room",
+			"the policy is too large for the kernel's tables, so that they match more than the rule" },
 };
 
 /* What can be refused, and its numbers that are others, or not there, before the operation. */

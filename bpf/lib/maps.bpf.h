@@ -50,7 +50,7 @@ struct slot {
 	u32 flags;		 /* enum ev_flags */
 	u32 unasked;		 /* paths that the automaton could not be asked of, as bits 1 << w */
 	u32 pad;
-	struct sv_mask alive;	 /* of an exec, while its words are looked at */
+	struct sv_mask alive; /* of an exec, while its words are looked at */
 	/* What is possible by an exec's two paths, or by the words in its arguments and environment; the states of the latter. */
 	struct sv_mask found[2];
 	u64 state[2];

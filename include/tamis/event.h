@@ -166,7 +166,7 @@ struct ev_stats {
 	ev_u64 context; /* sent though ruled out, to keep the process table */
 	ev_u64 lost_context; /* the like, lost: no alert is missing, but the process table may be */
 	ev_u64 denied;	     /* refused, because a rule says so */
-	ev_u64 deny_unsure;  /* let through although a rule may have wanted it refused: not all that it asks for could be told */
+	ev_u64 deny_unsure; /* let through although a rule may have wanted it refused: not all that it asks for could be told */
 };
 
 /*

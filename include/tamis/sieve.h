@@ -78,7 +78,7 @@ struct sv_automaton {
  */
 #define SV_DENY_STRINGS 3 /* SV_AUT_PATH0, SV_AUT_PATH1, SV_AUT_ADDR */
 struct sv_deny {
-	struct sv_mask clauses;		       /* the loader leaves those that the operator allows */
+	struct sv_mask clauses;		      /* the loader leaves those that the operator allows */
 	struct sv_mask asks[SV_DENY_STRINGS]; /* those of them that ask for something of the string */
 };
 

@@ -75,7 +75,8 @@ static const struct metric {
 	{ "responses", "killed", "tamis_killed_total", "counter", "Processes that were hit" },
 	{ "responses", "disarmed", "tamis_disarmed_total", "counter", "Rules that were disarmed" },
 	{ "denials", "denied", "tamis_denied_total", "counter", "Operations that were refused" },
-	{ "denials", "unsure", "tamis_deny_unsure_total", "counter", "Operations let through because not all was known of them" },
+	{ "denials", "unsure", "tamis_deny_unsure_total", "counter",
+	  "Operations let through because not all was known of them" },
 	{ "canary", "since", "tamis_canary_seconds", "gauge", "Seconds since the canary was last seen" },
 	{ "canary", "restarts", "tamis_canary_restarts_total", "counter", "How often it was started again" },
 	{ NULL, "process_table", "tamis_processes", "gauge", "Processes that the sensor knows" },
@@ -203,7 +204,8 @@ static void put_blind(struct buf *b, const json_t *s)
 
 static void put_events(struct buf *b, json_t *stats)
 {
-	static const char *const results[] = { "seen", "dropped", "sent", "lost", "context", "lost_context", "denied", "deny_unsure" };
+	static const char *const results[] = { "seen",	  "dropped",	  "sent",   "lost",
+					       "context", "lost_context", "denied", "deny_unsure" };
 	const char *name;
 	json_t *e;
 

@@ -367,9 +367,8 @@ static void put_log(struct alert *a, const struct alert_effects *e)
 	buf_putc(&a->out, ',');
 }
 
-static const char *const action_states[] = {
-	"asked", "not allowed", "disarmed", "no process", "busy", "done", "failed", "not done"
-};
+static const char *const action_states[] = { "asked", "not allowed", "disarmed", "no process",
+					     "busy",  "done",	     "failed",	 "not done" };
 
 static void put_hash_action(struct alert *a, struct jsonw *w, const struct paction *p, const struct alert_action *did)
 {

@@ -26,7 +26,7 @@ enum hook_kind {
 	HOOK_SYS_TP,	/* the same at the classic one */
 	HOOK_ITER,	/* hung on nothing: runs over all processes when it is asked to (load_tasks) */
 	HOOK_CGROUP,	/* the packets and calls of every socket, at the root of the cgroups */
-	HOOK_FMOD_RET,	/* changes what a function of the security modules returns: refuses, and tells what it refused */
+	HOOK_FMOD_RET, /* changes what a function of the security modules returns: refuses, and tells what it refused */
 	HOOK_KINDS
 };
 

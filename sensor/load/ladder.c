@@ -199,7 +199,8 @@ static void find_targets(struct ladder *l, const struct btf *btf)
 	for (size_t i = 0; i < hook_nrows; i++) {
 		const struct hook_row *r = &hook_rows[i];
 
-		if ((r->kind == HOOK_FENTRY || r->kind == HOOK_FMOD_RET) && (!btf || btf__find_by_name_kind(btf, r->target, BTF_KIND_FUNC) < 0))
+		if ((r->kind == HOOK_FENTRY || r->kind == HOOK_FMOD_RET) &&
+		    (!btf || btf__find_by_name_kind(btf, r->target, BTF_KIND_FUNC) < 0))
 			continue;
 		if (r->kind == HOOK_TP_BTF && btf && !has_btf_tracepoint(btf, r->target))
 			continue;

@@ -19,7 +19,8 @@ static const struct {
 	[ALARM_CANARY] = { "tamis_canary", "The process that tests the sensor's hooks was killed or does not answer" },
 	[ALARM_SINK] = { "tamis_sink", "Alerts do not reach where they are sent to" },
 	[ALARM_PROCESS] = { "tamis_process", "A process of the sensor was killed or stopped" },
-	[ALARM_DISARMED] = { "tamis_disarmed", "A rule wanted to kill, or rules to deny, beyond the limits; they only raise alerts now" },
+	[ALARM_DISARMED] = { "tamis_disarmed",
+			     "A rule wanted to kill, or rules to deny, beyond the limits; they only raise alerts now" },
 };
 
 static void put_rule(struct jsonw *w, enum alarm_kind kind)

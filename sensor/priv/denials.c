@@ -10,39 +10,14 @@
 
 #define MINUTE_NS 60000000000ull
 
-static bool meets(const struct sv_mask *a, const struct sv_mask *b)
-{
-	for (int w = 0; w < SV_WORDS; w++)
-		if (a->w[w] & b->w[w])
-			return true;
-	return false;
-}
-
 void denials_prepare(struct monitor *m, struct policy_file *p)
 {
-	struct sv_mask allowed[EV_TYPES] = { 0 };
-
-	p->denies = p->undecided = 0;
 	kills_permit(&p->kills, &m->permit, ACT_DENY);
-	for (uint32_t i = 0; i < p->kills.n; i++) {
-		const struct kill_action *a = &p->kills.a[i];
-		bool decided;
-
-		if (a->kind != ACT_DENY || !a->allowed)
-			continue;
-		decided = a->event < EV_TYPES && a->flags & ACT_DECIDED &&
-			  meets(&a->bits, &p->sieve->event[a->event].deny.clauses);
-		p->denies += decided;
-		p->undecided += !decided;
-		for (int w = 0; decided && w < SV_WORDS; w++)
-			allowed[a->event].w[w] |= a->bits.w[w];
-	}
+	p->denies = kills_deny(&p->kills, p->sieve, &p->undecided);
 	for (int ev = 0; ev < EV_TYPES; ev++) {
-		struct sv_mask *deny = &p->sieve->event[ev].deny.clauses;
+		const struct sv_mask *deny = &p->sieve->event[ev].deny.clauses;
 
-		for (int w = 0; w < SV_WORDS; w++)
-			deny->w[w] &= allowed[ev].w[w];
-		p->deny_event[ev] = meets(deny, deny);
+		p->deny_event[ev] = deny->w[0] | deny->w[1] | deny->w[2] | deny->w[3];
 	}
 }
 
@@ -75,11 +50,12 @@ void denials_begin(struct monitor *m)
 	const char *why = why_not(m, &none);
 
 	if (p->undecided)
-		log_warn("%s: %u rules that deny are not decided in the kernel alone: they only raise alerts (tamisc explain says why)",
-			 p->name, p->undecided);
+		log_warn(
+			"%s: %u rules that deny are not decided in the kernel alone: they only raise alerts (tamisc explain says why)",
+			p->name, p->undecided);
 	if (why)
-		log_warn("%s: %s that its rules deny cannot be refused here: %s", p->name, none ? "what" : "some of what",
-			 why);
+		log_warn("%s: %s that its rules deny cannot be refused here: %s", p->name,
+			 none ? "what" : "some of what", why);
 	else if (p->denies)
 		log_info("%s: operations are refused by %u rules", p->name, p->denies);
 	m->denials.disarmed = false;
@@ -134,10 +110,10 @@ void denials_put(struct monitor *m, struct jsonw *w)
 	jsonw_member_u64(w, "limit", m->o->deny_limit);
 	jsonw_member_u64(w, "rules", m->policy.denies);
 	jsonw_member_str(w, "state",
-			 m->denials.disarmed	? "disarmed"
-			 : !m->policy.denies	? "off"
-			 : none			? "not possible"
-						: "on");
+			 m->denials.disarmed ? "disarmed"
+			 : !m->policy.denies ? "off"
+			 : none		     ? "not possible"
+					     : "on");
 	jsonw_member_u64(w, "undecided", m->policy.undecided);
 	jsonw_member_u64(w, "unsure", unsure);
 	jsonw_member_str(w, "why", why ? why : "");

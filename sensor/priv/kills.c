@@ -89,6 +89,40 @@ uint32_t kills_permit(struct kills *k, const struct permit *p, enum act_kind kin
 	return no;
 }
 
+static bool meets(const struct sv_mask *a, const struct sv_mask *b)
+{
+	for (int w = 0; w < SV_WORDS; w++)
+		if (a->w[w] & b->w[w])
+			return true;
+	return false;
+}
+
+uint32_t kills_deny(const struct kills *k, struct sieve *s, uint32_t *ret_undecided)
+{
+	struct sv_mask allowed[EV_TYPES] = { 0 };
+	uint32_t n = 0;
+
+	*ret_undecided = 0;
+	for (uint32_t i = 0; i < k->n; i++) {
+		const struct kill_action *a = &k->a[i];
+
+		if (a->kind != ACT_DENY || !a->allowed)
+			continue;
+		if (a->event >= EV_TYPES || !(a->flags & ACT_DECIDED) ||
+		    !meets(&a->bits, &s->event[a->event].deny.clauses)) {
+			++*ret_undecided;
+			continue;
+		}
+		n++;
+		for (int w = 0; w < SV_WORDS; w++)
+			allowed[a->event].w[w] |= a->bits.w[w];
+	}
+	for (int ev = 0; ev < EV_TYPES; ev++)
+		for (int w = 0; w < SV_WORDS; w++)
+			s->event[ev].deny.clauses.w[w] &= allowed[ev].w[w];
+	return n;
+}
+
 /* ---- the monitor's part -------------------------------------------------------------------------------------------- */
 
 void responses_policy(struct monitor *m, struct policy_file *p)

@@ -39,5 +39,11 @@ void kills_done(struct kills *k);
 struct kill_action *kills_find(struct kills *k, uint32_t rule, uint32_t action);
 /* Marks those that the operator allows; returns how many of that kind are not. */
 uint32_t kills_permit(struct kills *k, const struct permit *p, enum act_kind kind);
+/*
+ * Leaves in @s of what may be refused that of rules which are allowed to (kills_permit() has gone before). Returns how many
+ * there are; *ret_undecided: how many there are besides on which nothing can be refused, because the kernel does not decide
+ * all that they ask for.
+ */
+uint32_t kills_deny(const struct kills *k, struct sieve *s, uint32_t *ret_undecided);
 
 #endif

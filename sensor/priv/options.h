@@ -11,15 +11,15 @@
 #include "lib/err.h"
 #include "tamis/event.h"
 
-#define OPTIONS_CONFIG	  "/etc/tamis/tamisd.conf"
-#define OPTIONS_STATE	  "/var/lib/tamis"
-#define OPTIONS_CANARY	  300
-#define OPTIONS_LOG_EPOCH (24 * 3600)
-#define OPTIONS_LOG_KEEP  (16ull << 30)
-#define OPTIONS_MODULES	  "/usr/lib/tamis/sinks"
-#define OPTIONS_SINK_HOLD (4ull << 30)
-#define OPTIONS_SEAL	  "/usr/lib/tamis/seal/tamis-seal-tpm2.so"
-#define OPTIONS_HEARTBEAT 300
+#define OPTIONS_CONFIG	   "/etc/tamis/tamisd.conf"
+#define OPTIONS_STATE	   "/var/lib/tamis"
+#define OPTIONS_CANARY	   300
+#define OPTIONS_LOG_EPOCH  (24 * 3600)
+#define OPTIONS_LOG_KEEP   (16ull << 30)
+#define OPTIONS_MODULES	   "/usr/lib/tamis/sinks"
+#define OPTIONS_SINK_HOLD  (4ull << 30)
+#define OPTIONS_SEAL	   "/usr/lib/tamis/seal/tamis-seal-tpm2.so"
+#define OPTIONS_HEARTBEAT  300
 #define OPTIONS_DENY_LIMIT 1000
 
 struct options {
@@ -40,8 +40,9 @@ struct options {
 	uint32_t log_keep_age; /* seconds after which a segment of the log goes; 0: never */
 	uint64_t log_keep;     /* bytes beyond which the oldest go; 0: never */
 	uint32_t kill_limit;   /* kills of one rule in a minute, beyond which it is disarmed */
-	uint32_t deny_limit;   /* denials of all rules in a minute, beyond which nothing is refused any more; 0: no limit */
-	uint32_t canary;       /* seconds between two rounds; 0: off */
+	uint32_t
+		deny_limit; /* denials of all rules in a minute, beyond which nothing is refused any more; 0: no limit */
+	uint32_t canary;    /* seconds between two rounds; 0: off */
 	uint32_t queue_bytes;  /* 0: the default */
 	char *sinks;	       /* directory of sinks' settings, or NULL: none */
 	char *sink_modules;    /* directory of their modules */

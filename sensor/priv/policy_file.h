@@ -23,16 +23,16 @@ struct policy_file {
 	char name[POLICY_NAME_MAX]; /* the file's */
 	char sha256[HASH_HEX_SIZE]; /* of the bundle */
 	uint32_t rules;
-	uint32_t off;	      /* of them: not for this host, by their filters */
-	uint32_t generation;  /* the caller's */
-	struct sieve *sieve;  /* owned; policy_file_forget_sieve gives its memory back */
-	int program_fd;	      /* owned; sealed memfd with the program's bytes */
-	struct kills kills;   /* owned */
+	uint32_t off;		    /* of them: not for this host, by their filters */
+	uint32_t generation;	    /* the caller's */
+	struct sieve *sieve;	    /* owned; policy_file_forget_sieve gives its memory back */
+	int program_fd;		    /* owned; sealed memfd with the program's bytes */
+	struct kills kills;	    /* owned */
 	uint32_t denies, undecided; /* rules on which operations are refused; that cannot be, see denials.c */
 	bool deny_event[EV_TYPES];  /* of which events */
-	bool fetches;	      /* rules ask for what the hash process has to look up */
-	int watches_fd;	      /* owned; the like, with the section of watches; -1: it has none */
-	bool blind[EV_TYPES]; /* the caller's: events that it has rules on and that cannot be seen here */
+	bool fetches;		    /* rules ask for what the hash process has to look up */
+	int watches_fd;		    /* owned; the like, with the section of watches; -1: it has none */
+	bool blind[EV_TYPES];	    /* the caller's: events that it has rules on and that cannot be seen here */
 };
 
 /* @file names it in messages. @trust NULL: signed by anybody or nobody. On error *ret is as policy_file_done leaves it. */

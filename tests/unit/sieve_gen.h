@@ -1177,6 +1177,33 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 	}
 }
 
+/*
+ * The clauses on which the kernel refuses the event: as bpf/deny.bpf.c asks, before the operation. In doubt none that asks for what
+ * is in doubt.
+ */
+static inline void gen_deny(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
+{
+	const struct sv_event *ev = &s->event[e->head.type];
+
+	if (!sv_deny_start(ev, alive) || !sv_nums_early(ev, &e->head, e->num, alive))
+		return;
+#pragma GCC unroll 3
+	for (unsigned k = 0; k < SV_DENY_STRINGS; k++) {
+		const struct sv_automaton *a = &ev->automata[k];
+		size_t len = k == SV_AUT_ADDR ? 1 : strlen(e->path[k]);
+		ev_u32 state;
+
+		if (!e->readable[k] || !len || (k != SV_AUT_ADDR && e->path[k][len - 1] == '/')) {
+			sv_deny_unread(ev, k, alive);
+			continue;
+		}
+		if (!a->used)
+			continue;
+		state = k == SV_AUT_ADDR ? sv_dfa_run_addr(s, a, e->addr) : gen_run_at(s, a, e->path[k], 37 + 11 * k);
+		sv_mask_and(alive, sv_final_mask(s, a, state));
+	}
+}
+
 static inline bool gen_rule_alive(const struct program *p, uint32_t rule, const struct sv_mask *alive)
 {
 	const struct prule *r = &p->rules[rule];

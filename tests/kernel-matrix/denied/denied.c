@@ -145,17 +145,21 @@ static const struct {
 	const char *name;
 	void (*act)(void);
 } rows[] = {
-	{ "bind", do_bind },   { "chmod", do_chmod }, { "connect", do_connect }, { "link", do_link },	 { "mkdir", do_mkdir },
-	{ "open", do_open },   { "rename", do_rename }, { "rmdir", do_rmdir },	 { "unlink", do_unlink },
+	{ "bind", do_bind },	 { "chmod", do_chmod }, { "connect", do_connect },
+	{ "link", do_link },	 { "mkdir", do_mkdir }, { "open", do_open },
+	{ "rename", do_rename }, { "rmdir", do_rmdir }, { "unlink", do_unlink },
 };
 
 /* Before the sensor starts: nobody else would get to these files. */
 static int prepare(void)
 {
-	static const char *const dirs[] = { DIR_ "/secret", DIR_ "/secret/sub", DIR_ "/secretx", DIR_ "/stay1", DIR_ "/go" };
-	static const char *const files[] = { DIR_ "/secret/file", DIR_ "/secret/sub/file", DIR_ "/secretx/file", DIR_ "/free",
-					     DIR_ "/keep",	  DIR_ "/keep2",	   DIR_ "/from",	 DIR_ "/from2",
-					     DIR_ "/file",	  DIR_ "/mode" };
+	static const char *const dirs[] = { DIR_ "/secret", DIR_ "/secret/sub", DIR_ "/secretx", DIR_ "/stay1",
+					    DIR_ "/go" };
+	static const char *const files[] = { DIR_ "/secret/file",  DIR_ "/secret/sub/file",
+					     DIR_ "/secretx/file", DIR_ "/free",
+					     DIR_ "/keep",	   DIR_ "/keep2",
+					     DIR_ "/from",	   DIR_ "/from2",
+					     DIR_ "/file",	   DIR_ "/mode" };
 	int r = mkdir(DIR_, 0777) < 0 || chmod(DIR_, 0777) < 0 || symlink("secret/file", DIR_ "/link") < 0;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
