@@ -63,7 +63,7 @@ static void the_command_line_goes_before_the_file(void **state)
 
 	(void)state;
 	write_config(
-		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\nlog-epoch = 60\nlog-keep = 40G\nlog-keep-age = 3600\nallow-actions = web=kill *=kill\nkill-limit = 20\n");
+		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\nlog-epoch = 60\nlog-keep = 40G\nlog-keep-age = 3600\nallow-actions = web=kill *=kill\nkill-limit = 20\ndeny-limit = 0\n");
 	assert_int_equal(parse(&o, &e, "--config", config, "--policy", "line.tpb", "--allow-unsigned", NULL), 0);
 	assert_string_equal(o.policy, "line.tpb");
 	assert_string_equal(o.trust, "/etc/key.pem");
@@ -74,6 +74,7 @@ static void the_command_line_goes_before_the_file(void **state)
 	assert_int_equal(o.log_keep_age, 3600);
 	assert_string_equal(o.allow_actions, "web=kill *=kill");
 	assert_int_equal(o.kill_limit, 20);
+	assert_int_equal(o.deny_limit, 0);
 	options_done(&o);
 }
 
@@ -98,6 +99,8 @@ static void what_is_wrong_is_named(void **state)
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--ring-bytes", "8Mx", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--kill-limit", "0", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--kill-limit", "101", NULL), -EINVAL);
+	assert_int_equal(parse(&o, &e, "--policy", "p", "--deny-limit", "5M", NULL), -EINVAL);
+	assert_int_equal(parse(&o, &e, "--policy", "p", "--deny-limit", "-1", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &e, "--policy", "p", "--allow-actions", "p=dance", NULL), -EINVAL);
 	assert_non_null(strstr(e.msg, "'dance'"));
 

@@ -65,6 +65,9 @@ static void what_is_allowed(void **state)
 	strcpy(name + PERMIT_NAME, "=kill");
 	assert_int_equal(permit_parse(name, &p, &e), -EINVAL);
 	assert_true(permit_needed(ACT_KILL));
+	assert_true(permit_needed(ACT_DENY));
+	assert_true(allows("web=kill,deny", "web", ACT_DENY));
+	assert_false(allows("web=kill", "web", ACT_DENY));
 	assert_false(permit_needed(ACT_SET));
 	assert_false(permit_needed(ACT_LOG));
 }
