@@ -9,6 +9,9 @@
  */
 #include "lib/task.bpf.h"
 
+#define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
+#define EXEC_NSTR (EVS_EXEC_COUNT + EVS_PROC_COUNT)
+
 /* Whether or not a clause is alive: what is never dropped counts as context then, see ev_stats. */
 INLINE bool process_begin(struct hook *h, const u32 type)
 {
@@ -20,19 +23,41 @@ INLINE bool process_begin(struct hook *h, const u32 type)
 	return false;
 }
 
-/* What is known of an exec: by the image before. What its clauses ask of the image itself nobody knows yet. */
-INLINE bool exec_masks(struct slot *s, struct task_struct *task)
+/*
+ * What is known of an exec: by the image before. What its clauses ask of the image itself nobody knows yet. s->kin becomes what this
+ * image and those above it meet, s->fresh the set that it begins with.
+ */
+__noinline int exec_masks(u32 slot, u64 task)
 {
-	struct ev_head *h = rec_head(&s->rec);
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
 	struct masks *m = masks_get();
 	struct masks_words w;
-	u32 low = 0;
+	const struct ev_str *tty;
+	struct ev_head *h;
+	u32 low = 0, met;
 
-	if (!m)
-		return true;
-	w = masks_words(m, task, h->image - 1, h->policy);
-	if (masks_find(m, w.first, w.second, &low))
+	if (!s)
+		return 1;
+	h = rec_head(&s->rec);
+	tty = &rec_str(&s->rec, EXEC_NNUM)[EVS_EXEC_COUNT + EVS_PROC_TTY_NAME];
+	s->fresh = MASKS_FRESH;
+	if (!sv || !m || h->policy != sv->generation) {
+		s->kin = MASKS_KIN;
+		return 1;
+	}
+	w = masks_words(m, (void *)task, h->image - 1, h->policy);
+	if (masks_find(m, w.first, w.second, &low)) {
 		masks_strike(m, low, h->policy, EV_EXEC, (struct sv_mask *)h->alive);
+		s->fresh = masks_fresh(m, low, h->policy);
+	}
+	met = masks_kin(m, w.first);
+	sv_kin_strike(&sv->kin, met, (struct sv_mask *)h->alive);
+	if (s->fresh == MASKS_BARE)
+		sv_mask_and_not((struct sv_mask *)h->alive, &sv->kin.contained);
+	if (!tty->len && !(s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)))
+		sv_mask_and_not((struct sv_mask *)h->alive, &sv->kin.tty);
+	s->kin = sv_kin_below(&sv->kin, met, s->kin);
 	return !sv_mask_zero((struct sv_mask *)h->alive);
 }
 
@@ -53,25 +78,31 @@ INLINE void exec_known(struct slot *s, struct task_struct *task, struct ev_str *
 	    !(s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)))
 		tail = masks_tail(r->raw[end - 2], r->raw[end - 1]);
 	w = masks_words(m, task, h->image, h->policy);
-	masks_put(m, w.first, w.second, MASKS_FRESH | tail);
+	masks_put(m, w.first, w.second, s->fresh | tail, s->kin);
 }
 
-/* And of the child, which is what its parent is. */
+/* And of the child, which is what its parent is. Of a parent without an entry user space is asked. */
 INLINE void fork_known(struct slot *s, struct task_struct *parent, struct task_struct *child)
 {
 	struct ev_head *h = rec_head(&s->rec);
 	struct masks *m = masks_get();
 	struct masks_words w;
-	u32 low = 0;
+	u32 low = 0, kin;
 
-	if (!m || cgroups_of(parent) != cgroups_of(child))
+	if (!m)
 		return;
 	w = masks_words(m, parent, h->image, h->policy);
-	if (!masks_find(m, w.first, w.second, &low))
-		return;
-	low = masks_forked(m, low, h->policy);
+	kin = masks_kin(m, w.first);
+	if (!masks_find(m, w.first, w.second, &low)) {
+		masks_put(m, w.first, w.second, MASKS_LATE, MASKS_KIN);
+		low = MASKS_LATE;
+	}
+	if (cgroups_of(parent) == cgroups_of(child))
+		low = masks_forked(m, low, h->policy);
+	else
+		low = MASKS_LATE;
 	w = masks_words(m, child, READ(child, self_exec_id), h->policy);
-	masks_put(m, w.first, w.second, low);
+	masks_put(m, w.first, w.second, low, kin);
 }
 
 /* ---- words in arguments (0) and environment (1) ------------------------------------------------------------------ */
@@ -225,9 +256,6 @@ __noinline int args_send(u32 slot, u64 task, u64 boot_ns)
 		words_end(slot, want);
 	return 0;
 }
-
-#define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
-#define EXEC_NSTR (EVS_EXEC_COUNT + EVS_PROC_COUNT)
 
 /* ---- scripts: what was asked for, before the kernel went on to its interpreter ----------------------------------- */
 
@@ -405,42 +433,49 @@ __noinline int exec_final(u32 ids)
 /*
  * The path as it was given, where it is not that of the file in work[0]: then symbolic links have led from the one to the other, and
  * rules look at both: each of their conditions may hold of either. Where one of the paths is not what user space will have, the sieve
- * decides nothing by them: what is alive is what was @before.
+ * decides nothing by them: what is alive is what was @before. Which of the two tell what the image is, as bits 1 << w; 0: that cannot
+ * be told.
  */
-INLINE void exec_link(struct hook *h, struct exec *x, struct ev_str *str, const struct sv_mask *before)
+INLINE u32 exec_link(struct hook *h, struct exec *x, struct ev_str *str, const struct sv_mask *before)
 {
 	struct slot *s = h->s;
 	u32 flags = s->flags;
 	u64 len = 0, from;
+	const u32 whole = !(flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)) && str[EVS_PROC_FILE_PATH].len == s->path_len[0];
 	bool ok = string_path(s, 1, x->task, AT_FDCWD, x->filename, false, &len);
 
 	s->flags = flags; /* it is one string more, and says nothing of the file's own */
 	if (!ok || !paths_differ(s->index))
-		return;
+		return whole;
 	path_put(s, 1, &str[EVS_PROC_FILE_LINK_PATH]);
 	sv_mask_copy(&h->alive, before);
 	from = s->path_off[1] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
-	if (flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) || !len || str[EVS_PROC_FILE_PATH].len != s->path_len[0] ||
-	    str[EVS_PROC_FILE_LINK_PATH].len != s->path_len[1] ||
+	if (!whole || !len || str[EVS_PROC_FILE_LINK_PATH].len != s->path_len[1] ||
 	    !path_normal(s->index | 1 << 4, from, len + (EV_PATH_MAX + 1 - from)))
-		return;
+		return 0;
 	if (h->e->automata[SV_AUT_EITHER].used && !exec_final(s->index | SV_AUT_EITHER << 8) &&
 	    !exec_final(s->index | 1 << 4 | SV_AUT_EITHER << 8)) {
 		sv_mask_or(&s->found[0], &s->found[1]);
 		sv_mask_and(&h->alive, &s->found[0]);
 	}
+	return 3;
 }
 
-/* What may be true of the name of the task, as it is in the record at @off, into found[0]. -1: that cannot be told. */
-__noinline int exec_comm(u32 slot, u64 off, u64 len)
+/*
+ * What an automaton says of the name of the task, as it is in the record at @off, into found[0]. @ids: slot | automaton << 8. -1: it
+ * says nothing.
+ */
+__noinline int exec_comm(u32 ids, u64 off, u64 len)
 {
-	struct slot *s = slot_at(slot);
+	struct slot *s = slot_at(ids & 15);
 	const struct sieve *sv = sieve_get();
 	const struct sv_automaton *a;
+	u64 aut = ids >> 8 & 15;
 
-	if (!s || !sv || sv->generation != s->generation)
+	sv_hide(aut);
+	if (!s || !sv || aut >= SV_AUTOMATA || sv->generation != s->generation)
 		return -1;
-	a = &sv->event[EV_EXEC].automata[SV_AUT_COMM];
+	a = &sv->event[EV_EXEC].automata[aut];
 	sv_hide(off);
 	if (!a->used || !len || len > 15 || off > RAW_CAP)
 		return -1;
@@ -448,6 +483,60 @@ __noinline int exec_comm(u32 slot, u64 off, u64 len)
 	if (bpf_probe_read_kernel(s->name, 16, s->rec.raw + off))
 		return -1;
 	sv_mask_copy(&s->found[0], sv_final_mask(sv, a, sv_dfa_loop(sv, a, 0, s->name, 0, len, 16, 255)));
+	return 0;
+}
+
+/* The conditions that one of the automata of struct sv_kin decides, of which all may be met unless it has left what is in found[w]. */
+INLINE u32 kin_found(struct slot *s, const struct sv_kin *k, const u32 aut, const u32 w, int said)
+{
+	u32 of = k->of[aut - SV_AUT_KIN];
+
+	return said ? of : of & (u32)s->found[w].w[0];
+}
+
+/* What the image meets by its @paths (bits 1 << w) in work[w]; these are there until proc_strs(). */
+__noinline int exec_kin_paths(u32 slot, u32 paths)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+	const struct sv_kin *k;
+	u32 met = 0;
+
+	if (!s)
+		return 0;
+	s->kin = MASKS_KIN;
+	if (!sv || sv->generation != s->generation)
+		return 0;
+	k = &sv->kin;
+#pragma GCC unroll 2
+	for (u32 aut = SV_AUT_PARENT; aut <= SV_AUT_ABOVE; aut += SV_AUT_ABOVE - SV_AUT_PARENT) {
+		if (k->of[aut - SV_AUT_KIN])
+			met |= kin_found(s, k, aut, 0, !(paths & 1) || exec_final(slot | aut << 8));
+		if (k->of[aut - SV_AUT_KIN] && paths & 2)
+			met |= kin_found(s, k, aut, 1, exec_final(slot | 1 << 4 | aut << 8));
+	}
+	s->kin = met;
+	return 0;
+}
+
+/* And by its name of the task. */
+__noinline int exec_kin_comm(u32 slot, u64 off, u64 len)
+{
+	struct slot *s = slot_at(slot);
+	const struct sieve *sv = sieve_get();
+	const struct sv_kin *k;
+
+	if (!s)
+		return 0;
+	if (!sv || sv->generation != s->generation) {
+		s->kin = MASKS_KIN;
+		return 0;
+	}
+	k = &sv->kin;
+#pragma GCC unroll 2
+	for (u32 aut = SV_AUT_PARENT_COMM; aut <= SV_AUT_ABOVE_COMM; aut += SV_AUT_ABOVE - SV_AUT_PARENT)
+		if (k->of[aut - SV_AUT_KIN])
+			s->kin |= kin_found(s, k, aut, 0, exec_comm(slot | aut << 8, off, len));
 	return 0;
 }
 
@@ -460,6 +549,7 @@ INLINE int exec_done(struct exec *x)
 	struct ev_str *str;
 	u64 *num;
 	bool alive, resolved = true;
+	u32 paths = 0;
 
 	if (!process_begin(&h, EV_EXEC))
 		return 0;
@@ -480,16 +570,20 @@ INLINE int exec_done(struct exec *x)
 		exec_program(&h, x, str, num);
 	}
 	if (resolved)
-		exec_link(&h, x, str, &before);
+		paths = exec_link(&h, x, str, &before);
+	exec_kin_paths(h.s->index, paths);
 	proc_strs(h.s, str, x->task);
-	if (!exec_comm(h.s->index, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len))
+	if (!exec_comm(h.s->index | SV_AUT_COMM << 8, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len))
 		sv_mask_and(&h.alive, &h.s->found[0]);
+	exec_kin_comm(h.s->index, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len);
 	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], x->filename, EV_PATH_MAX, false);
 	sv_mask_copy(&h.s->alive, &h.alive);
 	args_send(h.s->index, as_number(x->task), rec_head(r)->boot_ns);
 	sv_mask_copy(&h.alive, &h.s->alive);
 	rec_head(r)->policy = h.sv->generation;
-	alive = !sv_mask_zero(&h.alive) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false) && exec_masks(h.s, x->task);
+	alive = !sv_mask_zero(&h.alive) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
+	/* also where nothing is alive any more: the image will be above others */
+	alive = exec_masks(h.s->index, as_number(x->task)) && alive;
 	if (rec_send(h.s, EV_EXEC, alive))
 		exec_known(h.s, x->task, &str[EVS_PROC_FILE_PATH], &str[EVS_PROC_FILE_LINK_PATH]);
 	if (p)
@@ -523,6 +617,24 @@ int process_exec_c(struct trace_event_raw_sched_process_exec *ctx)
 
 /* ---- processes that nobody has told of ----------------------------------------------------------------------------- */
 
+static u64 tasks_ns;	/* when the walk began */
+static bool tasks_lost; /* not all of them could be told */
+
+/* All have been told of: what user space still does not know of them, nobody will. */
+INLINE int tasks_end(void)
+{
+	struct slot *s = tasks_lost ? 0 : slot_claim();
+
+	if (!s)
+		return 0;
+	rec_begin(&s->rec, EV_TASK, EXEC_NNUM, EXEC_NSTR, EV_RUNG_TRACEPOINT);
+	rec_head(&s->rec)->boot_ns = tasks_ns;
+	if (slot_ok(s))
+		raw_send(s->rec.raw, EV_TASK, s->rec.used, RAW_MAX, EV_F_CONTEXT);
+	slot_release(s);
+	return 0;
+}
+
 /*
  * For each process a record of what it is, when user space asks: records of it were lost, or the engine process is another
  * one. Of a script this is the interpreter. The walk does not wait; what finds the ring full is asked for again another time.
@@ -531,18 +643,27 @@ SEC("iter/task")
 int process_tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = (void *)as_number(ctx->task);
-	struct file *file = READ(task, mm, exe_file);
+	struct mm_struct *mm = READ(task, mm);
+	struct file *file = READ(mm, exe_file);
 	struct slot *s;
 	struct ev_head *h;
 	struct place at;
 	struct ev_str *str;
 	u64 *num;
 
-	if (!task || !file || READ(task, pid) != READ(task, tgid))
+	if (!ctx->meta->seq_num) {
+		tasks_ns = bpf_ktime_get_boot_ns();
+		tasks_lost = false;
+	}
+	if (!task)
+		return tasks_end();
+	if (!mm || READ(task, pid) != READ(task, tgid))
 		return 0;
 	s = slot_claim();
-	if (!s)
+	if (!s) {
+		tasks_lost = true;
 		return 0;
+	}
 	rec_begin(&s->rec, EV_TASK, EXEC_NNUM, EXEC_NSTR, EV_RUNG_TRACEPOINT);
 	h = rec_head(&s->rec);
 	num = rec_num(&s->rec) + EVN_EXEC_COUNT;
@@ -556,14 +677,16 @@ int process_tasks(struct bpf_iter__task *ctx)
 	h->gid = num[EVN_PROC_GID];
 	h->euid = num[EVN_PROC_EUID];
 	h->egid = num[EVN_PROC_EGID];
-	at = place_of_file(file);
-	if (path_walk(s->index, 0, (u64)at.d, (u64)at.m))
-		s->flags |= EV_F_TRUNCATED;
-	file_nums(&num[EVN_PROC_FILE_INODE], at);
-	file_strs(s, 0, &str[EVS_PROC_FILE_PATH], at.d);
+	if (file) { /* a program can be taken from a process, and then nobody knows it */
+		at = place_of_file(file);
+		if (path_walk(s->index, 0, (u64)at.d, (u64)at.m))
+			s->flags |= EV_F_TRUNCATED;
+		file_nums(&num[EVN_PROC_FILE_INODE], at);
+		file_strs(s, 0, &str[EVS_PROC_FILE_PATH], at.d);
+	}
 	proc_strs(s, str, task);
-	if (slot_ok(s))
-		raw_send(s->rec.raw, EV_TASK, s->rec.used, RAW_MAX, s->flags | EV_F_CONTEXT);
+	if (!slot_ok(s) || !raw_send(s->rec.raw, EV_TASK, s->rec.used, RAW_MAX, s->flags | EV_F_CONTEXT))
+		tasks_lost = true;
 	slot_release(s);
 	return 0;
 }

@@ -12,9 +12,10 @@ enum need {
 	NEED_PARENT = 1 << 1,
 	NEED_ANCESTORS = 1 << 2,
 	NEED_CGROUPS = 1 << 3,	    /* it compares the process's cgroup with its parent's */
-	NEED_CGROUP = 1 << 4,	    /* the process's own: it tells the container */
+	NEED_CGROUP = 1 << 4,	    /* the process's own */
 	NEED_NO_CONTAINER = 1 << 5, /* what is empty where there is no container */
-	NEED_MORE = 1 << 6	    /* what no view knows */
+	NEED_MORE = 1 << 6,	    /* what no view knows */
+	NEED_CONTAINER = 1 << 7	    /* the container's id, which the cgroup tells */
 };
 
 /* A rule that asks something of the process that a view may know. */
@@ -93,8 +94,10 @@ static uint8_t field_needs(const struct cat_field *f)
 	if ((f->flags & (CF_FETCH | CF_UNSEEN)) || f->home < CAT_HOME_PROC || f->home > CAT_HOME_ANCESTORS ||
 	    !is_constant(f->slot))
 		return NEED_MORE;
-	if (f->home == CAT_HOME_PROC && (f->slot == SLOT_PROC_CGROUP_ID || f->slot == SLOT_PROC_CONTAINER_ID))
+	if (f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_CGROUP_ID)
 		return NEED_CGROUP;
+	if (f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_CONTAINER_ID)
+		return NEED_CONTAINER;
 	return f->home == CAT_HOME_PROC ? NEED_OWN : f->home == CAT_HOME_PARENT ? NEED_PARENT : NEED_ANCESTORS;
 }
 
@@ -256,10 +259,10 @@ static uint8_t can_be(struct look *l, uint32_t i)
 
 static uint8_t known_in(const struct possible_view *v)
 {
-	uint8_t cgroup = v->own || v->cgroup ? NEED_CGROUP : 0;
+	uint8_t cgroup = v->own || v->cgroup ? NEED_CGROUP | NEED_CONTAINER : 0;
 
-	if (cgroup && !v->proc->v[SLOT_PROC_CONTAINER_ID].len)
-		cgroup |= NEED_NO_CONTAINER;
+	if (v->bare || (cgroup && !v->proc->v[SLOT_PROC_CONTAINER_ID].len))
+		cgroup |= NEED_CONTAINER | NEED_NO_CONTAINER;
 	return (uint8_t)(cgroup | (v->own ? NEED_OWN : 0) | (v->parent ? NEED_PARENT : 0) |
 			 (v->ancestors ? NEED_ANCESTORS : 0) | (v->same_cgroup ? NEED_CGROUPS : 0));
 }

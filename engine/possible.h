@@ -29,6 +29,7 @@ struct possible_view {
 	bool parent;		 /* those of its parent */
 	bool ancestors;		 /* those of all above it, down to the first process */
 	bool same_cgroup;	 /* that its cgroup is that of its parent, whichever it is */
+	bool bare;		 /* that it is in no container */
 };
 
 /* The clauses that can be true of events of @type; all ones where rules ask nothing of the process. */

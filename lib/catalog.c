@@ -492,6 +492,23 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 	}
 }
 
+int catalog_kin(const struct catalog *c, const struct cat_field *f, uint16_t *ret_index)
+{
+	const struct cat_field *path = f->sieve == CAT_SIEVE_NAME ? path_of_name(c, f) : f;
+
+	if (f->home != CAT_HOME_PARENT && f->home != CAT_HOME_ANCESTORS)
+		return CAT_SIEVE_NONE;
+	*ret_index = f->home == CAT_HOME_PARENT ? SV_AUT_PARENT : SV_AUT_ABOVE;
+	if (f->sieve == CAT_SIEVE_COMM) {
+		*ret_index += SV_AUT_PARENT_COMM - SV_AUT_PARENT;
+		return CAT_SIEVE_COMM;
+	}
+	/* the program's own file is the first path of a process; what else it has paths of is not kept */
+	if ((f->sieve != CAT_SIEVE_PATH && f->sieve != CAT_SIEVE_NAME) || !path || path->index)
+		return CAT_SIEVE_NONE;
+	return f->sieve;
+}
+
 bool catalog_sieve_also(const struct catalog *c, uint16_t event, uint16_t automaton)
 {
 	for (size_t i = 0; i < c->nfields; i++) {

@@ -198,6 +198,12 @@ const char *catalog_nearest(const struct catalog *c, const char *name, size_t le
 int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t event, uint16_t *ret_index);
 
 /*
+ * The same of a field of the parent, or of those above, on which the kernel side decides at an exec by what it keeps of each image
+ * (struct sv_kin): PATH, NAME or COMM with *ret_index SV_AUT_PARENT, ..., or NONE.
+ */
+int catalog_kin(const struct catalog *c, const struct cat_field *f, uint16_t *ret_index);
+
+/*
  * Whether fields of that automaton may also go by a value that the kernel side does not run through it (cat_field.also). Events
  * that have one are not decided by this automaton; and two conditions that no one string meets may hold.
  */

@@ -57,6 +57,18 @@ static void put_event(struct buf *b, uint32_t type, const struct sv_event *e)
 		put_automaton(b, &e->automata[k]);
 }
 
+static void put_kin(struct buf *b, const struct sv_kin *kin)
+{
+	buf_put_u32(b, kin->n);
+	buf_put_u32(b, kin->above);
+	for (int k = 0; k < SV_KIN_AUTS; k++)
+		buf_put_u32(b, kin->of[k]);
+	put_mask(b, &kin->contained);
+	put_mask(b, &kin->tty);
+	for (uint32_t i = 0; i < kin->n; i++)
+		put_mask(b, &kin->keep[i]);
+}
+
 int sieve_pack(const struct sieve *s, struct buf *out)
 {
 	uint32_t nevents = 0;
@@ -68,6 +80,7 @@ int sieve_pack(const struct sieve *s, struct buf *out)
 	buf_put_u32(out, s->nmasks);
 	buf_put_u32(out, s->nstates);
 	buf_put_u32(out, s->ntrans);
+	put_kin(out, &s->kin);
 	for (uint32_t i = 0; i < EV_TYPES; i++)
 		if (!event_is_empty(&s->event[i]))
 			put_event(out, i, &s->event[i]);
@@ -192,6 +205,34 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 	return 0;
 }
 
+static int get_kin(struct reader *r, struct sv_kin *ret)
+{
+	uint32_t all;
+
+	if (rd_u32(&r->rd, &ret->n) < 0 || rd_u32(&r->rd, &ret->above) < 0)
+		return cut_short(r);
+	if (ret->n > SV_KIN)
+		return bad(r, "too many conditions on the processes above");
+	all = (uint32_t)((1ull << ret->n) - 1);
+	if (ret->above & ~all)
+		return bad(r, "a condition on the processes above that there is not");
+	for (int k = 0; k < SV_KIN_AUTS; k++) {
+		if (rd_u32(&r->rd, &ret->of[k]) < 0)
+			return cut_short(r);
+		if (ret->of[k] & ~all)
+			return bad(r, "a condition on the processes above that there is not");
+		all &= ~ret->of[k];
+	}
+	if (all)
+		return bad(r, "a condition on the processes above that nothing decides");
+	if (get_mask(r, &ret->contained) < 0 || get_mask(r, &ret->tty) < 0)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < ret->n; i++)
+		if (get_mask(r, &ret->keep[i]) < 0)
+			return -EBADMSG;
+	return 0;
+}
+
 static int get_masks(struct reader *r, struct sieve *s)
 {
 	struct sv_mask ones;
@@ -264,6 +305,8 @@ int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *
 	if (nevents >= EV_TYPES || ret->nmasks < 2 || ret->nmasks > SV_MASKS || ret->nstates > SV_STATES ||
 	    ret->ntrans > SV_TRANS)
 		return bad(&r, "larger than its tables");
+	if (get_kin(&r, &ret->kin) < 0)
+		return -EBADMSG;
 	for (uint32_t i = 0; i < nevents; i++)
 		if (get_event(&r, ret, &last) < 0)
 			return -EBADMSG;

@@ -199,13 +199,23 @@ static int64_t add_intin(struct clauses *c, bool neg, const struct node *n)
 
 /* ---- strings and addresses ----------------------------------------------------------------------------------------- */
 
-/* A string that the kernel has. */
-struct string {
-	uint8_t automaton;
-	bool name;
-};
+bool clauses_kin_string(const struct program *p, uint16_t event, uint32_t i, uint8_t op, uint8_t home,
+			struct clause_string *ret)
+{
+	const struct node *n = &p->nodes[i];
+	uint16_t index;
+	int sieve;
 
-static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, bool addr, struct string *ret)
+	if (event != EV_EXEC || n->op != op || p->catalog->fields[n->a].home != home)
+		return false;
+	sieve = catalog_kin(p->catalog, &p->catalog->fields[n->a], &index);
+	if (sieve == CAT_SIEVE_NONE)
+		return false;
+	*ret = (struct clause_string){ .automaton = (uint8_t)index, .name = sieve == CAT_SIEVE_NAME };
+	return true;
+}
+
+static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, bool addr, struct clause_string *ret)
 {
 	const struct node *n = &p->nodes[i];
 	uint16_t index;
@@ -213,13 +223,15 @@ static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, 
 
 	if (n->op != N_FIELD)
 		return false;
+	if (!addr && clauses_kin_string(p, event, i, N_FIELD, CAT_HOME_PARENT, ret))
+		return true;
 	sieve = catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index);
 	if (addr ? sieve != CAT_SIEVE_ADDR
 		 : sieve != CAT_SIEVE_PATH && sieve != CAT_SIEVE_NAME && sieve != CAT_SIEVE_COMM)
 		return false;
 	if (index >= SV_AUTOMATA || (index == SV_AUT_ADDR) != addr)
 		return false;
-	*ret = (struct string){ .automaton = (uint8_t)index, .name = sieve == CAT_SIEVE_NAME };
+	*ret = (struct clause_string){ .automaton = (uint8_t)index, .name = sieve == CAT_SIEVE_NAME };
 	return true;
 }
 
@@ -237,7 +249,7 @@ int clauses_put_pattern(struct clauses *c, const struct clause_pattern *pat)
 	return 0;
 }
 
-static int put_pattern(struct clauses *c, const struct string *s, uint32_t str, uint8_t kind, uint8_t icase)
+static int put_pattern(struct clauses *c, const struct clause_string *s, uint32_t str, uint8_t kind, uint8_t icase)
 {
 	struct clause_pattern pat = {
 		.str = str, .kind = kind, .icase = icase, .name = s->name, .automaton = s->automaton
@@ -254,7 +266,7 @@ const char *clauses_pattern_text(const struct clauses *c, const struct clause_pa
 	return intern_get(&c->texts, pat->str);
 }
 
-static int put_strset(struct clauses *c, const struct string *s, const struct strset *set, struct clause_atom *atom)
+static int put_strset(struct clauses *c, const struct clause_string *s, const struct strset *set, struct clause_atom *atom)
 {
 	static const uint8_t kinds[] = { [STRM_EXACT] = PAT_EXACT, [STRM_PATTERN] = PAT_STARS, [STRM_GLOB] = PAT_GLOB };
 
@@ -280,7 +292,7 @@ static int put_strset(struct clauses *c, const struct string *s, const struct st
 }
 
 /* The patterns of the atom that is node @i, or with @sub one network of the set of node @i. */
-static int put_patterns(struct clauses *c, const struct string *s, uint32_t i, int64_t sub, struct clause_atom *atom)
+static int put_patterns(struct clauses *c, const struct clause_string *s, uint32_t i, int64_t sub, struct clause_atom *atom)
 {
 	const struct node *n = &c->p->nodes[i], *b = &c->p->nodes[n->b];
 	const struct ipset *nets;
@@ -314,11 +326,12 @@ int64_t clauses_atom(struct clauses *c, uint32_t node, int64_t sub, bool *ret_ne
 	return r < 0 ? r : at;
 }
 
-static int64_t add_atom(struct clauses *c, bool neg, const struct string *s, uint32_t i, int64_t sub)
+int64_t clauses_add_atom(struct clauses *c, bool neg, const struct clause_string *s, uint32_t key, uint32_t i,
+			 int64_t sub)
 {
-	struct clause_atom atom = { .node = i, .automaton = s->automaton, .name = s->name };
+	struct clause_atom atom = { .node = key, .automaton = s->automaton, .name = s->name };
 	bool is_new;
-	int64_t at = clauses_atom(c, i, sub, &is_new);
+	int64_t at = clauses_atom(c, key, sub, &is_new);
 	int r;
 
 	if (at < 0)
@@ -334,8 +347,13 @@ static int64_t add_atom(struct clauses *c, bool neg, const struct string *s, uin
 	return formula_add(c, F_ATOM, neg, 1u << s->automaton, (uint32_t)at, 0);
 }
 
+static int64_t add_atom(struct clauses *c, bool neg, const struct clause_string *s, uint32_t i, int64_t sub)
+{
+	return clauses_add_atom(c, neg, s, i, i, sub);
+}
+
 /* Every network of the set has to match: an atom each. */
-static int64_t add_allin(struct clauses *c, bool neg, const struct string *s, uint32_t i)
+static int64_t add_allin(struct clauses *c, bool neg, const struct clause_string *s, uint32_t i)
 {
 	uint32_t n = c->p->ipsets[c->p->nodes[i].b].count;
 	int64_t all = neg ? FORMULA_FALSE : FORMULA_TRUE;
@@ -349,7 +367,7 @@ static int64_t add_allin(struct clauses *c, bool neg, const struct string *s, ui
 }
 
 /* The operand of node @i that is a field the kernel has, where the other one is a constant. */
-static bool string_operand(const struct program *p, uint16_t event, const struct node *n, struct string *ret)
+static bool string_operand(const struct program *p, uint16_t event, const struct node *n, struct clause_string *ret)
 {
 	bool addr = n->op == N_IPEQ;
 	uint8_t constant = addr ? N_IP : N_STR;
@@ -380,20 +398,53 @@ static bool is_self(const struct program *p, uint16_t event, const struct node *
 	       index == SV_AUT_PATH0 && p->catalog->fields[p->nodes[path].a].index == 0;
 }
 
-static int64_t add_self(struct clauses *c)
+static int64_t add_special(struct clauses *c, uint8_t slot)
 {
-	const struct number self = { .slot = SV_SLOT_SELF, .and = UINT64_MAX };
+	const struct number special = { .slot = slot, .and = UINT64_MAX };
 
-	return add_pred(c, false, &self, SV_OP_EQ, 1);
+	return add_pred(c, false, &special, SV_OP_EQ, 1);
+}
+
+/* Whether the kernel can know of an exec that the field is empty: SV_SLOT_CONTAINED, SV_SLOT_TTY, or 0. */
+static uint8_t slot_of_empty(const struct program *p, uint16_t event, uint32_t i)
+{
+	const struct node *n = &p->nodes[i];
+	const struct cat_field *f;
+
+	if (event != EV_EXEC || n->op != N_FIELD)
+		return 0;
+	f = &p->catalog->fields[n->a];
+	if (f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_TTY_NAME)
+		return SV_SLOT_TTY;
+	if ((f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_CONTAINER_ID) ||
+	    (f->home == CAT_HOME_BASE &&
+	     (f->slot == SLOT_BASE_CONTAINER_RUNTIME || f->slot == SLOT_BASE_CONTAINER_TAGS)))
+		return SV_SLOT_CONTAINED;
+	return 0;
+}
+
+/* The like where the predicate, or what denies it, is false for an empty field. */
+static uint8_t slot_of_not_empty(const struct program *p, uint16_t event, bool neg, uint32_t i)
+{
+	const struct node *n = &p->nodes[i];
+	bool left = p->nodes[n->b].op == N_STR;
+	uint32_t len;
+
+	if (n->op == N_ANY)
+		return neg ? 0 : slot_of_empty(p, event, n->a);
+	if (n->op != N_STREQ || (!left && p->nodes[n->a].op != N_STR))
+		return 0;
+	program_str(p, p->nodes[left ? n->b : n->a].a, &len);
+	return (len > 0) != neg ? slot_of_empty(p, event, left ? n->a : n->b) : 0;
 }
 
 static int64_t add_string(struct clauses *c, bool neg, uint32_t i)
 {
 	const struct node *n = &c->p->nodes[i];
-	struct string s;
+	struct clause_string s;
 
 	if (n->op == N_STREQ && is_self(c->p, c->event, n))
-		return neg ? FORMULA_TRUE : add_self(c);
+		return neg ? FORMULA_TRUE : add_special(c, SV_SLOT_SELF);
 	if (n->op == N_STREQ || n->op == N_IPEQ)
 		return string_operand(c->p, c->event, n, &s) ? add_atom(c, neg, &s, i, -1) : FORMULA_TRUE;
 	if (!string_of_node(c->p, c->event, n->a, n->op == N_IPIN, &s))
@@ -406,9 +457,12 @@ static int64_t add_string(struct clauses *c, bool neg, uint32_t i)
 static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 {
 	const struct node *n = &c->p->nodes[i];
+	uint8_t special = slot_of_not_empty(c->p, c->event, neg, i);
 	struct number v;
 	int64_t f;
 
+	if (special)
+		return add_special(c, special);
 	switch (n->op) {
 	case N_BOOL:
 		return add_const((n->imm != 0) != neg);
@@ -425,7 +479,10 @@ static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 		f = add_string(c, neg, i);
 		return f == FORMULA_TRUE ? clauses_looked_for(c, neg, i) : f;
 	case N_ANY:
-		return clauses_looked_for(c, neg, i);
+		f = clauses_above(c, neg, i);
+		return f == FORMULA_TRUE ? clauses_looked_for(c, neg, i) : f;
+	case N_EXISTS:
+		return clauses_above(c, neg, i);
 	case N_IPIN:
 	case N_IPEQ:
 		return add_string(c, neg, i);
@@ -521,13 +578,15 @@ static enum clause_why why_field(const struct program *p, uint16_t event, uint32
 	const struct node *n = &p->nodes[i];
 	const struct cat_field *f;
 	struct number v;
-	struct string s;
+	struct clause_string s;
 
 	if (n->op == N_VAR)
 		return WHY_VARIABLE;
 	if (n->op != N_FIELD)
 		return n->op == N_CURRENT || n->op == N_ELEM ? WHY_OTHERS : WHY_SHAPE;
 	f = &p->catalog->fields[n->a];
+	if (clauses_kin_string(p, event, i, N_FIELD, CAT_HOME_PARENT, &s))
+		return WHY_KERNEL;
 	if (f->home != CAT_HOME_BASE && f->home != CAT_HOME_EVENT && f->home != CAT_HOME_PROC)
 		return WHY_OTHERS;
 	if (number_of_field(p, event, n, &v) || string_of_node(p, event, i, f->type == VAL_IP, &s))
@@ -577,6 +636,10 @@ enum clause_why clauses_why(const struct program *p, uint16_t event, uint32_t no
 
 	if (clauses_is_words(p, event, node))
 		return WHY_WORD;
+	if (clauses_is_above(p, event, node))
+		return WHY_ABOVE;
+	if (slot_of_not_empty(p, event, false, node) || slot_of_not_empty(p, event, true, node))
+		return WHY_EMPTY;
 	switch (n->op) {
 	case N_BOOL:
 		return WHY_KERNEL;

@@ -24,6 +24,8 @@ enum clause_why {
 	WHY_KERNEL,   /* it is not */
 	WHY_PARTLY,   /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
 	WHY_WORD,     /* the kernel looks for words in what an exec is given */
+	WHY_ABOVE,    /* the kernel keeps which images above an exec it holds of */
+	WHY_EMPTY,    /* the kernel knows of an exec that there is no container, or no terminal */
 	WHY_SELF,     /* the kernel knows how the path of the process's program ends */
 	WHY_UNSEEN,   /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
 	WHY_FIELD,    /* the kernel does not know the field when it decides */
@@ -39,6 +41,12 @@ struct clause_pred {
 	uint8_t slot, op, pad[6];
 	uint64_t and;
 	int64_t rhs;
+};
+
+/* A string that the kernel has. */
+struct clause_string {
+	uint8_t automaton; /* SV_AUT_* */
+	bool name;	   /* its last component */
 };
 
 /* A predicate over one string: true if one of its patterns matches. */
@@ -148,7 +156,8 @@ int64_t clauses_either(struct clauses *c, uint32_t formula);
 /* Whether the automaton looks for what is somewhere: of two conditions that have to hold it asks for the one that holds less often. */
 static inline bool clauses_loose(uint16_t event, unsigned automaton)
 {
-	return event == EV_EXEC && (automaton == SV_AUT_ARGS || automaton == SV_AUT_ENVS);
+	return event == EV_EXEC && (automaton == SV_AUT_ARGS || automaton == SV_AUT_ENVS || automaton == SV_AUT_ABOVE ||
+				    automaton == SV_AUT_ABOVE_COMM);
 }
 
 /* Used between clauses.c and clause_*.c. */
@@ -159,6 +168,15 @@ int64_t clauses_atom(struct clauses *c, uint32_t node, int64_t sub, bool *ret_ne
 int64_t clauses_looked_for(struct clauses *c, bool neg, uint32_t i);
 /* Patterns over an exec's name of the task that hold where an expression does. 1: there are none. */
 int clauses_put_need(struct clauses *c, const char *s, uint32_t len, bool icase);
+/* What is asked of one of all above: an N_ANY or N_EXISTS over ancestors as a formula, as clauses_looked_for() has it. */
+int64_t clauses_above(struct clauses *c, bool neg, uint32_t i);
+bool clauses_is_above(const struct program *p, uint16_t event, uint32_t node);
+/* The string of a parent, or (@op N_CURRENT, or N_FIELD of an N_ANY) of one above, that node @i stands for. */
+bool clauses_kin_string(const struct program *p, uint16_t event, uint32_t i, uint8_t op, uint8_t home,
+			struct clause_string *ret);
+/* The atom of the predicate @i over @s, known by @key, which is @i but where that is a part of a predicate. */
+int64_t clauses_add_atom(struct clauses *c, bool neg, const struct clause_string *s, uint32_t key, uint32_t i,
+			 int64_t sub);
 bool clauses_is_words(const struct program *p, uint16_t event, uint32_t node);
 /* Of two formulas over one string the one that will hold less often. */
 uint32_t clauses_rarer(struct clauses *c, uint32_t a, uint32_t b);

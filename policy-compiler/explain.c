@@ -16,6 +16,8 @@ static const struct {
 	[WHY_KERNEL] = { "kernel", "in the kernel" },
 	[WHY_PARTLY] = { "partly",
 			 "in part in the kernel: its regular expressions, or the gaps in its numbers, are not" },
+	[WHY_ABOVE] = { "above", "the kernel keeps of which images above it holds: where of none, it is false" },
+	[WHY_EMPTY] = { "empty", "the kernel knows where %s is empty" },
 	[WHY_SELF] = { "self", "by how the path of the process's program ends" },
 	[WHY_UNSEEN] = { "unseen", "always the same: the sensor cannot observe it, or nothing sets the variable" },
 	[WHY_FIELD] = { "field", "the kernel does not know %s when it decides" },
@@ -31,7 +33,9 @@ static const struct {
 static const char *automaton_name(uint16_t event, unsigned k)
 {
 	static const char *const names[SV_AUTOMATA] = { "path",	       "second path",	     "address",
-							"either path", "words of arguments", "words of variables" };
+							"either path", "words of arguments", "words of variables",
+							"the parent's path", "the parent's name of the task", "paths above",
+							"names of tasks above" };
 
 	return event == EV_EXEC && k == SV_AUT_COMM ? "name of the task" : names[k];
 }

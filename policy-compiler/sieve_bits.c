@@ -29,6 +29,21 @@ static int counted_cmp(const void *a, const void *b)
 	return (x->pred > y->pred) - (x->pred < y->pred);
 }
 
+/* Where it is no number. */
+static uint32_t special_place(uint8_t slot)
+{
+	switch (slot) {
+	case SV_SLOT_SELF:
+		return PRED_SELF;
+	case SV_SLOT_CONTAINED:
+		return PRED_CONTAINED;
+	case SV_SLOT_TTY:
+		return PRED_TTY;
+	default:
+		return PRED_NONE;
+	}
+}
+
 static int choose_preds(struct event_build *eb)
 {
 	uint32_t n = eb->c.preds.n;
@@ -46,8 +61,10 @@ static int choose_preds(struct event_build *eb)
 			k[eb->all[i].lits[j] / 2].count++;
 	qsort(k, n, sizeof(*k), counted_cmp);
 	for (uint32_t i = 0; i < n && k[i].count; i++) {
-		if (pred_at(&eb->c, k[i].pred)->slot == SV_SLOT_SELF) {
-			eb->pred_place[k[i].pred] = PRED_SELF;
+		uint32_t special = special_place(pred_at(&eb->c, k[i].pred)->slot);
+
+		if (special != PRED_NONE) {
+			eb->pred_place[k[i].pred] = special;
 			continue;
 		}
 		if (eb->npreds == SV_PREDS) {
@@ -96,26 +113,27 @@ static bool has_lit(const struct clause_term *t, uint32_t lit)
 	return false;
 }
 
-/* The bits all of whose terms ask for the process's own program. */
-static void fill_self(const struct event_build *eb, struct sv_event *ev)
+void sieve_bits_of(const struct event_build *eb, uint32_t place, struct sv_mask *ret)
 {
 	struct sv_mask others = { { 0 } };
 
+	*ret = (struct sv_mask){ { 0 } };
+
 	for (uint32_t i = 0; i < eb->terms.n; i++) {
 		const struct clause_term *t = term_at(eb, i);
-		bool self = false;
+		bool asks = false;
 
 		for (uint32_t j = 0; j < t->n; j++)
-			self |= eb->pred_place[t->lits[j] / 2] == PRED_SELF;
-		mask_set(self ? &ev->self : &others, eb->bits[i]);
+			asks |= eb->pred_place[t->lits[j] / 2] == place;
+		mask_set(asks ? ret : &others, eb->bits[i]);
 	}
 	for (int w = 0; w < SV_WORDS; w++)
-		ev->self.w[w] &= ~others.w[w];
+		ret->w[w] &= ~others.w[w];
 }
 
 void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev)
 {
-	fill_self(eb, ev);
+	sieve_bits_of(eb, PRED_SELF, &ev->self);
 	for (uint32_t k = 0; k < eb->npreds; k++) {
 		const struct clause_pred *pred = pred_at(&eb->c, eb->preds[k]);
 		struct sv_pred *out = &ev->preds[k];
@@ -260,10 +278,12 @@ int sieve_bits(struct event_build *eb)
 	eb->bits = calloc((size_t)eb->terms.n + 1, sizeof(*eb->bits));
 	if (!eb->bits)
 		return -ENOMEM;
-	if (eb->terms.n > SV_CLAUSES)
-		return share_bits(eb);
-	for (uint32_t i = 0; i < eb->terms.n; i++)
-		eb->bits[i] = (uint16_t)i;
-	eb->nbits = eb->terms.n;
-	return 0;
+	if (eb->terms.n > SV_CLAUSES) {
+		r = share_bits(eb);
+	} else {
+		for (uint32_t i = 0; i < eb->terms.n; i++)
+			eb->bits[i] = (uint16_t)i;
+		eb->nbits = eb->terms.n;
+	}
+	return r < 0 ? r : sieve_kin(eb);
 }

@@ -24,13 +24,18 @@ struct build {
 /* For programs that go by two paths: what may hold where each condition holds of one or the other. */
 static int fill_either(struct event_build *eb, uint32_t first, uint32_t n)
 {
-	for (uint32_t i = first; i < first + n; i++) {
-		int64_t f = clauses_either(&eb->c, eb->all[i].formula[SV_AUT_PATH0]);
+	static const uint8_t to[][2] = { { SV_AUT_PATH0, SV_AUT_EITHER },
+					 { SV_AUT_PARENT, SV_AUT_PARENT },
+					 { SV_AUT_ABOVE, SV_AUT_ABOVE } };
 
-		if (f < 0)
-			return (int)f;
-		eb->all[i].formula[SV_AUT_EITHER] = (uint32_t)f;
-	}
+	for (uint32_t i = first; i < first + n; i++)
+		for (size_t k = 0; k < sizeof(to) / sizeof(to[0]); k++) {
+			int64_t f = clauses_either(&eb->c, eb->all[i].formula[to[k][0]]);
+
+			if (f < 0)
+				return (int)f;
+			eb->all[i].formula[to[k][1]] = (uint32_t)f;
+		}
 	return 0;
 }
 
@@ -66,6 +71,7 @@ static void event_build_free(struct event_build *eb)
 	free(eb->rule_terms);
 	free(eb->bits);
 	free(eb->pred_place);
+	free(eb->kin_of);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
 		free(eb->strings[k].patterns);
 		free(eb->strings[k].sources);
@@ -350,12 +356,19 @@ static int place_event(struct build *b, uint16_t event)
 
 	bits_of_event(eb, &out->clauses);
 	sieve_fill_preds(eb, out);
+	if (event == EV_EXEC)
+		sieve_fill_kin(eb, &b->out->kin);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
 		const struct automaton *a = &eb->strings[k].a;
 		struct sv_mask *reach;
 
 		if (!eb->strings[k].used)
 			continue;
+		if (k >= SV_AUT_KIN) {
+			if (a->live > 0)
+				copy_automaton(b->out, &out->automata[k], a);
+			continue;
+		}
 		reach = reach_masks(b, a);
 		if (!reach)
 			return -ENOMEM;
@@ -377,9 +390,10 @@ static int each_automaton(struct build *b, int (*place)(struct build *b, const s
 	for (unsigned i = 0; i < STRINGS && r == 0; i++) {
 		const struct sv_event *ev = &b->out->event[i / SV_AUTOMATA];
 		const struct sv_automaton *a = &ev->automata[i % SV_AUTOMATA];
+		const struct sv_mask kin = { { (1ull << b->out->kin.n) - 1 } };
 
 		if (a->used)
-			r = place(b, &string_at(b, i)->a, a, &ev->clauses);
+			r = place(b, &string_at(b, i)->a, a, i % SV_AUTOMATA >= SV_AUT_KIN ? &kin : &ev->clauses);
 	}
 	return r;
 }
@@ -425,8 +439,10 @@ static int set_clauses(struct program_builder *pb, const struct event_build *eb,
 	for (uint16_t bit = 0; bit < SV_CLAUSES && n < CLAUSES_A_RULE; bit++)
 		if (mask_has(&bits, bit))
 			c[n++] = (struct clause){ .root = root, .bit = bit };
-	/* Without a clause the rule can never fire: it keeps the one that it was added with, whose root never holds. */
-	return n ? program_clauses_set(pb, rb->rule, c, n) : 0;
+	/* Without a clause the rule can never fire; it must have one, which is the last: that is another's in large policies only. */
+	if (!n)
+		c[n++] = (struct clause){ .root = root, .bit = SV_CLAUSES - 1 };
+	return program_clauses_set(pb, rb->rule, c, n);
 }
 
 static int set_all_clauses(struct build *b, struct program_builder *pb)

@@ -9,7 +9,11 @@
 #include "policy-compiler/sieve_build.h"
 
 #define PRED_NONE UINT32_MAX
-#define PRED_SELF (UINT32_MAX - 1) /* of no number: see sv_event.self */
+#define KIN_NONE  UINT16_MAX
+/* Of no number: see sv_event.self, sv_kin.contained, sv_kin.tty. */
+#define PRED_SELF      (UINT32_MAX - 1)
+#define PRED_CONTAINED (UINT32_MAX - 2)
+#define PRED_TTY       (UINT32_MAX - 3)
 
 /* The terms of one rule, in event_build.rule_terms. */
 struct rule_build {
@@ -36,6 +40,11 @@ struct event_build {
 	uint32_t *pred_place;	  /* owned; place in the table of each number predicate, or PRED_NONE */
 	uint32_t preds[SV_PREDS]; /* predicate of each place */
 	uint32_t npreds, preds_left;
+	struct kin { /* see struct sv_kin */
+		uint32_t automaton, formula;
+	} kin[SV_KIN];
+	uint32_t nkin, kin_left; /* conditions that have a place, and that have none */
+	uint16_t (*kin_of)[SV_KIN_AUTS]; /* owned; the condition that each term asks of each of the strings, or KIN_NONE */
 
 	struct string_build {
 		bool used;
@@ -71,6 +80,13 @@ static inline bool mask_has(const struct sv_mask *m, uint32_t bit)
 int sieve_bits(struct event_build *eb);
 /* Fills the number predicates of @ev. */
 void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev);
+
+/* The bits all of whose terms ask for what has that place, PRED_SELF or the like. */
+void sieve_bits_of(const struct event_build *eb, uint32_t place, struct sv_mask *ret);
+
+/* sieve_kin.c: chooses the conditions on parents and those above; fills them in. */
+int sieve_kin(struct event_build *eb);
+void sieve_fill_kin(const struct event_build *eb, struct sv_kin *ret);
 
 /*
  * sieve_strings.c: collects the patterns of automaton @k (used is false where no term asks anything of that string), then

@@ -56,6 +56,10 @@ static void put_lit(const struct clauses *c, uint32_t lit, struct buf *out)
 		buf_puts(out, "the path may be that of the process's program");
 		return;
 	}
+	if (pred->slot == SV_SLOT_CONTAINED || pred->slot == SV_SLOT_TTY) {
+		buf_puts(out, pred->slot == SV_SLOT_TTY ? "the process has a terminal" : "the process is in a container");
+		return;
+	}
 	buf_puts(out, slot_name(c, pred->slot));
 	if (pred->and != UINT64_MAX)
 		buf_printf(out, " & %" PRId64, (int64_t)pred->and);

@@ -34,6 +34,8 @@ struct oracle {
 	struct relation tops_of_atom;	  /* whole formulas that the atom is in */
 	struct relation terms_of_top;
 	uint32_t *names, nnames;	/* owned; atoms over the last component */
+	unsigned k;			/* the automaton */
+	uint32_t nbits;			/* of its values */
 	uint32_t bit_count[SV_CLAUSES]; /* terms of each bit that are possible while no pattern matches */
 	int32_t bit_change[SV_CLAUSES];
 	uint8_t *atom_may, *atom_must; /* owned; the present set: a pattern matches; one matches for sure */
@@ -240,19 +242,29 @@ static int update_atom(struct oracle *o, uint32_t atom, uint32_t *nchanged)
 	return 0;
 }
 
+/* What the values say of a term: its bit, or the condition that it asks of an image above. KIN_NONE: nothing. */
+static uint16_t bit_of(const struct oracle *o, uint32_t term)
+{
+	return o->k >= SV_AUT_KIN ? o->eb->kin_of[term][o->k - SV_AUT_KIN] : o->eb->bits[term];
+}
+
 static void change_bits(struct oracle *o, uint32_t top, int32_t by)
 {
 	const struct relation *rel = &o->terms_of_top;
 
-	for (uint32_t i = rel->first[top]; i < rel->first[top + 1]; i++)
-		o->bit_change[o->eb->bits[rel->all[i]]] += by;
+	for (uint32_t i = rel->first[top]; i < rel->first[top + 1]; i++) {
+		uint16_t bit = bit_of(o, rel->all[i]);
+
+		if (bit != KIN_NONE)
+			o->bit_change[bit] += by;
+	}
 }
 
 static int64_t present_mask(struct oracle *o)
 {
 	struct sv_mask m = { { 0 } };
 
-	for (uint32_t b = 0; b < o->eb->nbits; b++)
+	for (uint32_t b = 0; b < o->nbits; b++)
 		if ((int64_t)o->bit_count[b] + o->bit_change[b] > 0)
 			mask_set(&m, b);
 	return intern_put(o->masks, &m, sizeof(m), NULL);
@@ -438,7 +450,8 @@ static void find_defaults(struct oracle *o, unsigned k)
 		uint32_t top = term_at(o->eb, i)->formula[k];
 
 		o->top_default[top] = formula_possible(o, top);
-		o->bit_count[o->eb->bits[i]] += o->top_default[top];
+		if (bit_of(o, i) != KIN_NONE)
+			o->bit_count[bit_of(o, i)] += o->top_default[top];
 	}
 }
 
@@ -449,6 +462,8 @@ static int oracle_init(struct oracle *o, const struct event_build *eb, unsigned 
 
 	o->eb = eb;
 	o->sb = &eb->strings[k];
+	o->k = k;
+	o->nbits = k >= SV_AUT_KIN ? eb->nkin : eb->nbits;
 	o->masks = masks;
 	o->atom_may = calloc(na, 1);
 	o->atom_must = calloc(na, 1);

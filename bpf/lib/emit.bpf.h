@@ -429,16 +429,12 @@ __noinline int rec_masks(u32 slot)
 		return 1;
 	w = masks_words(m, (void *)bpf_get_current_task(), h->image, h->policy);
 	if (!masks_find(m, w.first, w.second, &low)) {
-		masks_put(m, w.first, w.second, MASKS_LATE);
+		masks_put(m, w.first, w.second, MASKS_LATE, MASKS_KIN);
 		return 1;
 	}
 	masks_strike(m, low, h->policy, type, alive);
-	if (sv_mask_meets(alive, &sv->event[type].self) && other_tail(&s->rec, s->flags, low & MASKS_TAIL)) {
-		alive->w[0] &= ~sv->event[type].self.w[0];
-		alive->w[1] &= ~sv->event[type].self.w[1];
-		alive->w[2] &= ~sv->event[type].self.w[2];
-		alive->w[3] &= ~sv->event[type].self.w[3];
-	}
+	if (sv_mask_meets(alive, &sv->event[type].self) && other_tail(&s->rec, s->flags, low & MASKS_TAIL))
+		sv_mask_and_not(alive, &sv->event[type].self);
 	return !sv_mask_zero(alive);
 }
 

@@ -356,6 +356,7 @@ struct pt_regs {
 struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	u64 seq_num;
 };
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

@@ -49,6 +49,8 @@ struct slot {
 	u32 generation;		 /* of the sieve that the program began with */
 	u32 flags;		 /* enum ev_flags */
 	u32 unasked;		 /* paths that the automaton could not be asked of, as bits 1 << w */
+	u32 kin;		 /* of an exec: what its image meets by itself, see struct sv_kin */
+	u32 fresh;		 /* and the set that it begins with */
 	u32 pad;
 	struct sv_mask alive; /* of an exec, while its words are looked at */
 	/* What is possible by an exec's two paths, or by the words in its arguments and environment; the states of the latter. */

@@ -65,8 +65,30 @@ SV_INLINE int masks_find(const struct masks *m, ev_u64 first, ev_u64 second, ev_
 	return 0;
 }
 
-/* Puts it where one of the same process is, or where there is room, or in place of any. */
-SV_INLINE void masks_put(struct masks *m, ev_u64 first, ev_u64 second, ev_u32 low)
+/* The high half of the third word. */
+SV_INLINE ev_u64 masks_third(const struct masks *m, ev_u64 first)
+{
+	return masks_mix(first * m->seed[2] + ~0ull) & MASKS_WHOSE;
+}
+
+/* What is known of the image that @first names, and of those above it, as bits of struct sv_kin. */
+SV_INLINE ev_u32 masks_kin(const struct masks *m, ev_u64 first)
+{
+	const struct masks_entry *e = m->entry[masks_bucket(first)];
+	ev_u64 third = masks_third(m, first);
+
+#pragma GCC unroll 4
+	for (int i = 0; i < MASKS_WAYS; i++) {
+		ev_u64 a = *(const volatile ev_u64 *)&e[i].a, kin = *(const volatile ev_u64 *)&e[i].kin;
+
+		if (a == first && (kin & MASKS_WHOSE) == third)
+			return (ev_u32)kin;
+	}
+	return MASKS_KIN;
+}
+
+/* Puts it where one of the same process is, or where there is room, or in place of any. @kin MASKS_KIN: what is known stays. */
+SV_INLINE void masks_put(struct masks *m, ev_u64 first, ev_u64 second, ev_u32 low, ev_u32 kin)
 {
 	struct masks_entry *e = m->entry[masks_bucket(first)];
 	ev_u64 at = second >> 32 & (MASKS_WAYS - 1);
@@ -81,8 +103,12 @@ SV_INLINE void masks_put(struct masks *m, ev_u64 first, ev_u64 second, ev_u32 lo
 			at = (ev_u64)i;
 	sv_hide(at);
 	at &= MASKS_WAYS - 1;
+	if (e[at].a != first)
+		*(volatile ev_u64 *)&e[at].kin = MASKS_KIN;
 	*(volatile ev_u64 *)&e[at].a = first;
 	*(volatile ev_u64 *)&e[at].b = second | low;
+	if (kin != MASKS_KIN)
+		*(volatile ev_u64 *)&e[at].kin = masks_third(m, first) | kin;
 }
 
 /* The set of that number, if it is of @generation; NULL: everything can be true. */
@@ -115,6 +141,15 @@ SV_INLINE void masks_strike(const struct masks *m, ev_u32 low, ev_u32 generation
 	/* It may have been written anew meanwhile. */
 	if (*(const volatile ev_u32 *)&s->generation != generation)
 		sv_mask_copy(alive, &was);
+}
+
+/* What an image begins with that is executed by one of @low, in the same cgroups. */
+SV_INLINE ev_u32 masks_fresh(const struct masks *m, ev_u32 low, ev_u32 generation)
+{
+	const struct masks_set *s = masks_set_of(m, low, generation);
+	ev_u16 bare = s ? s->bare : 0;
+
+	return s && bare && *(const volatile ev_u32 *)&s->generation == generation ? MASKS_BARE : MASKS_FRESH;
 }
 
 /* What a process has that one of @low forks: the same as its own, but for the set. */

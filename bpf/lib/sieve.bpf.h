@@ -58,6 +58,14 @@ SV_INLINE void sv_mask_or(struct sv_mask *dst, const struct sv_mask *src)
 	dst->w[3] |= src->w[3];
 }
 
+SV_INLINE void sv_mask_and_not(struct sv_mask *dst, const struct sv_mask *src)
+{
+	dst->w[0] &= ~src->w[0];
+	dst->w[1] &= ~src->w[1];
+	dst->w[2] &= ~src->w[2];
+	dst->w[3] &= ~src->w[3];
+}
+
 /* Whether all bits of @a are in @b. */
 SV_INLINE int sv_mask_within(const struct sv_mask *a, const struct sv_mask *b)
 {
@@ -236,6 +244,27 @@ SV_INLINE ev_u64 sv_words_begin(const struct sieve *s, const struct sv_automaton
 SV_INLINE void sv_words_end(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, struct sv_mask *found)
 {
 	sv_mask_or_at(s, sv_word_mask(s, a, sv_dfa_step(s, a, state, 0)), found);
+}
+
+/* ---- those above --------------------------------------------------------------------------------------------------- */
+
+/* Strikes from @alive what asks for a condition that is not among those that are @met above. */
+SV_INLINE void sv_kin_strike(const struct sv_kin *k, ev_u32 met, struct sv_mask *alive)
+{
+	ev_u32 n = k->n;
+
+	for (ev_u32 i = 0; i < SV_KIN; i++) {
+		if (i >= n)
+			break;
+		if (!(met >> i & 1))
+			sv_mask_and(alive, &k->keep[i]);
+	}
+}
+
+/* What an image meets that meets @self by its own strings, below one that meets @above. */
+SV_INLINE ev_u32 sv_kin_below(const struct sv_kin *k, ev_u32 above, ev_u32 self)
+{
+	return self | (above & k->above);
 }
 
 /* ---- numbers --------------------------------------------------------------------------------------------------- */

@@ -47,7 +47,11 @@ enum ev_type {
 #undef F
 		EV_ALL_TYPES, /* the same with the types that no record has yet: what policies and JSON know */
 	EV_ARGS = 0x100,      /* not an event: a piece of argv/envp */
-	EV_TASK, /* not an event: a process as it is, asked for; rows as of an exec, the head is that process's own */
+	/*
+	 * Not an event: a process as it is, asked for; rows as of an exec, the head is that process's own. With pid 0: all
+	 * that were there at boot_ns have been told of.
+	 */
+	EV_TASK,
 	EV_INODE /* not an event: something is done to a file of the baseline, by whatever name: struct ev_inode */
 };
 

@@ -21,6 +21,7 @@
 enum {
 	MASKS_NONE, /* nobody has looked at the process: everything can be true */
 	MASKS_FRESH, /* of an image that nobody has looked at yet: the kernel knows that it is in the cgroups of its parent */
+	MASKS_BARE,  /* the same, and the parent is in no container */
 	MASKS_ALL, /* somebody has looked: everything can be true */
 	MASKS_FIRST
 };
@@ -30,15 +31,20 @@ enum {
 #define MASKS_LATE  0x8000u	/* made after the exec or fork: that its cgroups are those of then is not known */
 #define MASKS_TAIL  0xffff0000u /* the last two bytes of the path of its program, 0: not known */
 #define MASKS_WHOSE 0xffffffff00000000ull
+#define MASKS_KIN   0xffffffffull /* nothing is known: all conditions may be met */
 
+/*
+ * The third word: in its low half what the image and those above it meet (struct sv_kin), in its high half whose that is. It has nothing
+ * to do with cgroups. The kernel side knows it at an exec; where it does not know of those above, the engine process puts it there.
+ */
 struct masks_entry {
-	ev_u64 a, b;
+	ev_u64 a, b, kin;
 };
 
 struct masks_set {
 	ev_u32 generation; /* of the sieve that its bits are of; 0 while it is written */
 	ev_u16 fork;	   /* the set of a process that one of this set forks */
-	ev_u16 pad;
+	ev_u16 bare;	   /* 1: in no container, and so is what it executes in the same cgroups */
 	ev_u64 pad2[3];
 	struct sv_mask mask[EV_TYPES]; /* EV_EXEC's: of the image that this process executes */
 };

@@ -14,7 +14,8 @@
 #define SV_WORDS    4 /* 64-bit words of a clause mask: 256 clauses an event type */
 #define SV_CLAUSES  (64 * SV_WORDS)
 #define SV_PREDS    48	      /* number predicates an event type */
-#define SV_AUTOMATA 6	      /* automata an event type */
+#define SV_AUTOMATA 10	      /* automata an event type */
+#define SV_KIN	    32	      /* conditions on the processes above the one that executes */
 #define SV_MASKS    4096      /* distinct masks */
 #define SV_STATES   32768     /* states of all automata together */
 #define SV_TRANS    (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
@@ -27,6 +28,10 @@ enum {
 	SV_AUT_EITHER, /* of an exec: the first path once more, where the program goes by two; what may hold of one or the other */
 	SV_AUT_ARGS,		   /* of an exec: words in the arguments, wherever they stand; see sv_words_loop() */
 	SV_AUT_ENVS,		   /* the same in the environment */
+	SV_AUT_PARENT,		   /* of an exec: what may be said of its image as a parent, by its path; see struct sv_kin */
+	SV_AUT_PARENT_COMM,	   /* and by its name of the task */
+	SV_AUT_ABOVE,		   /* the same as one of those above */
+	SV_AUT_ABOVE_COMM,
 	SV_AUT_COMM = SV_AUT_PATH1 /* of an exec, which has no second path: the name of the task */
 };
 
@@ -35,6 +40,9 @@ enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLO
 
 /* In the compiler only: no number, but that the path is that of the process's program; see sv_event.self. */
 #define SV_SLOT_SELF 127
+/* The same of execs: that the process is in a container, and that it has a terminal; see sv_kin.contained, sv_kin.tty. */
+#define SV_SLOT_CONTAINED 126
+#define SV_SLOT_TTY	  125
 
 /* (value & and) OP rhs; all as 64-bit two's complement, compared as signed */
 enum sv_op { SV_OP_EQ, SV_OP_LT, SV_OP_LE };
@@ -93,11 +101,30 @@ struct sv_event {
 	struct sv_automaton automata[SV_AUTOMATA];
 };
 
+#define SV_AUT_KIN  SV_AUT_PARENT /* the first of those, which are the last */
+#define SV_KIN_AUTS (SV_AUTOMATA - SV_AUT_KIN)
+
+/*
+ * What clauses on execs ask of the parent, and of all above: up to SV_KIN conditions, each a formula over one string of an image. The
+ * masks of the automata from SV_AUT_KIN on have a bit of w[0] for each of them. With each image the kernel keeps which of them it
+ * meets, or, of those on all above, it or one above it: 32 bits that are inherited at a fork, and added to at an exec.
+ */
+struct sv_kin {
+	ev_u32 n;
+	ev_u32 above;		  /* the conditions on all above; the others are on the parent */
+	ev_u32 of[SV_KIN_AUTS];	  /* those that each automaton decides */
+	ev_u32 pad[2];
+	struct sv_mask contained; /* the clauses that ask for a container */
+	struct sv_mask tty;	  /* and those that ask for a terminal */
+	struct sv_mask keep[SV_KIN]; /* the clauses that stay possible where the condition is not met */
+};
+
 struct sieve {
 	ev_u32 abi;	   /* SV_ABI */
 	ev_u32 generation; /* set by the loader; comes back in ev_head.policy */
 	ev_u32 nmasks, nstates, ntrans;
 	ev_u32 flags; /* enum sv_flags, set by the loader */
+	struct sv_kin kin;
 	struct sv_event event[EV_TYPES];
 	struct sv_mask masks[SV_MASKS]; /* masks[0] is all zero, masks[1] all ones */
 	ev_u16 state_final[SV_STATES];
@@ -107,6 +134,6 @@ struct sieve {
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 4
+#define SV_ABI 5
 
 #endif

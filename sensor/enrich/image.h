@@ -26,6 +26,7 @@ struct image {
 	bool dead;	   /* ended, or replaced by an exec */
 	bool held;	   /* dead, and in the list of those with children */
 	bool present;	   /* can be found */
+	bool told;	   /* the kernel was asked what all are, and told no program of it */
 	bool coarse;	   /* start_ns is rounded down to a tick */
 	uint64_t start_ns; /* boot time */
 	uint64_t known_ns; /* boot time at which /proc said this; 0 for what records said */
@@ -61,7 +62,7 @@ struct images {
 	uint64_t version; /* the last one that was given */
 	uint64_t now_ns;  /* the latest boot time seen */
 	uint64_t count, count_live, freed, evicted, evicted_live;
-	uint64_t relinked;				       /* images that got another parent than they had */
+	uint64_t relinked; /* images that got another parent than they had, or of which more is known than before */
 	void (*gone)(void *ctx, uint32_t pid, uint64_t start); /* or NULL: an image with that proc.start is no more */
 	void *gone_ctx;
 };

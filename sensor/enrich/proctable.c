@@ -461,6 +461,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	c->p = parent->p;
 	c->p.start = c->start_ns;
 	c->exec_id = d->head.image;
+	c->told = parent->told;
 	c->args = argblock_ref(parent->args);
 	c->container = container_ref(parent->container);
 	for (int s = 0; s < PROCIO_STRS; s++) {
@@ -589,20 +590,36 @@ static void image_complete(struct proctable *t, struct image *i, const struct de
 	image_container(t, i, NULL);
 	image_derive(t, i);
 	images_changed(&t->images, i);
+	t->images.relinked++;
 	t->stats.completed++;
+}
+
+/* All that were there at @boot_ns have been told of: of those without a program nobody will know one. */
+static void table_told(struct proctable *t, uint64_t boot_ns)
+{
+	for (struct image *i = t->images.live.first; i; i = i->next)
+		if (!i->told && !i->p.v[SLOT_PROC_FILE_PATH].len && i->start_ns < boot_ns) {
+			i->told = true;
+			t->images.relinked++;
+		}
 }
 
 /* A process as it is. Of what is known nothing changes: records that are under way may be newer, or older, than this. */
 static struct image *table_task(struct proctable *t, const struct decoded *d)
 {
-	struct image *i = images_find(&t->images, d->head.pid, d->head.start_ns);
+	struct image *i;
 
+	if (!d->head.pid) {
+		table_told(t, d->head.boot_ns);
+		return NULL;
+	}
+	i = images_find(&t->images, d->head.pid, d->head.start_ns);
 	if (!i)
 		i = table_unknown(t, &d->head);
 	if (!i || i->dead)
 		return i;
 	image_exact(t, i, d->head.start_ns);
-	if (!i->p.v[SLOT_PROC_FILE_PATH].len)
+	if (!i->p.v[SLOT_PROC_FILE_PATH].len && !i->told)
 		image_complete(t, i, d);
 	image_find_parent(t, i);
 	if (image_context(t, i))
@@ -798,6 +815,11 @@ const struct proc *proctable_exec_parent(const struct proc *p)
 bool proctable_is_placed(const struct proc *p)
 {
 	return image_of(p)->chain < EXEC_CHAIN;
+}
+
+bool proctable_is_told(const struct proc *p)
+{
+	return image_of(p)->told;
 }
 
 uint64_t proctable_relinked(const struct proctable *t)

@@ -92,7 +92,12 @@ bool proctable_is_image(const struct proc *p, uint32_t exec_id);
 const struct proc *proctable_exec_parent(const struct proc *p);
 /* Whether what is above it stays above it, but for what has to make room in the whole table. */
 bool proctable_is_placed(const struct proc *p);
-/* How often an image has got another parent than it had: those above it went away to make room. */
+/* Whether the kernel was asked what all are, and told no program of it: then nobody will know of one. */
+bool proctable_is_told(const struct proc *p);
+/*
+ * How often an image has got another parent than it had, because those above it went away to make room; or it became known what its
+ * program is, or that nobody will know.
+ */
 uint64_t proctable_relinked(const struct proctable *t);
 
 /* A number that is different for every image and every change of one: what caches of others go by. Never 0. */

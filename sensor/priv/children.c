@@ -112,6 +112,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 		.lineage_fd = load_lineage_fd(m->load),
 		.masks_fd = load_masks_fd(m->load),
 		.program_fd = m->policy.program_fd,
+		.kin_fd = m->policy.kin_fd,
 		.generation = m->policy.generation,
 		.queue_bytes = m->o->queue_bytes,
 		.permit = &m->permit,
@@ -119,7 +120,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 		.hostname = m->host,
 		.mode = m->mode,
 	};
-	int keep[] = { a.monitor.fd, a.record.fd, a.ring_fd, a.lineage_fd, a.masks_fd, a.program_fd };
+	int keep[] = { a.monitor.fd, a.record.fd, a.ring_fd, a.lineage_fd, a.masks_fd, a.program_fd, a.kin_fd };
 
 	children_become(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->record_page, sizeof(*m->record_page));

@@ -44,6 +44,7 @@ struct engine_proc {
 	struct enrich *enrich;
 	struct policies *policies;
 	struct procmasks *masks;
+	struct kin *kin; /* owned, or NULL: of the policy that is to come */
 	struct outbox out;
 	struct touches touches;
 	struct fetch *fetch; /* owned */
@@ -411,10 +412,24 @@ static void send_alerts(struct engine_proc *p)
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */
 
+/* What the policy that comes next asks of the processes above. */
+static void take_kin(struct engine_proc *p, int fd)
+{
+	kin_free(TAKE_PTR(p->kin));
+	if (kin_open(fd, &p->kin) < 0)
+		log_warn("no memory for what rules ask of the processes above: the kernel passes more on than it has to");
+}
+
+static int on_kin(void *ctx, struct msg *m)
+{
+	take_kin(ctx, m->fd);
+	return 0;
+}
+
 /* Without memory the kernel side passes on what it did before there were masks. */
 static void masks_policy(struct engine_proc *p, uint32_t generation)
 {
-	if (procmasks_policy(p->masks, generation, policies_engine(p->policies)) < 0)
+	if (procmasks_policy(p->masks, generation, policies_engine(p->policies), TAKE_PTR(p->kin)) < 0)
 		log_warn("no memory for masks of processes: the kernel passes more on than it has to");
 }
 
@@ -536,6 +551,7 @@ static int on_stop(void *ctx, struct msg *m)
 
 static const msg_handler from_monitor[MSG_TYPES] = {
 	[MSG_PROGRAM] = on_program,
+	[MSG_KIN] = on_kin,
 	[MSG_PEER] = on_peer,
 	[MSG_STOP] = on_stop,
 	[MSG_CAPTURE_TO] = on_capture,
@@ -767,9 +783,11 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	policies_fetch(p->policies, p->fetch);
 	policies_permit(p->policies, a->permit);
 	r = policies_add(p->policies, a->generation, a->program_fd, e);
-	if (r == 0)
-		masks_policy(p, a->generation);
-	return r;
+	if (r < 0)
+		return r;
+	take_kin(p, a->kin_fd);
+	masks_policy(p, a->generation);
+	return 0;
 }
 
 int engine_main(struct engine_args *a)
@@ -785,6 +803,7 @@ int engine_main(struct engine_args *a)
 		return EXIT_FAILURE;
 	}
 	close(a->program_fd);
+	close(a->kin_fd);
 	enrich_stats(p.enrich, &s);
 	ready.value = p.counts.processes = s.table.images;
 	commit(&p);

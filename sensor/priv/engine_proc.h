@@ -24,6 +24,7 @@ struct engine_args {
 	int ring_fd, lineage_fd;     /* the rings' maps; taken over */
 	int masks_fd;		     /* the map of processes' masks; taken over */
 	int program_fd;		     /* sealed memfd of the policy in force; taken over */
+	int kin_fd;		     /* the same: see kin.h */
 	uint32_t generation;	     /* of that policy */
 	uint32_t queue_bytes;	     /* 0: the default */
 	const char *hostname;

@@ -390,6 +390,7 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->spool.fd = m->spool.reserve_fd = m->sealer.fd = -1;
 	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;
+	m->policy.kin_fd = m->reload.policy.kin_fd = -1;
 	m->policy.watches_fd = m->reload.policy.watches_fd = -1;
 	m->reload.client = -1;
 	m->engine.chan.fd = m->record.chan.fd = m->hash.chan.fd = m->spare.fd = -1;

@@ -21,6 +21,7 @@ static const struct msg_rule {
 	{ MSG_READY, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_ready), sizeof(struct msg_ready) },
 	{ MSG_READY, ROLE_RECORD, ROLE_MONITOR, 0, sizeof(struct msg_ready), sizeof(struct msg_ready) },
 	{ MSG_PROGRAM, ROLE_MONITOR, ROLE_ENGINE, 1, sizeof(struct msg_program), sizeof(struct msg_program) },
+	{ MSG_KIN, ROLE_MONITOR, ROLE_ENGINE, 1, 0, 0 },
 	{ MSG_PROGRAM_OK, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_program_ok), sizeof(struct msg_program_ok) },
 	{ MSG_PEER, ROLE_MONITOR, ROLE_ENGINE, 1, 0, 0 },
 	{ MSG_PEER, ROLE_MONITOR, ROLE_RECORD, 1, 0, 0 },

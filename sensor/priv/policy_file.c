@@ -17,6 +17,9 @@
 #include "lib/sieve_io.h"
 #include "sensor/priv/fetch.h"
 #include "sensor/priv/hostinfo.h"
+#include "sensor/priv/kin.h"
+
+#define KIN_MAX (16u << 20)
 
 DEFINE_CLEANUP(struct bundle *, bundle_done);
 DEFINE_CLEANUP(struct sig_key *, sig_key_free);
@@ -134,6 +137,18 @@ static int take_watches(struct policy_file *p, const struct bundle *b, struct er
 	return bytes ? seal("tamis-watches", bytes, size, &p->watches_fd, e) : 0;
 }
 
+static int take_kin(struct policy_file *p, struct err *e)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, KIN_MAX);
+	r = kin_pack(p->sieve, &b);
+	r = r < 0 ? err_set(e, r, "no memory for what rules ask of the processes above") : seal("tamis-kin", b.data, b.len, &p->kin_fd, e);
+	buf_done(&b);
+	return r;
+}
+
 static int take_sieve(struct policy_file *p, const struct bundle *b, const char *file, struct err *e)
 {
 	size_t size;
@@ -146,12 +161,13 @@ static int take_sieve(struct policy_file *p, const struct bundle *b, const char 
 	if (!p->sieve)
 		return err_set(e, -ENOMEM, "no memory for the sieve");
 	r = sieve_unpack(bytes, size, p->sieve, e);
-	return r < 0 ? err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "") : 0;
+	return r < 0 ? err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "")
+		     : take_kin(p, e);
 }
 
 int policy_file_open(int fd, const char *file, struct sig_key *trust, struct policy_file *ret, struct err *e)
 {
-	struct policy_file p = { .program_fd = -1, .watches_fd = -1 };
+	struct policy_file p = { .program_fd = -1, .kin_fd = -1, .watches_fd = -1 };
 	struct bundle b = { 0 };
 	_cleanup_(bundle_done) struct bundle *bundle = &b;
 	_cleanup_free_ void *bytes = NULL;
@@ -218,7 +234,9 @@ void policy_file_done(struct policy_file *p)
 	kills_done(&p->kills);
 	if (p->program_fd >= 0)
 		close(p->program_fd);
+	if (p->kin_fd >= 0)
+		close(p->kin_fd);
 	if (p->watches_fd >= 0)
 		close(p->watches_fd);
-	*p = (struct policy_file){ .program_fd = -1, .watches_fd = -1 };
+	*p = (struct policy_file){ .program_fd = -1, .kin_fd = -1, .watches_fd = -1 };
 }

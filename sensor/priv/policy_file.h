@@ -27,6 +27,7 @@ struct policy_file {
 	uint32_t generation;	    /* the caller's */
 	struct sieve *sieve;	    /* owned; policy_file_forget_sieve gives its memory back */
 	int program_fd;		    /* owned; sealed memfd with the program's bytes */
+	int kin_fd;		    /* owned; the like, with a part of the sieve: see kin.h */
 	struct kills kills;	    /* owned */
 	uint32_t denies, undecided; /* rules on which operations are refused; that cannot be, see denials.c */
 	bool deny_event[EV_TYPES];  /* of which events */

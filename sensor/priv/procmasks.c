@@ -12,6 +12,7 @@ struct procmasks {
 	struct masks *m;	   /* borrowed */
 	const struct proctable *t; /* borrowed */
 	struct possible *possible; /* owned; of the policy in force; NULL: there are no masks */
+	struct kin *kin;	   /* owned, or NULL */
 	uint32_t generation;
 	uint64_t relinked; /* as the table said last */
 	uint32_t n;	   /* sets in use */
@@ -35,6 +36,7 @@ static void set_write(struct procmasks *p, uint32_t i, const struct masks_set *f
 	__atomic_store_n(&to->generation, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	to->fork = from->fork;
+	to->bare = from->bare;
 	memcpy(to->mask, from->mask, sizeof(to->mask));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&to->generation, p->generation, __ATOMIC_RELAXED);
@@ -42,7 +44,7 @@ static void set_write(struct procmasks *p, uint32_t i, const struct masks_set *f
 
 static uint64_t set_hash(const struct masks_set *s)
 {
-	uint64_t h = s->fork;
+	uint64_t h = (uint64_t)s->bare << 16 | s->fork;
 
 	for (uint32_t t = 0; t < EV_TYPES; t++)
 		for (int w = 0; w < SV_WORDS; w++)
@@ -52,7 +54,7 @@ static uint64_t set_hash(const struct masks_set *s)
 
 static bool set_same(const struct masks_set *a, const struct masks_set *b)
 {
-	return a->fork == b->fork && memcmp(a->mask, b->mask, sizeof(a->mask)) == 0;
+	return a->fork == b->fork && a->bare == b->bare && memcmp(a->mask, b->mask, sizeof(a->mask)) == 0;
 }
 
 static bool rules_nothing_out(const struct masks_set *s)
@@ -69,7 +71,7 @@ static uint32_t set_number(struct procmasks *p, struct masks_set *s, uint16_t fo
 {
 	uint64_t hash;
 
-	if (rules_nothing_out(s) && (fork == SET_ITSELF || fork == MASKS_ALL))
+	if (!s->bare && rules_nothing_out(s) && (fork == SET_ITSELF || fork == MASKS_ALL))
 		return MASKS_ALL;
 	s->fork = fork == SET_ITSELF ? 0 : fork;
 	hash = set_hash(s) ^ fork;
@@ -93,7 +95,7 @@ static uint32_t set_number(struct procmasks *p, struct masks_set *s, uint16_t fo
 /* What the table says of it is what it will say. */
 static bool is_settled(const struct proc *p)
 {
-	return p && (p->v[SLOT_PROC_FILE_PATH].len || p->v[SLOT_PROC_IS_KWORKER].num);
+	return p && (p->v[SLOT_PROC_FILE_PATH].len || p->v[SLOT_PROC_IS_KWORKER].num || proctable_is_told(p));
 }
 
 /* All that come above a process whose parent is @p, down to the first one, are known for good. */
@@ -111,7 +113,7 @@ static bool lineage_settled(const struct proc *p)
 static void set_fill(struct procmasks *p, const struct possible_view *own, const struct possible_view *exec,
 		     struct masks_set *ret)
 {
-	*ret = (struct masks_set){ 0 };
+	*ret = (struct masks_set){ .bare = exec->bare };
 	for (uint16_t t = 0; t < EV_TYPES; t++) {
 		if (t == EV_FORK) /* is about the child */
 			ret->mask[t] = ones;
@@ -126,7 +128,7 @@ static void set_fill(struct procmasks *p, const struct possible_view *own, const
  */
 static struct possible_view exec_view(struct proc *image, const struct proc *parent, bool late)
 {
-	bool settled = is_settled(parent);
+	bool settled = is_settled(parent), cgroup = settled && !late && parent->v[SLOT_PROC_CGROUP_VERSION].num == 2;
 
 	*image = (struct proc){ .parent = parent };
 	if (settled) {
@@ -134,7 +136,8 @@ static struct possible_view exec_view(struct proc *image, const struct proc *par
 		image->v[SLOT_PROC_CONTAINER_ID] = parent->v[SLOT_PROC_CONTAINER_ID];
 	}
 	return (struct possible_view){ .proc = image,
-				       .cgroup = settled && !late && parent->v[SLOT_PROC_CGROUP_VERSION].num == 2,
+				       .cgroup = cgroup,
+				       .bare = cgroup && !parent->v[SLOT_PROC_CONTAINER_ID].len,
 				       .parent = settled,
 				       .ancestors = lineage_settled(parent),
 				       .same_cgroup = !late };
@@ -203,26 +206,51 @@ static void watch_lineage(struct procmasks *p)
 	p->relinked = relinked;
 }
 
-void procmasks_look(struct procmasks *p, const struct ev_head *h, const struct proc *proc)
+static uint32_t met_by(const struct procmasks *p, const struct proc *x)
 {
-	const struct masks_who who = { .start_ns = h->start_ns, .pid = h->pid, .image = h->image };
-	struct masks_entry *e;
-	uint64_t first, b;
+	return kin_self(p->kin, x->v[SLOT_PROC_FILE_PATH], x->v[SLOT_PROC_FILE_LINK_PATH], x->v[SLOT_PROC_COMM]);
+}
+
+/* What an image and those above it meet, for what comes below it. */
+static uint32_t kin_met(const struct procmasks *p, const struct proc *proc)
+{
+	uint32_t above = kin_above(p->kin), met;
+
+	if (!is_settled(proc))
+		return MASKS_KIN;
+	met = met_by(p, proc);
+	if (!lineage_settled(proc))
+		return met | above;
+	for (const struct proc *x = proc->parent; x; x = x->parent)
+		met |= met_by(p, x) & above;
+	return met;
+}
+
+/* What the kernel side knows, and this, are both so. If the entry has become another's meanwhile, it is not found there. */
+static void kin_write(const struct procmasks *p, struct masks_entry *e, uint64_t first, const struct proc *proc)
+{
+	uint64_t third = masks_third(p->m, first), old = __atomic_load_n(&e->kin, __ATOMIC_RELAXED);
+	uint32_t met = p->kin ? kin_met(p, proc) : MASKS_KIN;
+
+	if ((old & MASKS_WHOSE) == third)
+		met &= (uint32_t)old;
+	if (met != MASKS_KIN)
+		__atomic_compare_exchange_n(&e->kin, &old, third | met, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static void look_at(struct procmasks *p, const struct masks_who *who, const struct proc *proc)
+{
+	uint64_t first = masks_first(p->m, who, p->generation), b;
+	struct masks_entry *e = entry_of(p, first);
 	uint32_t set;
 
-	watch_lineage(p);
-	/* The head of a fork is the parent's. */
-	if (!p->possible || !proc || h->policy != p->generation || !h->image || h->type == EV_FORK ||
-	    h->type == EV_EXIT)
-		return;
-	first = masks_first(p->m, &who, h->policy);
-	e = entry_of(p, first);
 	if (!e)
 		return;
 	b = __atomic_load_n(&e->b, __ATOMIC_RELAXED);
 	set = b & MASKS_SET;
-	if ((set != MASKS_NONE && set != MASKS_FRESH) || !proctable_is_image(proc, h->image))
+	if ((set != MASKS_NONE && set != MASKS_FRESH && set != MASKS_BARE) || !proctable_is_image(proc, who->image))
 		return;
+	kin_write(p, e, first, proc);
 	set = is_settled(proc) ? own_set(p, proc, b & MASKS_LATE) : MASKS_ALL;
 	/* If it has become another's meanwhile, it stays what it is. */
 	__atomic_compare_exchange_n(&e->b, &b,
@@ -230,15 +258,37 @@ void procmasks_look(struct procmasks *p, const struct ev_head *h, const struct p
 				    false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+void procmasks_look(struct procmasks *p, const struct ev_head *h, const struct proc *proc)
+{
+	struct masks_who who = { .start_ns = h->start_ns, .pid = h->pid, .image = h->image };
+
+	watch_lineage(p);
+	if (!p->possible || !proc || h->policy != p->generation || !h->image || h->type == EV_EXIT)
+		return;
+	if (h->type == EV_FORK) { /* its head is the parent's */
+		const struct masks_who child = { .start_ns = proc->start,
+						 .pid = (uint32_t)proc->v[SLOT_PROC_PID].num,
+						 .image = h->image };
+
+		if (proc->parent && proc->parent->v[SLOT_PROC_PID].num == h->pid)
+			look_at(p, &who, proc->parent);
+		who = child;
+	}
+	look_at(p, &who, proc);
+}
+
 /* ---- beginning and end --------------------------------------------------------------------------------------------- */
 
-int procmasks_policy(struct procmasks *p, uint32_t generation, struct engine *e)
+int procmasks_policy(struct procmasks *p, uint32_t generation, struct engine *e, struct kin *kin)
 {
-	const struct possible_view nothing = { .proc = NULL }, fresh = { .same_cgroup = true };
+	const struct possible_view nothing = { .proc = NULL }, in_none = { .bare = true },
+				   fresh = { .same_cgroup = true }, bare = { .same_cgroup = true, .bare = true };
 	struct masks_set s = { 0 };
 	int r;
 
 	possible_free(TAKE_PTR(p->possible));
+	kin_free(p->kin);
+	p->kin = kin;
 	p->generation = generation;
 	r = possible_new(e, &p->possible);
 	if (r < 0)
@@ -247,6 +297,10 @@ int procmasks_policy(struct procmasks *p, uint32_t generation, struct engine *e)
 	set_fill(p, &nothing, &fresh, &s);
 	s.fork = MASKS_FRESH;
 	set_write(p, MASKS_FRESH, &s);
+	set_fill(p, &in_none, &bare, &s);
+	s.fork = MASKS_BARE;
+	set_write(p, MASKS_BARE, &s);
+	s.bare = 0;
 	for (uint32_t t = 0; t < EV_TYPES; t++)
 		s.mask[t] = ones;
 	s.fork = MASKS_ALL;
@@ -273,5 +327,6 @@ void procmasks_free(struct procmasks *p)
 	if (!p)
 		return;
 	possible_free(p->possible);
+	kin_free(p->kin);
 	free(p);
 }

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "lib/cleanup.h"
 #include "sensor/enrich/proctable.h"
+#include "sensor/priv/kin.h"
 #include "tamis/masks.h"
 
 struct procmasks;
@@ -20,10 +21,10 @@ void procmasks_free(struct procmasks *p);
 DEFINE_CLEANUP(struct procmasks *, procmasks_free);
 
 /*
- * From now on masks are of this policy. To be called before the kernel has its sieve; @e stays until the next one. Without memory
- * there are no masks.
+ * From now on masks are of this policy. To be called before the kernel has its sieve; @e stays until the next one. @kin is taken over
+ * in any case; NULL: nothing is known of it. Without memory there are no masks.
  */
-int procmasks_policy(struct procmasks *p, uint32_t generation, struct engine *e);
+int procmasks_policy(struct procmasks *p, uint32_t generation, struct engine *e, struct kin *kin);
 
 /* A record of the process @proc, which enrichment is through with, and so is evaluation. */
 void procmasks_look(struct procmasks *p, const struct ev_head *h, const struct proc *proc);

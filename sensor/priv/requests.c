@@ -416,7 +416,7 @@ static void reload_commit(struct monitor *m)
 	if (r < 0)
 		return requests_reload_failed(m, r, e.msg);
 	m->policy = m->reload.policy;
-	m->reload.policy = (struct policy_file){ .program_fd = -1, .watches_fd = -1 };
+	m->reload.policy = (struct policy_file){ .program_fd = -1, .kin_fd = -1, .watches_fd = -1 };
 	notes_blind(m, &m->policy);
 	responses_policy(m, &m->policy);
 	denials_begin(m);
@@ -463,8 +463,10 @@ static int reload_begin(struct monitor *m, int client, struct msg *msg, struct e
 	if (r < 0)
 		return r;
 	m->reload.policy.generation = program.generation = ++m->last_generation;
-	r = chan_send_wait(&m->engine.chan, MSG_PROGRAM, &program, sizeof(program), NULL, 0,
-			   m->reload.policy.program_fd, 1000);
+	r = chan_send_wait(&m->engine.chan, MSG_KIN, NULL, 0, NULL, 0, m->reload.policy.kin_fd, 1000);
+	if (r == 0)
+		r = chan_send_wait(&m->engine.chan, MSG_PROGRAM, &program, sizeof(program), NULL, 0,
+				   m->reload.policy.program_fd, 1000);
 	if (r < 0) {
 		policy_file_done(&m->reload.policy);
 		return err_set(e, r, "the engine process does not take the policy: %s", strerror(-r));

@@ -26,15 +26,18 @@ struct sieve_run {
 };
 
 /* One look-up in the masks of processes. */
-enum { MASKS_RUN_WORDS, MASKS_RUN_PUT, MASKS_RUN_FIND, MASKS_RUN_STRIKE, MASKS_RUN_FORKED, MASKS_RUNS };
+enum { MASKS_RUN_WORDS, MASKS_RUN_PUT, MASKS_RUN_FIND, MASKS_RUN_STRIKE, MASKS_RUN_FORKED, MASKS_RUN_FRESH, MASKS_RUN_KIN, MASKS_RUNS };
 
 struct masks_run {
 	struct masks_who who; /* in */
 	ev_u32 op, generation;
 	ev_u64 cgroups, type;
 	ev_u64 first, second; /* in; out of MASKS_RUN_WORDS */
-	ev_u32 low;	      /* in; out of MASKS_RUN_FIND, MASKS_RUN_FORKED */
+	ev_u32 low;	      /* in; out of MASKS_RUN_FIND, MASKS_RUN_FORKED, MASKS_RUN_FRESH */
+	ev_u32 kin;	      /* in; out of MASKS_RUN_KIN */
 	ev_u32 found;	      /* out */
+	ev_u32 pad;
+	struct sv_kin of;     /* in */
 	struct sv_mask alive; /* in, out */
 };
 
@@ -49,7 +52,7 @@ SV_INLINE void masks_run(struct masks *m, struct masks_run *r)
 		r->second = masks_second(m, r->first, r->cgroups);
 		break;
 	case MASKS_RUN_PUT:
-		masks_put(m, r->first, r->second, low);
+		masks_put(m, r->first, r->second, low, r->kin);
 		break;
 	case MASKS_RUN_FIND:
 		r->found = masks_find(m, r->first, r->second, &low);
@@ -57,6 +60,13 @@ SV_INLINE void masks_run(struct masks *m, struct masks_run *r)
 		break;
 	case MASKS_RUN_STRIKE:
 		masks_strike(m, low, r->generation, r->type, &r->alive);
+		break;
+	case MASKS_RUN_FRESH:
+		r->low = masks_fresh(m, low, r->generation);
+		break;
+	case MASKS_RUN_KIN:
+		sv_kin_strike(&r->of, r->kin, &r->alive);
+		r->kin = sv_kin_below(&r->of, masks_kin(m, r->first), r->kin);
 		break;
 	default:
 		r->low = masks_forked(m, low, r->generation);

@@ -285,6 +285,49 @@ static void test_why(void **state)
 	assert_int_equal(clauses_why(&view, EV_EXEC, exe), WHY_KERNEL);
 }
 
+/* What is asked of an exec's parent, of those above it, of its container and its terminal. */
+static void test_kin(void **state)
+{
+	struct fixture *f = *state;
+	struct build *b = &f->b;
+	uint32_t parent = build3(b, N_STREQ, build_field(b, "process.parent.file.name"), build_str(b, "sh"), 0);
+	uint32_t above = build2(b, N_ANY, build_field(b, "process.ancestors.comm"),
+				build3(b, N_STREQ, build1(b, N_ELEM, NT_STR), build_str(b, "sh"), 0));
+	uint32_t container = build3(b, N_STREQ, build_field(b, "process.container.id"), build_str(b, ""), 0);
+	uint32_t tty = build3(b, N_STREQ, build_field(b, "process.tty_name"), build_str(b, "tty1"), 0);
+
+	terms_of_event(f, EV_EXEC, and(f, not(f, parent), above));
+	assert_int_equal(f->n, 1);
+	assert_int_not_equal(f->terms[0].formula[SV_AUT_PARENT], FORMULA_TRUE);
+	assert_int_equal(f->terms[0].formula[SV_AUT_PARENT_COMM], FORMULA_TRUE);
+	assert_int_equal(f->terms[0].formula[SV_AUT_ABOVE], FORMULA_TRUE);
+	assert_int_not_equal(f->terms[0].formula[SV_AUT_ABOVE_COMM], FORMULA_TRUE);
+	/* that nobody is such: nobody can tell */
+	terms_of_event(f, EV_EXEC, not(f, above));
+	assert_open(f);
+	/* of other events the mask of the process decides */
+	terms_of_event(f, EV_OPEN, and(f, parent, above));
+	assert_open(f);
+
+	terms_of_event(f, EV_EXEC, not(f, container));
+	assert_int_equal(only_pred(f, false)->slot, SV_SLOT_CONTAINED);
+	terms_of_event(f, EV_EXEC, container);
+	assert_open(f);
+	terms_of_event(f, EV_EXEC, tty);
+	assert_int_equal(only_pred(f, false)->slot, SV_SLOT_TTY);
+	terms_of_event(f, EV_EXEC, not(f, tty));
+	assert_open(f);
+	terms_of_event(f, EV_OPEN, tty);
+	assert_open(f);
+
+	view = program_view(f->b.pb);
+	assert_int_equal(clauses_why(&view, EV_EXEC, parent), WHY_KERNEL);
+	assert_int_equal(clauses_why(&view, EV_EXEC, above), WHY_ABOVE);
+	assert_int_equal(clauses_why(&view, EV_EXEC, container), WHY_EMPTY);
+	assert_int_equal(clauses_why(&view, EV_EXEC, tty), WHY_EMPTY);
+	assert_int_equal(clauses_why(&view, EV_OPEN, tty), WHY_PROCESS);
+}
+
 /* ---- too many -------------------------------------------------------------------------------------------------------- */
 
 /* (n0 or m0) and (n1 or m1) and ... has 2^20 terms: some are joined, and it is said. */
@@ -327,6 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_numbers),     T(test_flags),	   T(test_sets_of_numbers), T(test_one_string_one_term),
 		T(test_two_strings), T(test_merged),	   T(test_undecided),	    T(test_why),
+		T(test_kin),
 		T(test_bounded),     T(test_shared_nodes),
 	};
 

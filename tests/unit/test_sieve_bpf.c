@@ -283,7 +283,13 @@ static struct masks_run random_look(struct gen *g)
 		.first = (uint64_t)(1 + gen_below(g, 6)) << 40 | gen_below(g, 2) << 1 | 1,
 		.second = (uint64_t)(1 + gen_below(g, 6)) << 32,
 		.low = gen_below(g, MASKS_SETS + 2) | (gen_chance(g, 30) ? MASKS_LATE : 0) | gen_below(g, 9) << 16,
+		.kin = gen_chance(g, 30) ? MASKS_KIN : (uint32_t)any_u64(g),
+		.of = { .n = gen_below(g, SV_KIN + 1), .above = (uint32_t)any_u64(g) },
 	};
+
+	for (uint32_t i = 0; i < r.of.n; i++)
+		for (int w = 0; w < SV_WORDS; w++)
+			r.of.keep[i].w[w] = any_u64(g) | any_u64(g) | any_u64(g);
 
 	for (int w = 0; w < SV_WORDS; w++)
 		r.alive.w[w] = any_u64(g);
