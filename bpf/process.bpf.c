@@ -441,7 +441,8 @@ INLINE u32 exec_link(struct hook *h, struct exec *x, struct ev_str *str, const s
 	struct slot *s = h->s;
 	u32 flags = s->flags;
 	u64 len = 0, from;
-	const u32 whole = !(flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)) && str[EVS_PROC_FILE_PATH].len == s->path_len[0];
+	const u32 whole =
+		!(flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)) && str[EVS_PROC_FILE_PATH].len == s->path_len[0];
 	bool ok = string_path(s, 1, x->task, AT_FDCWD, x->filename, false, &len);
 
 	s->flags = flags; /* it is one string more, and says nothing of the file's own */

@@ -266,7 +266,8 @@ const char *clauses_pattern_text(const struct clauses *c, const struct clause_pa
 	return intern_get(&c->texts, pat->str);
 }
 
-static int put_strset(struct clauses *c, const struct clause_string *s, const struct strset *set, struct clause_atom *atom)
+static int put_strset(struct clauses *c, const struct clause_string *s, const struct strset *set,
+		      struct clause_atom *atom)
 {
 	static const uint8_t kinds[] = { [STRM_EXACT] = PAT_EXACT, [STRM_PATTERN] = PAT_STARS, [STRM_GLOB] = PAT_GLOB };
 
@@ -292,7 +293,8 @@ static int put_strset(struct clauses *c, const struct clause_string *s, const st
 }
 
 /* The patterns of the atom that is node @i, or with @sub one network of the set of node @i. */
-static int put_patterns(struct clauses *c, const struct clause_string *s, uint32_t i, int64_t sub, struct clause_atom *atom)
+static int put_patterns(struct clauses *c, const struct clause_string *s, uint32_t i, int64_t sub,
+			struct clause_atom *atom)
 {
 	const struct node *n = &c->p->nodes[i], *b = &c->p->nodes[n->b];
 	const struct ipset *nets;

@@ -32,9 +32,15 @@ static const struct {
 
 static const char *automaton_name(uint16_t event, unsigned k)
 {
-	static const char *const names[SV_AUTOMATA] = { "path",	       "second path",	     "address",
-							"either path", "words of arguments", "words of variables",
-							"the parent's path", "the parent's name of the task", "paths above",
+	static const char *const names[SV_AUTOMATA] = { "path",
+							"second path",
+							"address",
+							"either path",
+							"words of arguments",
+							"words of variables",
+							"the parent's path",
+							"the parent's name of the task",
+							"paths above",
 							"names of tasks above" };
 
 	return event == EV_EXEC && k == SV_AUT_COMM ? "name of the task" : names[k];

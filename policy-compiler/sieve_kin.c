@@ -67,7 +67,8 @@ int sieve_kin(struct event_build *eb)
 	for (uint32_t i = 0; i < eb->terms.n && r == 0; i++)
 		for (uint32_t k = 0; k < SV_KIN_AUTS && r == 0; k++)
 			if (term_at(eb, i)->formula[SV_AUT_KIN + k] != FORMULA_TRUE)
-				r = count_one(&kinds, &v, &cap, SV_AUT_KIN + k, term_at(eb, i)->formula[SV_AUT_KIN + k]);
+				r = count_one(&kinds, &v, &cap, SV_AUT_KIN + k,
+					      term_at(eb, i)->formula[SV_AUT_KIN + k]);
 	if (r == 0)
 		choose(eb, v, kinds.n);
 	intern_done(&kinds);

@@ -44,7 +44,8 @@ struct event_build {
 		uint32_t automaton, formula;
 	} kin[SV_KIN];
 	uint32_t nkin, kin_left; /* conditions that have a place, and that have none */
-	uint16_t (*kin_of)[SV_KIN_AUTS]; /* owned; the condition that each term asks of each of the strings, or KIN_NONE */
+	uint16_t (*kin_of)
+		[SV_KIN_AUTS]; /* owned; the condition that each term asks of each of the strings, or KIN_NONE */
 
 	struct string_build {
 		bool used;

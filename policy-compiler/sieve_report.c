@@ -57,7 +57,8 @@ static void put_lit(const struct clauses *c, uint32_t lit, struct buf *out)
 		return;
 	}
 	if (pred->slot == SV_SLOT_CONTAINED || pred->slot == SV_SLOT_TTY) {
-		buf_puts(out, pred->slot == SV_SLOT_TTY ? "the process has a terminal" : "the process is in a container");
+		buf_puts(out,
+			 pred->slot == SV_SLOT_TTY ? "the process has a terminal" : "the process is in a container");
 		return;
 	}
 	buf_puts(out, slot_name(c, pred->slot));

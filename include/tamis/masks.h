@@ -21,8 +21,8 @@
 enum {
 	MASKS_NONE, /* nobody has looked at the process: everything can be true */
 	MASKS_FRESH, /* of an image that nobody has looked at yet: the kernel knows that it is in the cgroups of its parent */
-	MASKS_BARE,  /* the same, and the parent is in no container */
-	MASKS_ALL, /* somebody has looked: everything can be true */
+	MASKS_BARE, /* the same, and the parent is in no container */
+	MASKS_ALL,  /* somebody has looked: everything can be true */
 	MASKS_FIRST
 };
 

@@ -26,11 +26,11 @@ enum {
 	SV_AUT_PATH1,
 	SV_AUT_ADDR,
 	SV_AUT_EITHER, /* of an exec: the first path once more, where the program goes by two; what may hold of one or the other */
-	SV_AUT_ARGS,		   /* of an exec: words in the arguments, wherever they stand; see sv_words_loop() */
-	SV_AUT_ENVS,		   /* the same in the environment */
-	SV_AUT_PARENT,		   /* of an exec: what may be said of its image as a parent, by its path; see struct sv_kin */
-	SV_AUT_PARENT_COMM,	   /* and by its name of the task */
-	SV_AUT_ABOVE,		   /* the same as one of those above */
+	SV_AUT_ARGS,	    /* of an exec: words in the arguments, wherever they stand; see sv_words_loop() */
+	SV_AUT_ENVS,	    /* the same in the environment */
+	SV_AUT_PARENT,	    /* of an exec: what may be said of its image as a parent, by its path; see struct sv_kin */
+	SV_AUT_PARENT_COMM, /* and by its name of the task */
+	SV_AUT_ABOVE,	    /* the same as one of those above */
 	SV_AUT_ABOVE_COMM,
 	SV_AUT_COMM = SV_AUT_PATH1 /* of an exec, which has no second path: the name of the task */
 };
@@ -111,11 +111,11 @@ struct sv_event {
  */
 struct sv_kin {
 	ev_u32 n;
-	ev_u32 above;		  /* the conditions on all above; the others are on the parent */
-	ev_u32 of[SV_KIN_AUTS];	  /* those that each automaton decides */
+	ev_u32 above;		/* the conditions on all above; the others are on the parent */
+	ev_u32 of[SV_KIN_AUTS]; /* those that each automaton decides */
 	ev_u32 pad[2];
-	struct sv_mask contained; /* the clauses that ask for a container */
-	struct sv_mask tty;	  /* and those that ask for a terminal */
+	struct sv_mask contained;    /* the clauses that ask for a container */
+	struct sv_mask tty;	     /* and those that ask for a terminal */
 	struct sv_mask keep[SV_KIN]; /* the clauses that stay possible where the condition is not met */
 };
 

@@ -417,7 +417,8 @@ static void take_kin(struct engine_proc *p, int fd)
 {
 	kin_free(TAKE_PTR(p->kin));
 	if (kin_open(fd, &p->kin) < 0)
-		log_warn("no memory for what rules ask of the processes above: the kernel passes more on than it has to");
+		log_warn(
+			"no memory for what rules ask of the processes above: the kernel passes more on than it has to");
 }
 
 static int on_kin(void *ctx, struct msg *m)
@@ -550,14 +551,10 @@ static int on_stop(void *ctx, struct msg *m)
 }
 
 static const msg_handler from_monitor[MSG_TYPES] = {
-	[MSG_PROGRAM] = on_program,
-	[MSG_KIN] = on_kin,
-	[MSG_PEER] = on_peer,
-	[MSG_STOP] = on_stop,
-	[MSG_CAPTURE_TO] = on_capture,
-	[MSG_CAPTURE_LOST] = on_capture_lost,
-	[MSG_DISARMED] = on_disarmed,
-	[MSG_LINK] = on_link,
+	[MSG_PROGRAM] = on_program,    [MSG_KIN] = on_kin,
+	[MSG_PEER] = on_peer,	       [MSG_STOP] = on_stop,
+	[MSG_CAPTURE_TO] = on_capture, [MSG_CAPTURE_LOST] = on_capture_lost,
+	[MSG_DISARMED] = on_disarmed,  [MSG_LINK] = on_link,
 };
 
 /* record says nothing to the engine: whatever comes from there is its end. */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 struct aut {
-	uint32_t of; /* the conditions that it decides */
+	uint32_t of;		  /* the conditions that it decides */
 	uint32_t states, classes; /* no states: it decides nothing, all of them may be met */
 	uint8_t cls[256];
 	uint16_t *trans; /* owned */

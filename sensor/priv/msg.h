@@ -21,9 +21,9 @@ enum role { ROLE_NONE, ROLE_MONITOR, ROLE_ENGINE, ROLE_RECORD, ROLE_HASH, ROLE_C
 
 enum msg_type {
 	MSG_NONE,
-	MSG_READY,	/* engine, record -> monitor: set up and confined */
-	MSG_PROGRAM,	/* monitor -> engine: a rule program in a sealed memfd */
-	MSG_KIN,	/* monitor -> engine: before it, what its sieve asks of the processes above, in another: see kin.h */
+	MSG_READY,   /* engine, record -> monitor: set up and confined */
+	MSG_PROGRAM, /* monitor -> engine: a rule program in a sealed memfd */
+	MSG_KIN, /* monitor -> engine: before it, what its sieve asks of the processes above, in another: see kin.h */
 	MSG_PROGRAM_OK, /* engine -> monitor: it is loaded, or why not */
 	MSG_PEER,	/* monitor -> engine, record: the socket to the other one, which was started anew */
 	MSG_PEER_OK,	/* engine, record -> monitor: nothing is under way on the socket before any more */

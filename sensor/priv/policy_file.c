@@ -144,7 +144,8 @@ static int take_kin(struct policy_file *p, struct err *e)
 
 	buf_init(&b, KIN_MAX);
 	r = kin_pack(p->sieve, &b);
-	r = r < 0 ? err_set(e, r, "no memory for what rules ask of the processes above") : seal("tamis-kin", b.data, b.len, &p->kin_fd, e);
+	r = r < 0 ? err_set(e, r, "no memory for what rules ask of the processes above")
+		  : seal("tamis-kin", b.data, b.len, &p->kin_fd, e);
 	buf_done(&b);
 	return r;
 }

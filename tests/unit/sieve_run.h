@@ -26,7 +26,16 @@ struct sieve_run {
 };
 
 /* One look-up in the masks of processes. */
-enum { MASKS_RUN_WORDS, MASKS_RUN_PUT, MASKS_RUN_FIND, MASKS_RUN_STRIKE, MASKS_RUN_FORKED, MASKS_RUN_FRESH, MASKS_RUN_KIN, MASKS_RUNS };
+enum {
+	MASKS_RUN_WORDS,
+	MASKS_RUN_PUT,
+	MASKS_RUN_FIND,
+	MASKS_RUN_STRIKE,
+	MASKS_RUN_FORKED,
+	MASKS_RUN_FRESH,
+	MASKS_RUN_KIN,
+	MASKS_RUNS
+};
 
 struct masks_run {
 	struct masks_who who; /* in */

@@ -368,10 +368,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_numbers),     T(test_flags),	   T(test_sets_of_numbers), T(test_one_string_one_term),
-		T(test_two_strings), T(test_merged),	   T(test_undecided),	    T(test_why),
-		T(test_kin),
-		T(test_bounded),     T(test_shared_nodes),
+		T(test_numbers),     T(test_flags),   T(test_sets_of_numbers), T(test_one_string_one_term),
+		T(test_two_strings), T(test_merged),  T(test_undecided),       T(test_why),
+		T(test_kin),	     T(test_bounded), T(test_shared_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

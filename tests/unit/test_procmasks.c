@@ -255,7 +255,8 @@ static uint32_t self_of(struct world *w, const char *path)
 		const struct sv_automaton *a = &sieve.event[EV_EXEC].automata[SV_AUT_KIN + k];
 		uint32_t state = sv_dfa_run(&sieve, a, 0, (const ev_u8 *)strings[k], (ev_u32)strlen(strings[k]));
 
-		met |= sieve.kin.of[k] & (!a->used || gen_chance(&w->g, 5) ? MASKS_KIN : (uint32_t)sv_final_mask(&sieve, a, state)->w[0]);
+		met |= sieve.kin.of[k] &
+		       (!a->used || gen_chance(&w->g, 5) ? MASKS_KIN : (uint32_t)sv_final_mask(&sieve, a, state)->w[0]);
 	}
 	return met;
 }
