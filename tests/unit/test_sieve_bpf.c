@@ -289,7 +289,7 @@ static struct masks_run random_look(struct gen *g)
 
 	for (uint32_t i = 0; i < r.of.n; i++)
 		for (int w = 0; w < SV_WORDS; w++)
-			r.of.keep[i].w[w] = any_u64(g) | any_u64(g) | any_u64(g);
+			r.of.keep[i].w[w] = any_u64(g);
 
 	for (int w = 0; w < SV_WORDS; w++)
 		r.alive.w[w] = any_u64(g);
