@@ -159,7 +159,17 @@ struct pvar {
 	int64_t ttl_ns; /* how long a value stays after it was set; 0: for good */
 };
 
-enum act_kind { ACT_SET, ACT_KILL, ACT_COREDUMP, ACT_HASH, ACT_LOG, ACT_NETWORK_FILTER, ACT_DENY, ACT_KINDS };
+enum act_kind {
+	ACT_SET,
+	ACT_KILL,
+	ACT_COREDUMP,
+	ACT_HASH,
+	ACT_LOG,
+	ACT_NETWORK_FILTER,
+	ACT_DENY,
+	ACT_CAPTURE,
+	ACT_KINDS
+};
 
 enum act_flag {
 	ACT_APPEND = 1 << 0,  /* SET; to a text or number: join it to, or add it to, what is there */
@@ -192,8 +202,27 @@ struct paction {
 	uint32_t values_first,
 		values_count; /* SET: into refs[]: nodes of the variable's type or, for an array, its elements' */
 	uint32_t pad;
-	int64_t num; /* KILL: the signal's number; HASH: the largest file */
+	int64_t num; /* KILL: the signal's number; HASH: the largest file; CAPTURE: see paction_capture() */
 };
+
+/* CAPTURE: what is kept of the time before the match and of that after it. */
+#define CAPTURE_BEFORE_MAX_MS 60000u
+#define CAPTURE_AFTER_MAX_MS  300000u
+
+static inline int64_t paction_capture(uint32_t before_ms, uint32_t after_ms)
+{
+	return (int64_t)((uint64_t)before_ms << 32 | after_ms);
+}
+
+static inline uint32_t paction_before_ms(const struct paction *a)
+{
+	return (uint32_t)((uint64_t)a->num >> 32);
+}
+
+static inline uint32_t paction_after_ms(const struct paction *a)
+{
+	return (uint32_t)a->num;
+}
 
 enum prule_flag {
 	PRULE_SILENT = 1 << 0, /* no alert */

@@ -418,7 +418,7 @@ static bool unused_is_empty(const struct paction *a)
 	       (set || a->kind == ACT_HASH || a->field == PROGRAM_NONE) &&
 	       (a->kind == ACT_LOG || (a->message == PROGRAM_NONE && a->level == 0)) &&
 	       (net || (a->str == 0 && a->str2 == 0)) && (net || kill || a->scope == 0) &&
-	       (kill || a->kind == ACT_HASH || a->num == 0) && a->pad == 0;
+	       (kill || a->kind == ACT_HASH || a->kind == ACT_CAPTURE || a->num == 0) && a->pad == 0;
 }
 
 bool paction_check(const struct node_env *env, const struct paction *a, uint16_t event, const uint32_t *refs,
@@ -450,6 +450,8 @@ bool paction_check(const struct node_env *env, const struct paction *a, uint16_t
 		       (node_stands_alone(env, a->message, event) && env->nodes[a->message].type == NT_STR);
 	case ACT_NETWORK_FILTER:
 		return a->str < env->nstrs && a->str2 < env->nstrs;
+	case ACT_CAPTURE:
+		return paction_before_ms(a) <= CAPTURE_BEFORE_MAX_MS && paction_after_ms(a) <= CAPTURE_AFTER_MAX_MS;
 	default:
 		return true;
 	}

@@ -12,6 +12,8 @@
 #include "policy-compiler/parse.h"
 
 #define ACTION_MEMORY_MAX (64u << 20)
+#define CAPTURE_BEFORE_MS 5000u
+#define CAPTURE_AFTER_MS  10000u
 
 static const struct kind {
 	const char *name;
@@ -24,6 +26,7 @@ static const struct kind {
 	[ACT_LOG] = { "log", true },
 	[ACT_NETWORK_FILTER] = { "network_filter", false },
 	[ACT_DENY] = { "deny", true },
+	[ACT_CAPTURE] = { "capture", true },
 };
 
 /* ---- small readers ----------------------------------------------------------------------------------------------- */
@@ -77,7 +80,7 @@ static const struct ynode *kind_of(const struct action_ctx *x, const struct ynod
 		}
 	if (!found) {
 		diag_error(x->diags, action->at, "an action that does nothing");
-		diag_help(x->diags, "give it one of: set, log, kill, deny, coredump, hash, network_filter");
+		diag_help(x->diags, "give it one of: set, log, kill, deny, coredump, hash, network_filter, capture");
 	}
 	return found;
 }
@@ -828,6 +831,36 @@ static int make_hash(struct making *m, const struct ynode *map, const struct yno
 	return 0;
 }
 
+/* "before" or "after", in ms. */
+static int capture_ms(const struct making *m, const struct ynode *map, const char *key, uint32_t most, uint32_t *ms)
+{
+	const struct ynode *n = ynode_get(map, key);
+	int64_t ns;
+
+	if (!n)
+		return 0;
+	if (keys_duration(n, &ns) < 0 || ns < 0)
+		return diag_error(m->x->diags, n->at, "\"%s\" is a duration, as in 10s", key);
+	if (ns > (int64_t)most * 1000000) {
+		diag_error(m->x->diags, n->at, "\"%s\" is more than a capture holds", key);
+		diag_help(m->x->diags, "%us is the most", most / 1000);
+		return -EINVAL;
+	}
+	*ms = (uint32_t)(ns / 1000000);
+	return 0;
+}
+
+static int make_capture(struct making *m, const struct ynode *map, struct paction *p)
+{
+	uint32_t before = CAPTURE_BEFORE_MS, after = CAPTURE_AFTER_MS;
+	int r = capture_ms(m, map, "before", CAPTURE_BEFORE_MAX_MS, &before);
+
+	if (r == 0)
+		r = capture_ms(m, map, "after", CAPTURE_AFTER_MAX_MS, &after);
+	p->num = paction_capture(before, after);
+	return r;
+}
+
 static int make_network_filter(struct making *m, const struct ynode *map, const struct ynode *action, struct paction *p)
 {
 	const struct ynode *filter = ynode_get(map, "filter"), *policy = ynode_get(map, "policy");
@@ -888,6 +921,8 @@ static int make_action(struct making *m, const struct ynode *action, struct pact
 		return make_message(m, map, p);
 	case ACT_NETWORK_FILTER:
 		return make_network_filter(m, map, action, p);
+	case ACT_CAPTURE:
+		return make_capture(m, map, p);
 	default:
 		return 0;
 	}

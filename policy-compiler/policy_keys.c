@@ -73,6 +73,12 @@ static const struct key deny_keys[] = {
 	{ 0 },
 };
 
+static const struct key capture_keys[] = {
+	{ .name = "before", .shape = KEY_DURATION, .doc = "How much of the time before the match is kept; 5s" },
+	{ .name = "after", .shape = KEY_DURATION, .doc = "How long it goes on after the match; 10s" },
+	{ 0 },
+};
+
 static const struct key action_keys[] = {
 	{ .name = "filter", .shape = KEY_SECL, .doc = "The action runs only where this holds" },
 	{ .name = "set", .shape = KEY_MAP, .keys = set_keys, .doc = "Sets a variable" },
@@ -82,6 +88,10 @@ static const struct key action_keys[] = {
 	{ .name = "hash", .shape = KEY_MAP, .keys = hash_keys, .doc = "Adds hashes of a file to the alert" },
 	{ .name = "log", .shape = KEY_MAP, .keys = log_keys, .doc = "Logs a message" },
 	{ .name = "network_filter", .shape = KEY_MAP, .keys = network_filter_keys, .doc = "Drops packets" },
+	{ .name = "capture",
+	  .shape = KEY_MAP,
+	  .keys = capture_keys,
+	  .doc = "Writes the events around the match to a file" },
 	{ 0 },
 };
 

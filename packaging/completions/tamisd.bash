@@ -10,7 +10,7 @@ _tamisd()
 	--rung) mapfile -t COMPREPLY < <(compgen -W 'fentry kprobe tracepoint' -- "$cur") ;;
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--policy | --trust | --btf | --config | --alerts | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	*) mapfile -t COMPREPLY < <(compgen -W '--policy --trust --allow-unsigned --allow-actions --kill-limit --deny-limit --state --alerts --foreground --rung
+	*) mapfile -t COMPREPLY < <(compgen -W '--policy --trust --allow-unsigned --allow-actions --kill-limit --deny-limit --captures-keep --state --alerts --foreground --rung
 		--ring-bytes --lineage-bytes --queue-bytes --log-epoch --canary --btf --config --replay --version --help' -- "$cur") ;;
 	esac
 }

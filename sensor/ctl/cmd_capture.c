@@ -251,7 +251,8 @@ static void info_text(const struct playback *p, const struct counts *c)
 	playback_stats(p, &s);
 	types_seen(c, types);
 	printf("host       %s, %s on %s, tamis %s\n", m->host, m->release, m->machine, m->version);
-	printf("policy     %s, bundle %s%s\n", m->policy, m->policy_sha256, m->all ? "; the sieve was open" : "");
+	printf("policy     %s%s%s%s\n", m->policy, *m->policy_sha256 ? ", bundle " : "", m->policy_sha256,
+	       m->all ? "; the sieve was open" : "");
 	if (s.events) {
 		print_time("first", s.first_ns);
 		print_time("last", s.last_ns);

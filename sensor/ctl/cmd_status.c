@@ -224,6 +224,25 @@ static void print_denials(const json_t *v)
 	putchar('\n');
 }
 
+static void print_captures(const json_t *v)
+{
+	char kept[SHOW_MAX], bytes[SHOW_MAX];
+
+	if (!show_u64(v, "asked") && !show_u64(v, "files"))
+		return;
+	printf("captures   %s made for rules, %" PRIu64 " there (%s)", show_count(show_u64(v, "kept"), kept),
+	       show_u64(v, "files"), show_bytes(show_u64(v, "bytes"), bytes));
+	if (show_u64(v, "shared"))
+		printf(", %" PRIu64 " matches shared one", show_u64(v, "shared"));
+	if (show_u64(v, "limited"))
+		printf(", %" PRIu64 " too many", show_u64(v, "limited"));
+	if (show_u64(v, "failed"))
+		printf(", %" PRIu64 " failed", show_u64(v, "failed"));
+	if (show_u64(v, "removed"))
+		printf(", %" PRIu64 " gave way", show_u64(v, "removed"));
+	putchar('\n');
+}
+
 static void print_processes(const json_t *all)
 {
 	char rss[SHOW_MAX];
@@ -323,6 +342,7 @@ int cmd_status(int argc, char **argv, const char *state_dir)
 		print_fim(json_object_get(s, "fim"));
 		print_responses(json_object_get(s, "responses"));
 		print_denials(json_object_get(s, "denials"));
+		print_captures(json_object_get(s, "captures"));
 		print_processes(json_object_get(s, "processes"));
 		print_sinks(json_object_get(s, "sinks"), json_object_get(s, "spool"));
 		print_rungs(json_object_get(s, "rungs"));

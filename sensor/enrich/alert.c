@@ -367,8 +367,8 @@ static void put_log(struct alert *a, const struct alert_effects *e)
 	buf_putc(&a->out, ',');
 }
 
-static const char *const action_states[] = { "asked", "not allowed", "disarmed", "no process",
-					     "busy",  "done",	     "failed",	 "not done" };
+static const char *const action_states[] = { "asked", "not allowed", "disarmed", "no process", "busy",
+					     "done",  "failed",	     "not done", "limited" };
 
 static void put_hash_action(struct alert *a, struct jsonw *w, const struct paction *p, const struct alert_action *did)
 {
@@ -378,6 +378,18 @@ static void put_hash_action(struct alert *a, struct jsonw *w, const struct pacti
 	jsonw_key(w, "file");
 	jsonw_str(w, path, strlen(path) - strlen(".path"));
 	jsonw_member_str(w, "kind", "hash");
+	jsonw_member_str(w, "state", action_states[did->state]);
+	jsonw_obj_end(w);
+}
+
+static void put_capture(struct jsonw *w, const struct alert_action *did)
+{
+	jsonw_obj_begin(w);
+	if (did->file)
+		jsonw_member_str(w, "file", did->file);
+	jsonw_member_str(w, "kind", "capture");
+	if (did->request)
+		jsonw_member_u64(w, "request", did->request);
 	jsonw_member_str(w, "state", action_states[did->state]);
 	jsonw_obj_end(w);
 }
@@ -423,6 +435,8 @@ static void put_actions(struct alert *a, const struct alert_effects *e)
 			put_kill(&w, p, &e->actions[i]);
 		else if (p->kind == ACT_DENY)
 			put_deny(&w, &e->actions[i]);
+		else if (p->kind == ACT_CAPTURE)
+			put_capture(&w, &e->actions[i]);
 		else
 			put_hash_action(a, &w, p, &e->actions[i]);
 	}

@@ -39,13 +39,15 @@ enum alert_action_state {
 	ALERT_ACTION_BUSY,	 /* there were too many requests at once */
 	ALERT_ACTION_DONE,
 	ALERT_ACTION_FAILED,
-	ALERT_ACTION_NOT_DONE /* it was let through */
+	ALERT_ACTION_NOT_DONE, /* it was let through */
+	ALERT_ACTION_LIMITED   /* more than it may in the time */
 };
 
 struct alert_action {
 	uint32_t action; /* index into the program's actions */
 	uint8_t state;	 /* enum alert_action_state */
 	uint64_t request;
+	const char *file; /* the capture's, borrowed; NULL: none */
 };
 
 /* What followed from the match, in the engine that has just evaluated the event. */

@@ -23,8 +23,10 @@ struct enrich {
 	struct val words[DERIVE_ARGS_MAX]; /* of the present event: parameters of a module */
 	struct hostnames_table hostnames;
 	struct val peers[HOSTNAMES_AN_ADDRESS]; /* of the present event: names of its address */
-	enrich_fn watch;			/* NULL: nobody */
-	void *watch_ctx;
+	struct watcher {
+		enrich_fn fn; /* NULL: nobody */
+		void *ctx;
+	} watchers[ENRICH_WATCHERS];
 	struct buf names_text; /* owned: names that are loaded, until the last piece came */
 };
 
@@ -161,7 +163,7 @@ void enrich_event(struct enrich *e, struct decoded *d)
 /* A piece of names: u32 what it is, then lines. */
 enum names_piece { NAMES_GROUPS = 1 << 0, NAMES_MORE = 1 << 1 };
 
-static void save_names_of(struct enrich *e, bool groups)
+static void save_names_of(struct enrich *e, bool groups, enrich_fn fn, void *ctx)
 {
 	struct buf all, piece;
 
@@ -174,7 +176,7 @@ static void save_names_of(struct enrich *e, bool groups)
 		buf_put_u32(&piece, (groups ? NAMES_GROUPS : 0u) | (at + n < all.len ? NAMES_MORE : 0u));
 		buf_put(&piece, all.data + at, n);
 		if (!buf_error(&piece))
-			e->watch(e->watch_ctx, CAPTURE_USERS, piece.data, piece.len);
+			fn(ctx, CAPTURE_USERS, piece.data, piece.len);
 		if (!n)
 			break;
 	}
@@ -182,10 +184,10 @@ static void save_names_of(struct enrich *e, bool groups)
 	buf_done(&piece);
 }
 
-static void save_names(struct enrich *e)
+static void save_names(struct enrich *e, enrich_fn fn, void *ctx)
 {
-	save_names_of(e, false);
-	save_names_of(e, true);
+	save_names_of(e, false, fn, ctx);
+	save_names_of(e, true, fn, ctx);
 }
 
 static int load_names(struct enrich *e, const void *bytes, size_t len)
@@ -205,8 +207,9 @@ static int load_names(struct enrich *e, const void *bytes, size_t len)
 }
 
 /* The id, then what is known by the names' numbers, each behind its length. */
-static void save_container(struct enrich *e, const struct container *c, const struct container_names *names)
+static void save_container(void *ctx, const struct container *c, const struct container_names *names)
 {
+	const struct watcher *to = ctx;
 	struct buf b;
 
 	buf_init(&b, sizeof(*names) + 1024);
@@ -217,13 +220,8 @@ static void save_container(struct enrich *e, const struct container *c, const st
 		buf_puts(&b, names->text[i]);
 	}
 	if (!buf_error(&b))
-		e->watch(e->watch_ctx, CAPTURE_CONTAINER, b.data, b.len);
+		to->fn(to->ctx, CAPTURE_CONTAINER, b.data, b.len);
 	buf_done(&b);
-}
-
-static void save_named(void *ctx, const struct container *c, const struct container_names *names)
-{
-	save_container(ctx, c, names);
 }
 
 static int load_container(struct enrich *e, const void *bytes, size_t len)
@@ -247,39 +245,55 @@ static int load_container(struct enrich *e, const void *bytes, size_t len)
 
 static void save_process(void *ctx, const void *bytes, size_t len)
 {
-	struct enrich *e = ctx;
+	const struct watcher *to = ctx;
 
-	e->watch(e->watch_ctx, CAPTURE_PROCESS, bytes, len);
+	to->fn(to->ctx, CAPTURE_PROCESS, bytes, len);
 }
 
-static void save_look(void *ctx, const void *bytes, size_t len)
+int enrich_save(struct enrich *e, enrich_fn fn, void *ctx)
 {
-	struct enrich *e = ctx;
+	struct watcher to = { .fn = fn, .ctx = ctx };
+	int r;
 
-	e->watch(e->watch_ctx, CAPTURE_LOOK, bytes, len);
+	save_names(e, fn, ctx);
+	r = proctable_save(e->table, save_process, &to);
+	if (r == 0)
+		containers_each_named(proctable_containers(e->table), save_container, &to);
+	return r;
+}
+
+static void on_look(void *ctx, const void *bytes, size_t len)
+{
+	const struct enrich *e = ctx;
+
+	for (int i = 0; i < ENRICH_WATCHERS; i++)
+		if (e->watchers[i].fn)
+			e->watchers[i].fn(e->watchers[i].ctx, CAPTURE_LOOK, bytes, len);
 }
 
 int enrich_watch(struct enrich *e, enrich_fn fn, void *ctx)
 {
-	int r;
-
-	e->watch = fn;
-	e->watch_ctx = ctx;
-	save_names(e);
-	r = proctable_save(e->table, save_process, e);
-	if (r < 0) {
-		e->watch = NULL;
-		return r;
+	for (int i = 0; i < ENRICH_WATCHERS; i++) {
+		if (e->watchers[i].fn)
+			continue;
+		e->watchers[i] = (struct watcher){ .fn = fn, .ctx = ctx };
+		proctable_watch(e->table, on_look, e);
+		return 0;
 	}
-	containers_each_named(proctable_containers(e->table), save_named, e);
-	proctable_watch(e->table, save_look, e);
-	return 0;
+	return -EBUSY;
 }
 
-void enrich_unwatch(struct enrich *e)
+void enrich_unwatch(struct enrich *e, const void *ctx)
 {
-	e->watch = NULL;
-	proctable_watch(e->table, NULL, NULL);
+	bool any = false;
+
+	for (int i = 0; i < ENRICH_WATCHERS; i++) {
+		if (e->watchers[i].ctx == ctx)
+			e->watchers[i] = (struct watcher){ 0 };
+		any |= e->watchers[i].fn != NULL;
+	}
+	if (!any)
+		proctable_watch(e->table, NULL, NULL);
 }
 
 int enrich_load(struct enrich *e, uint16_t type, const void *bytes, size_t len)
@@ -311,8 +325,9 @@ int enrich_named(struct enrich *e, const char *id, size_t len, const struct cont
 	struct container *c = container_find(all, id, len);
 	int r = c ? container_named(all, c, names) : 0;
 
-	if (c && r == 0 && e->watch)
-		save_container(e, c, names);
+	for (int i = 0; c && r == 0 && i < ENRICH_WATCHERS; i++)
+		if (e->watchers[i].fn)
+			save_container(&e->watchers[i], c, names);
 	return r;
 }
 
@@ -321,8 +336,9 @@ int enrich_named(struct enrich *e, const char *id, size_t len, const struct cont
 void enrich_tick(struct enrich *e)
 {
 	if (users_refresh(e->users)) {
-		if (e->watch)
-			save_names(e);
+		for (int i = 0; i < ENRICH_WATCHERS; i++)
+			if (e->watchers[i].fn)
+				save_names(e, e->watchers[i].fn, e->watchers[i].ctx);
 		proctable_rename_users(e->table);
 	}
 	proctable_tick(e->table);

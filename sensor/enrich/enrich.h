@@ -56,14 +56,15 @@ void enrich_stats(const struct enrich *e, struct enrich_stats *ret);
 
 typedef void (*enrich_fn)(void *ctx, uint16_t type, const void *bytes, size_t len);
 
+/* @fn gets all that enrichment knows now, as entries CAPTURE_USERS, CAPTURE_PROCESS and CAPTURE_CONTAINER. -ENOMEM: not all. */
+int enrich_save(struct enrich *e, enrich_fn fn, void *ctx);
 /*
- * @fn gets all that enrichment knows now, as entries CAPTURE_USERS, CAPTURE_PROCESS and
- * CAPTURE_CONTAINER; and from then on, before each record's
- * event is complete, what it learns from elsewhere: CAPTURE_LOOK, CAPTURE_USERS, CAPTURE_CONTAINER. Negative errno: out of memory, nothing is
- * watched then.
+ * From now on @fn gets, before each record's event is complete, what enrichment learns from elsewhere: CAPTURE_LOOK,
+ * CAPTURE_USERS, CAPTURE_CONTAINER. @ctx names the watcher; there are ENRICH_WATCHERS at most, one more is -EBUSY.
  */
+#define ENRICH_WATCHERS 3
 int enrich_watch(struct enrich *e, enrich_fn fn, void *ctx);
-void enrich_unwatch(struct enrich *e);
+void enrich_unwatch(struct enrich *e, const void *ctx);
 
 /* Takes such an entry in an enrich that has neither /proc nor /etc. -EBADMSG and the like. */
 int enrich_load(struct enrich *e, uint16_t type, const void *bytes, size_t len);

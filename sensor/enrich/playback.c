@@ -8,12 +8,13 @@
 #include "sensor/enrich/enrich.h"
 
 struct playback {
-	struct capture_reader *reader; /* owned, as the following */
+	struct capture_reader *reader; /* owned, as the following; NULL: it is given its entries */
 	struct decode *decode;
 	struct enrich *enrich;
 	struct playback_stats stats;
 	int (*lookup)(void *ctx, const void *bytes, size_t len); /* or NULL */
 	void *lookup_ctx;
+	struct decoded scratch;
 };
 
 static int take_record(struct playback *p, const struct capture_entry *e, struct decoded *ret)
@@ -57,9 +58,9 @@ static int take_loss(struct playback *p, const struct capture_entry *e)
 	return 0;
 }
 
-/* 1 when *ret is an event. */
-static int take_entry(struct playback *p, const struct capture_entry *e, struct decoded *ret)
+int playback_entry(struct playback *p, const struct capture_entry *e, struct decoded *ret)
 {
+	ret = ret ? ret : &p->scratch;
 	switch (e->type) {
 	case CAPTURE_RECORD:
 		return take_record(p, e, ret);
@@ -87,7 +88,7 @@ int playback_next(struct playback *p, struct decoded *ret, struct err *e)
 		r = capture_next(p->reader, &entry, e);
 		if (r <= 0)
 			return r;
-		r = take_entry(p, &entry, ret);
+		r = playback_entry(p, &entry, ret);
 		if (r < 0)
 			return err_set(e, r, "the capture holds what no sensor writes (entry of type %u): %s",
 				       entry.type, strerror(-r));
@@ -96,9 +97,8 @@ int playback_next(struct playback *p, struct decoded *ret, struct err *e)
 	}
 }
 
-static int open_stages(struct playback *p, struct err *e)
+static int open_stages(struct playback *p, const struct capture_meta *m, struct err *e)
 {
-	const struct capture_meta *m = capture_meta(p->reader);
 	const struct enrich_options eo = { .hostname = m->host, .origin = "replay" };
 	int r = decode_new(catalog_tamis(), &p->decode);
 
@@ -114,12 +114,53 @@ static int open_stages(struct playback *p, struct err *e)
 static int open_done(struct playback *p, int r, struct playback **ret, struct err *e)
 {
 	if (r == 0)
-		r = open_stages(p, e);
+		r = open_stages(p, capture_meta(p->reader), e);
 	if (r < 0)
 		playback_free(p);
 	else
 		*ret = p;
 	return r;
+}
+
+int playback_new(const struct capture_meta *m, struct playback **ret, struct err *e)
+{
+	struct playback *p = calloc(1, sizeof(*p));
+	int r = p ? open_stages(p, m, e) : err_set(e, -ENOMEM, "no memory for a replay");
+
+	if (r < 0)
+		playback_free(p);
+	else
+		*ret = p;
+	return r;
+}
+
+void playback_now(const struct playback *p, struct capture_meta *m)
+{
+	const struct proctable *t = enrich_proctable(p->enrich);
+
+	m->clock = decode_clock_of(p->decode);
+	m->boot_ns = proctable_now(t);
+	m->tick_ns = proctable_tick_ns(t);
+}
+
+struct save {
+	enrich_fn fn;
+	void *ctx;
+};
+
+static void save_record(void *ctx, const void *rec, size_t size)
+{
+	const struct save *s = ctx;
+
+	s->fn(s->ctx, CAPTURE_RECORD, rec, size);
+}
+
+int playback_save(const struct playback *p, enrich_fn fn, void *ctx)
+{
+	struct save s = { .fn = fn, .ctx = ctx };
+	int r = enrich_save(p->enrich, fn, ctx);
+
+	return r == 0 ? decode_save(p->decode, save_record, &s) : r;
 }
 
 int playback_open(int fd, const char *file, struct playback **ret, struct err *e)

@@ -28,6 +28,16 @@ struct playback_stats {
 /* @fd is borrowed; @file names it in messages. Errors as capture_open. */
 int playback_open(int fd, const char *file, struct playback **ret, struct err *e);
 int playback_open_mem(const void *p, size_t size, struct playback **ret, struct err *e);
+/*
+ * One that is given its entries, as who makes a capture puts them: of a time that begins with @m. Any entry but META and END;
+ * 1 with an event in *ret (may be NULL), 0 without. Negative errno for what no sensor writes.
+ */
+int playback_new(const struct capture_meta *m, struct playback **ret, struct err *e);
+int playback_entry(struct playback *p, const struct capture_entry *entry, struct decoded *ret);
+/* What is known where the playback has come to, as a capture that begins there has it: meta but for its texts, then entries. -ENOMEM. */
+void playback_now(const struct playback *p, struct capture_meta *m);
+int playback_save(const struct playback *p, void (*fn)(void *ctx, uint16_t type, const void *bytes, size_t len),
+		  void *ctx);
 void playback_free(struct playback *p);
 DEFINE_CLEANUP(struct playback *, playback_free);
 

@@ -146,6 +146,11 @@ void decode_clock(struct decode *d, int64_t offset_ns)
 	d->clock = offset_ns;
 }
 
+int64_t decode_clock_of(const struct decode *d)
+{
+	return d->clock;
+}
+
 static int64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;

@@ -57,6 +57,8 @@ void decode_free(struct decode *d);
 /* ns to add to CLOCK_BOOTTIME to get CLOCK_REALTIME; decode_clock_now samples this machine's. */
 void decode_clock(struct decode *d, int64_t offset_ns);
 int64_t decode_clock_now(void);
+/* The one in use. */
+int64_t decode_clock_of(const struct decode *d);
 
 /*
  * Decodes one record. Returns 1 and fills *ret for an event; 0 where the record was a piece of arguments, which is kept;

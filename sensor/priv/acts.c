@@ -5,13 +5,17 @@
 #include <stdlib.h>
 
 #include "sensor/priv/fetch.h"
+#include "sensor/priv/snap.h"
 
 int acts_of_program(const struct program *p, const struct permit *permit, struct acts_of *ret)
 {
 	struct acts_of a = { .state = calloc(p->nactions + 1, 1), .n = p->nactions };
 
-	if (!a.state)
+	a.rates = calloc(p->nactions + 1, sizeof(*a.rates));
+	if (!a.state || !a.rates) {
+		acts_done(&a);
 		return -ENOMEM;
+	}
 	for (uint32_t r = 0; r < p->nrules; r++) {
 		const struct prule *rule = &p->rules[r];
 		uint32_t len;
@@ -28,7 +32,38 @@ int acts_of_program(const struct program *p, const struct permit *permit, struct
 void acts_done(struct acts_of *a)
 {
 	free(a->state);
+	free(a->rates);
 	*a = (struct acts_of){ .n = 0 };
+}
+
+bool acts_captures(const struct acts_of *a, const struct program *p, uint32_t *ret_before_ms)
+{
+	bool any = false;
+
+	*ret_before_ms = 0;
+	for (uint32_t r = 0; r < p->nrules; r++)
+		for (uint32_t i = 0; i < p->rules[r].actions_count && !(p->rules[r].flags & PRULE_OFF); i++) {
+			uint32_t n = p->rules[r].actions_first + i, ms = paction_before_ms(&p->actions[n]);
+
+			if (p->actions[n].kind != ACT_CAPTURE || a->state[n] != ALERT_ACTION_ASKED)
+				continue;
+			any = true;
+			*ret_before_ms = ms > *ret_before_ms ? ms : *ret_before_ms;
+		}
+	return any;
+}
+
+static void ask_capture(const struct acts *a, const struct acts_of *of, const struct program *p, const struct event *ev,
+			uint32_t rule, struct alert_action *to)
+{
+	struct snap_match m = { .action = &p->actions[to->action],
+				.bundle = a->bundle,
+				.time_ns = ev->now_ns,
+				.rate = &of->rates[to->action] };
+
+	m.rule = program_str(p, p->rules[rule].id, &m.rule_len);
+	m.policy = program_str(p, p->rules[rule].policy, &m.policy_len);
+	snap_match(a->snap, &m, to);
 }
 
 static void ask_kill(const struct acts *a, uint32_t generation, const struct event *ev, uint32_t rule,
@@ -62,6 +97,8 @@ uint32_t acts_do(const struct acts *a, const struct acts_of *of, const struct pr
 			ask_kill(a, generation, ev, m->rule, &ret[n]);
 		else if (ret[n].state == ALERT_ACTION_ASKED && action->kind == ACT_DENY)
 			ret[n].state = ev->flags & EV_F_DENIED ? ALERT_ACTION_DONE : ALERT_ACTION_NOT_DONE;
+		else if (ret[n].state == ALERT_ACTION_ASKED && action->kind == ACT_CAPTURE)
+			ask_capture(a, of, p, ev, m->rule, &ret[n]);
 		else if (ret[n].state == ALERT_ACTION_ASKED)
 			ret[n].state = fetch_hash(a->fetch, ev, action->field, (uint64_t)action->num)
 					       ? ALERT_ACTION_DONE

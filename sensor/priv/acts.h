@@ -21,16 +21,23 @@
 struct acts_of {
 	uint8_t *state; /* owned; of each action: enum alert_action_state, ASKED for those that may */
 	uint32_t n;
+	struct caprate *rates; /* owned; of each action that is a capture */
 };
 
 int acts_of_program(const struct program *p, const struct permit *permit, struct acts_of *ret);
 void acts_done(struct acts_of *a);
 
+/* Whether there are captures among them that may be made, and how far the one goes back that goes farthest. */
+bool acts_captures(const struct acts_of *a, const struct program *p, uint32_t *ret_before_ms);
+
 struct fetch;
+struct snap;
 struct acts {
 	struct fetch *fetch;	    /* borrowed */
 	const struct chan *monitor; /* borrowed */
 	uint64_t *requests;	    /* borrowed; the number of the last one */
+	struct snap *snap;	    /* borrowed */
+	const char *bundle;	    /* borrowed; SHA-256 of the policy's, or "" */
 };
 
 /* Asks for what @m's actions want; ret[ACTS_SHOWN] is for the alert. Returns how many there are. */

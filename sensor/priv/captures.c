@@ -106,12 +106,17 @@ int captures_begin(struct monitor *m, int client, const struct msg_capture *what
 	return 0;
 }
 
+bool captures_allowed(const struct monitor *m)
+{
+	return permit_any(&m->permit, ACT_CAPTURE) && m->o->captures_keep;
+}
+
 void captures_tick(struct monitor *m)
 {
-	struct capture_job *c = &m->capture, now = { .active = true, .all = c->all };
+	struct capture_job *c = &m->capture, now = { .active = c->active, .all = c->all };
 	struct msg_capture_lost lost;
 
-	if (!c->active || m->engine.state != CHILD_UP)
+	if ((!c->active && !captures_allowed(m)) || m->engine.state != CHILD_UP)
 		return;
 	kernel_losses(m, &now.ring, &now.context);
 	now.hook = load_missed(m->load);

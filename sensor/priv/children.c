@@ -22,6 +22,7 @@
 #include "sensor/priv/hash_proc.h"
 #include "sensor/priv/monitor_impl.h"
 #include "sensor/priv/record_proc.h"
+#include "sensor/respond/caplimit.h"
 
 #define MS	       1000000ull
 #define STOPS_TOLD_MS  10000
@@ -114,9 +115,11 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 		.program_fd = m->policy.program_fd,
 		.kin_fd = m->policy.kin_fd,
 		.generation = m->policy.generation,
+		.bundle = m->policy.sha256,
 		.queue_bytes = m->o->queue_bytes,
 		.permit = &m->permit,
 		.runtimes = &m->runtimes,
+		.capture_bytes = captures_allowed(m) ? m->o->captures_keep / CAPLIMIT_PARTS : 0,
 		.hostname = m->host,
 		.mode = m->mode,
 	};
@@ -137,6 +140,8 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.page = m->record_page,
 		.log_fd = m->state.log_fd,
 		.keys_fd = m->state.keys_fd,
+		.captures_fd = captures_allowed(m) ? m->state.captures_fd : -1,
+		.captures_keep = m->o->captures_keep,
 		.state = m->o->state,
 		.alerts_fd = m->alerts_fd,
 		.start_details = details,
@@ -148,7 +153,7 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.seal_fd = m->sealer.fd,
 		.mode = m->mode,
 	};
-	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.alerts_fd, a.seal_fd };
+	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.captures_fd, a.alerts_fd, a.seal_fd };
 
 	children_become(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
 	page_protect(m->spool.page);

@@ -245,7 +245,7 @@ static const struct {
 	{ "setuid", M }, { "setuid32", M }, { "getuid", M | G | R | H }, { "geteuid", M | G | R | H }, { "getgid", M },
 	{ "getegid", M }, { "capget", M }, { "capset", M }, { "prctl", M }, { "seccomp", M }, { "prlimit64", M | G | R | H },
 	{ "setrlimit", M }, { "getrlimit", M }, { "ugetrlimit", M }, { "chdir", M }, { "fchdir", M }, { "statfs", M | H },
-	{ "fstatfs", M | H }, { "getcwd", M }, { "connect", M },
+	{ "fstatfs", M | R | H }, { "getcwd", M }, { "connect", M },
 	/* what rules may do */
 	{ "pidfd_open", M }, { "pidfd_send_signal", M },
 };

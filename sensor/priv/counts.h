@@ -39,9 +39,11 @@ struct engine_counts {
 	uint64_t variables;	 /* that are held now, for whatever they belong to */
 	uint64_t variables_lost; /* gave way to others, or found no room */
 	uint64_t requests;	 /* number of the last thing that a rule wanted to have done */
-	uint64_t touches;	 /* events that may have changed watched files */
-	uint64_t touches_lost;	 /* of them not handed to the hash process */
-	uint64_t fetch_asked, fetch_kept, fetch_failed, fetch_given_up;	 /* see struct fetch_stats */
+	/* captures that rules wanted; of those, in a file that another began; one too many; impossible */
+	uint64_t captures_asked, captures_shared, captures_limited, captures_failed;
+	uint64_t touches;						/* events that may have changed watched files */
+	uint64_t touches_lost;						/* of them not handed to the hash process */
+	uint64_t fetch_asked, fetch_kept, fetch_failed, fetch_given_up; /* see struct fetch_stats */
 	uint64_t names_asked, names_known, names_failed, names_given_up; /* of containers, see runtimes.h */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };
@@ -59,8 +61,11 @@ struct record_counts {
 	int64_t error;	   /* negative errno while writing fails, else 0 */
 	int64_t epoch_error,
 		prune_error; /* negative errno while a key cannot be replaced, old segments not be pruned; else 0 */
-	uint64_t inflight;   /* of @appended, not on disk yet */
-	uint64_t first_seq;  /* number of the first of those */
+	uint64_t captures;   /* files of captures that were made whole */
+	uint64_t captures_failed, captures_removed; /* that could not be written, or not to their end; that gave way */
+	uint64_t captures_files, captures_bytes;    /* that are there */
+	uint64_t inflight;			    /* of @appended, not on disk yet */
+	uint64_t first_seq;			    /* number of the first of those */
 };
 
 /* One per page; the members beyond the slots are the reader's business only through the functions below. */

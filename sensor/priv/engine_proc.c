@@ -22,6 +22,7 @@
 #include "sensor/priv/policies.h"
 #include "sensor/priv/procmasks.h"
 #include "sensor/priv/runtimes.h"
+#include "sensor/priv/snap.h"
 #include "sensor/priv/tap.h"
 #include "sensor/priv/touch_of.h"
 #include "sensor/priv/touches.h"
@@ -55,6 +56,7 @@ struct engine_proc {
 	struct touch_of touch_of;
 	struct buf who; /* owned: the process of a touch */
 	struct tap tap;
+	struct snap snap;
 	const char *hostname; /* borrowed */
 	uint64_t tick_ns;
 	uint64_t idle_ns;	 /* from then on the kernel announces the next record: see wake.bpf.h */
@@ -72,12 +74,6 @@ static void commit(struct engine_proc *p)
 }
 
 /* ---- ring to queue ------------------------------------------------------------------------------------------------- */
-
-/* Is this a record whose loss could be the loss of an alert? */
-static bool is_event(const struct ev_head *h)
-{
-	return h->type != EV_ARGS && !(h->flags & EV_F_CONTEXT);
-}
 
 /* Names a record well enough to know it again. */
 static uint64_t key_of(const struct ev_head *h)
@@ -107,7 +103,7 @@ static int take_record(void *ctx, const void *rec, size_t size)
 {
 	struct engine_proc *p = ctx;
 	const struct ev_head *h = rec;
-	bool event = size >= sizeof(*h) && is_event(h);
+	bool event = size >= sizeof(*h) && tap_is_event(h);
 
 	if (size >= sizeof(*h) && h->flags & EV_F_CANARY) {
 		if (h->type < EV_TYPES)
@@ -309,7 +305,11 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	n = policies_eval(s, &d->ev, &m);
 	for (size_t i = 0; i < n; i++) {
 		struct alert_action actions[ACTS_SHOWN];
-		const struct acts acts = { .fetch = p->fetch, .monitor = &p->monitor, .requests = &p->counts.requests };
+		const struct acts acts = { .fetch = p->fetch,
+					   .monitor = &p->monitor,
+					   .requests = &p->counts.requests,
+					   .snap = &p->snap,
+					   .bundle = s->bundle };
 		uint32_t nactions = policies_act(s, &acts, &d->ev, &m[i], actions);
 
 		watched |= m[i].watch;
@@ -333,7 +333,7 @@ static bool is_ours(const struct engine_proc *p, const struct ev_head *h, size_t
 static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 {
 	const struct ev_head *h = rec;
-	bool event = size >= sizeof(*h) && is_event(h);
+	bool event = size >= sizeof(*h) && tap_is_event(h);
 	struct decoded d;
 	int r;
 
@@ -351,8 +351,10 @@ static void handle_record(struct engine_proc *p, const void *rec, size_t size)
 			evaluate(p, &d);
 		procmasks_look(p->masks, &d.head, d.ev.proc);
 	}
-	if (!is_ours(p, h, size))
+	if (!is_ours(p, h, size)) {
 		tap_record(&p->tap, rec, size, event);
+		snap_record(&p->snap, rec, size, event);
+	}
 	p->counts.evaluated += event;
 	commit(p);
 }
@@ -392,6 +394,7 @@ static bool evaluate_some(struct engine_proc *p)
 static void end_record(struct engine_proc *p)
 {
 	chan_close(&p->record);
+	snap_abort(&p->snap);
 	chan_send_wait(&p->monitor, MSG_PEER_OK, NULL, 0, NULL, 0, -1, 1000);
 }
 
@@ -441,6 +444,16 @@ static void read_ahead(struct engine_proc *p)
 		chan_send(&p->touches.hash, MSG_PACKAGE, &(struct msg_package){ 0 }, sizeof(struct msg_package), -1);
 }
 
+/* What rules may want to have of the time before they hold. */
+static void arm_captures(struct engine_proc *p)
+{
+	uint32_t before_ms;
+	bool any = policies_captures(p->policies, &before_ms);
+
+	if (snap_arm(&p->snap, any, before_ms) < 0)
+		log_warn("no memory for what was before a match: captures begin with it");
+}
+
 static int on_program(void *ctx, struct msg *m)
 {
 	struct engine_proc *p = ctx;
@@ -451,8 +464,12 @@ static int on_program(void *ctx, struct msg *m)
 	memcpy(&program, m->body, sizeof(program));
 	answer.generation = program.generation;
 	answer.error = policies_add(p->policies, program.generation, m->fd, &e);
-	if (!answer.error)
+	if (!answer.error) {
+		program.sha256[sizeof(program.sha256) - 1] = 0;
+		policies_bundle(p->policies, program.generation, program.sha256);
 		masks_policy(p, program.generation);
+		arm_captures(p);
+	}
 	read_ahead(p);
 	memcpy(answer.text, e.msg, sizeof(answer.text) < sizeof(e.msg) ? sizeof(answer.text) : sizeof(e.msg));
 	return chan_send_wait(&p->monitor, MSG_PROGRAM_OK, &answer, sizeof(answer), NULL, 0, -1, 1000);
@@ -523,6 +540,9 @@ static int on_capture_lost(void *ctx, struct msg *m)
 	tap_lost(&p->tap, CAPTURE_LOST_RING, lost.ring);
 	tap_lost(&p->tap, CAPTURE_LOST_CONTEXT, lost.context);
 	tap_lost(&p->tap, CAPTURE_LOST_HOOK, lost.hook);
+	snap_lost(&p->snap, CAPTURE_LOST_RING, lost.ring);
+	snap_lost(&p->snap, CAPTURE_LOST_CONTEXT, lost.context);
+	snap_lost(&p->snap, CAPTURE_LOST_HOOK, lost.hook);
 	return 0;
 }
 
@@ -578,6 +598,7 @@ static void tick(struct engine_proc *p)
 	enrich_tick(p->enrich);
 	outbox_tick(&p->out);
 	tap_tick(&p->tap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused + p->shed);
+	snap_tick(&p->snap, clock, proctable_now(enrich_proctable(p->enrich)), p->counts.queue_refused + p->shed);
 	enrich_stats(p->enrich, &s);
 	p->counts.processes = s.table.images;
 	p->counts.pathless = s.table.pathless;
@@ -622,7 +643,7 @@ static int timeout_ms(const struct engine_proc *p, bool more)
 
 static int wait_for_work(struct engine_proc *p, bool more)
 {
-	bool blocked = outbox_waiting(&p->out) > 0;
+	bool blocked = outbox_waiting(&p->out) > 0 || snap_waits(&p->snap);
 	struct pollfd fds[] = {
 		{ .fd = p->monitor.fd, .events = POLLIN },
 		{ .fd = p->record.fd, .events = (short)(POLLIN | (blocked ? POLLOUT : 0)) },
@@ -674,6 +695,7 @@ static void loop(struct engine_proc *p)
 		touches_send(&p->touches);
 		if (tap_send(&p->tap, p->enrich))
 			send_over(p);
+		snap_send(&p->snap);
 		tick(p);
 		runtimes_ask(&p->runtimes, clock_mono_ns() / 1000000, false);
 		/* there is nobody left who would take anything */
@@ -692,13 +714,18 @@ static void loop(struct engine_proc *p)
 	}
 }
 
-/* A capture that is under way gets its end. */
+/* Captures that are under way get their end. */
 static void end_capture(struct engine_proc *p)
 {
 	tap_end(&p->tap, CAPTURE_STOPPED, p->enrich);
 	for (int ms = 0; ms < 2000 && p->tap.state != TAP_OFF; ms += 10)
 		if (!tap_send(&p->tap, p->enrich))
 			poll(NULL, 0, 10);
+	snap_end(&p->snap);
+	for (int ms = 0; ms < 2000 && p->snap.state != SNAP_OFF && p->record.fd >= 0; ms += 10) {
+		snap_send(&p->snap);
+		poll(NULL, 0, p->snap.state == SNAP_OFF ? 0 : 10);
+	}
 }
 
 /* ---- beginning and end --------------------------------------------------------------------------------------------- */
@@ -777,13 +804,23 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	r = fetch_new(catalog_tamis(), &asked, &p->fetch);
 	if (r < 0)
 		return err_set(e, r, "no memory for what rules ask for");
+	snap_init(&p->snap,
+		  &(struct snap_world){ .decode = p->decode,
+					.enrich = p->enrich,
+					.fetch = p->fetch,
+					.hostname = p->hostname,
+					.record = &p->record,
+					.counts = &p->counts },
+		  a->capture_bytes);
 	policies_fetch(p->policies, p->fetch);
 	policies_permit(p->policies, a->permit);
 	r = policies_add(p->policies, a->generation, a->program_fd, e);
 	if (r < 0)
 		return r;
 	take_kin(p, a->kin_fd);
+	policies_bundle(p->policies, a->generation, a->bundle);
 	masks_policy(p, a->generation);
+	arm_captures(p);
 	return 0;
 }
 

@@ -26,10 +26,12 @@ struct engine_args {
 	int program_fd;		     /* sealed memfd of the policy in force; taken over */
 	int kin_fd;		     /* the same: see kin.h */
 	uint32_t generation;	     /* of that policy */
+	const char *bundle;	     /* its SHA-256 */
 	uint32_t queue_bytes;	     /* 0: the default */
 	const char *hostname;
 	const struct runtime_sources *runtimes;
 	const struct permit *permit; /* what rules may have done */
+	uint64_t capture_bytes;	     /* of one capture that a rule asks for */
 	enum confine_mode mode;
 };
 

@@ -66,8 +66,10 @@ struct fetch {
 	uint64_t second_ms, spent_ms;
 	uint64_t size_max; /* of the present look-up */
 	struct fetch_stats stats;
-	void (*watch)(void *ctx, const void *bytes, size_t len); /* or NULL */
-	void *watch_ctx;
+	struct {
+		fetch_fn fn; /* or NULL */
+		void *ctx;
+	} watchers[FETCH_WATCHERS];
 	bool telling;	 /* a replay: nobody is asked */
 	struct buf told; /* owned: entries about the present event, each behind its length */
 	struct buf scratch;
@@ -352,6 +354,15 @@ static int package_of(struct fetch *f, const struct val *path, struct fetch_pack
 
 /* ---- what was looked up, as bytes ---------------------------------------------------------------------------------- */
 
+static bool is_watched(const struct fetch *f)
+{
+	bool any = false;
+
+	for (int i = 0; i < FETCH_WATCHERS; i++)
+		any |= f->watchers[i].fn != NULL;
+	return any;
+}
+
 static struct buf *down_begin(struct fetch *f, enum kind kind, const struct val *path)
 {
 	buf_reset(&f->scratch);
@@ -363,13 +374,14 @@ static struct buf *down_begin(struct fetch *f, enum kind kind, const struct val 
 
 static void down_end(struct fetch *f)
 {
-	if (!buf_error(&f->scratch))
-		f->watch(f->watch_ctx, f->scratch.data, f->scratch.len);
+	for (int i = 0; i < FETCH_WATCHERS && !buf_error(&f->scratch); i++)
+		if (f->watchers[i].fn)
+			f->watchers[i].fn(f->watchers[i].ctx, f->scratch.data, f->scratch.len);
 }
 
 static void take_down_hash(struct fetch *f, const struct val *path, const uint8_t sha256[HASH_SIZE])
 {
-	if (!f->watch)
+	if (!is_watched(f))
 		return;
 	buf_put(down_begin(f, KIND_HASH, path), sha256, HASH_SIZE);
 	down_end(f);
@@ -379,7 +391,7 @@ static void take_down_package(struct fetch *f, const struct val *path, const str
 {
 	struct buf *b;
 
-	if (!f->watch)
+	if (!is_watched(f))
 		return;
 	b = down_begin(f, KIND_PACKAGE, path);
 	buf_put_u64(b, (uint64_t)k->epoch);
@@ -432,10 +444,23 @@ static int entry_package(struct rd *rd, struct fetch_package *ret)
 	return rd_end(rd);
 }
 
-void fetch_watch(struct fetch *f, void (*fn)(void *ctx, const void *bytes, size_t len), void *ctx)
+int fetch_watch(struct fetch *f, fetch_fn fn, void *ctx)
 {
-	f->watch = fn;
-	f->watch_ctx = ctx;
+	for (int i = 0; i < FETCH_WATCHERS; i++) {
+		if (f->watchers[i].fn)
+			continue;
+		f->watchers[i].fn = fn;
+		f->watchers[i].ctx = ctx;
+		return 0;
+	}
+	return -EBUSY;
+}
+
+void fetch_unwatch(struct fetch *f, const void *ctx)
+{
+	for (int i = 0; i < FETCH_WATCHERS; i++)
+		if (f->watchers[i].ctx == ctx)
+			memset(&f->watchers[i], 0, sizeof(f->watchers[i]));
 }
 
 int fetch_tell(struct fetch *f, const void *bytes, size_t len)

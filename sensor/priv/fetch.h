@@ -72,8 +72,12 @@ bool fetch_hash(struct fetch *f, const struct event *ev, uint32_t path_field, ui
 void fetch_end(struct fetch *f);
 /* ---- captures and replays: entries CAPTURE_LOOKUP ---- */
 
-/* From now on @fn gets what is found, each time that an event is given it; NULL: no more. */
-void fetch_watch(struct fetch *f, void (*fn)(void *ctx, const void *bytes, size_t len), void *ctx);
+typedef void (*fetch_fn)(void *ctx, const void *bytes, size_t len);
+
+/* From now on @fn gets what is found, each time that an event is given it. @ctx names the watcher; -EBUSY: too many. */
+#define FETCH_WATCHERS 3
+int fetch_watch(struct fetch *f, fetch_fn fn, void *ctx);
+void fetch_unwatch(struct fetch *f, const void *ctx);
 /* Such an entry, about the next event: from the first on, or with @bytes NULL, nobody is asked. -EBADMSG, -EFBIG, -ENOMEM. */
 int fetch_tell(struct fetch *f, const void *bytes, size_t len);
 

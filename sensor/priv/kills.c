@@ -130,7 +130,7 @@ void responses_policy(struct monitor *m, struct policy_file *p)
 	static const struct {
 		enum act_kind kind;
 		const char *name;
-	} kinds[] = { { ACT_KILL, "kill" }, { ACT_HASH, "hash" }, { ACT_DENY, "deny" } };
+	} kinds[] = { { ACT_KILL, "kill" }, { ACT_HASH, "hash" }, { ACT_DENY, "deny" }, { ACT_CAPTURE, "capture" } };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		uint32_t no = kills_permit(&p->kills, &m->permit, kinds[i].kind);

@@ -386,7 +386,7 @@ static struct monitor *monitor_new(const struct options *o, void (*on_ready)(voi
 	m->start_ns = m->tick_ns = clock_mono_ns();
 	m->on_ready = on_ready;
 	m->on_ready_ctx = ctx;
-	m->state = (struct state){ -1, -1, -1, -1, -1, -1 };
+	m->state = (struct state){ -1, -1, -1, -1, -1, -1, -1 };
 	m->spool.fd = m->spool.reserve_fd = m->sealer.fd = -1;
 	m->canary.fd = -1;
 	m->policy.program_fd = m->reload.policy.program_fd = -1;

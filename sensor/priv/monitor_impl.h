@@ -335,6 +335,8 @@ int spool_test(struct monitor *m, const char *name, struct err *e);
 
 /* ---- captures.c ---- */
 
+/* Whether rules of some policy may make captures. */
+bool captures_allowed(const struct monitor *m);
 /* Begins one: an end of a socket to the engine goes to the client. */
 int captures_begin(struct monitor *m, int client, const struct msg_capture *what, struct err *e);
 /* Tells the engine what the kernel side has lost since it was told last; each second. */

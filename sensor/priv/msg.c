@@ -46,6 +46,10 @@ static const struct msg_rule {
 	{ MSG_CAPTURE_OVER, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_capture_over),
 	  sizeof(struct msg_capture_over) },
 	{ MSG_CAPTURE_DATA, ROLE_ENGINE, ROLE_CTL, 0, 1, MSG_BODY_MAX },
+	{ MSG_CAPTURE_DATA, ROLE_ENGINE, ROLE_RECORD, 0, 1, MSG_BODY_MAX },
+	{ MSG_SNAP, ROLE_ENGINE, ROLE_RECORD, 0, sizeof(struct msg_snap),
+	  sizeof(struct msg_snap) + 2 * MSG_SNAP_NAME_MAX },
+	{ MSG_SNAP_END, ROLE_ENGINE, ROLE_RECORD, 0, sizeof(struct msg_snap_end), sizeof(struct msg_snap_end) },
 	{ MSG_SINK_TEST, ROLE_CTL, ROLE_MONITOR, 0, 1, 64 },
 	{ MSG_CAPTURE_STOP, ROLE_CTL, ROLE_ENGINE, 0, 0, 0 },
 	{ MSG_KILL, ROLE_ENGINE, ROLE_MONITOR, 0, sizeof(struct msg_kill), sizeof(struct msg_kill) },
@@ -75,12 +79,13 @@ static const struct msg_rule {
 };
 
 static const char *const names[MSG_TYPES] = {
-	"none",		"ready",     "program",	     "program-ok", "peer",	   "peer-ok",	   "note",
-	"alarm",	"alerts",    "piece",	     "held",	   "stop",	   "status",	   "stats",
-	"reload",	"reply",     "capture",	     "capture-fd", "capture-to",   "capture-lost", "capture-over",
-	"capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	   "link",	   "watches",
-	"inodes",	"touches",   "finding",	     "finding-ok", "flush",	   "flushed",	   "hash",
-	"hash-ok",	"package",   "package-ok",   "container",  "container-ok",
+	"none",		"ready",	"kin",	     "program",	     "program-ok", "peer",	   "peer-ok",
+	"note",		"alarm",	"alerts",    "piece",	     "held",	   "stop",	   "status",
+	"stats",	"reload",	"reply",     "capture",	     "capture-fd", "capture-to",   "capture-lost",
+	"capture-over", "capture-data", "sink-test", "capture-stop", "kill",	   "disarmed",	   "link",
+	"watches",	"inodes",	"touches",   "finding",	     "finding-ok", "flush",	   "flushed",
+	"hash",		"hash-ok",	"package",   "package-ok",   "container",  "container-ok", "snap",
+	"snap-end",
 };
 
 const char *msg_name(uint16_t type)

@@ -42,7 +42,7 @@ enum msg_type {
 	MSG_CAPTURE_TO,	  /* monitor -> engine: the other end, and what is wanted */
 	MSG_CAPTURE_LOST, /* monitor -> engine: while a capture is made, what the kernel side lost */
 	MSG_CAPTURE_OVER, /* engine -> monitor: it has ended */
-	MSG_CAPTURE_DATA, /* engine -> ctl: bytes of the file */
+	MSG_CAPTURE_DATA, /* engine -> ctl, record: bytes of the file */
 	MSG_SINK_TEST,	  /* ctl -> monitor: a sink, by its name, is to send a test */
 	MSG_CAPTURE_STOP, /* ctl -> engine: enough; what is there still comes, then the socket is closed */
 	MSG_KILL,	  /* engine -> monitor: a rule wants a process to be killed */
@@ -61,6 +61,8 @@ enum msg_type {
 	MSG_PACKAGE_OK,	  /* hash -> engine: that */
 	MSG_CONTAINER,	  /* engine -> runtime: the names of a container are wanted */
 	MSG_CONTAINER_OK, /* runtime -> engine: those, or why not */
+	MSG_SNAP,	  /* engine -> record: a rule wants a capture, whose bytes follow as MSG_CAPTURE_DATA */
+	MSG_SNAP_END,	  /* engine -> record: that was all of them */
 	MSG_TYPES
 };
 
@@ -77,6 +79,7 @@ struct msg_ready {
 struct msg_program {
 	uint32_t generation;
 	uint32_t pad;
+	char sha256[72]; /* of the bundle that it is of; terminated */
 };
 
 struct msg_program_ok {
@@ -129,6 +132,21 @@ struct msg_capture_lost {
 
 struct msg_capture_over {
 	uint64_t events, bytes;
+};
+
+/* MSG_SNAP's body: this, then the rule's id and the policy's name, cut to MSG_SNAP_NAME_MAX. They make up the file's name. */
+struct msg_snap {
+	int64_t time_s; /* of the match, since 1970 */
+	uint64_t request;
+	uint32_t rule_len, policy_len;
+};
+#define MSG_SNAP_NAME_MAX 256u
+
+struct msg_snap_end {
+	uint64_t records, events, lost, matches;
+	uint64_t before_ms; /* so long before the match it begins */
+	uint32_t why;	    /* enum capture_why; CAPTURE_WHYS: it is cut, its last bytes were not taken */
+	uint32_t pad;
 };
 
 /* Names an action of a program; what is to be done is in the monitor's own copy of that. */

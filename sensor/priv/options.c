@@ -11,6 +11,7 @@
 
 #include "lib/cleanup.h"
 #include "sensor/priv/runtime.h"
+#include "sensor/respond/caplimit.h"
 #include "sensor/respond/disarm.h"
 #include "sensor/respond/permit.h"
 
@@ -39,6 +40,7 @@ static const struct setting {
 	{ "allow-actions", TEXT, offsetof(struct options, allow_actions), true },
 	{ "kill-limit", COUNT_OF, offsetof(struct options, kill_limit), true },
 	{ "deny-limit", NUMBER, offsetof(struct options, deny_limit), true },
+	{ "captures-keep", LARGE, offsetof(struct options, captures_keep), true },
 	{ "btf", TEXT, offsetof(struct options, btf), true },
 	{ "queue-bytes", BYTES, offsetof(struct options, queue_bytes), true },
 	{ "log-seal", TEXT, offsetof(struct options, log_seal), true },
@@ -65,7 +67,7 @@ const char *options_help(void)
 	       "  --policy FILE        the bundle, made by `tamisc build`\n"
 	       "  --trust PUB.pem      the key that must have signed it\n"
 	       "  --allow-unsigned     take a bundle whoever made it\n"
-	       "  --allow-actions LIST what rules may do beside alerting: \"POLICY=kill,deny ...\"\n"
+	       "  --allow-actions LIST what rules may do beside alerting: \"POLICY=kill,deny,capture ...\"\n"
 	       "  --state DIR          where log, keys and control socket live (" OPTIONS_STATE ")\n"
 	       "  --alerts -|FILE      print alerts too, one JSON record a line, once they are on disk\n"
 	       "  --foreground         stay in the foreground; without it, return once the sensor is ready\n"
@@ -255,6 +257,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	struct options o = { .canary = OPTIONS_CANARY,
 			     .kill_limit = DISARM_KILLS,
 			     .deny_limit = OPTIONS_DENY_LIMIT,
+			     .captures_keep = CAPLIMIT_KEEP,
 			     .log_epoch = OPTIONS_LOG_EPOCH,
 			     .log_keep = OPTIONS_LOG_KEEP,
 			     .sink_hold = OPTIONS_SINK_HOLD,

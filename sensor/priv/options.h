@@ -36,21 +36,21 @@ struct options {
 	bool help, version;
 	uint32_t ring_bytes; /* 0: the default */
 	uint32_t lineage_bytes;
-	uint32_t log_epoch;    /* seconds that a key of the log is used; 0: only the size ends an epoch */
-	uint32_t log_keep_age; /* seconds after which a segment of the log goes; 0: never */
-	uint64_t log_keep;     /* bytes beyond which the oldest go; 0: never */
-	uint32_t kill_limit;   /* kills of one rule in a minute, beyond which it is disarmed */
-	uint32_t
-		deny_limit; /* denials of all rules in a minute, beyond which nothing is refused any more; 0: no limit */
-	uint32_t canary;    /* seconds between two rounds; 0: off */
-	uint32_t queue_bytes;  /* 0: the default */
-	char *sinks;	       /* directory of sinks' settings, or NULL: none */
-	char *sink_modules;    /* directory of their modules */
-	uint64_t sink_hold;    /* bytes beyond log_keep that retention waits for sinks */
-	char *runtime_sockets; /* container runtimes that may be asked for names, or NULL: none; see runtime.h */
-	char *log_seal;	       /* what seals the log's keys, as its module names it, or NULL: nothing */
-	char *log_seal_module; /* the module's file */
-	uint32_t heartbeat;    /* seconds between two heartbeats; 0: off */
+	uint32_t log_epoch;	/* seconds that a key of the log is used; 0: only the size ends an epoch */
+	uint32_t log_keep_age;	/* seconds after which a segment of the log goes; 0: never */
+	uint64_t log_keep;	/* bytes beyond which the oldest go; 0: never */
+	uint32_t kill_limit;	/* kills of one rule in a minute, beyond which it is disarmed */
+	uint32_t deny_limit;	/* denials in a minute, beyond which nothing is refused any more; 0: no limit */
+	uint32_t canary;	/* seconds between two rounds; 0: off */
+	uint32_t queue_bytes;	/* 0: the default */
+	uint64_t captures_keep; /* bytes of the captures that rules asked for; 0: none are made */
+	char *sinks;		/* directory of sinks' settings, or NULL: none */
+	char *sink_modules;	/* directory of their modules */
+	uint64_t sink_hold;	/* bytes beyond log_keep that retention waits for sinks */
+	char *runtime_sockets;	/* container runtimes that may be asked for names, or NULL: none; see runtime.h */
+	char *log_seal;		/* what seals the log's keys, as its module names it, or NULL: nothing */
+	char *log_seal_module;	/* the module's file */
+	uint32_t heartbeat;	/* seconds between two heartbeats; 0: off */
 };
 
 /*

@@ -207,6 +207,14 @@ int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e)
 	return 0;
 }
 
+void policies_bundle(struct policies *p, uint32_t generation, const char *sha256)
+{
+	struct policy_slot *s = policies_for(p, generation);
+
+	if (s->generation == generation)
+		snprintf(s->bundle, sizeof(s->bundle), "%s", sha256);
+}
+
 struct policy_slot *policies_for(struct policies *p, uint32_t generation)
 {
 	for (int i = 0; i < SLOTS; i++)
@@ -254,6 +262,14 @@ void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *
 int policies_render_process(struct policy_slot *s, const struct event *ev, size_t max, struct buf *out)
 {
 	return alert_render_process(((struct slot *)s)->alert, ev, max, out);
+}
+
+bool policies_captures(const struct policies *p, uint32_t *ret_before_ms)
+{
+	const struct slot *s = p->slots[p->newest];
+
+	*ret_before_ms = 0;
+	return s && acts_captures(&s->acts, &s->program, ret_before_ms);
 }
 
 uint32_t policies_act(struct policy_slot *s, const struct acts *a, const struct event *ev, const struct engine_match *m,

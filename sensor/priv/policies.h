@@ -13,6 +13,7 @@
 #include "lib/buf.h"
 #include "lib/catalog.h"
 #include "lib/err.h"
+#include "lib/hash.h"
 
 struct engine_match;
 struct proctable;
@@ -21,9 +22,10 @@ struct policies;
 struct permit;
 struct acts;
 struct alert_action;
+/* The rest is in policies.c. */
 struct policy_slot {
 	uint32_t generation;
-	/* the rest is in policies.c */
+	char bundle[HASH_HEX_SIZE]; /* its SHA-256, where somebody said it */
 };
 
 /* @c and @table are borrowed, @hostname is copied. Has itself told by @table which processes are gone. */
@@ -49,6 +51,8 @@ void policies_disarm(struct policies *p, uint32_t generation, uint32_t action);
  * -EBADMSG and the like with the reason: nothing has changed then.
  */
 int policies_add(struct policies *p, uint32_t generation, int fd, struct err *e);
+/* Of which bundle the policy of that generation is: captures say it. */
+void policies_bundle(struct policies *p, uint32_t generation, const char *sha256);
 
 /* The policy of that generation, or the newest where it is gone. Borrowed until the next policies_add. */
 struct policy_slot *policies_for(struct policies *p, uint32_t generation);
@@ -69,6 +73,9 @@ size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct
 int policies_render(struct policy_slot *s, const struct event *ev, const struct engine_match *m,
 		    const struct alert_action *actions, uint32_t nactions, struct buf *out, size_t *ret_head_end,
 		    size_t *ret_tail_start);
+
+/* Of the policy that was added last: see acts_captures(). */
+bool policies_captures(const struct policies *p, uint32_t *ret_before_ms);
 
 /* See acts_do(). */
 uint32_t policies_act(struct policy_slot *s, const struct acts *a, const struct event *ev, const struct engine_match *m,

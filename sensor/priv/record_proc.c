@@ -14,6 +14,7 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "sensor/priv/clock.h"
+#include "sensor/priv/keep.h"
 #include "sensor/priv/printer.h"
 #include "sensor/priv/recycle.h"
 #include "sensor/priv/sealer.h"
@@ -40,6 +41,7 @@ struct record {
 	struct buf piece;   /* an alert that comes in pieces */
 	struct epoch_seal seal;
 	struct printer printer;
+	struct keep keep;
 	struct err prune_error; /* as it was said last; empty: nothing was in the way */
 	struct err epoch_error; /* as it was said last; empty: an epoch ended well */
 	uint64_t failing_ns;	/* since when the log cannot be written; 0: it can */
@@ -80,6 +82,7 @@ static void on_failure(struct record *r, int result, const struct err *e)
 	if (r->failing_ns)
 		return;
 	r->failing_ns = clock_mono_ns();
+	keep_cut(&r->keep, "the log cannot be written", true);
 	log_err("the log in %s/log cannot be written: %s; alerts wait in memory (make room, or mend the disk)",
 		r->state, e->msg);
 }
@@ -236,13 +239,29 @@ static int on_piece(void *ctx, struct msg *m)
 }
 
 /* Notes have batches of their own, so that the alerts in a batch have numbers without gaps: see recovered_alerts(). */
+static void put_note(struct record *r, const char *kind, const char *details)
+{
+	struct err e = { "" };
+
+	if (r->counts.inflight)
+		flush(r);
+	if (auditlog_note(r->log, kind, details, &r->last_seq, &e) < 0)
+		log_err("a %s record is missing in the log: %s", kind, e.msg);
+	else
+		flush(r);
+}
+
+static void note_capture(void *ctx, const char *details)
+{
+	put_note(ctx, AUDITLOG_CAPTURE, details);
+}
+
 static int on_note(void *ctx, struct msg *m)
 {
 	struct record *r = ctx;
 	const char *text = (const char *)m->body + sizeof(struct msg_note);
 	size_t text_len = m->len - sizeof(struct msg_note);
 	_cleanup_free_ char *kind = NULL, *details = NULL;
-	struct err e = { "" };
 	struct msg_note n;
 
 	memcpy(&n, m->body, sizeof(n));
@@ -252,12 +271,7 @@ static int on_note(void *ctx, struct msg *m)
 	details = strndup(text + n.kind_len, text_len - n.kind_len);
 	if (!kind || !details)
 		return -ENOMEM;
-	if (r->counts.inflight)
-		flush(r);
-	if (auditlog_note(r->log, kind, details, &r->last_seq, &e) < 0)
-		log_err("a %s record is missing in the log: %s", kind, e.msg);
-	else
-		flush(r);
+	put_note(r, kind, details);
 	return 0;
 }
 
@@ -282,6 +296,27 @@ static int on_alarm(void *ctx, struct msg *m)
 		keep_line(r, &a, r->last_seq);
 	flush(r);
 	return 0;
+}
+
+static int on_snap(void *ctx, struct msg *m)
+{
+	struct record *r = ctx;
+
+	return keep_begin(&r->keep, m, clock_mono_ns(), !r->failing_ns);
+}
+
+static int on_capture_data(void *ctx, struct msg *m)
+{
+	struct record *r = ctx;
+
+	return keep_data(&r->keep, m);
+}
+
+static int on_snap_end(void *ctx, struct msg *m)
+{
+	struct record *r = ctx;
+
+	return keep_end(&r->keep, m);
 }
 
 static int on_peer(void *ctx, struct msg *m)
@@ -311,8 +346,9 @@ static const msg_handler from_monitor[MSG_TYPES] = {
 };
 
 static const msg_handler from_engine[MSG_TYPES] = {
-	[MSG_ALERTS] = on_alerts,
-	[MSG_PIECE] = on_piece,
+	[MSG_ALERTS] = on_alerts,     [MSG_PIECE] = on_piece,
+	[MSG_SNAP] = on_snap,	      [MSG_CAPTURE_DATA] = on_capture_data,
+	[MSG_SNAP_END] = on_snap_end,
 };
 
 /* The engine's end is closed, or it said what it may not: nothing more comes from it. */
@@ -321,6 +357,7 @@ static void end_engine(struct record *r, int result)
 	if (result != -ECONNRESET)
 		log_err("the engine broke the protocol (%s); its socket is closed", strerror(-result));
 	chan_close(&r->engine);
+	keep_cut(&r->keep, "the engine process ended", false);
 	flush(r);
 	chan_send_wait(&r->monitor, MSG_PEER_OK, NULL, 0, NULL, 0, -1, END_MS);
 }
@@ -500,6 +537,8 @@ static int begin(struct record *r, const struct record_args *a, struct err *e)
 	result = open_log(r, a, e);
 	if (result < 0)
 		return result;
+	keep_init(&r->keep, a->captures_fd, a->captures_keep, &r->counts, note_capture, r);
+	keep_recover(&r->keep);
 	r->printer.printed = r->counts.printed;
 	r->printer.skipped = r->counts.skipped;
 	return confine_syscalls(ROLE_RECORD, a->mode, e);

@@ -15,6 +15,8 @@ struct record_args {
 	struct chan monitor, engine;	/* taken over */
 	struct record_page *page;	/* the process is its one writer */
 	int log_fd, keys_fd;		/* the directories; the process's user owns them */
+	int captures_fd;		/* the directory of captures, the user's too; -1: rules may make none */
+	uint64_t captures_keep;		/* bytes of all of them */
 	const char *state;		/* what to call their parent in messages */
 	int alerts_fd;			/* -1: no --alerts */
 	const char *start_details;	/* canonical JSON for the log's `start` record */

@@ -271,6 +271,22 @@ static void put_fim(const struct monitor *m, const struct engine_counts *ec, str
 	jsonw_obj_end(w);
 }
 
+/* Those that rules asked for. */
+static void put_captures(const struct engine_counts *ec, const struct record_counts *rc, struct jsonw *w)
+{
+	jsonw_key(w, "captures");
+	jsonw_obj_begin(w);
+	jsonw_member_u64(w, "asked", ec->captures_asked);
+	jsonw_member_u64(w, "bytes", rc->captures_bytes);
+	jsonw_member_u64(w, "failed", ec->captures_failed + rc->captures_failed);
+	jsonw_member_u64(w, "files", rc->captures_files);
+	jsonw_member_u64(w, "kept", rc->captures);
+	jsonw_member_u64(w, "limited", ec->captures_limited);
+	jsonw_member_u64(w, "removed", rc->captures_removed);
+	jsonw_member_u64(w, "shared", ec->captures_shared);
+	jsonw_obj_end(w);
+}
+
 static int on_status(struct monitor *m, struct buf *b)
 {
 	struct jsonw w = jsonw_to(b);
@@ -283,6 +299,7 @@ static int on_status(struct monitor *m, struct buf *b)
 	put_alerts(m, &ec, &rc, &w);
 	notes_put_blind(&w, &m->policy);
 	put_canary(m, &w);
+	put_captures(&ec, &rc, &w);
 	put_containers(m, &ec, &w);
 	denials_put(m, &w);
 	put_events(m, &ec, &w);
@@ -463,6 +480,7 @@ static int reload_begin(struct monitor *m, int client, struct msg *msg, struct e
 	if (r < 0)
 		return r;
 	m->reload.policy.generation = program.generation = ++m->last_generation;
+	snprintf(program.sha256, sizeof(program.sha256), "%s", m->reload.policy.sha256);
 	r = chan_send_wait(&m->engine.chan, MSG_KIN, NULL, 0, NULL, 0, m->reload.policy.kin_fd, 1000);
 	if (r == 0)
 		r = chan_send_wait(&m->engine.chan, MSG_PROGRAM, &program, sizeof(program), NULL, 0,

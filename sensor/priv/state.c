@@ -99,7 +99,7 @@ static int check_dir(const struct state *s, const char *path, struct err *e)
 int state_open(const char *path, const struct confine_user *owner, struct state *ret, struct err *e)
 {
 	const struct confine_user canary = { CONFINE_CANARY_ID, CONFINE_CANARY_ID };
-	struct state s = { -1, -1, -1, -1, -1, -1 };
+	struct state s = { -1, -1, -1, -1, -1, -1, -1 };
 	struct confine_user spool;
 	gid_t log_group;
 	int r = fs_make_dirs(path, e);
@@ -115,6 +115,8 @@ int state_open(const char *path, const struct confine_user *owner, struct state 
 	if (r == 0)
 		r = open_private(&s, path, "keys", 0700, owner, &s.keys_fd, e);
 	if (r == 0)
+		r = open_private(&s, path, "captures", 0700, owner, &s.captures_fd, e);
+	if (r == 0)
 		r = open_private(&s, path, "canary", 0700, &canary, &s.canary_fd, e);
 	confine_spool_user(&spool, &log_group);
 	if (r == 0)
@@ -129,7 +131,7 @@ int state_open(const char *path, const struct confine_user *owner, struct state 
 
 void state_close(struct state *s)
 {
-	int *fds[] = { &s->dir_fd, &s->lock_fd, &s->log_fd, &s->keys_fd, &s->canary_fd, &s->spool_fd };
+	int *fds[] = { &s->dir_fd, &s->lock_fd, &s->log_fd, &s->keys_fd, &s->canary_fd, &s->spool_fd, &s->captures_fd };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (*fds[i] >= 0)

@@ -8,6 +8,7 @@
  *	  canary/	0700, the canary's (canary.h), empty but while it acts
  *	  log/		0750, owned by record's user, which alone writes there; its group reads (the spool)
  *	  keys/		0700, record's
+ *	  captures/	0700, record's: captures that rules asked for
  *	  spool/	0700, owned by the spool's user: how far each sink is
  */
 #ifndef TAMIS_PRIV_STATE_H
@@ -19,11 +20,11 @@
 #define STATE_SOCKET "ctl.sock"
 
 struct state {
-	int dir_fd, lock_fd, log_fd, keys_fd, canary_fd, spool_fd; /* owned; -1 when not open */
+	int dir_fd, lock_fd, log_fd, keys_fd, canary_fd, spool_fd, captures_fd; /* owned; -1 when not open */
 };
 
 /*
- * Makes what is missing, takes the lock, gives log and keys to @owner. -EBUSY where another sensor has the lock, -EACCES
+ * Makes what is missing, takes the lock, gives log, keys and captures to @owner. -EBUSY where another sensor has the lock, -EACCES
  * where others may write to the directory, or errno of what failed.
  */
 int state_open(const char *path, const struct confine_user *owner, struct state *ret, struct err *e);

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "sensor/priv/clock.h"
 #include "sensor/priv/fetch.h"
+#include "sensor/priv/past.h"
 
 #define SEND_EACH 16		/* messages before events get their turn */
 #define TRAILER	  512u		/* more than the last entries take */
@@ -21,12 +23,25 @@ void tap_init(struct tap *t)
 
 static void off(struct tap *t, struct enrich *e)
 {
-	enrich_unwatch(e);
+	enrich_unwatch(e, t);
 	if (t->fetch)
-		fetch_watch(t->fetch, NULL, NULL);
+		fetch_unwatch(t->fetch, t);
+	if (t->shared)
+		t->reader.fd = -1;
 	chan_close(&t->reader);
 	capture_writer_done(&t->writer);
 	t->state = TAP_OFF;
+}
+
+void tap_abort(struct tap *t, struct enrich *e)
+{
+	if (t->state != TAP_OFF)
+		off(t, e);
+}
+
+bool tap_is_event(const struct ev_head *h)
+{
+	return h->type != EV_ARGS && !(h->flags & EV_F_CONTEXT);
 }
 
 static size_t waiting(const struct tap *t)
@@ -129,7 +144,7 @@ static int put_meta(struct tap *t, const struct msg_capture_to *to, const struct
 {
 	struct proctable *table = enrich_proctable(s->enrich);
 	struct capture_meta m = {
-		.clock = decode_clock_now(),
+		.clock = decode_clock_of(s->decode),
 		.boot_ns = proctable_now(table),
 		.tick_ns = proctable_tick_ns(table),
 		.all = to->what.all,
@@ -137,6 +152,8 @@ static int put_meta(struct tap *t, const struct msg_capture_to *to, const struct
 	struct utsname u;
 	int r;
 
+	if (s->past)
+		past_meta(s->past, &m);
 	if (uname(&u) == 0) {
 		snprintf(m.release, sizeof(m.release), "%s", u.release);
 		snprintf(m.machine, sizeof(m.machine), "%.31s", u.machine);
@@ -150,32 +167,56 @@ static int put_meta(struct tap *t, const struct msg_capture_to *to, const struct
 	printable(m.host);
 	printable(m.policy);
 	printable(m.policy_sha256);
-	/* the decoder's clock is a second old at most: from here on both go by this one */
-	decode_clock(s->decode, m.clock);
 	r = capture_put_meta(&t->writer, &m);
 	capture_close(&t->writer); /* a block of its own: the least that a capture can hold */
 	return r;
 }
 
-static void on_args(void *ctx, const void *rec, size_t size)
+static void on_saved(void *ctx, uint16_t type, const void *bytes, size_t len)
 {
 	struct tap *t = ctx;
+	struct capture_entry e = { .type = type, .size = (uint32_t)len, .p = bytes };
+	struct capture_loss loss;
+	struct ev_head h;
 
-	t->sums.records += put(t, CAPTURE_RECORD, rec, size);
+	if (!put(t, type, bytes, len))
+		return;
+	if (type == CAPTURE_LOSS && capture_get_loss(&e, &loss) == 0)
+		t->sums.lost[loss.where] += loss.count;
+	if (type != CAPTURE_RECORD)
+		return;
+	t->sums.records++;
+	if (len < sizeof(h))
+		return;
+	memcpy(&h, bytes, sizeof(h));
+	t->sums.events += tap_is_event(&h);
 }
 
-int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const struct tap_source *s)
+static void on_args(void *ctx, const void *rec, size_t size)
+{
+	on_saved(ctx, CAPTURE_RECORD, rec, size);
+}
+
+/* What was known at the beginning, and where that is not now, what came since. */
+static int put_beginning(struct tap *t, const struct tap_source *s)
 {
 	int r;
 
-	if (t->state != TAP_OFF) {
-		close(fd);
+	if (s->past)
+		return past_save(s->past, on_saved, t);
+	r = enrich_save(s->enrich, on_saved, t);
+	return r == 0 ? decode_save(s->decode, on_args, t) : r;
+}
+
+int tap_begin_on(struct tap *t, const struct chan *reader, const struct msg_capture_to *to, const struct tap_source *s)
+{
+	int r;
+
+	if (t->state != TAP_OFF)
 		return -EBUSY;
-	}
-	*t = (struct tap){ .reader = { .fd = fd, .self = ROLE_ENGINE, .peer = ROLE_CTL },
-			   .limits = to->what,
-			   .fetch = s->fetch,
-			   .room = TAP_BEGIN_MAX };
+	*t = (struct tap){
+		.reader = *reader, .shared = true, .limits = to->what, .fetch = s->fetch, .room = TAP_BEGIN_MAX
+	};
 	t->queue_refused = s->queue_refused;
 	t->state = TAP_ON;
 	r = capture_writer_init(&t->writer, TAP_BEGIN_MAX + TAP_AHEAD + CAPTURE_BLOCK_MAX,
@@ -183,11 +224,11 @@ int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const stru
 	if (r == 0)
 		r = put_meta(t, to, s);
 	if (r == 0)
+		r = put_beginning(t, s);
+	if (r == 0)
 		r = enrich_watch(s->enrich, on_enrich, t);
 	if (r == 0 && s->fetch)
-		fetch_watch(s->fetch, on_lookup, t);
-	if (r == 0)
-		r = decode_save(s->decode, on_args, t);
+		r = fetch_watch(s->fetch, on_lookup, t);
 	if (r == 0 && t->missed)
 		r = -ENOMEM;
 	if (r < 0) {
@@ -199,12 +240,23 @@ int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const stru
 	return 0;
 }
 
+int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const struct tap_source *s)
+{
+	int r = tap_begin_on(t, &(struct chan){ .fd = fd, .self = ROLE_ENGINE, .peer = ROLE_CTL }, to, s);
+
+	if (r == 0)
+		t->shared = false;
+	else
+		close(fd);
+	return r;
+}
+
 void tap_end(struct tap *t, enum capture_why why, struct enrich *e)
 {
 	if (t->state != TAP_ON)
 		return;
 	tell_missed(t);
-	enrich_unwatch(e);
+	enrich_unwatch(e, t);
 	t->sums.why = why;
 	capture_put_end(&t->writer, &t->sums);
 	capture_close(&t->writer);
@@ -245,6 +297,8 @@ bool tap_send(struct tap *t, struct enrich *e)
 		return true;
 	}
 	if (t->state == TAP_ENDING && (!capture_ready(&t->writer, &bytes) || clock_mono_ns() > t->end_ns)) {
+		if (capture_ready(&t->writer, &bytes))
+			t->sums.why = CAPTURE_WHYS; /* its end was not taken: it has none */
 		off(t, e);
 		return true;
 	}
@@ -273,7 +327,7 @@ void tap_serve(struct tap *t, void *buf, struct enrich *e)
 		/* gone, or no tamisctl: nobody is there to send the rest to, which tap_send finds out */
 		t->state = TAP_ENDING;
 		t->end_ns = 0;
-		enrich_unwatch(e);
+		enrich_unwatch(e, t);
 	} else if (stop) {
 		tap_end(t, CAPTURE_ASKED, e);
 	}

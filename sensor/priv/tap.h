@@ -3,9 +3,9 @@
 #define TAMIS_PRIV_TAP_H
 
 /*
- * The engine's end of a capture (docs/capture.md): what it reads goes to tamisctl, too, as bytes of a file that tamisctl
- * writes. Nothing here waits: what a slow reader leaves no room for is left out, counted, and told in the capture.
- * One at a time.
+ * The engine's end of a capture (docs/capture.md): what it reads goes to somebody else, too, as bytes of a file: to tamisctl, or
+ * to the record process for a rule that asked (snap.h). Nothing here waits: what a slow reader leaves no room for is left out, counted, and told in the capture.
+ * One at a time from each.
  */
 
 #include <stdbool.h>
@@ -19,12 +19,14 @@
 #define TAP_BEGIN_MAX (96u << 20) /* bytes of the beginning: names, and the table of processes */
 
 struct fetch;
+struct past;
 
 enum tap_state { TAP_OFF, TAP_ON, TAP_ENDING };
 
 struct tap {
 	enum tap_state state;
 	struct chan reader; /* fd -1 unless one is there */
+	bool shared;	    /* the reader's socket is not the tap's own */
 	struct capture_writer writer;
 	struct capture_end sums;
 	struct msg_capture limits;
@@ -41,12 +43,19 @@ struct tap_source {
 	struct enrich *enrich;
 	struct fetch *fetch; /* NULL: nothing is looked up */
 	const char *hostname;
-	uint64_t queue_refused; /* so far */
+	uint64_t queue_refused;	 /* so far */
+	const struct past *past; /* the capture begins where this does; NULL: now */
 };
 
 void tap_init(struct tap *t);
 /* Takes over @fd in any case. -EBUSY, -ENOMEM; on an error nothing is captured. */
 int tap_begin(struct tap *t, int fd, const struct msg_capture_to *to, const struct tap_source *s);
+/* The same with a socket that stays the caller's. */
+int tap_begin_on(struct tap *t, const struct chan *reader, const struct msg_capture_to *to, const struct tap_source *s);
+/* Nobody is there any more who would read. */
+void tap_abort(struct tap *t, struct enrich *e);
+/* Is this a record whose loss could be the loss of an alert? */
+bool tap_is_event(const struct ev_head *h);
 /* After a record was handled: what was learned for it is in the capture already. */
 void tap_record(struct tap *t, const void *rec, size_t size, bool event);
 /* After decode_clock() and enrich_tick(); @boot_ns: proctable_now(). */

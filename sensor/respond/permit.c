@@ -11,6 +11,7 @@ static const struct {
 	{ "kill", ACT_KILL },
 	{ "hash", ACT_HASH },
 	{ "deny", ACT_DENY },
+	{ "capture", ACT_CAPTURE },
 };
 
 bool permit_needed(enum act_kind kind)
@@ -32,7 +33,8 @@ static int parse_kinds(const char *s, size_t len, uint32_t *ret, struct err *e)
 		       (strlen(words[i].name) != n || memcmp(words[i].name, s + at, n) != 0))
 			i++;
 		if (i == sizeof(words) / sizeof(words[0]))
-			return err_set(e, -EINVAL, "there is no action '%.*s' to allow: there are deny, hash and kill",
+			return err_set(e, -EINVAL,
+				       "there is no action '%.*s' to allow: there are capture, deny, hash and kill",
 				       (int)n, s + at);
 		*ret |= 1u << words[i].kind;
 		at += n + 1;
@@ -72,20 +74,20 @@ int permit_parse(const char *text, struct permit *ret, struct err *e)
 	return r;
 }
 
-bool permit_any(const struct permit *p, enum act_kind kind)
-{
-	for (uint32_t i = 0; i < p->n; i++)
-		if (p->rows[i].kinds & 1u << kind)
-			return true;
-	return false;
-}
-
 bool permit_allows(const struct permit *p, const char *policy, size_t len, enum act_kind kind)
 {
 	for (uint32_t i = 0; i < p->n; i++)
 		if ((p->rows[i].kinds & 1u << kind) &&
 		    (strcmp(p->rows[i].policy, "*") == 0 ||
 		     (strlen(p->rows[i].policy) == len && memcmp(p->rows[i].policy, policy, len) == 0)))
+			return true;
+	return false;
+}
+
+bool permit_any(const struct permit *p, enum act_kind kind)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->rows[i].kinds & 1u << kind)
 			return true;
 	return false;
 }

@@ -494,12 +494,16 @@ static void test_effects(void **state)
 				     { .type = NT_BOOL } };
 	static const char *const names[] = { "name", "numbers", "secret", "nowhere", "flag" };
 	struct prule rule = { .event = EV_OPEN, .every_ns = 1000000000 };
-	struct paction actions[9];
-	const struct alert_action done[] = { { .action = 7, .state = ALERT_ACTION_ASKED, .request = 3 },
-					     { .action = 7, .state = ALERT_ACTION_NOT_ALLOWED },
-					     { .action = 8, .state = ALERT_ACTION_DONE },
-					     { .action = 8, .state = ALERT_ACTION_NOT_DONE } };
-	struct alert_effects effects = { .actions = done, .nactions = 4 };
+	struct paction actions[10];
+	const struct alert_action done[] = {
+		{ .action = 7, .state = ALERT_ACTION_ASKED, .request = 3 },
+		{ .action = 7, .state = ALERT_ACTION_NOT_ALLOWED },
+		{ .action = 8, .state = ALERT_ACTION_DONE },
+		{ .action = 8, .state = ALERT_ACTION_NOT_DONE },
+		{ .action = 9, .state = ALERT_ACTION_ASKED, .request = 4, .file = "t-r-4.cap" },
+		{ .action = 9, .state = ALERT_ACTION_LIMITED }
+	};
+	struct alert_effects effects = { .actions = done, .nactions = 6 };
 	struct alert *a;
 	struct program p;
 	struct err err;
@@ -540,7 +544,10 @@ static void test_effects(void **state)
 	actions[8] = (struct paction){
 		.kind = ACT_DENY, .filter = PROGRAM_NONE, .field = PROGRAM_NONE, .message = PROGRAM_NONE
 	};
-	assert_int_equal(program_actions_set(pb, 0, actions, 9), 0);
+	actions[9] = (struct paction){
+		.kind = ACT_CAPTURE, .filter = PROGRAM_NONE, .field = PROGRAM_NONE, .message = PROGRAM_NONE
+	};
+	assert_int_equal(program_actions_set(pb, 0, actions, 10), 0);
 	p = program_view(pb);
 	assert_int_equal(engine_new(&p, &effects.engine, &err), 0);
 	assert_int_equal(alert_new(&ao, &p, &a), 0);
@@ -566,7 +573,9 @@ static void test_effects(void **state)
 		text, "{\"actions\":[{\"kind\":\"kill\",\"request\":3,\"scope\":\"cgroup\",\"signal\":\"SIGKILL\","
 		      "\"state\":\"asked\"},{\"kind\":\"kill\",\"scope\":\"cgroup\",\"signal\":\"SIGKILL\","
 		      "\"state\":\"not allowed\"},{\"kind\":\"deny\",\"state\":\"done\"},"
-		      "{\"kind\":\"deny\",\"state\":\"not done\"}],"));
+		      "{\"kind\":\"deny\",\"state\":\"not done\"},"
+		      "{\"file\":\"t-r-4.cap\",\"kind\":\"capture\",\"request\":4,\"state\":\"asked\"},"
+		      "{\"kind\":\"capture\",\"state\":\"limited\"}],"));
 	assert_non_null(strstr(text, "\"suppressed\":2,"));
 	assert_non_null(strstr(text, "\"group_id\":\"family\""));
 	assert_non_null(

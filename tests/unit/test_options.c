@@ -63,7 +63,7 @@ static void the_command_line_goes_before_the_file(void **state)
 
 	(void)state;
 	write_config(
-		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\nlog-epoch = 60\nlog-keep = 40G\nlog-keep-age = 3600\nallow-actions = web=kill *=kill\nkill-limit = 20\ndeny-limit = 0\n");
+		"# a comment\n\n  policy = file.tpb \ntrust=/etc/key.pem\nallow-unsigned = no\nqueue-bytes = 512K\nlog-epoch = 60\nlog-keep = 40G\nlog-keep-age = 3600\nallow-actions = web=kill *=kill\nkill-limit = 20\ndeny-limit = 0\ncaptures-keep = 1G\n");
 	assert_int_equal(parse(&o, &e, "--config", config, "--policy", "line.tpb", "--allow-unsigned", NULL), 0);
 	assert_string_equal(o.policy, "line.tpb");
 	assert_string_equal(o.trust, "/etc/key.pem");
@@ -75,6 +75,7 @@ static void the_command_line_goes_before_the_file(void **state)
 	assert_string_equal(o.allow_actions, "web=kill *=kill");
 	assert_int_equal(o.kill_limit, 20);
 	assert_int_equal(o.deny_limit, 0);
+	assert_true(o.captures_keep == UINT64_C(1) << 30);
 	options_done(&o);
 }
 

@@ -513,8 +513,7 @@ static void ssh_sessions(void **state)
 	now += 100 * SECOND;
 	assert_session(open_of(15), "10.1.2.3", 5555, "ana");
 	assert_int_equal(enrich_new(&o, &copy), 0);
-	assert_int_equal(enrich_watch(enrich, load_into, copy), 0);
-	enrich_unwatch(enrich);
+	assert_int_equal(enrich_save(enrich, load_into, copy), 0);
 	p = proctable_find(enrich_proctable(copy), 15, 15000);
 	assert_non_null(p);
 	assert_session(p, "10.1.2.3", 5555, "ana");

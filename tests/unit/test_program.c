@@ -216,6 +216,7 @@ static void build_effects(struct build *b)
 	a[ACT_HASH].field = fields[1];
 	a[ACT_LOG].message = build1(b, N_UUID, 0);
 	a[ACT_NETWORK_FILTER].str = build_string(b, "tcp");
+	a[ACT_CAPTURE].num = paction_capture(CAPTURE_BEFORE_MAX_MS, CAPTURE_AFTER_MAX_MS);
 	assert_int_equal(program_actions_set(b->pb, build_ok(program_rule_add(b->pb, &rule, NULL, 0)), a, ACT_KINDS),
 			 0);
 }
@@ -330,6 +331,10 @@ static void test_effects_refused(void **state)
 	REFUSED(c = action(ACT_LOG); c.message = values[1]);
 	REFUSED(c = action(ACT_LOG); c.level = ACT_LEVELS);
 	REFUSED(c = action(ACT_NETWORK_FILTER); c.str = 100000);
+	REFUSED(c = action(ACT_CAPTURE); c.num = paction_capture(CAPTURE_BEFORE_MAX_MS + 1, 0));
+	REFUSED(c = action(ACT_CAPTURE); c.num = paction_capture(0, CAPTURE_AFTER_MAX_MS + 1));
+	REFUSED(c = action(ACT_CAPTURE); c.num = -1);
+	REFUSED(c = action(ACT_CAPTURE); c.scope = VAR_CGROUP);
 #undef REFUSED
 	assert_int_equal(program_actions_set(b->pb, 100, &a, 1), -EINVAL);
 	/* nodes */

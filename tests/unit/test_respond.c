@@ -50,6 +50,8 @@ static void what_is_allowed(void **state)
 	assert_false(allows("web=kill", "web", ACT_HASH));
 	assert_true(allows("  db=kill   web=kill ", "web", ACT_KILL));
 	assert_true(allows("*=kill", "anything", ACT_KILL));
+	assert_true(allows("web=kill,capture", "web", ACT_CAPTURE));
+	assert_false(allows("web=kill", "web", ACT_CAPTURE));
 	assert_true(allows("a=b=kill", "a=b", ACT_KILL));
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		e.msg[0] = 0;
@@ -64,10 +66,15 @@ static void what_is_allowed(void **state)
 	memset(name, 'x', sizeof(name));
 	strcpy(name + PERMIT_NAME, "=kill");
 	assert_int_equal(permit_parse(name, &p, &e), -EINVAL);
+	assert_int_equal(permit_parse("web=hash db=capture,kill", &p, &e), 0);
+	assert_true(permit_any(&p, ACT_CAPTURE) && permit_any(&p, ACT_HASH) && !permit_any(&p, ACT_SET));
+	assert_int_equal(permit_parse(NULL, &p, &e), 0);
+	assert_false(permit_any(&p, ACT_CAPTURE));
 	assert_true(permit_needed(ACT_KILL));
 	assert_true(permit_needed(ACT_DENY));
 	assert_true(allows("web=kill,deny", "web", ACT_DENY));
 	assert_false(allows("web=kill", "web", ACT_DENY));
+	assert_true(permit_needed(ACT_CAPTURE));
 	assert_false(permit_needed(ACT_SET));
 	assert_false(permit_needed(ACT_LOG));
 }

@@ -514,11 +514,18 @@ static void test_other_actions(void **state)
 		  "    kill: {signal: SIGKILL, scope: cgroup}\n"
 		  "  - coredump: {process: true, no_compression: true}\n"
 		  "  - hash: {max_file_size: 100}\n"
-		  "  - network_filter: {filter: port 53, policy: drop, scope: process}\n");
+		  "  - network_filter: {filter: port 53, policy: drop, scope: process}\n"
+		  "  - capture:\n"
+		  "  - capture: {before: 1m, after: 1500ms}\n");
 	assert_int_equal(u.diags.warnings, 2); /* what is not acted on */
 	fire(&u, OPEN("/a", 1));
 	m = engine_matches(u.e);
-	assert_int_equal(m->nacts, 5);
+	assert_int_equal(m->nacts, 7);
+	assert_int_equal(u.p.actions[m->acts[5].action].kind, ACT_CAPTURE);
+	assert_int_equal(paction_before_ms(&u.p.actions[m->acts[5].action]), 5000);
+	assert_int_equal(paction_after_ms(&u.p.actions[m->acts[5].action]), 10000);
+	assert_int_equal(paction_before_ms(&u.p.actions[m->acts[6].action]), 60000);
+	assert_int_equal(paction_after_ms(&u.p.actions[m->acts[6].action]), 1500);
 	assert_int_equal(u.p.actions[m->acts[0].action].kind, ACT_SET);
 	assert_true(m->acts[0].done);
 	assert_int_equal(u.p.actions[m->acts[1].action].kind, ACT_LOG);
@@ -527,7 +534,7 @@ static void test_other_actions(void **state)
 	assert_memory_equal(m->acts[1].message.s, "/a of 1, x,y", m->acts[1].message.len);
 	fire(&u, OPEN("/a", 2));
 	m = engine_matches(u.e);
-	assert_int_equal(m->nacts, 6);
+	assert_int_equal(m->nacts, 8);
 	assert_int_equal(u.p.actions[m->acts[2].action].num, 9);
 	assert_int_equal(u.p.actions[m->acts[2].action].scope, VAR_CGROUP);
 	end(&u);
@@ -638,6 +645,11 @@ static void test_refused(void **state)
 		{ "[{hash: {field: open.flags}}]", "no file" },
 		{ "[{network_filter: {policy: drop}}]", "without a filter" },
 		{ "[{network_filter: {filter: x, scope: container}}]", "no scope" },
+		{ "[{capture: {before: 5x}}]", "duration" },
+		{ "[{capture: {after: -1s}}]", "duration" },
+		{ "[{capture: {before: 61s}}]", "\"before\" is more than a capture holds" },
+		{ "[{capture: {after: 301s}}]", "\"after\" is more than a capture holds" },
+		{ "[{capture: {during: 5s}}]", "unknown key" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
