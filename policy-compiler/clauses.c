@@ -429,12 +429,15 @@ static uint8_t slot_of_empty(const struct program *p, uint16_t event, uint32_t i
 static uint8_t slot_of_not_empty(const struct program *p, uint16_t event, bool neg, uint32_t i)
 {
 	const struct node *n = &p->nodes[i];
-	bool left = p->nodes[n->b].op == N_STR;
 	uint32_t len;
+	bool left;
 
 	if (n->op == N_ANY)
 		return neg ? 0 : slot_of_empty(p, event, n->a);
-	if (n->op != N_STREQ || (!left && p->nodes[n->a].op != N_STR))
+	if (n->op != N_STREQ)
+		return 0;
+	left = p->nodes[n->b].op == N_STR;
+	if (!left && p->nodes[n->a].op != N_STR)
 		return 0;
 	program_str(p, p->nodes[left ? n->b : n->a].a, &len);
 	return (len > 0) != neg ? slot_of_empty(p, event, left ? n->a : n->b) : 0;
