@@ -3,7 +3,6 @@
  * Alerts that no rule of a policy made: the sensor is blinded, or somebody meddles with it. They look like others, so that
  * whatever receives alerts receives these, too. tamisd(8) lists them.
  */
-#include <time.h>
 
 #include "lib/catalog.h"
 #include "lib/log.h"
@@ -72,10 +71,8 @@ static void put_head(struct buf *b, struct jsonw *w, const char *host, enum alar
 static void put_tail(struct buf *b)
 {
 	char text[LINE_TIME_SIZE];
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	line_time((uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec, text);
+	line_time(clock_real_ns(), text);
 	buf_puts(b, "\"time\":\"");
 	buf_puts(b, text);
 	buf_puts(b, "\",\"v\":1}");

@@ -330,9 +330,7 @@ void canary_process(int dir, int fd)
 	struct err e = { "" };
 	sigset_t none;
 
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	child_ignore_ends();
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -341,7 +339,7 @@ void canary_process(int dir, int fd)
 	log_open(CANARY_NAME, LOG_LEVEL_INFO);
 	if (fchdir(dir) < 0)
 		_exit(EXIT_FAILURE);
-	children_close_all_but(keep, 2);
+	child_close_all_but(keep, 2);
 	if (confine_drop_user(&user, &e) < 0) {
 		log_err("%s", e.msg);
 		_exit(EXIT_FAILURE);

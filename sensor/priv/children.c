@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,85 +27,26 @@
 #define ENGINE_QUIET_S 20 /* a policy with many rules takes some seconds to load */
 #define RECORD_QUIET_S 60 /* a slow disk may take its time to sync */
 
-const char *child_state_name(const struct child *c)
-{
-	static const char *const names[] = { "down", "starting", "up", "done" };
-
-	return names[c->state];
-}
-
-static bool alive(const struct child *c)
-{
-	return c->state == CHILD_STARTING || c->state == CHILD_UP;
-}
-
 /* Has an end of a socket whose other end may be gone: MSG_PEER_OK is to come. */
 static bool awaited(const struct child *c)
 {
-	return alive(c) && c->linked;
-}
-
-void children_kill(struct child *c)
-{
-	if (alive(c))
-		kill(c->pid, SIGKILL);
+	return child_is_alive(c) && c->linked;
 }
 
 /* ---- starting ------------------------------------------------------------------------------------------------------ */
 
-static int fd_cmp(const void *a, const void *b)
+/* What either gets at its start, besides its end of the socket to the monitor. */
+struct begin {
+	struct chan link;    /* to the other one */
+	const char *details; /* of the log's start record */
+};
+
+static void run_engine(struct monitor *m, struct chan to_monitor, const void *arg)
 {
-	return *(const int *)a - *(const int *)b;
-}
-
-static void close_between(unsigned int first, unsigned int last)
-{
-	if (first > last || syscall(__NR_close_range, first, last, 0) == 0)
-		return;
-	for (unsigned int fd = first; fd <= last && fd < 65536; fd++)
-		close((int)fd);
-}
-
-/* Closes everything from 3 on but @keep; entries of -1 are passed over. */
-void children_close_all_but(int *keep, size_t n)
-{
-	unsigned int next = 3;
-
-	qsort(keep, n, sizeof(*keep), fd_cmp);
-	for (size_t i = 0; i < n; i++) {
-		if (keep[i] < (int)next)
-			continue;
-		close_between(next, (unsigned int)keep[i] - 1);
-		next = (unsigned int)keep[i] + 1;
-	}
-	close_between(next, ~0u);
-}
-
-void children_become(const struct monitor *m, const char *name, int *keep, size_t n)
-{
-	char prog[32];
-
-	/* Ctrl-C reaches the whole process group; only the monitor decides when to end */
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
-	dup2(m->null_fd, 0);
-	dup2(m->null_fd, 1);
-	children_close_all_but(keep, n);
-	snprintf(prog, sizeof(prog), "tamisd-%s", name);
-	prctl(PR_SET_NAME, prog);
-	snprintf(prog, sizeof(prog), "tamisd[%s]", name);
-	log_open(prog, LOG_LEVEL_INFO);
-}
-
-static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to_record)
-{
+	const struct begin *b = arg;
 	struct engine_args a = {
 		.monitor = to_monitor,
-		.record = to_record,
+		.record = b->link,
 		.page = m->engine_page,
 		.ring_fd = load_ring_fd(m->load),
 		.lineage_fd = load_lineage_fd(m->load),
@@ -125,18 +64,19 @@ static void run_engine(struct monitor *m, struct chan to_monitor, struct chan to
 	};
 	int keep[] = { a.monitor.fd, a.record.fd, a.ring_fd, a.lineage_fd, a.masks_fd, a.program_fd, a.kin_fd };
 
-	children_become(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
+	child_become(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->record_page, sizeof(*m->record_page));
 	counts_unmap(m->hash_page, sizeof(*m->hash_page));
 	page_unmap(m->spool.page);
 	_exit(engine_main(&a));
 }
 
-static void run_record(struct monitor *m, struct chan to_monitor, struct chan to_engine, const char *details)
+static void run_record(struct monitor *m, struct chan to_monitor, const void *arg)
 {
+	const struct begin *b = arg;
 	struct record_args a = {
 		.monitor = to_monitor,
-		.engine = to_engine,
+		.engine = b->link,
 		.page = m->record_page,
 		.log_fd = m->state.log_fd,
 		.keys_fd = m->state.keys_fd,
@@ -144,7 +84,7 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 		.captures_keep = m->o->captures_keep,
 		.state = m->o->state,
 		.alerts_fd = m->alerts_fd,
-		.start_details = details,
+		.start_details = b->details,
 		.log_epoch = m->o->log_epoch,
 		.log_keep = m->o->log_keep,
 		.log_keep_age = m->o->log_keep_age,
@@ -155,7 +95,7 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 	};
 	int keep[] = { a.monitor.fd, a.engine.fd, a.log_fd, a.keys_fd, a.captures_fd, a.alerts_fd, a.seal_fd };
 
-	children_become(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
+	child_become(m, "record", keep, sizeof(keep) / sizeof(keep[0]));
 	page_protect(m->spool.page);
 	counts_unmap(m->engine_page, sizeof(*m->engine_page));
 	counts_unmap(m->hash_page, sizeof(*m->hash_page));
@@ -165,36 +105,18 @@ static void run_record(struct monitor *m, struct chan to_monitor, struct chan to
 /* Forks @c with @link, its end of the socket to the other one, which is closed here in any case. */
 static int start(struct monitor *m, struct child *c, struct chan link)
 {
-	struct chan pair[2];
+	struct begin b = { .link = link };
 	struct buf details;
-	int r = chan_pair(ROLE_MONITOR, c->role, pair);
+	int r;
 
-	if (r < 0) {
-		chan_close(&link);
-		return r;
-	}
 	buf_init(&details, 8192);
 	notes_start_details(m, c->ndeaths ? "restart of the record process" : "start", &details);
-	c->pid = fork();
-	if (c->pid == 0) {
-		if (c->role == ROLE_ENGINE)
-			run_engine(m, pair[1], link);
-		else
-			run_record(m, pair[1], link, buf_cstr(&details));
-	}
-	r = c->pid < 0 ? -errno : 0;
+	b.details = buf_cstr(&details);
+	r = child_fork(m, c, c->role == ROLE_ENGINE ? run_engine : run_record, &b);
+	c->linked = r == 0;
 	buf_done(&details);
-	chan_close(&pair[1]);
 	chan_close(&link);
-	if (r < 0) {
-		chan_close(&pair[0]);
-		return r;
-	}
-	c->chan = pair[0];
-	c->state = CHILD_STARTING;
-	c->linked = true;
-	c->asked_ns = clock_mono_ns();
-	return 0;
+	return r;
 }
 
 int children_begin(struct monitor *m, struct err *e)
@@ -221,18 +143,6 @@ int children_begin(struct monitor *m, struct err *e)
 }
 
 /* ---- death --------------------------------------------------------------------------------------------------------- */
-
-void children_describe(struct child *c, int status)
-{
-	if (c->hung)
-		snprintf(c->why, sizeof(c->why), "killed, because it did nothing for %u s", c->quiet);
-	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		snprintf(c->why, sizeof(c->why), "ended for a system call outside its list");
-	else if (WIFSIGNALED(status))
-		snprintf(c->why, sizeof(c->why), "killed by signal %d", WTERMSIG(status));
-	else
-		snprintf(c->why, sizeof(c->why), "exited with status %d", WEXITSTATUS(status));
-}
 
 /* The time of this death goes to the ring; true when there were too many of late. */
 static bool too_many_deaths(struct child *c, uint64_t now)
@@ -267,7 +177,7 @@ static void on_death(struct monitor *m, struct child *c, int status)
 	bool asked_to =
 		(c == &m->engine && m->phase == PHASE_DRAINING) || (c == &m->record && m->phase == PHASE_CLOSING);
 
-	children_describe(c, status);
+	child_describe(c, status);
 	c->hung = false;
 	c->quiet = 0;
 	chan_close(&c->chan);
@@ -327,7 +237,7 @@ void children_reap(struct monitor *m)
 	int status;
 
 	for (int i = 0; i < 2; i++) {
-		if (!alive(both[i]) || waitpid(both[i]->pid, &status, WNOHANG | WUNTRACED) != both[i]->pid)
+		if (!child_waited(both[i], &status))
 			continue;
 		if (WIFSTOPPED(status))
 			on_stop(m, both[i], status);
@@ -379,7 +289,7 @@ static void check_beat(struct monitor *m, struct child *c, uint64_t commits, uns
 	log_err("the %s process (pid %d) has done nothing for %u s: it is killed", role_name(c->role), c->pid,
 		c->quiet);
 	c->hung = true;
-	children_kill(c);
+	child_kill(c);
 }
 
 void children_tick(struct monitor *m)
@@ -489,7 +399,7 @@ static void give_spare(struct monitor *m)
 
 	if (wants_engine(m)) {
 		r = start(m, &m->engine, take_chan(&m->spare));
-	} else if (alive(&m->engine)) {
+	} else if (child_is_alive(&m->engine)) {
 		r = chan_send_wait(&m->engine.chan, MSG_PEER, NULL, 0, NULL, 0, m->spare.fd, 1000);
 		m->engine.linked = r == 0;
 	}
@@ -519,22 +429,12 @@ static void restart_engine(struct monitor *m)
 		broken(m, "cannot start the engine process", r);
 }
 
-/* Ends a child that does not say what it was asked for. */
-static void check_patience(struct child *c, uint64_t now)
-{
-	if (!alive(c) || !c->asked_ns || now - c->asked_ns < CHILD_ANSWER_MS * MS)
-		return;
-	log_err("the %s process (pid %d) does not answer: it is killed", role_name(c->role), c->pid);
-	c->asked_ns = 0;
-	children_kill(c);
-}
-
 int children_step(struct monitor *m)
 {
 	uint64_t now = clock_mono_ns();
 
-	check_patience(&m->engine, now);
-	check_patience(&m->record, now);
+	child_check_patience(&m->engine, now);
+	child_check_patience(&m->record, now);
 	if (m->phase == PHASE_STARTING || m->phase >= PHASE_CLOSING)
 		return -1;
 	/* wait for the living to have noticed the death of the other */
@@ -674,14 +574,5 @@ static const msg_handler from_record[MSG_TYPES] = {
 
 void children_serve(struct monitor *m, struct child *c)
 {
-	int r = chan_serve(&c->chan, c == &m->engine ? from_engine : from_record, m, m->buf, 16);
-
-	if (r >= 0)
-		return;
-	/* its end is closed: SIGCHLD brings the rest */
-	if (r == -EPROTO) {
-		log_err("the %s process (pid %d) broke the protocol: it is killed", role_name(c->role), c->pid);
-		children_kill(c);
-	}
-	chan_close(&c->chan);
+	child_serve(m, c, c == &m->engine ? from_engine : from_record);
 }

@@ -8,30 +8,23 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/log.h"
 #include "sensor/priv/hash_proc.h"
 #include "sensor/priv/monitor_impl.h"
 
-#define MS	       1000000ull
-#define BACKOFF_MAX_MS 30000
-#define RESCAN_MS      60000
+#define MS	  1000000ull
+#define RESCAN_MS 60000
 
 static bool is_wanted(const struct monitor *m)
 {
 	return (m->policy.watches_fd >= 0 || m->policy.fetches) && m->phase <= PHASE_RUNNING;
 }
 
-static bool is_alive(const struct child *c)
-{
-	return c->state == CHILD_STARTING || c->state == CHILD_UP;
-}
-
 /* ---- start --------------------------------------------------------------------------------------------------------- */
 
-static void run(struct monitor *m, struct chan to_monitor)
+static void run(struct monitor *m, struct chan to_monitor, const void *arg)
 {
 	struct hash_args a = {
 		.monitor = to_monitor,
@@ -44,7 +37,7 @@ static void run(struct monitor *m, struct chan to_monitor)
 	struct stat st;
 	void *map = MAP_FAILED;
 
-	children_become(m, "hash", keep, sizeof(keep) / sizeof(keep[0]));
+	child_become(m, "hash", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->record_page, sizeof(*m->record_page));
 	counts_unmap(m->engine_page, sizeof(*m->engine_page));
 	page_unmap(m->spool.page);
@@ -57,31 +50,6 @@ static void run(struct monitor *m, struct chan to_monitor)
 	_exit(hash_main(&a));
 }
 
-static void start(struct monitor *m)
-{
-	struct child *c = &m->hash;
-	struct chan pair[2];
-	int r = chan_pair(ROLE_MONITOR, ROLE_HASH, pair);
-
-	if (r == 0) {
-		c->pid = fork();
-		if (c->pid == 0)
-			run(m, pair[1]);
-		r = c->pid < 0 ? -errno : 0;
-		chan_close(&pair[1]);
-		if (r < 0)
-			chan_close(&pair[0]);
-	}
-	if (r < 0) {
-		log_err("cannot start the hash process: %s", strerror(-r));
-		c->due_ns = clock_mono_ns() + BACKOFF_MAX_MS * MS;
-		return;
-	}
-	c->chan = pair[0];
-	c->state = CHILD_STARTING;
-	c->asked_ns = clock_mono_ns();
-}
-
 int hash_child_begin(struct monitor *m, struct err *e)
 {
 	m->hash.role = ROLE_HASH;
@@ -92,56 +60,24 @@ int hash_child_begin(struct monitor *m, struct err *e)
 
 /* ---- death --------------------------------------------------------------------------------------------------------- */
 
-static void on_death(struct monitor *m, int status)
+/* It ends by itself when it is to begin anew, which is no failure. */
+static bool wants_again(int status)
 {
-	struct child *c = &m->hash;
-	uint64_t now = clock_mono_ns(), wait_ms;
-	bool again = WIFEXITED(status) && (WEXITSTATUS(status) == HASH_AGAIN || WEXITSTATUS(status) == EXIT_SUCCESS);
-
-	chan_close(&c->chan);
-	c->state = m->phase >= PHASE_DRAINING ? CHILD_DONE : CHILD_DOWN;
-	c->due_ns = now;
-	if (again || c->state == CHILD_DONE)
-		return;
-	children_describe(c, status);
-	/* a second, two, four ... by deaths; a minute without one and all is as new */
-	if (c->deaths[0] && now - c->deaths[0] > 2 * BACKOFF_MAX_MS * MS)
-		c->quiet = 0;
-	c->deaths[0] = now;
-	c->ndeaths++;
-	wait_ms = c->quiet < 5 ? (1000u << c->quiet++) / 2 : BACKOFF_MAX_MS;
-	c->due_ns = now + wait_ms * MS;
-	log_warn("the hash process (pid %d) was %s; it is started again", c->pid, c->why);
-	notes_gap(m, "hash", c->why, 0, 0);
+	return status == HASH_AGAIN || status == EXIT_SUCCESS;
 }
+
+static const struct helper helper = { .run = run, .wants_again = wants_again, .backoff_ms = 500 };
 
 void hash_child_reap(struct monitor *m)
 {
-	struct child *c = &m->hash;
-	int status;
-
-	if (!is_alive(c) || waitpid(c->pid, &status, WNOHANG | WUNTRACED) != c->pid)
-		return;
-	if (WIFSTOPPED(status))
-		kill(c->pid, SIGCONT);
-	else
-		on_death(m, status);
+	child_helper_reap(m, &m->hash, &helper);
 }
 
 /* ---- the others ------------------------------------------------------------------------------------------------------ */
 
 void hash_child_link(struct monitor *m)
 {
-	const struct msg_link link = { .pid = (uint32_t)m->hash.pid, .role = ROLE_HASH };
-	struct chan pair[2];
-
-	if (m->hash.state != CHILD_UP || m->engine.state != CHILD_UP || chan_pair(ROLE_ENGINE, ROLE_HASH, pair) < 0)
-		return;
-	/* where one of the two does not take it, it is about to end, and its successor is linked */
-	if (chan_send_wait(&m->engine.chan, MSG_LINK, &link, sizeof(link), NULL, 0, pair[0].fd, 1000) == 0)
-		chan_send_wait(&m->hash.chan, MSG_LINK, NULL, 0, NULL, 0, pair[1].fd, 1000);
-	chan_close(&pair[0]);
-	chan_close(&pair[1]);
+	child_helper_link(m, &m->hash, m->hash.pid);
 }
 
 void hash_child_watches(struct monitor *m)
@@ -215,16 +151,7 @@ static const msg_handler from_hash[MSG_TYPES] = {
 
 void hash_child_serve(struct monitor *m)
 {
-	struct child *c = &m->hash;
-	int r = chan_serve(&c->chan, from_hash, m, m->buf, 16);
-
-	if (r >= 0)
-		return;
-	if (r == -EPROTO) {
-		log_err("the hash process (pid %d) broke the protocol: it is killed", c->pid);
-		children_kill(c);
-	}
-	chan_close(&c->chan);
+	child_serve(m, &m->hash, from_hash);
 }
 
 /* ---- now and then ------------------------------------------------------------------------------------------------------ */
@@ -244,28 +171,12 @@ static void check_losses(struct monitor *m, uint64_t now)
 
 void hash_child_tick(struct monitor *m)
 {
-	struct child *c = &m->hash;
-	uint64_t now = clock_mono_ns();
-
-	if (is_wanted(m) && !is_alive(c) && now >= c->due_ns && m->engine.state == CHILD_UP) {
-		start(m);
-		return;
-	}
-	check_losses(m, now);
-	if (c->state == CHILD_STARTING && now - c->asked_ns > CHILD_ANSWER_MS * MS) {
-		log_err("the hash process (pid %d) does not answer: it is killed", c->pid);
-		c->asked_ns = now;
-		children_kill(c);
-	}
+	child_helper_tick(m, &m->hash, &helper, is_wanted(m));
+	check_losses(m, clock_mono_ns());
 }
 
 /* The engine has ended, and with it whoever could want something. */
 void hash_child_end(struct monitor *m)
 {
-	if (!is_alive(&m->hash))
-		return;
-	chan_close(&m->hash.chan);
-	kill(m->hash.pid, SIGKILL);
-	waitpid(m->hash.pid, NULL, 0);
-	m->hash.state = CHILD_DONE;
+	child_helper_end(&m->hash);
 }

@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/log.h"
 #include "sensor/fim/collect.h"
@@ -60,14 +59,6 @@ struct hash_proc {
 	uint64_t flush_ns;
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
 };
-
-static uint64_t real_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- findings ------------------------------------------------------------------------------------------------------ */
 
@@ -211,7 +202,7 @@ static void look(struct hash_proc *p)
 	uint64_t now = clock_mono_ns();
 
 	for (int i = 0; i < LOOKS_EACH && p->live && p->box.len - p->acked < FINDINGS_HIGH; i++)
-		if (!live_step(p->live, p->flush ? UINT64_MAX - 1 : now, real_ns(), put_finding, p))
+		if (!live_step(p->live, p->flush ? UINT64_MAX - 1 : now, clock_real_ns(), put_finding, p))
 			return;
 }
 

@@ -53,7 +53,7 @@ static void begin_stop(struct monitor *m)
 	if (m->engine.state == CHILD_UP)
 		chan_send_wait(&m->engine.chan, MSG_STOP, NULL, 0, NULL, 0, -1, 1000);
 	else if (m->engine.state == CHILD_STARTING)
-		children_kill(&m->engine);
+		child_kill(&m->engine);
 }
 
 /* The engine has handed over all it had and record has taken it: record may close the log. */
@@ -94,7 +94,7 @@ static void step_stop(struct monitor *m)
 			m->phase == PHASE_DRAINING ? "engine" : "record");
 		m->phase_ns = clock_mono_ns();
 		m->failed = true;
-		children_kill(m->phase == PHASE_DRAINING ? &m->engine : &m->record);
+		child_kill(m->phase == PHASE_DRAINING ? &m->engine : &m->record);
 	}
 }
 

@@ -3,9 +3,10 @@
  * What the monitor's files share; nobody else includes this.
  *
  *	monitor.c	the start, the loop, the end
- *	children.c	engine and record: starting them, their death, what was lost with them
- *	hash_child.c	the same of the hash process
- *	runtime_child.c	the same of the runtime process
+ *	child.c		a process: its start, its messages, its death
+ *	children.c	engine and record: in which order they start, what was lost with them
+ *	hash_child.c	the hash process
+ *	runtime_child.c	the runtime process
  *	notes.c		records about the sensor itself
  *	alarms.c	alerts about the sensor itself
  *	canary_watch.c	known acts, and whether the hooks see them
@@ -72,10 +73,11 @@ struct child {
 	uint64_t asked_ns;		   /* since when an answer is awaited; 0: none is */
 	uint64_t deaths[CHILD_DEATHS_MAX]; /* when; a ring */
 	unsigned int ndeaths;
-	uint64_t beat;	     /* commits of its page, as they were last */
-	unsigned int quiet;  /* so many looks ago it had others */
-	bool hung;	     /* killed for that */
-	uint64_t stopped_ns; /* when it was said that it had been stopped */
+	uint64_t beat;	      /* commits of its page, as they were last */
+	unsigned int quiet;   /* so many looks ago it had others */
+	unsigned int doubled; /* so often the pause before its next start was */
+	bool hung;	      /* killed for that */
+	uint64_t stopped_ns;  /* when it was said that it had been stopped */
 };
 
 /* What was lost on the way between two counters, as sums: see struct engine_counts. */
@@ -154,7 +156,7 @@ struct monitor {
 
 	struct child engine, record, hash, runtime;
 	struct runtime_sources runtimes;
-	uint32_t runtime_sockets; /* the process that opens what runtimes have; 0: there is none */
+	pid_t runtime_sockets; /* the process that opens what runtimes have */
 	struct canary canary;
 	struct spool spool;
 	struct sealer sealer;
@@ -187,6 +189,49 @@ struct monitor {
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
 };
 
+/* ---- child.c ---- */
+
+/* A process from its fork on; does not come back. */
+typedef void (*child_main)(struct monitor *m, struct chan to_monitor, const void *arg);
+
+const char *child_state_name(const struct child *c);
+bool child_is_alive(const struct child *c);
+void child_kill(struct child *c);
+/* Forks c->role with @run, and awaits its MSG_READY. */
+int child_fork(struct monitor *m, struct child *c, child_main run, const void *arg);
+/* Messages from it; one that breaks the protocol is killed. */
+void child_serve(struct monitor *m, struct child *c, const msg_handler handlers[MSG_TYPES]);
+/* Kills one that does not say what it was asked for. */
+void child_check_patience(struct child *c, uint64_t now);
+/* SIGCHLD: whether it died or was stopped, and how. */
+bool child_waited(const struct child *c, int *ret_status);
+/* Says in c->why how it died. */
+void child_describe(struct child *c, int status);
+
+/* What a child does first; from here on it must not use what belongs to the monitor alone. */
+void child_become(const struct monitor *m, const char *name, int *keep, size_t n);
+/* Ctrl-C reaches the whole process group; only the monitor decides when to end. */
+void child_ignore_ends(void);
+/* In its own log lines and in the list of processes. */
+void child_be_named(const char *name);
+/* Closes every descriptor from 3 on but those of @keep, which it sorts. */
+void child_close_all_but(int *keep, size_t n);
+
+/* One of the processes whose death costs no more than time: hash, runtime. */
+struct helper {
+	child_main run;
+	bool (*wants_again)(int status); /* an exit that is no failure, but the wish to begin anew, */
+	unsigned int again_ms;		 /* after so long */
+	unsigned int backoff_ms;	 /* the pause after the first failure; then twice that ... */
+};
+
+void child_helper_reap(struct monitor *m, struct child *c, const struct helper *h);
+/* Each second: it is started where it is @wanted and due, and killed where it does not answer. */
+void child_helper_tick(struct monitor *m, struct child *c, const struct helper *h, bool wanted);
+/* A socket between it and the engine, when either is new. @opener: the process that opens files for it. */
+void child_helper_link(struct monitor *m, struct child *c, pid_t opener);
+void child_helper_end(struct child *c);
+
 /* ---- children.c ---- */
 
 /* Starts both for the first time. */
@@ -199,14 +244,6 @@ void children_serve(struct monitor *m, struct child *c);
 int children_step(struct monitor *m);
 /* Each second: one that does nothing any more is killed, and so started again. */
 void children_tick(struct monitor *m);
-void children_kill(struct child *c);
-/* Closes every descriptor from 3 on but those of @keep, which it sorts. */
-void children_close_all_but(int *keep, size_t n);
-const char *child_state_name(const struct child *c);
-/* What a child does first; from here on it must not use what belongs to the monitor alone. */
-void children_become(const struct monitor *m, const char *name, int *keep, size_t n);
-/* Says in c->why how it died. */
-void children_describe(struct child *c, int status);
 
 /* ---- hash_child.c ---- */
 

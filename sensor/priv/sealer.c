@@ -4,11 +4,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,14 +71,11 @@ serve(const char *file, const char *where, int fd, int null_fd, enum confine_mod
 	struct err e = { "" };
 	void *s = NULL;
 
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	prctl(PR_SET_NAME, "tamisd-sealer");
-	log_open("tamisd[sealer]", LOG_LEVEL_INFO);
+	child_ignore_ends();
+	child_be_named("sealer");
 	dup2(null_fd, 0);
 	dup2(null_fd, 1);
-	children_close_all_but(&fd, 1);
+	child_close_all_but(&fd, 1);
 	/* libraries for devices write to stderr what is no error of ours */
 	setenv("TSS2_LOG", "all+NONE", 1);
 	t.result = load(file, &m, t.why, sizeof(t.why));

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -31,10 +30,7 @@ static void on_term(int sig)
 
 static struct deliver_clock clock_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (struct deliver_clock){ clock_mono_ns(), (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec };
+	return (struct deliver_clock){ clock_mono_ns(), clock_real_ns() };
 }
 
 static int load_module(const char *dir, const struct sink_type *type, const struct tamis_sink_module **ret,

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -33,24 +32,6 @@ struct ward {
 	unsigned int deaths; /* in a row */
 	bool hung;
 };
-
-static uint64_t real_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
-static void be_named(const char *name)
-{
-	char prog[64];
-
-	snprintf(prog, sizeof(prog), "tamisd-%s", name);
-	prctl(PR_SET_NAME, prog);
-	snprintf(prog, sizeof(prog), "tamisd[%s]", name);
-	log_open(prog, LOG_LEVEL_INFO);
-}
 
 static bool closed(int fd)
 {
@@ -120,8 +101,8 @@ static void start_sink(const struct spool_args *a, struct ward *w, size_t i)
 		if ((uint64_t)getppid() != page_load(&a->page->pid))
 			_exit(EXIT_FAILURE);
 		snprintf(name, sizeof(name), "sink %s", a->confs->sink[i].name);
-		be_named(name);
-		children_close_all_but(keep, 2);
+		child_be_named(name);
+		child_close_all_but(keep, 2);
 		_exit(sink_main(a, i));
 	}
 	w->begun_ns = w->seen_ns = clock_mono_ns();
@@ -148,7 +129,7 @@ static void describe(struct page_slot *slot, const struct ward *w, int status, u
 		snprintf(slot->why, sizeof(slot->why), "killed by signal %d", WTERMSIG(status));
 	else
 		snprintf(slot->why, sizeof(slot->why), "exited with status %d", WEXITSTATUS(status));
-	page_store(&slot->why_ns, real_ns());
+	page_store(&slot->why_ns, clock_real_ns());
 	page_store(&slot->restarts, page_load(&slot->restarts) + 1);
 	/* its writer is gone: its place is ours until the next one starts */
 	page_get(slot, &c);
@@ -157,7 +138,7 @@ static void describe(struct page_slot *slot, const struct ward *w, int status, u
 		c.state = SINK_RETRYING;
 		c.retried += w->hung;
 		if (!c.failing_ns)
-			c.failing_ns = real_ns();
+			c.failing_ns = clock_real_ns();
 		page_put(slot, &c);
 	}
 }
@@ -252,7 +233,7 @@ static void __attribute__((noreturn)) spool_loop(const struct spool_args *a, int
 	static struct ward wards[SINKS_MAX];
 	pid_t keeper = 0; /* one that is our child */
 
-	be_named("spool");
+	child_be_named("spool");
 	memset(wards, 0, sizeof(wards));
 	page_store(&a->page->pid, (uint64_t)getpid());
 	for (;;) {
@@ -314,7 +295,7 @@ static void keeper_loop(const struct spool_args *a, int spool_fd)
 	uint64_t pause = 0;
 	pid_t pid;
 
-	be_named("keeper");
+	child_be_named("keeper");
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
 		uint64_t begun = clock_mono_ns();
@@ -347,8 +328,8 @@ static void __attribute__((noreturn)) keeper_main(const struct spool_args *a)
 
 	signal(SIGCHLD, SIG_DFL);
 	umask(027);
-	be_named("keeper");
-	children_close_all_but(keep_fds, 3);
+	child_be_named("keeper");
+	child_close_all_but(keep_fds, 3);
 	if (confine_spool_drop(&e) < 0 || confine_spool_syscalls(false, a->mode, &e) < 0) {
 		log_err("%s", e.msg);
 		_exit(EXIT_FAILURE);
@@ -365,17 +346,15 @@ void spool_reserve(struct spool_args *a, int fd)
 	struct err e = { "" };
 	sigset_t none;
 
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	child_ignore_ends();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	be_named("reserve");
+	child_be_named("reserve");
 	dup2(a->null_fd, 0);
 	dup2(a->null_fd, 1);
-	children_close_all_but(keep_fds, 3);
+	child_close_all_but(keep_fds, 3);
 	confine_memory();
 	if (confine_spool_reserve(&e) < 0) {
 		log_err("%s", e.msg);

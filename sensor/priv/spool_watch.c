@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -17,14 +16,6 @@
 #define FAILS_S 300 /* a sink that has not delivered for so long is an alert */
 #define AGAIN_S 5   /* keeper and spool that die at once are not started more often */
 #define NS	1000000000ull
-
-static uint64_t real_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
-}
 
 static int start_reserve(struct monitor *m, struct err *e)
 {
@@ -112,7 +103,7 @@ static void tell_failing(struct monitor *m, size_t i)
 		log_info("sink %s delivers again", s->confs.sink[i].name);
 		s->failing_told[i] = 0;
 	}
-	if (!c.failing_ns || s->failing_told[i] || real_ns() - c.failing_ns < FAILS_S * NS)
+	if (!c.failing_ns || s->failing_told[i] || clock_real_ns() - c.failing_ns < FAILS_S * NS)
 		return;
 	s->failing_told[i] = c.failing_ns;
 	snprintf(reason, sizeof(reason), "sink %s delivers nothing: %s", s->confs.sink[i].name, c.error);
@@ -208,7 +199,7 @@ static void put_sink(const struct page_slot *slot, struct jsonw *w)
 {
 	struct sink_counts c;
 	char why[PAGE_TEXT];
-	uint64_t now = real_ns();
+	uint64_t now = clock_real_ns();
 
 	page_get(slot, &c);
 	page_text(slot->why, why);
