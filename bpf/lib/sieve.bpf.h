@@ -364,10 +364,7 @@ SV_INLINE int sv_deny_unread(const struct sv_event *e, const ev_u32 k, struct sv
 	const struct sv_mask *asks = &e->deny.asks[k];
 	int struck = sv_mask_meets(alive, asks);
 
-	alive->w[0] &= ~asks->w[0];
-	alive->w[1] &= ~asks->w[1];
-	alive->w[2] &= ~asks->w[2];
-	alive->w[3] &= ~asks->w[3];
+	sv_mask_and_not(alive, asks);
 	return struck;
 }
 
