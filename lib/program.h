@@ -240,7 +240,7 @@ struct prule {
 	uint32_t root;			     /* BOOL node */
 	uint32_t clause_first, clause_count; /* into clauses[] */
 	uint16_t event;
-	uint16_t severity;		       /* 0 none, 1 info .. 5 critical */
+	uint16_t severity;		       /* enum severity */
 	uint32_t flags;			       /* enum prule_flag */
 	uint32_t actions_first, actions_count; /* into actions[] */
 	uint32_t limit_first,

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "lib/watch.h"
+#include "lib/severity.h"
 
 #define COST_MAX (1u << 20)
 /* Shared nodes that the engine cannot remember double the work with every level; no policy that people write comes near. */
@@ -474,7 +474,7 @@ bool program_rule_urgent(const struct program *p, const struct prule *r)
 	for (uint32_t i = 0; i < r->actions_count; i++)
 		if (p->actions[r->actions_first + i].kind == ACT_SET)
 			return true;
-	return r->severity > WATCH_MEDIUM || r->flags & PRULE_WATCH;
+	return r->severity > SEVERITY_MEDIUM || r->flags & PRULE_WATCH;
 }
 
 bool program_intset_has(const struct program *p, uint32_t set, int64_t v)

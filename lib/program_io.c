@@ -5,6 +5,7 @@
 
 #include "lib/buf.h"
 #include "lib/program_check.h"
+#include "lib/severity.h"
 #include "tamis/sieve.h"
 
 /*
@@ -264,7 +265,7 @@ static bool rule_fits(const struct program *p, const struct node_info *infos, co
 		return false;
 	if (r->tags_count > p->ntags / 2 || !within(r->tags_first, 2 * r->tags_count, p->ntags))
 		return false;
-	if (r->event == EV_NONE || r->event >= p->catalog->nevents || r->severity > 5 ||
+	if (r->event == EV_NONE || r->event >= p->catalog->nevents || r->severity > SEVERITY_CRITICAL ||
 	    r->filter > PROGRAM_RULES_MAX || (r->flags & ~(PRULE_SILENT | PRULE_OFF | PRULE_WATCH)) ||
 	    r->group >= p->nstrs)
 		return false;

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* How grave a rule or a change is, as programs, alerts and the log's index number it: 0 is none, 1 "info" ... 5 "critical". */
+/* How grave a rule or a change is, as programs, watches, alerts and the log's index number it. */
+enum severity { SEVERITY_NONE, SEVERITY_INFO, SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL };
 
 /* The words, the least grave first; NULL behind the last. */
 extern const char *const severity_words[];

@@ -49,8 +49,6 @@ enum watch_attr {
 #define WATCH_DEBOUNCE_MS  200u /* where a watch says nothing */
 #define WATCH_DEBOUNCE_MAX 10000u
 
-enum watch_severity { WATCH_INFO = 1, WATCH_LOW, WATCH_MEDIUM, WATCH_HIGH, WATCH_CRITICAL };
-
 struct watch_tag {
 	const char *name, *value;
 };
@@ -65,7 +63,7 @@ struct watch {
 	uint32_t attrs;	      /* enum watch_attr */
 	uint32_t diff_max;    /* bytes of a text file that is kept for a diff; 0: none is */
 	uint32_t debounce_ms; /* a file that was touched is looked at when it was left alone for so long */
-	uint16_t severity;    /* enum watch_severity */
+	uint16_t severity;    /* enum severity */
 	bool recursive, growing, one_filesystem;
 };
 

@@ -5,6 +5,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/glob.h"
+#include "lib/severity.h"
 
 #define VERSION 2 /* 1, which baselines of before have, lacks debounce_ms */
 
@@ -154,7 +155,7 @@ static int get_numbers(struct reader *r, struct watch *w)
 		return bad(r, "they end too early");
 	if (!w->attrs || w->attrs & ~(uint32_t)WATCH_ALL || flags & ~FLAGS || zero)
 		return bad(r, "attributes that there are not");
-	if (!w->severity || w->severity > WATCH_CRITICAL || w->diff_max > WATCH_DIFF_MAX ||
+	if (!w->severity || w->severity > SEVERITY_CRITICAL || w->diff_max > WATCH_DIFF_MAX ||
 	    w->debounce_ms > WATCH_DEBOUNCE_MAX)
 		return bad(r, "a number that is too large");
 	w->recursive = flags & FLAG_RECURSIVE;

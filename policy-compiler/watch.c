@@ -286,7 +286,7 @@ int watch_read(struct arena *a, struct diags *d, const struct policy *policy, co
 	w->description = text_of(map, "description");
 	w->policy = policy->name;
 	w->version = ynode_get(map, "version") ? text_of(map, "version") : policy->version ? policy->version : "";
-	w->severity = severity ? severity_of(severity->text.s) : WATCH_MEDIUM;
+	w->severity = severity ? severity_of(severity->text.s) : SEVERITY_MEDIUM;
 	w->recursive = flag_of(map, "recursive", true);
 	w->growing = flag_of(map, "growing", false);
 	w->one_filesystem = flag_of(map, "one_filesystem", false);

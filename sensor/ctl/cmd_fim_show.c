@@ -26,7 +26,7 @@ static const char *colour_of(unsigned int severity)
 {
 	static const char *const colours[] = { "", "\033[2m", "\033[36m", "\033[33m", "\033[31m", "\033[1;31m" };
 
-	return severity <= WATCH_CRITICAL && use_colour() ? colours[severity] : "";
+	return severity <= SEVERITY_CRITICAL && use_colour() ? colours[severity] : "";
 }
 
 static const char *plain(void)
@@ -495,16 +495,16 @@ static void verify_judge(struct verifying *v, const struct pkg_file *f, int r)
 		return;
 	if (r == -ENOENT || r == -ENOTDIR) {
 		v->missing++;
-		verify_line(v, f, "missing", WATCH_LOW);
+		verify_line(v, f, "missing", SEVERITY_LOW);
 	} else if (r < 0 && r != -ELOOP) {
 		v->unreadable++;
-		verify_line(v, f, "unreadable", WATCH_LOW);
+		verify_line(v, f, "unreadable", SEVERITY_LOW);
 	} else if (f->conffile) {
 		v->conffiles++;
-		verify_line(v, f, "conffile", WATCH_INFO);
+		verify_line(v, f, "conffile", SEVERITY_INFO);
 	} else {
 		v->differ++;
-		verify_line(v, f, "differs", WATCH_HIGH);
+		verify_line(v, f, "differs", SEVERITY_HIGH);
 	}
 }
 

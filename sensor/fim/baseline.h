@@ -7,6 +7,7 @@
  * transactions; nothing is printed here. A scan that is interrupted goes on where it was when it is run again.
  */
 
+#include "lib/severity.h"
 #include "sensor/fim/change.h"
 #include "sensor/fim/scan.h"
 
@@ -38,7 +39,7 @@ struct baseline_counts {
 	uint64_t skipped;    /* file systems of the kernel's, and what is nested too deep */
 	uint64_t texts;	     /* contents kept for diffs */
 	uint64_t edited;     /* rows whose seal does not fit */
-	uint64_t by_severity[WATCH_CRITICAL + 1];
+	uint64_t by_severity[SEVERITY_CRITICAL + 1];
 	bool resumed;
 	bool root_bad;	   /* the rows are not those that were signed */
 	bool other_policy; /* compared by other watches than it was made by */

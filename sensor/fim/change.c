@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/fim/change.h"
 
+#include "lib/severity.h"
+
 #define MAGIC	 0xc1
 #define TEXT_MAX 256
 
@@ -45,7 +47,7 @@ int change_read(const void *p, size_t n, struct change *ret)
 	uint8_t magic;
 
 	if (rd_u8(&r, &magic) < 0 || magic != MAGIC || rd_u8(&r, &c.kind) < 0 || !c.kind || c.kind >= CHANGE_KINDS ||
-	    rd_u8(&r, &c.severity) < 0 || c.severity > WATCH_CRITICAL || rd_u8(&r, &c.package) < 0 ||
+	    rd_u8(&r, &c.severity) < 0 || c.severity > SEVERITY_CRITICAL || rd_u8(&r, &c.package) < 0 ||
 	    c.package >= PACKAGES || fact_get_number(&r, &mask) < 0 || mask >= FACT_CHANGED_MASK_MAX ||
 	    get_text(&r, &c.watch, &c.watch_len) < 0 || get_text(&r, &c.owner, &c.owner_len) < 0 ||
 	    fact_get_number(&r, &len) < 0 || len > FACT_SIZE_MAX || rd_bytes(&r, (size_t)len, &c.fact) < 0 ||
@@ -76,8 +78,8 @@ const char *change_package_name(unsigned int package)
 uint8_t change_severity(uint8_t of_watch, unsigned int package)
 {
 	if (package == PACKAGE_MATCHES)
-		return of_watch < WATCH_LOW ? of_watch : WATCH_LOW;
-	if (package == PACKAGE_DIFFERS && of_watch < WATCH_CRITICAL)
+		return of_watch < SEVERITY_LOW ? of_watch : SEVERITY_LOW;
+	if (package == PACKAGE_DIFFERS && of_watch < SEVERITY_CRITICAL)
 		return (uint8_t)(of_watch + 1);
 	return of_watch;
 }

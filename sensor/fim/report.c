@@ -177,7 +177,7 @@ static void put_card(struct report *r, uint64_t n, const char *what)
 static void put_bar(struct report *r, const uint64_t *by_severity, uint64_t n, uint64_t of)
 {
 	buf_puts(&r->out, "<div class=bar>");
-	for (unsigned int s = WATCH_CRITICAL; n && s >= WATCH_INFO; s--)
+	for (unsigned int s = SEVERITY_CRITICAL; n && s >= SEVERITY_INFO; s--)
 		if (by_severity[s])
 			buf_printf(&r->out, "<i class=f%u style=\"width:%.2f%%\"></i>", s,
 				   100.0 * (double)by_severity[s] / (double)of);
@@ -189,7 +189,7 @@ static void put_severities(struct report *r)
 	buf_puts(&r->out, "<h2>By severity</h2>\n");
 	put_bar(r, r->by_severity, r->total, r->total ? r->total : 1);
 	buf_puts(&r->out, "<div class=legend>");
-	for (unsigned int s = WATCH_CRITICAL; s >= WATCH_INFO; s--) {
+	for (unsigned int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--) {
 		buf_printf(&r->out, "<span class=c%u><em>%s ", s, severity_name(s));
 		put_count(r, r->by_severity[s]);
 		buf_puts(&r->out, "</em></span>");
@@ -292,7 +292,7 @@ static void put_tools(struct report *r)
 	buf_puts(&r->out,
 		 "<h2>Changes</h2>\n<div class=tools><input id=q type=search placeholder=\"Search paths, attributes, "
 		 "packages, who did it\" aria-label=Search>");
-	for (unsigned int s = WATCH_CRITICAL; s >= WATCH_INFO; s--)
+	for (unsigned int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--)
 		if (r->by_severity[s])
 			buf_printf(&r->out, "<button data-key=s%u aria-pressed=true class=c%u>%s</button>", s, s,
 				   severity_name(s));
@@ -468,7 +468,7 @@ static int put_page(struct report *r, const json_t *checked, struct err *e)
 	put_top(r, checked);
 	if (r->total)
 		put_tools(r);
-	for (unsigned int s = WATCH_CRITICAL + 1; s-- > 0 && err == 0;) {
+	for (unsigned int s = SEVERITY_CRITICAL + 1; s-- > 0 && err == 0;) {
 		r->severity = s;
 		if (r->by_severity[s])
 			err = baseline_each_change(r->b, put_change, r, e);

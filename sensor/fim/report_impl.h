@@ -6,11 +6,12 @@
 
 #include <jansson.h>
 
+#include "lib/severity.h"
 #include "sensor/fim/report.h"
 
 struct tally {
 	char name[256];
-	uint64_t n, by_severity[WATCH_CRITICAL + 1];
+	uint64_t n, by_severity[SEVERITY_CRITICAL + 1];
 };
 
 /* How often each name came; the last one stands for all that found no room. */
@@ -25,7 +26,7 @@ struct report {
 	const struct report_log *log; /* borrowed, may be NULL */
 	int fd;
 	struct buf out, old, diff, text, name;
-	uint64_t kinds[CHANGE_KINDS], by_severity[WATCH_CRITICAL + 1], packages[PACKAGES], total, shown;
+	uint64_t kinds[CHANGE_KINDS], by_severity[SEVERITY_CRITICAL + 1], packages[PACKAGES], total, shown;
 	struct tallies dirs, doers;
 	unsigned int severity; /* the one that is written now */
 	bool root_bad;

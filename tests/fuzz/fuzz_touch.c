@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/severity.h"
 #include "lib/watch_io.h"
 #include "sensor/fim/finding.h"
 #include "sensor/fim/live.h"
@@ -71,7 +72,7 @@ static void begin(void)
 			   .npaths = 1,
 			   .attrs = WATCH_STANDARD,
 			   .diff_max = 4096,
-			   .severity = WATCH_MEDIUM,
+			   .severity = SEVERITY_MEDIUM,
 			   .recursive = true };
 	const struct watch_list list = { .v = &w, .n = 1 };
 	struct baseline_counts c;

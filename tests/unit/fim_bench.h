@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/severity.h"
 #include "lib/watch_io.h"
 #include "sensor/fim/baseline.h"
 #include "sensor/fim/live.h"
@@ -83,7 +84,7 @@ static inline void fim_watch(struct fim_bench *b, uint32_t attrs, uint32_t diff_
 			   .npaths = 1,
 			   .attrs = attrs,
 			   .diff_max = diff_max,
-			   .severity = WATCH_MEDIUM,
+			   .severity = SEVERITY_MEDIUM,
 			   .recursive = true,
 			   .growing = growing };
 	const struct watch_list list = { .v = &w, .n = 1 };

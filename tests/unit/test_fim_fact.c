@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/severity.h"
 #include "sensor/fim/show.h"
 
 static const uint8_t acl[] = { 2, 0,	0,    0,    1,	  0,	6,    0, 0xff, 0xff, 0xff, 0xff, 2,    0,    4,
@@ -255,11 +256,11 @@ static void test_change(void **state)
 	buf_reset(&b);
 	change_put(&c, &b);
 	assert_int_equal(change_read(b.data, b.len, &d), -EBADMSG);
-	assert_int_equal(change_severity(WATCH_HIGH, PACKAGE_MATCHES), WATCH_LOW);
-	assert_int_equal(change_severity(WATCH_INFO, PACKAGE_MATCHES), WATCH_INFO);
-	assert_int_equal(change_severity(WATCH_HIGH, PACKAGE_DIFFERS), WATCH_CRITICAL);
-	assert_int_equal(change_severity(WATCH_CRITICAL, PACKAGE_DIFFERS), WATCH_CRITICAL);
-	assert_int_equal(change_severity(WATCH_HIGH, PACKAGE_CONTENT), WATCH_HIGH);
+	assert_int_equal(change_severity(SEVERITY_HIGH, PACKAGE_MATCHES), SEVERITY_LOW);
+	assert_int_equal(change_severity(SEVERITY_INFO, PACKAGE_MATCHES), SEVERITY_INFO);
+	assert_int_equal(change_severity(SEVERITY_HIGH, PACKAGE_DIFFERS), SEVERITY_CRITICAL);
+	assert_int_equal(change_severity(SEVERITY_CRITICAL, PACKAGE_DIFFERS), SEVERITY_CRITICAL);
+	assert_int_equal(change_severity(SEVERITY_HIGH, PACKAGE_CONTENT), SEVERITY_HIGH);
 	buf_done(&b);
 	sample_end(&s);
 }

@@ -87,7 +87,7 @@ static void test_meaning(void **state)
 	assert_string_equal(l.v[0].version, "1.2");
 	assert_string_equal(l.v[0].policy, "policy");
 	assert_int_equal(l.v[0].attrs, WATCH_STANDARD);
-	assert_int_equal(l.v[0].severity, WATCH_HIGH);
+	assert_int_equal(l.v[0].severity, SEVERITY_HIGH);
 	assert_int_equal(l.v[0].diff_max, WATCH_DIFF_DEFAULT);
 	assert_true(l.v[0].recursive && !l.v[0].growing && !l.v[0].one_filesystem);
 	assert_int_equal(l.v[0].npaths, 2);
@@ -95,7 +95,7 @@ static void test_meaning(void **state)
 	assert_string_equal(l.v[0].tags[1].value, "b");
 	assert_int_equal(l.v[1].attrs, WATCH_LOG | WATCH_SIZE | WATCH_CONTENT);
 	assert_true(!l.v[1].recursive && l.v[1].growing && l.v[1].one_filesystem);
-	assert_int_equal(l.v[1].severity, WATCH_MEDIUM);
+	assert_int_equal(l.v[1].severity, SEVERITY_MEDIUM);
 	assert_int_equal(l.v[2].attrs, WATCH_ALL & ~WATCH_TIMES);
 	bench_end(&b);
 }
@@ -162,7 +162,7 @@ static void test_damaged(void **state)
 		if (watch_unpack(out.data, out.len, &read, &e) == 0) {
 			for (size_t i = 0; i < read.n; i++)
 				assert_true(read.v[i].npaths && read.v[i].attrs &&
-					    read.v[i].severity <= WATCH_CRITICAL);
+					    read.v[i].severity <= SEVERITY_CRITICAL);
 			watch_list_done(&read);
 		}
 		out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -185,7 +185,7 @@ static void test_names(void **state)
 		all |= watch_attr_names[i].attrs;
 	}
 	assert_int_equal(all, WATCH_ALL);
-	assert_int_equal(severity_of("critical"), WATCH_CRITICAL);
+	assert_int_equal(severity_of("critical"), SEVERITY_CRITICAL);
 	assert_int_equal(severity_of(""), 0);
 	assert_string_equal(severity_name(99), "");
 }
