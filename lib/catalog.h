@@ -56,10 +56,17 @@ enum cat_sieve {
 	CAT_SIEVE_ENVS
 };
 
+/* Whether it is one string. */
+static inline bool cat_sieve_is_string(int sieve)
+{
+	return sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_COMM;
+}
+
 /* Whether an automaton decides by it, not a number. */
 static inline bool cat_sieve_is_text(int sieve)
 {
-	return sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_ADDR || sieve >= CAT_SIEVE_COMM;
+	return cat_sieve_is_string(sieve) || sieve == CAT_SIEVE_ADDR || sieve == CAT_SIEVE_ARGS ||
+	       sieve == CAT_SIEVE_ENVS;
 }
 
 /* Groups of named constants: the CONSTANTS column of catalog.def. */

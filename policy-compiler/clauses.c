@@ -226,8 +226,7 @@ static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, 
 	if (!addr && clauses_kin_string(p, event, i, N_FIELD, CAT_HOME_PARENT, ret))
 		return true;
 	sieve = catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index);
-	if (addr ? sieve != CAT_SIEVE_ADDR
-		 : sieve != CAT_SIEVE_PATH && sieve != CAT_SIEVE_NAME && sieve != CAT_SIEVE_COMM)
+	if (addr ? sieve != CAT_SIEVE_ADDR : !cat_sieve_is_string(sieve))
 		return false;
 	if (index >= SV_AUTOMATA || (index == SV_AUT_ADDR) != addr)
 		return false;
