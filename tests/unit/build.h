@@ -4,6 +4,7 @@
 
 /* Short hands for building rule programs in tests. Everything asserts; needs cmocka included before it. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/program.h"
@@ -11,6 +12,26 @@
 struct build {
 	struct program_builder *pb;
 };
+
+/* For cmocka: *state is a struct build. */
+static inline int build_setup(void **state)
+{
+	struct build *b = calloc(1, sizeof(*b));
+
+	if (!b || program_builder_new(catalog_tamis(), &b->pb) < 0)
+		return -1;
+	*state = b;
+	return 0;
+}
+
+static inline int build_teardown(void **state)
+{
+	struct build *b = *state;
+
+	program_builder_free(b->pb);
+	free(b);
+	return 0;
+}
 
 static inline uint32_t build_ok(int64_t r)
 {
@@ -66,6 +87,11 @@ static inline uint32_t build_field_index(const char *name)
 static inline uint32_t build_field(struct build *b, const char *name)
 {
 	return build1(b, N_FIELD, build_field_index(name));
+}
+
+static inline uint32_t build_path_is(struct build *b, const char *path)
+{
+	return build3(b, N_STREQ, build_field(b, "open.file.path"), build_str(b, path), 0);
 }
 
 /* STR node @value in a set of two strings of one kind; the second may be NULL. */

@@ -13,6 +13,7 @@
 #include "bpf/lib/sieve.bpf.h"
 #include "lib/derive.h"
 #include "lib/value.h"
+#include "policy-compiler/sieve_parts.h"
 #include "tests/unit/build.h"
 #include "tests/unit/glob_ref.h"
 
@@ -504,6 +505,22 @@ static inline uint32_t gen_narrow(struct policy_gen *p, uint32_t depth)
 		      gen_chance(p->g, 70) ? gen_string_atom(p, p->paths[0], true)
 					   : gen_string_atom(p, p->names[0], false),
 		      rest);
+}
+
+/* Builds its sieve, now and then with tables that are far too small. */
+static inline void gen_build(struct policy_gen *p, uint64_t seed, struct sieve_report *ret_report, struct sieve *ret)
+{
+	struct sieve_limits l = { .states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS };
+	struct err e;
+
+	if (gen_chance(p->g, 30)) {
+		l.states = 1 + gen_below(p->g, 200);
+		l.trans = l.states * (1 + gen_below(p->g, 20));
+		l.masks = 2 + gen_below(p->g, 20);
+	}
+	if (sieve_build_within(p->b.pb, &l, ret_report, ret, &e) < 0)
+		fail_msg("seed %llu: %s", (unsigned long long)seed, e.msg);
+	assert_true(ret->nstates <= l.states && ret->ntrans <= l.trans && ret->nmasks <= l.masks);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */

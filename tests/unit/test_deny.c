@@ -88,20 +88,6 @@ static void add_rules(struct policy_gen *p)
 	}
 }
 
-static void build_random(struct policy_gen *p, struct sieve_report *report, uint64_t seed)
-{
-	struct sieve_limits l = { .states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS };
-	struct err e;
-
-	if (gen_chance(p->g, 30)) {
-		l.states = 1 + gen_below(p->g, 200);
-		l.trans = l.states * (1 + gen_below(p->g, 20));
-		l.masks = 2 + gen_below(p->g, 20);
-	}
-	if (sieve_build_within(p->b.pb, &l, report, &sieve, &e) < 0)
-		fail_msg("seed %llu: %s", (unsigned long long)seed, e.msg);
-}
-
 /* The event as it is told when it was refused, and as the hook has it before: some numbers are not known then. */
 static void check_event(struct policy_gen *p, const struct program *view, const struct sieve_report *report,
 			struct event_gen *e, uint64_t seed, struct tally *t)
@@ -156,7 +142,7 @@ static void random_policy(uint64_t seed, struct tally *t)
 	assert_int_equal(program_builder_new(catalog_tamis(), &p->b.pb), 0);
 	gen_fields(p, GEN_PICK(&g, events));
 	add_rules(p);
-	build_random(p, &report, seed);
+	gen_build(p, seed, &report, &sieve);
 	view = program_view(p->b.pb);
 	for (uint32_t i = 0; i < view.nrules; i++) {
 		t->rules += view.rules[i].actions_count;
@@ -193,34 +179,6 @@ static void test_never_wrong(void **state)
 
 /* ---- the reasons ------------------------------------------------------------------------------------------------------ */
 
-struct policy {
-	struct build b;
-};
-
-static int setup(void **state)
-{
-	struct policy *p = calloc(1, sizeof(*p));
-
-	if (!p || program_builder_new(catalog_tamis(), &p->b.pb) < 0)
-		return -1;
-	*state = p;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct policy *p = *state;
-
-	program_builder_free(p->b.pb);
-	free(p);
-	return 0;
-}
-
-static uint32_t path_is(struct build *b, const char *path)
-{
-	return build3(b, N_STREQ, build_field(b, "open.file.path"), build_str(b, path), 0);
-}
-
 static uint32_t both(struct build *b, uint32_t x, uint32_t y)
 {
 	return build2(b, N_AND, x, y);
@@ -240,8 +198,8 @@ static enum deny_why why_of(const struct sieve_report *r, uint32_t rule)
 
 static void test_reasons(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
-	uint32_t a = path_is(b, "/a"), rule[REASONS], n = 0, wide = a;
+	struct build *b = *state;
+	uint32_t a = build_path_is(b, "/a"), rule[REASONS], n = 0, wide = a;
 	enum deny_why want[REASONS];
 	struct sieve_report report;
 	int64_t set[9];
@@ -294,7 +252,7 @@ static void test_reasons(void **state)
 static void test_no_room(void **state)
 {
 	struct sieve_limits l = { .states = 20, .trans = 400, .masks = SV_MASKS };
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct sieve_report report;
 	uint32_t left = 0, rule;
 	char path[40];
@@ -304,7 +262,7 @@ static void test_no_room(void **state)
 		add_deny(b, build_rule(b, EV_MKDIR, number_is(b, "process.uid", 1000 + i)), PROGRAM_NONE);
 	for (int i = 0; i < 30; i++) {
 		snprintf(path, sizeof(path), "/srv/%d/data/%d", i * 7, i);
-		rule = build_rule(b, EV_OPEN, path_is(b, path));
+		rule = build_rule(b, EV_OPEN, build_path_is(b, path));
 		add_deny(b, rule, PROGRAM_NONE);
 	}
 	assert_int_equal(sieve_build_within(b->pb, &l, &report, &sieve, &e), 0);
@@ -318,7 +276,7 @@ static void test_no_room(void **state)
 /* Many clauses share bits: those that stand for several refuse nothing. */
 static void test_shared_bits(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct event_gen ev = { .head = { .type = EV_OPEN }, .readable = { true, true, true } };
 	struct sv_mask alive = { { 0 } };
 	struct sieve_report report;
@@ -327,7 +285,7 @@ static void test_shared_bits(void **state)
 
 	for (int i = 0; i < 300; i++) {
 		snprintf(path, sizeof(path), "/srv/%d", i);
-		add_deny(b, build_rule(b, EV_OPEN, path_is(b, path)), PROGRAM_NONE);
+		add_deny(b, build_rule(b, EV_OPEN, build_path_is(b, path)), PROGRAM_NONE);
 	}
 	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
 	for (uint32_t i = 0; i < report.nrules; i++)
@@ -347,13 +305,13 @@ static void test_shared_bits(void **state)
 /* What could not be read strikes the clauses that ask for it, and no other. */
 static void test_unread(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct event_gen ev = { .head = { .type = EV_OPEN, .uid = 7 }, .readable = { false, true, true } };
 	struct sv_mask alive = { { 0 } };
 	struct sieve_report report;
 	struct err e;
 
-	add_deny(b, build_rule(b, EV_OPEN, path_is(b, "/a")), PROGRAM_NONE);
+	add_deny(b, build_rule(b, EV_OPEN, build_path_is(b, "/a")), PROGRAM_NONE);
 	add_deny(b, build_rule(b, EV_OPEN, number_is(b, "process.uid", 7)), PROGRAM_NONE);
 	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
 	strcpy(ev.path[0], "/a");
@@ -373,11 +331,11 @@ static void test_unread(void **state)
  */
 static void test_allowed(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	uint32_t half = build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0);
-	struct prule one = { .event = EV_OPEN, .root = path_is(b, "/a") },
-		     two = { .event = EV_OPEN, .root = path_is(b, "/b") },
-		     three = { .event = EV_OPEN, .root = both(b, path_is(b, "/a"), half) };
+	struct prule one = { .event = EV_OPEN, .root = build_path_is(b, "/a") },
+		     two = { .event = EV_OPEN, .root = build_path_is(b, "/b") },
+		     three = { .event = EV_OPEN, .root = both(b, build_path_is(b, "/a"), half) };
 	struct event_gen ev = { .head = { .type = EV_OPEN }, .path = { "/a" }, .readable = { true, true, true } };
 	static const struct {
 		const char *permit;
@@ -420,8 +378,8 @@ static void test_allowed(void **state)
 
 static void test_explain(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
-	struct prule yes = { .event = EV_OPEN, .root = path_is(b, "/a") }, no = yes;
+	struct build *b = *state;
+	struct prule yes = { .event = EV_OPEN, .root = build_path_is(b, "/a") }, no = yes;
 	struct sieve_report report;
 	char *text = NULL;
 	size_t size;
@@ -453,12 +411,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_never_wrong),
-		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shared_bits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unread, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_allowed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reasons, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_no_room, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_shared_bits, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_unread, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_allowed, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_explain, build_setup, build_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,13 @@ static void some_files(struct fim_bench *b, int n)
 	}
 }
 
+static void begin_with(struct fim_bench *b, int files)
+{
+	fim_begin(b);
+	fim_watch(b, WATCH_STANDARD, 0, false);
+	some_files(b, files);
+}
+
 /* ---- what it is for ------------------------------------------------------------------------------------------------ */
 
 static void test_life(void **state)
@@ -289,9 +296,7 @@ static void test_edited_rows(void **state)
 	struct fim_bench b;
 	struct err e;
 
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 20);
+	begin_with(&b, 20);
 	o = fim_options(&b);
 	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
 		struct baseline_accept a = { .pick = pick_all };
@@ -344,9 +349,7 @@ static void test_edited_rest(void **state)
 	struct fim_bench b;
 	struct err e;
 
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 20);
+	begin_with(&b, 20);
 	o = fim_options(&b);
 	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
 		int r;
@@ -371,9 +374,7 @@ static void test_edited_watches(void **state)
 	struct fim_bench b;
 	struct err e;
 
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 3);
+	begin_with(&b, 3);
 	fim_init(&b);
 	o = fim_options(&b);
 	o.watches = NULL;
@@ -389,9 +390,7 @@ static void test_forged_progress(void **state)
 {
 	struct fim_bench b;
 
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 20);
+	begin_with(&b, 20);
 	fim_init(&b);
 	fim_write(&b, "d/f001", "trojan");
 	edit(&b, "INSERT INTO note VALUES('check', CAST(zeroblob(64) || randomblob(8) || zeroblob(64) || '/zzz' || "
@@ -410,9 +409,7 @@ static void test_bytes(void **state)
 	struct err e;
 	int fd, bad = 0;
 
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 200);
+	begin_with(&b, 200);
 	o = fim_options(&b);
 	snprintf(path, sizeof(path), "%s/" STORE_FILE, b.state);
 	fim_init(&b);
@@ -469,9 +466,7 @@ static void test_locked(void **state)
 	struct fim_bench b;
 	struct err e;
 
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 3);
+	begin_with(&b, 3);
 	fim_init(&b);
 	o = fim_options(&b);
 	assert_int_equal(store_open(b.state, STORE_WRITE, &s, &e), 0);
@@ -547,9 +542,7 @@ static void test_writes_fail(void **state)
 	faulty.pAppData = real;
 	faulty.xOpen = faulty_open;
 	assert_int_equal(sqlite3_vfs_register(&faulty, 1), SQLITE_OK);
-	fim_begin(&b);
-	fim_watch(&b, WATCH_STANDARD, 0, false);
-	some_files(&b, 100);
+	begin_with(&b, 100);
 	fim_init(&b);
 	for (n = 0;; n++) {
 		struct baseline_options o = fim_options(&b);

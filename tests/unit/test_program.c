@@ -15,25 +15,6 @@
 #include "lib/program.h"
 #include "tests/unit/build.h"
 
-static int setup(void **state)
-{
-	struct build *b = calloc(1, sizeof(*b));
-
-	if (!b || program_builder_new(catalog_tamis(), &b->pb) < 0)
-		return -1;
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct build *b = *state;
-
-	program_builder_free(b->pb);
-	free(b);
-	return 0;
-}
-
 static bool is_bool(struct build *b, uint32_t n, bool v)
 {
 	struct program p = program_view(b->pb);
@@ -412,13 +393,13 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_folded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_saved_and_loaded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_effects_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_folded, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_limits, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_saved_and_loaded, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_damaged, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_effects_refused, build_setup, build_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,21 +179,11 @@ static void random_rules(struct policy_gen *p)
 		build_rule(&p->b, p->event, random_root(p, style));
 }
 
-/* Now and then with tables that are far too small. */
 static void random_sieve(struct policy_gen *p, struct sieve *out, uint64_t seed, struct tally *t)
 {
-	struct sieve_limits l = { .states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS };
 	struct sieve_report report;
-	struct err e;
 
-	if (gen_chance(p->g, 30)) {
-		l.states = 1 + gen_below(p->g, 200);
-		l.trans = l.states * (1 + gen_below(p->g, 20));
-		l.masks = 2 + gen_below(p->g, 20);
-	}
-	if (sieve_build_within(p->b.pb, &l, &report, out, &e) < 0)
-		fail_msg("seed %llu: %s", (unsigned long long)seed, e.msg);
-	assert_true(out->nstates <= l.states && out->ntrans <= l.trans && out->nmasks <= l.masks);
+	gen_build(p, seed, &report, out);
 	for (uint32_t i = 0; i < report.nrules; i++)
 		t->joined += report.rules[i].weak;
 	for (unsigned k = 0; k < SV_AUTOMATA; k++)
@@ -246,34 +236,6 @@ static void test_soundness(void **state)
 
 /* ---- precision ------------------------------------------------------------------------------------------------------- */
 
-struct policy {
-	struct build b;
-};
-
-static int setup(void **state)
-{
-	struct policy *p = calloc(1, sizeof(*p));
-
-	if (!p || program_builder_new(catalog_tamis(), &p->b.pb) < 0)
-		return -1;
-	*state = p;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct policy *p = *state;
-
-	program_builder_free(p->b.pb);
-	free(p);
-	return 0;
-}
-
-static uint32_t path_is(struct build *b, const char *path)
-{
-	return build3(b, N_STREQ, build_field(b, "open.file.path"), build_str(b, path), 0);
-}
-
 static uint32_t flag_set(struct build *b, int64_t flag)
 {
 	return build1(
@@ -295,10 +257,10 @@ static bool passes(const struct sieve *s, const char *path, ev_u64 flags, struct
 
 static void test_one_path(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct sv_mask alive;
 
-	build_rule(b, EV_OPEN, build2(b, N_AND, path_is(b, "/etc/shadow"), flag_set(b, 3)));
+	build_rule(b, EV_OPEN, build2(b, N_AND, build_path_is(b, "/etc/shadow"), flag_set(b, 3)));
 	build_sieve(b, &sieve);
 	assert_true(passes(&sieve, "/etc/shadow", 1, &alive));
 	assert_false(passes(&sieve, "/etc/shadow", 4, &alive));
@@ -310,9 +272,9 @@ static void test_one_path(void **state)
 
 static void test_other_types_have_no_clause(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 
-	build_rule(b, EV_OPEN, path_is(b, "/etc/shadow"));
+	build_rule(b, EV_OPEN, build_path_is(b, "/etc/shadow"));
 	build_sieve(b, &sieve);
 	for (unsigned i = 0; i < EV_TYPES; i++)
 		assert_int_equal(!sv_mask_zero(&sieve.event[i].clauses), i == EV_OPEN);
@@ -320,10 +282,10 @@ static void test_other_types_have_no_clause(void **state)
 
 static void test_dead_directory(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	const struct sv_automaton *a = &sieve.event[EV_OPEN].automata[0];
 
-	build_rule(b, EV_OPEN, path_is(b, "/etc/shadow"));
+	build_rule(b, EV_OPEN, build_path_is(b, "/etc/shadow"));
 	build_sieve(b, &sieve);
 	assert_false(sv_mask_zero(sv_reach_mask(&sieve, a, gen_run_at(&sieve, a, "/", 0))));
 	assert_false(sv_mask_zero(sv_reach_mask(&sieve, a, gen_run_at(&sieve, a, "/etc/", 0))));
@@ -333,8 +295,8 @@ static void test_dead_directory(void **state)
 
 static void test_never_holds(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
-	uint32_t both = build2(b, N_AND, path_is(b, "/a"), path_is(b, "/b"));
+	struct build *b = *state;
+	uint32_t both = build2(b, N_AND, build_path_is(b, "/a"), build_path_is(b, "/b"));
 
 	build_rule(b, EV_OPEN, both);
 	build_rule(b, EV_OPEN,
@@ -347,15 +309,15 @@ static void test_never_holds(void **state)
 /* What only user space can decide asks nothing of the kernel, whichever way it is meant. */
 static void test_undecided(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	uint32_t comm = build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0);
 	struct sv_mask alive;
 
-	build_rule(b, EV_OPEN, build2(b, N_AND, path_is(b, "/a"), build1(b, N_NOT, comm)));
+	build_rule(b, EV_OPEN, build2(b, N_AND, build_path_is(b, "/a"), build1(b, N_NOT, comm)));
 	build_sieve(b, &sieve);
 	assert_true(passes(&sieve, "/a", 0, &alive));
 	assert_false(passes(&sieve, "/b", 0, &alive));
-	build_rule(b, EV_OPEN, build2(b, N_OR, path_is(b, "/a"), comm));
+	build_rule(b, EV_OPEN, build2(b, N_OR, build_path_is(b, "/a"), comm));
 	build_sieve(b, &sieve);
 	assert_true(passes(&sieve, "/b", 0, &alive));
 }
@@ -363,13 +325,13 @@ static void test_undecided(void **state)
 /* Many paths share bits, and still only they pass. */
 static void test_sharing_keeps_paths(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct sv_mask alive;
 	char path[GEN_TEXT];
 
 	for (int i = 0; i < 1000; i++) {
 		snprintf(path, sizeof(path), "/srv/data/%d.conf", i * 7);
-		build_rule(b, EV_OPEN, build2(b, N_AND, path_is(b, path), flag_set(b, i % 2 ? 1 : 64)));
+		build_rule(b, EV_OPEN, build2(b, N_AND, build_path_is(b, path), flag_set(b, i % 2 ? 1 : 64)));
 	}
 	build_sieve(b, &sieve);
 	for (int i = 0; i < 7000; i++) {
@@ -524,14 +486,14 @@ static void many_paths(struct build *b, struct gen *g, int n)
 			strcat(path, "/**");
 			build_rule(b, EV_OPEN, build_strin(b, build_field(b, "open.file.path"), STRM_GLOB, path, NULL));
 		} else {
-			build_rule(b, EV_OPEN, path_is(b, path));
+			build_rule(b, EV_OPEN, build_path_is(b, path));
 		}
 	}
 }
 
 static void test_ten_thousand(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct gen g = gen_of(1);
 	struct sieve_report report;
 	struct sv_mask alive;
@@ -582,7 +544,7 @@ static void report_stars(struct build *b, const char *what, struct sieve_report 
 /* Names that are to have some text in them multiply with each other. Then they are known by their first texts, all as one. */
 static void test_stars_blow_up(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct sieve_report report;
 	struct sv_mask alive;
 
@@ -600,7 +562,7 @@ static void test_stars_blow_up(void **state)
 /* In one rule it does not matter which of them it is: nothing has to give way. */
 static void test_set_of_names(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct sieve_report report;
 	struct sv_mask alive;
 	struct strm m[40];
@@ -624,7 +586,7 @@ static void test_set_of_names(void **state)
 
 static void test_explain(void **state)
 {
-	struct build *b = &((struct policy *)*state)->b;
+	struct build *b = *state;
 	struct prule rule = { .event = EV_OPEN };
 	struct sieve_report report;
 	char *text = NULL;
@@ -633,7 +595,7 @@ static void test_explain(void **state)
 	FILE *f;
 
 	rule.id = build_string(b, "shadow");
-	rule.root = build2(b, N_AND, build2(b, N_AND, path_is(b, "/etc/shadow"), flag_set(b, 64)),
+	rule.root = build2(b, N_AND, build2(b, N_AND, build_path_is(b, "/etc/shadow"), flag_set(b, 64)),
 			   build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0));
 	build_ok(program_rule_add(b->pb, &rule, NULL, 0));
 	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
@@ -664,20 +626,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_soundness),
-		cmocka_unit_test_setup_teardown(test_one_path, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_other_types_have_no_clause, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dead_directory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_never_holds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_undecided, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sharing_keeps_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_path, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_other_types_have_no_clause, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_dead_directory, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_never_holds, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_undecided, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_sharing_keeps_paths, build_setup, build_teardown),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_pack),
 		cmocka_unit_test(test_pack_flips),
-		cmocka_unit_test_setup_teardown(test_ten_thousand, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stars_blow_up, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_set_of_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ten_thousand, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_stars_blow_up, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_set_of_names, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_explain, build_setup, build_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,9 +193,20 @@ static void run_end(struct run *r, bool killed)
 	free(r);
 }
 
-static void col_reset(void)
+static void begin(struct place *p, uint64_t segment_bytes)
 {
 	col = (struct collector){ .room = 4096 };
+	place_begin(p, segment_bytes, 0);
+}
+
+/* The number of the last one. */
+static uint64_t alerts(struct place *p, int n)
+{
+	uint64_t last = 0;
+
+	for (int i = 0; i < n; i++)
+		last = alert(p, "r", "high");
+	return last;
 }
 
 #define PLAIN "type=unix\npath=/x\nfrom=start\nrate=0\n"
@@ -206,10 +217,8 @@ static void all_of_the_log_arrives_in_order(void **state)
 	struct run *r;
 	uint64_t last = 0;
 
-	col_reset();
-	place_begin(&p, 2000, 0); /* many segments */
-	for (int i = 0; i < 50; i++)
-		alert(&p, "r", "high");
+	begin(&p, 2000); /* many segments */
+	alerts(&p, 50);
 	r = run_begin(&p, PLAIN, NULL);
 	run_steps(r, 3);
 	last = alert(&p, "r", "high");
@@ -236,8 +245,7 @@ static void a_new_sink_begins_now(void **state)
 	struct run *r;
 	uint64_t seq;
 
-	col_reset();
-	place_begin(&p, 0, 0);
+	begin(&p, 0);
 	alert(&p, "r", "high");
 	r = run_begin(&p, "type=unix\npath=/x\n", NULL);
 	run_steps(r, 3);
@@ -255,8 +263,7 @@ static void what_is_not_wanted_is_passed_over(void **state)
 	struct place p;
 	struct run *r;
 
-	col_reset();
-	place_begin(&p, 0, 0);
+	begin(&p, 0);
 	alert(&p, "r", "low");
 	alert(&p, "r", "high");
 	r = run_begin(&p, PLAIN "kinds=alert\nseverity=medium\n", NULL);
@@ -272,10 +279,8 @@ static void what_may_have_arrived_is_marked_and_nothing_else(void **state)
 	struct place p;
 	struct run *r;
 
-	col_reset();
-	place_begin(&p, 0, 0);
-	for (int i = 0; i < 9; i++)
-		alert(&p, "r", "high");
+	begin(&p, 0);
+	alerts(&p, 9);
 	col.room = 4;
 	r = run_begin(&p, PLAIN, NULL);
 	run_steps(r, 2);
@@ -313,10 +318,8 @@ static void a_killed_sink_goes_on_without_a_gap(void **state)
 		struct run *r;
 		uint64_t last = 0;
 
-		col_reset();
-		place_begin(&p, 0, 0);
-		for (int i = 0; i < 5; i++)
-			last = alert(&p, "r", "high");
+		begin(&p, 0);
+		last = alerts(&p, 5);
 		r = run_begin(&p, PLAIN, &slot);
 		col.lies = true;
 		deliver_step(&r->d, &r->now);
@@ -345,10 +348,8 @@ static void a_message_that_is_refused_holds_up_nobody(void **state)
 	struct run *r;
 	uint64_t last = 0;
 
-	col_reset();
-	place_begin(&p, 0, 0);
-	for (int i = 0; i < 5; i++)
-		last = alert(&p, "r", "high");
+	begin(&p, 0);
+	last = alerts(&p, 5);
 	col.refuses = 3;
 	r = run_begin(&p, PLAIN, NULL);
 	for (int i = 0; i < 12; i++) {
@@ -368,10 +369,8 @@ static void identical_alerts_are_folded_over_a_crash_too(void **state)
 	struct run *r;
 	uint64_t other;
 
-	col_reset();
-	place_begin(&p, 0, 0);
-	for (int i = 0; i < 6; i++)
-		alert(&p, "r", "high");
+	begin(&p, 0);
+	alerts(&p, 6);
 	other = alert(&p, "q", "high");
 	r = run_begin(&p, PLAIN "kinds=alert\nfold=60\nfold.q=0\n", NULL);
 	/* the alerts' time is long ago by this clock: so look at the records alone */
@@ -409,8 +408,7 @@ static void a_collector_that_is_down_for_an_hour(void **state)
 	uint64_t last = 0, begun, due;
 	size_t before = 0, most = 0;
 
-	col_reset();
-	place_begin(&p, 20000, 0);
+	begin(&p, 20000);
 	r = run_begin(&p, PLAIN "retry-max=60\n", NULL);
 	run_steps(r, 3);
 	r->d.module->close(r->d.sink);
@@ -454,10 +452,8 @@ static void a_slow_rate_is_kept(void **state)
 	struct place p;
 	struct run *r;
 
-	col_reset();
-	place_begin(&p, 0, 0);
-	for (int i = 0; i < 40; i++)
-		alert(&p, "r", "high");
+	begin(&p, 0);
+	alerts(&p, 40);
 	r = run_begin(&p, "type=unix\npath=/x\nfrom=start\nrate=10\n", NULL);
 	for (int i = 0; i < 100; i++) {
 		deliver_step(&r->d, &r->now);
@@ -474,10 +470,8 @@ static void what_was_pruned_is_counted(void **state)
 	struct run *r;
 	char name[128];
 
-	col_reset();
-	place_begin(&p, 1000, 0);
-	for (int i = 0; i < 20; i++)
-		alert(&p, "r", "high");
+	begin(&p, 1000);
+	alerts(&p, 20);
 	for (int i = 1; i < 4; i++) {
 		snprintf(name, sizeof(name), "%s/log/%08d.jsonl", p.dir, i);
 		assert_int_equal(unlink(name), 0);
@@ -497,11 +491,9 @@ static void a_log_that_was_put_back_is_told(void **state)
 	struct run *r;
 	uint64_t n;
 
-	col_reset();
-	place_begin(&p, 0, 0);
+	begin(&p, 0);
 	place_begin(&q, 0, 0);
-	for (int i = 0; i < 20; i++)
-		alert(&p, "r", "high");
+	alerts(&p, 20);
 	r = run_begin(&p, PLAIN, NULL);
 	run_steps(r, 2);
 	run_end(r, false);
@@ -526,8 +518,7 @@ static void a_test_disturbs_nothing(void **state)
 	struct place p;
 	struct run *r;
 
-	col_reset();
-	place_begin(&p, 0, 0);
+	begin(&p, 0);
 	r = run_begin(&p, PLAIN, &slot);
 	run_steps(r, 2);
 	page_store(&slot.tests_wanted, 1);
