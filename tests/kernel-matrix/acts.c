@@ -41,9 +41,9 @@ static int prepare_link_to_file(const struct spot *s)
 	return res(symlink("f", s->g));
 }
 
-int prepare_program(const struct spot *s)
+int copy_program(int out)
 {
-	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), out = open(s->g, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (in < 0 || out < 0)
@@ -52,8 +52,20 @@ int prepare_program(const struct spot *s)
 		;
 	n = res(n);
 	close(in);
-	close(out); /* before the fork: an image that is open for writing cannot be executed */
 	return n;
+}
+
+int put_program(const char *path)
+{
+	int out = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755), r = copy_program(out);
+
+	close(out); /* before the fork: an image that is open for writing cannot be executed */
+	return r;
+}
+
+int prepare_program(const struct spot *s)
+{
+	return put_program(s->g);
 }
 
 /* ---- ways to do it that many rows share ----------------------------------------------------------------------------- */
@@ -178,10 +190,10 @@ int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t len, ui
 
 /* ---- processes ------------------------------------------------------------------------------------------------------ */
 
-static char *const noop[] = { "g", "noop", NULL };
-static char *const no_env[] = { NULL };
+char *const noop[] = { "g", "noop", NULL };
+char *const no_env[] = { NULL };
 
-static int act_exec(const struct spot *s)
+int act_exec(const struct spot *s)
 {
 	return res(execve(s->g, noop, no_env));
 }
@@ -206,8 +218,7 @@ static void *exec_thread(void *arg)
 	_exit(errno);
 }
 
-/* The thread takes over the leader's id. */
-static int act_exec_thread(const struct spot *s)
+int act_exec_thread(const struct spot *s)
 {
 	pthread_t t;
 

@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,9 +21,6 @@
 #include "scenario.h"
 
 #define MEMFD_NAME "tamis-matrix"
-
-static char *const noop[] = { "g", "noop", NULL };
-static char *const no_env[] = { NULL };
 
 /* ---- made ready by the parent --------------------------------------------------------------------------------------- */
 
@@ -37,28 +33,6 @@ static const char *at(const struct spot *s, const char *name)
 
 	snprintf(p, sizeof(paths[0]), "%s/%s", s->dir, name);
 	return p;
-}
-
-static int copy_program(int out)
-{
-	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (in < 0 || out < 0)
-		return -errno;
-	while ((n = sendfile(out, in, NULL, 1 << 20)) > 0)
-		;
-	n = res(n);
-	close(in);
-	return n;
-}
-
-static int put_program(const char *path)
-{
-	int out = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755), r = copy_program(out);
-
-	close(out); /* an image that is open for writing cannot be executed */
-	return r;
 }
 
 static int put_script(const char *path, const char *interpreter)
@@ -125,10 +99,6 @@ static int prepare_broken(const struct spot *s)
 
 /* ---- exec ----------------------------------------------------------------------------------------------------------- */
 
-static int act_exec_g(const struct spot *s)
-{
-	return res(execve(s->g, noop, no_env));
-}
 static int act_exec_relative(const struct spot *s)
 {
 	return chdir(s->d) < 0 ? -errno : res(execve("../g", noop, no_env));
@@ -165,23 +135,6 @@ static int act_exec_after_failed(const struct spot *s)
 	if (execve(s->g, noop, no_env) == 0 || errno != ENOENT)
 		return -EPROTO;
 	return res(execve(at(s, "d/i"), noop, no_env));
-}
-
-static void *exec_thread(void *arg)
-{
-	const struct spot *s = arg;
-
-	execve(s->g, noop, no_env);
-	_exit(errno);
-}
-static int act_exec_thread(const struct spot *s)
-{
-	pthread_t t;
-
-	if (pthread_create(&t, NULL, exec_thread, (void *)s))
-		return -EAGAIN;
-	pthread_join(t, NULL);
-	return -EPROTO;
 }
 
 /* More than is kept: three arguments of nearly as much as one may have. */
@@ -272,24 +225,24 @@ static int act_exit_terminated(const struct spot *s)
 #define NO_LINK	     "exec.file.link=(none)"
 
 const struct row rows_exec[] = {
-	{ "exec.script", prepare_script, act_exec_g,
-	  .expect = { SCRIPT("%d/g"), NO_LINK, "process.args=noop %d/g noop" }, .image = "%d/g" },
-	{ "exec.script_mode", prepare_script, act_exec_g,
+	{ "exec.script", prepare_script, act_exec, .expect = { SCRIPT("%d/g"), NO_LINK, "process.args=noop %d/g noop" },
+	  .image = "%d/g" },
+	{ "exec.script_mode", prepare_script, act_exec,
 	  .expect = { SCRIPT("%d/g"), "exec.file.mode=33261", "exec.file.user=root" }, .image = "%d/g" },
-	{ "exec.script_link", prepare_script_link, act_exec_g,
+	{ "exec.script_link", prepare_script_link, act_exec,
 	  .expect = { SCRIPT("%d/d/s"), "exec.file.link.path=%d/g", "exec.file.link.name=g" }, .image = "%d/d/s" },
 	{ "exec.script_cwd", prepare_script, act_exec_relative, .expect = { SCRIPT("%d/g"), NO_LINK },
 	  .image = "%d/g" },
 	{ "exec.script_fd", prepare_script, act_exec_fd, .expect = { SCRIPT("%d/g"), NO_LINK }, .image = "%d/g" },
 	{ "exec.script_thread", prepare_script, act_exec_thread, .expect = { SCRIPT("%d/g") }, .image = "%d/g" },
-	{ "exec.interpreter_link", prepare_interpreter_link, act_exec_g,
+	{ "exec.interpreter_link", prepare_interpreter_link, act_exec,
 	  .expect = { SCRIPT("%d/g"), "exec.interpreter.file.link.path=%d/d/l", "exec.interpreter.file.link.name=l" },
 	  .image = "%d/g" },
-	{ "exec.chain", prepare_chain, act_exec_g, .expect = { SCRIPT("%d/g") }, .image = "%d/g" },
+	{ "exec.chain", prepare_chain, act_exec, .expect = { SCRIPT("%d/g") }, .image = "%d/g" },
 	{ "exec.after_failed", prepare_broken, act_exec_after_failed, .expect = { PROGRAM, NO_LINK },
 	  .image = "%d/d/i" },
 
-	{ "exec.link", prepare_link, act_exec_g,
+	{ "exec.link", prepare_link, act_exec,
 	  .expect = { PROGRAM, "exec.file.link.path=%d/g", "exec.file.link.name=g" }, .image = "%d/d/i" },
 	{ "exec.link_cwd", prepare_link, act_exec_relative,
 	  .expect = { PROGRAM, "exec.file.link.path=%d/g", "exec.file.link.name=g" }, .image = "%d/d/i" },

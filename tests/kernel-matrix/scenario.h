@@ -51,8 +51,15 @@ extern const struct row rows_basic[], rows_paths[], rows_attr[], rows_write[], r
 #define ADDR(ev, ip, port, family, protocol)                                                                           \
 	ev ".addr.ip=" ip, ev ".addr.port=" port, ev ".addr.family=" family, ev ".protocol=" protocol
 
-/* acts.c: g becomes a copy of this program, to be executed. */
+/* acts.c: a copy of this program to be executed: to an open file, at @path, at g. */
+int copy_program(int out);
+int put_program(const char *path);
 int prepare_program(const struct spot *s);
+/* With these it returns at once. */
+extern char *const noop[], *const no_env[];
+/* g is executed; by a thread that takes over the leader's id. */
+int act_exec(const struct spot *s);
+int act_exec_thread(const struct spot *s);
 
 /* acts.c: ways to do it that many rows share. A call's result as ours: 0, or a negative errno. */
 int res(long r);
