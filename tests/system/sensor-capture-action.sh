@@ -25,9 +25,8 @@ verdict "a rule that captures is nothing to warn of" eval '! grep -q warning "$W
 policy "$WORK/later.tpb" "ran exec.file.name == \"sleep\" && process.parent.args =~ \"*the way in*\"" "seen open.file.path == \"$WORK/w/before\""
 
 CAPTURES=$STATE/captures
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-alert_is() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1 | grep -qaE -- "$2"; }
-file_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1 | grep -ao '"file":"[^"]*\.cap","kind":"capture"' | cut -d'"' -f4; }
+alert_is() { last_of "$1" | grep -qaE -- "$2"; }
+file_of() { last_of "$1" | grep -ao '"file":"[^"]*\.cap","kind":"capture"' | cut -d'"' -f4; }
 logged() { log_records capture | grep -qaE -- "$1"; }
 kept() { log_records capture | grep -a '"action":"kept"' | grep -a "\"file\":\"$1\""; }
 member() { grep -ao "\"$1\":[^,}]*" | head -n 1 | cut -d: -f2 | tr -d '"'; }

@@ -6,43 +6,19 @@
 
 ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a0
 POD=8f1c6a5e-1f2d-4c3b-9a77-5d0e5a3c9d11
-CGROUPS=() SERVERS=()
-trap 'end_servers; cleanup; remove_cgroups' EXIT
+need_cgroups
+SERVERS=()
+trap 'end_servers; cleanup' EXIT
 end_servers() {
 	local pid
 	for pid in "${SERVERS[@]}"; do kill -9 "$pid" 2>/dev/null; done
 }
-remove_cgroups() {
-	local i
-	for ((i = ${#CGROUPS[@]} - 1; i >= 0; i--)); do rmdir "${CGROUPS[$i]}" 2>/dev/null; done
-}
 
-ROOT=
-for d in /sys/fs/cgroup/unified /sys/fs/cgroup /sys/fs/cgroup/memory; do
-	[ -z "$ROOT" ] && [ -w "$d/cgroup.procs" ] && ROOT=$d
-done
-if [ -z "$ROOT" ]; then
-	echo "skipped: no cgroups can be made here"
-	exit 77
-fi
-
-# make_cgroup PATH
-make_cgroup() {
-	local path=$ROOT part
-	IFS=/ read -ra parts <<<"${1#/}"
-	for part in "${parts[@]}"; do
-		path=$path/$part
-		[ -d "$path" ] || { mkdir "$path" && CGROUPS+=("$path"); } || return 1
-	done
-}
 # A process that stays in the cgroup, and others beside it: a container is known as long as one of its processes is.
 keep() {
-	make_cgroup "$1"
-	(echo "$BASHPID" >"$ROOT$1/cgroup.procs" && exec sleep 600) &
+	cgroup_make "$1"
+	(enter_cgroup "$1" && exec sleep 600) &
 	SERVERS+=($!)
-}
-in_cgroup() {
-	(echo "$BASHPID" >"$ROOT$1/cgroup.procs" && exec "${@:2}")
 }
 
 # server NAME MODE
@@ -72,8 +48,6 @@ mkdir -p "$BUNDLE"
 echo '{"ociVersion":"1.0.2","annotations":{"io.kubernetes.cri.container-name":"nginx","io.kubernetes.cri.image-name":"docker.io/library/nginx:1","io.kubernetes.cri.sandbox-name":"web-2","io.kubernetes.cri.sandbox-namespace":"shop"}}' >"$BUNDLE/config.json"
 chmod 700 "$BUNDLE"
 
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-has() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1 | grep -qaF -- "$2"; }
 runtime_up() { [ "$(state_of runtime)" = up ]; }
 # The first events may go without: again and again until one has the names.
 named() {
@@ -124,7 +98,7 @@ kill -9 "$runtime"
 until_true 10 eval '! kill -0 "$sockets" 2>/dev/null'
 verdict "both processes die together, and come back" until_true 20 eval '[ "$(pid_of runtime)" != "$runtime" ] && runtime_up'
 sed -i 's/^/old /' "$WORK/docker.log"
-make_cgroup "/docker/${ID}5" && keep "/docker/${ID}5"
+keep "/docker/${ID}5"
 in_cgroup "/docker/${ID}5" cat "$WORK/w/docker"
 verdict "and are asked" until_true 20 at_least known 5
 verdict "stops with status 0" sensor_stop

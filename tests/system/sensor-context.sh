@@ -6,36 +6,9 @@
 
 ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 POD=8f1c6a5e-1f2d-4c3b-9a77-5d0e5a3c9d11
-CGROUPS=()
-trap 'cleanup; remove_cgroups' EXIT
-remove_cgroups() {
-	local i
-	for ((i = ${#CGROUPS[@]} - 1; i >= 0; i--)); do rmdir "${CGROUPS[$i]}" 2>/dev/null; done
-}
-
-# A hierarchy that the kernel's records, or /proc, tell of: the unified one, or the first of version 1.
-ROOT=
-for d in /sys/fs/cgroup/unified /sys/fs/cgroup /sys/fs/cgroup/memory; do
-	[ -z "$ROOT" ] && [ -w "$d/cgroup.procs" ] && ROOT=$d
-done
-if [ -z "$ROOT" ]; then
-	echo "skipped: no cgroups can be made here"
-	exit 77
-fi
+need_cgroups
 VERSION=2
-[ "$(stat -fc %T "$ROOT")" = cgroup2fs ] || VERSION=1
-
-# in_cgroup PATH COMMAND...: a process of its own there
-in_cgroup() {
-	local path=$ROOT part
-	IFS=/ read -ra parts <<<"${1#/}"
-	for part in "${parts[@]}"; do
-		path=$path/$part
-		[ -d "$path" ] || { mkdir "$path" && CGROUPS+=("$path"); } || return 1
-	done
-	shift
-	(echo "$BASHPID" >"$path/cgroup.procs" && exec "$@")
-}
+[ "$(stat -fc %T "$CGROUPS")" = cgroup2fs ] || VERSION=1
 
 mkdir "$WORK/w" "$WORK/bin"
 cp "$(command -v dash || command -v sh)" "$WORK/bin/sshd"
@@ -51,11 +24,6 @@ policy "$WORK/p.tpb" "docker open.file.path == \"$WORK/w/docker\" && container.i
 	"ssh open.file.path == \"$WORK/w/ssh\" && process.user_session.ssh_client_ip == \"192.0.2.7\"" \
 	"nossh open.file.path == \"$WORK/w/ssh\" && process.user_session.ssh_client_ip == \"\""
 must_start --policy "$WORK/p.tpb" --allow-unsigned
-
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
-last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
-has() { last_of "$1" | grep -qaF -- "$2"; }
 
 in_cgroup /docker/$ID cat "$WORK/w/docker"
 verdict "docker" until_true 5 is_count docker 1

@@ -22,7 +22,6 @@ must_start --policy "$WORK/p.tpb" --allow-unsigned --allow-actions "hard=deny"
 verdict "it is said that one policy may not" grep -q 'p.tpb: 1 actions "deny" of rules are not allowed by --allow-actions' "$ERR"
 verdict "and that one rule cannot" grep -q 'p.tpb: 1 rules that deny are not decided in the kernel alone' "$ERR"
 
-last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
 says() { last_of "$1" | grep -qaF -- "\"actions\":[{\"kind\":\"deny\",\"state\":\"$2\"}]"; }
 denials() { ctl status --json | grep -o '"denials":{[^}]*}'; }
 

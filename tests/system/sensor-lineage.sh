@@ -14,7 +14,6 @@ policy "$WORK/p.tpb" "target open.file.path == \"$WORK/target\"" "mine open.file
 
 # count EVENT COUNTER: since the start, by the kernel side
 count() { ctl stats --json | grep -o '"now":{.*' | grep -o "\"$1\":{[^}]*}" | head -n 1 | grep -o "\"$2\":[0-9]*" | cut -d: -f2; }
-alerts_of() { grep -ac "\"rule\":{\"id\":\"$1\"" "$OUT"; }
 runs() { for _ in $(seq "$1"); do "$WORK/run"; done; }
 
 must_start --policy "$WORK/p.tpb" --allow-unsigned --ring-bytes 64K --queue-bytes 512K

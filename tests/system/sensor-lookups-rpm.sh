@@ -62,9 +62,6 @@ made_dir=
 trap '[ -z "$made_dir" ] || rmdir /var/lib/rpm; cleanup' EXIT
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
-has() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1 | grep -qaF -- "$2"; }
 hash_up() { [ -n "$(pid_of hash)" ] && [ "$(state_of hash)" = up ]; }
 # what takes longer than the bound is given up: asked again until it is known
 run_until() {

@@ -30,10 +30,6 @@ EOF
 "$BIN/tamisc" build -o "$WORK/p.tpb" "$WORK/p.tpb.yaml" 2>"$WORK/tamisc.log" || cat "$WORK/tamisc.log"
 must_start --policy "$WORK/p.tpb" --allow-unsigned --allow-actions "*=hash"
 
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
-last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
-has() { last_of "$1" | grep -qaF -- "$2"; }
 hash_up() { [ -n "$(pid_of hash)" ] && [ "$(state_of hash)" = up ]; }
 
 verdict "the process that reads files is there" until_true 10 hash_up

@@ -26,8 +26,6 @@ ask() {
 	PY
 }
 call() { (exec 3<>"/dev/tcp/$1/9") 2>/dev/null || true; }
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
 
 call 127.0.0.91
 verdict "a name server is asked" ask known.example.test 127.0.0.91

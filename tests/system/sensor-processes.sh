@@ -26,7 +26,6 @@ policy "$WORK/p.tpb" "alias_name exec.file.name == \"alias\"" \
 	"threads exit.file.name == \"tool\" && exit.code == 7" \
 	"target open.file.path == \"$WORK/target\" && process.file.path == \"$WORK/tool\""
 
-alerts_of() { grep -ac "\"rule\":{\"id\":\"$1\"" "$OUT"; }
 came() { [ "$(alerts_of "$1")" = "${2:-1}" ]; }
 
 must_start --policy "$WORK/p.tpb" --allow-unsigned

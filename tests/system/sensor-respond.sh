@@ -5,11 +5,6 @@
 . "$(dirname "$0")/sensor_lib.bash"
 
 ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-ROOT=
-for d in /sys/fs/cgroup/unified /sys/fs/cgroup; do
-	[ -z "$ROOT" ] && [ -w "$d/cgroup.procs" ] && ROOT=$d
-done
-trap 'cleanup; [ -z "$ROOT" ] || rmdir "$ROOT/docker/$ID" "$ROOT/docker" 2>/dev/null' EXIT
 
 mkdir "$WORK/w"
 touch "$WORK"/w/{bad,often,all,hup,other}
@@ -30,9 +25,6 @@ verdict "a rule that kills is nothing to warn of" eval '! grep -q warning "$WORK
 must_start --policy "$WORK/p.tpb" --allow-unsigned --allow-actions "hard=kill" --kill-limit 2
 verdict "it is said that one policy may not" grep -q 'p.tpb: 1 actions "kill" of rules are not allowed by --allow-actions' "$ERR"
 
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
-has() { last_of "$1" | grep -qaF -- "$2"; }
 logged() { log_records action | grep -qaE -- "$1"; }
 # how_ends COMMAND...: by which signal, 0 for none, within some seconds
 how_ends() {
@@ -70,11 +62,11 @@ verdict "a reload arms it again" ctl reload "$WORK/p.tpb"
 reads reads "$WORK/w/often"
 verdict "and it kills" test "$ended" = 9
 
-if [ -n "$ROOT" ]; then
-	mkdir -p "$ROOT/docker/$ID"
-	(echo "$BASHPID" >"$ROOT/docker/$ID/cgroup.procs" && exec sleep 30) &
+if [ -n "$CGROUPS" ]; then
+	cgroup_make "/docker/$ID"
+	(enter_cgroup "/docker/$ID" && exec sleep 30) &
 	bystander=$!
-	(echo "$BASHPID" >"$ROOT/docker/$ID/cgroup.procs" && exec bash -c 'sleep 0.3; read -r _ <"$1"; sleep 30' reads "$WORK/w/all") &
+	(enter_cgroup "/docker/$ID" && exec bash -c 'sleep 0.3; read -r _ <"$1"; sleep 30' reads "$WORK/w/all") &
 	culprit=$!
 	ended=
 	for pid in $bystander $culprit; do

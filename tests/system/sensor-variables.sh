@@ -31,11 +31,7 @@ EOF
 touch "$WORK"/w/{mark,target,limited,quiet,after}
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
-last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
 held() { field variables held; }
-has() { last_of "$1" | grep -qaF -- "$2"; }
 
 cat "$WORK/w/target" >/dev/null
 # a shell marks itself; what it starts is marked, and what that starts

@@ -12,9 +12,6 @@ policy "$WORK/p.tpb" "arg exec.file.path == \"$WORK/t\" && exec.args =~ \"*needl
 	"env exec.file.path == \"$WORK/t\" && exec.envs == \"WORDS_NEEDLE\""
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 
-alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
-is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
-
 printf -v long '%9000s' ''
 long=${long// /x}
 for ((i = 0; i < N; i++)); do

@@ -35,6 +35,7 @@ cleanup() {
 	[ -z "$SENSOR" ] || kill -9 "$SENSOR" 2>/dev/null
 	umount "$WORK/small" 2>/dev/null
 	rm -rf "$WORK"
+	cgroups_remove
 }
 
 # verdict NAME COMMAND...: one test
@@ -115,6 +116,12 @@ ctl() { "$BIN/tamisctl" --state "$STATE" "$@"; }
 # field NAME: a number from the status, by the way to it: field alerts durable
 field() { ctl status --json | grep -o "\"$1\":{[^}]*}" | grep -o "\"$2\":[0-9]*" | cut -d: -f2; }
 
+# Alerts of a rule so far; the last one, and whether that has a text.
+alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
+is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
+last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
+has() { last_of "$1" | grep -qaF -- "$2"; }
+
 # pid_of PROCESS
 pid_of() { ctl status --json | grep -o "{\"name\":\"$1\",\"pid\":[0-9]*" | grep -o '[0-9]*$'; }
 state_of() { ctl status --json | grep -o "{\"name\":\"$1\"[^}]*}" | grep -o '"state":"[a-z]*"' | cut -d'"' -f4; }
@@ -143,4 +150,36 @@ hold() {
 release() {
 	pkill -P "$HOLDER" # the subshell's child
 	wait "$HOLDER" 2>/dev/null
+}
+
+# Where cgroups are made: the unified hierarchy, or the first of version 1, which the kernel's records, or /proc, tell of; empty:
+# nowhere.
+CGROUPS= CGROUPS_MADE=()
+for dir in /sys/fs/cgroup/unified /sys/fs/cgroup /sys/fs/cgroup/memory; do
+	[ -n "$CGROUPS" ] || [ ! -w "$dir/cgroup.procs" ] || CGROUPS=$dir
+done
+unset dir
+need_cgroups() {
+	[ -z "$CGROUPS" ] || return 0
+	echo "skipped: no cgroups can be made here"
+	exit 77
+}
+# cgroup_make PATH: it is removed at the end
+cgroup_make() {
+	local path=$CGROUPS part
+	IFS=/ read -ra parts <<<"${1#/}"
+	for part in "${parts[@]}"; do
+		path=$path/$part
+		[ -d "$path" ] || { mkdir "$path" && CGROUPS_MADE+=("$path"); } || return 1
+	done
+}
+cgroups_remove() {
+	local i
+	for ((i = ${#CGROUPS_MADE[@]} - 1; i >= 0; i--)); do rmdir "${CGROUPS_MADE[$i]}" 2>/dev/null; done
+}
+# enter_cgroup PATH: for a subshell
+enter_cgroup() { echo "$BASHPID" >"$CGROUPS$1/cgroup.procs"; }
+# in_cgroup PATH COMMAND...: a process of its own there
+in_cgroup() {
+	cgroup_make "$1" && (enter_cgroup "$1" && exec "${@:2}")
 }
