@@ -79,7 +79,7 @@ static int prepare_deep(const struct spot *s)
 /* With the row's directory, 4,095 bytes: the longest path that a program can say. Both rows' names are of one length. */
 static int prepare_long(const struct spot *s)
 {
-	int r = dig(s->dir, NAME253, LONG_LEVELS, "abc" + strlen(s->dir) - sizeof("/tmp/tamis-matrix/open.long") + 1);
+	int r = dig(s->dir, NAME253, LONG_LEVELS, &"abc"[strlen(s->dir) + 1 - sizeof("/tmp/tamis-matrix/open.long")]);
 
 	return r ? r : strlen(deep_path) == PATH_MAX - 1 ? 0 : -EPROTO;
 }

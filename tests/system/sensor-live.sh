@@ -67,6 +67,9 @@ chmod 600 "$WORK/watched/b"
 alerts "chmod" shut "\"comm\":\"chmod\""
 
 verdict "nothing was lost" test "$(field events lost)" = 0
+# those that the manual does not name in its section STATUS
+unnamed() { ctl status --json | jq -r 'keys[]' | grep -vxF "$(sed -n '/^.Sh STATUS/,/^.Sh EXIT/p' docs/man/tamisctl.8 | tr -c 'a-z_' '\n')"; }
+verdict "the manual names what the status has" eval '[ -z "$(unnamed)" ]'
 verdict "status for people" eval 'ctl status | grep -q "^alerts .* 0 lost"'
 verdict "hooks names the rung of each event" eval 'ctl hooks | grep -q "^open .*\(tracepoint\|kprobe\|fentry\)"'
 verdict "stats measures the hooks" eval 'ctl stats | grep -q "^all together"'
