@@ -101,6 +101,13 @@ static bool is_digest(const char *s)
 	return strncmp(s, "sha256:", 7) == 0 || runtime_is_id(s, strlen(s));
 }
 
+/* Of a container that was made of a directory Podman says "sha256:". */
+static void put_image_id(struct container_names *n, const char *id)
+{
+	if (*id && strcmp(id, "sha256:") != 0)
+		put_text(n, CONTAINER_IMAGE_ID, id);
+}
+
 /* "registry:5000/path/name:tag@sha256:..." */
 static void put_image(struct container_names *n, const char *image)
 {
@@ -108,7 +115,7 @@ static void put_image(struct container_names *n, const char *image)
 	const char *slash = memrchr(image, '/', len), *colon = memrchr(image, ':', len);
 
 	if (is_digest(image)) {
-		put_text(n, CONTAINER_IMAGE_ID, image);
+		put_image_id(n, image);
 		return;
 	}
 	if (colon && (!slash || colon > slash)) {
@@ -135,8 +142,7 @@ static int take_docker(const json_t *o, const char *id, struct container_names *
 		return -ESTALE;
 	put_text(n, CONTAINER_NAME, name + (*name == '/'));
 	put_image(n, text_at(o, "Config", "Image"));
-	if (*text_at(o, "Image", NULL))
-		put_text(n, CONTAINER_IMAGE_ID, text_at(o, "Image", NULL));
+	put_image_id(n, text_at(o, "Image", NULL));
 	put_labels(n, json_object_get(json_object_get(o, "Config"), "Labels"));
 	return 0;
 }

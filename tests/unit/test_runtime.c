@@ -80,6 +80,10 @@ static void test_docker(void **state)
 		      "web - registry:5000/a/nginx - nginx shop web-1");
 	assert_answer(RUNTIME_DOCKER, HEAD "{\"Id\":\"" ID "\",\"Config\":{\"Image\":\"" DIGEST "\"}}",
 		      "- " DIGEST " - - - - -");
+	/* Podman, of a container without an image */
+	assert_answer(RUNTIME_PODMAN,
+		      HEAD "{\"Id\":\"" ID "\",\"Name\":\"/web\",\"Image\":\"sha256:\",\"Config\":{\"Image\":\"\"}}",
+		      "web - - - - - -");
 	assert_answer(RUNTIME_DOCKER, HEAD "{\"Id\":\"" OTHER "\",\"Name\":\"/web\"}", "stale");
 	/* of texts that are no names, or no texts, nothing is shown */
 	assert_answer(RUNTIME_DOCKER,
