@@ -688,7 +688,7 @@ static int act_bind_taken(const struct spot *s)
 #define LINK	     "link.file.path=%d/f", "link.file.destination.path=%d/g"
 #define SYMLINK	     "symlink.file.path=%d/g", "symlink.target=" TARGET_TEXT
 #define CHMOD(path)  "chmod.file.path=" path, "chmod.file.destination.mode=416" /* 0640 */
-#define CHOWN(path)  "chown.file.path=" path, "chown.file.destination.uid=65534", "chown.file.destination.gid=1"
+#define CHOWN(path)  ("chown.file.path=" path), "chown.file.destination.uid=65534", "chown.file.destination.gid=1"
 #define TRUNCATE     "truncate.file.path=%d/f", "truncate.size=5"
 
 const struct row rows_basic[] = {

@@ -220,7 +220,7 @@ static int act_exit_terminated(const struct spot *s)
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
-#define SCRIPT(path) "exec.file.path=" path, "exec.interpreter.file.path=%d/d/i", "exec.interpreter.file.name=i"
+#define SCRIPT(path) ("exec.file.path=" path), "exec.interpreter.file.path=%d/d/i", "exec.interpreter.file.name=i"
 #define PROGRAM	     "exec.file.path=%d/d/i", "exec.file.mode=33261", "exec.interpreter=(none)"
 #define NO_LINK	     "exec.file.link=(none)"
 

@@ -479,8 +479,8 @@ static int act_capabilities_exec(const struct spot *s)
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
-#define MAP(type)  "bpf.map.name=m_map", "bpf.map.type=" type
-#define PROG(type) "bpf.prog.name=m_prog", "bpf.prog.type=" type
+#define MAP(type)  "bpf.map.name=m_map", ("bpf.map.type=" type)
+#define PROG(type) "bpf.prog.name=m_prog", ("bpf.prog.type=" type)
 #define LOADED	   "load_module.name=" MODULE, "load_module.args=" PARAMETERS
 #define SETTING(name, action, old, value)                                                                              \
 	"sysctl.name=kernel/" name, "sysctl.action=" action, "sysctl.old_value=" old, "sysctl.value=" value

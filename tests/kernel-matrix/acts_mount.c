@@ -501,8 +501,8 @@ static int act_unshare_later(const struct spot *s)
 #define TMPFS		 "mount.fs_type=tmpfs"
 #define VISIBLE		 "mount.visible=true", "mount.detached=false"
 #define DETACHED	 "mount.visible=false", "mount.detached=true"
-#define FROM(path)	 "mount.source.path=" path
-#define UMOUNT(flags)	 "umount.mountpoint.path=%d/d", "umount.flags=" flags
+#define FROM(path)	 ("mount.source.path=" path)
+#define UMOUNT(flags)	 "umount.mountpoint.path=%d/d", ("umount.flags=" flags)
 
 const struct row rows_mount[] = {
 	{ "chdir", NULL, act_chdir, .expect = { CHDIR, "chdir.syscall.path=%d/d", RET("0"), SYNC } },

@@ -45,7 +45,7 @@ extern const struct row rows_basic[], rows_paths[], rows_attr[], rows_write[], r
 #define NOBODY 65534 /* who is refused */
 
 /* What many rows expect. */
-#define RET(errno_text) "event.retval=" errno_text
+#define RET(errno_text) ("event.retval=" errno_text)
 #define SYNC		"event.async=false"
 #define ASYNC		"event.async=true"
 #define ADDR(ev, ip, port, family, protocol)                                                                           \
