@@ -4,20 +4,7 @@
 
 #include "lib/cleanup.h"
 #include "sensor/record/checkpoint.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* the public key of RFC 6979 A.2.5; no checkpoint in the corpus is signed by it */
-static const char fuzz_pub[] = "-----BEGIN PUBLIC KEY-----\n"
-			       "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7\n"
-			       "Yfps5mliLmDyn7Z5A/4QCLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
-			       "-----END PUBLIC KEY-----\n";
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e;
 
 	if (!key)
-		must(sig_parse_public(fuzz_pub, strlen(fuzz_pub), "fuzz", &key, NULL) == 0);
+		must(sig_parse_public(FUZZ_PUB, strlen(FUZZ_PUB), "fuzz", &key, NULL) == 0);
 	while (r.left) {
 		const uint8_t *from = r.p;
 

@@ -9,14 +9,7 @@
 #include "sensor/fim/seal.h"
 #include "sensor/fim/show.h"
 #include "sensor/fim/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void fact(const uint8_t *p, size_t n)
 {

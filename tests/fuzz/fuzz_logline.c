@@ -7,17 +7,10 @@
 
 #include "sensor/record/jsonscan.h"
 #include "sensor/record/line.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <jansson.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static int depth_of(const json_t *j)
 {

@@ -11,19 +11,7 @@
 #include "lib/merkle.h"
 #include "sensor/record/prove.h"
 #include "sensor/record/witness.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char fuzz_pub[] = "-----BEGIN PUBLIC KEY-----\n"
-			       "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7\n"
-			       "Yfps5mliLmDyn7Z5A/4QCLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
-			       "-----END PUBLIC KEY-----\n";
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void fuzz_checks(struct rd r)
 {
@@ -75,7 +63,7 @@ static struct sig_key *fuzz_key(void)
 	static struct sig_key *key;
 
 	if (!key)
-		must(sig_parse_public(fuzz_pub, strlen(fuzz_pub), "fuzz", &key, NULL) == 0);
+		must(sig_parse_public(FUZZ_PUB, strlen(FUZZ_PUB), "fuzz", &key, NULL) == 0);
 	return key;
 }
 

@@ -6,17 +6,10 @@
  */
 
 #include "sensor/priv/msg.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void read_alerts(const struct msg *m)
 {

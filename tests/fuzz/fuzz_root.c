@@ -7,17 +7,7 @@
 #include <string.h>
 
 #include "sensor/record/root.h"
-
-static const char fuzz_pub[] = "-----BEGIN PUBLIC KEY-----\n"
-			       "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7\n"
-			       "Yfps5mliLmDyn7Z5A/4QCLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==\n"
-			       "-----END PUBLIC KEY-----\n";
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e;
 
 	if (!trust.key)
-		must(sig_parse_public(fuzz_pub, strlen(fuzz_pub), "fuzz", &trust.key, NULL) == 0);
+		must(sig_parse_public(FUZZ_PUB, strlen(FUZZ_PUB), "fuzz", &trust.key, NULL) == 0);
 	if (root_key(data, size, NULL, &key, host, &e) == 0) {
 		must(key && *host && strlen(host) < sizeof(host));
 		sig_key_free(key);

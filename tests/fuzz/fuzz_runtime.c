@@ -5,14 +5,7 @@
 #include <string.h>
 
 #include "sensor/priv/runtime.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void try_setting(const uint8_t *data, size_t size)
 {

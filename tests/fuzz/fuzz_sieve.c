@@ -10,18 +10,11 @@
 
 #include "bpf/lib/sieve.bpf.h"
 #include "lib/sieve_io.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define PATH 24
 
 static struct sieve sieve, again;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void run(const struct sv_automaton *a, const uint8_t *s, size_t len)
 {

@@ -10,15 +10,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/curl_recorder.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static struct http_sink sink_of(uint8_t kind)
 {

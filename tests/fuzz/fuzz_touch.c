@@ -17,17 +17,10 @@
 #include "lib/watch_io.h"
 #include "sensor/fim/finding.h"
 #include "sensor/fim/live.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static struct live *live;
 static char root[64];
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
 {

@@ -15,6 +15,7 @@
  * A sanitizer brings an allocator of its own; there nothing fails, and the loop ends at once.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,7 +27,15 @@ static inline void nomem_begin(long n)
 	nomem_left = n;
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && defined(__GLIBC__)
+#if defined(__SANITIZE_ADDRESS__)
+#define NOMEM_OTHERS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NOMEM_OTHERS
+#endif
+#endif
+
+#if !defined(NOMEM_OTHERS) && defined(__GLIBC__)
 #define NOMEM_FAILS
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
@@ -38,7 +47,10 @@ static bool nomem_fails(void)
 	if (nomem_left <= 0)
 		return false;
 	nomem_left = nomem_left - 1;
-	return nomem_left == 0;
+	if (nomem_left)
+		return false;
+	errno = ENOMEM;
+	return true;
 }
 
 /* The libc's own parameter names are reserved ones. */
