@@ -188,6 +188,7 @@ static void note_hit(void *ctx, uint32_t term)
 	for (uint32_t i = 0; i < col->nhits; i++)
 		if (col->hits[i] == term)
 			return;
+	col->sketch |= column_sketch(term);
 	if (col->nhits == COLUMN_HITS)
 		col->overflow = true;
 	else
@@ -199,7 +200,7 @@ static void resolve(struct columns *c, struct column *col, bool patterns, const 
 {
 	if (col->full_at == stamp || (!patterns && col->exact_at == stamp))
 		return;
-	col->nhits = 0;
+	col->nhits = col->sketch = 0;
 	col->overflow = false;
 	column_hits(c, col, patterns, ev, note_hit, col);
 	col->exact_at = stamp;
@@ -298,6 +299,21 @@ static bool term_hit(const struct column *col, uint32_t term)
 		if (col->hits[i] == term)
 			return true;
 	return false;
+}
+
+enum answer columns_ask(const struct columns *c, const struct question *q, uint32_t stamp)
+{
+	const struct column *col = &c->v[q->column];
+	bool hit = false;
+
+	if (q->kind == QUESTION_NONE || (col->full_at != stamp && (q->patterns || col->exact_at != stamp)))
+		return ANSWER_UNKNOWN;
+	if (col->sketch & q->sketch) {
+		if (col->overflow)
+			return ANSWER_UNKNOWN;
+		hit = q->kind == QUESTION_TERM ? term_hit(col, q->what) : set_hit(c, col, q->what);
+	}
+	return hit != q->negated ? ANSWER_YES : ANSWER_NO;
 }
 
 bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp)

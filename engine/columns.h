@@ -30,8 +30,15 @@ struct column {
 	uint32_t exact_at, full_at,
 		tries_at; /* stamp of the event for which: exact terms, all terms, tries are known */
 	uint32_t tries;
+	uint32_t sketch;		   /* of its hits */
 	uint32_t nhits, hits[COLUMN_HITS]; /* terms, each once unless overflow */
 };
+
+/* One bit of 32 for a term: where two lists of terms have no bit in common they have no term in common. */
+static inline uint32_t column_sketch(uint32_t term)
+{
+	return UINT32_C(1) << (term * 0x9e3779b1u >> 27);
+}
 
 /* What all places that hold the same thing are compared with: a slot of processes, whichever of them, or of an event. */
 struct matcher {
@@ -61,6 +68,18 @@ struct known {
 	uint32_t hits[KNOWN_HITS];
 	char s[KNOWN_LEN];
 };
+
+/* Whether the column has a hit among some terms, or that it has none: answered only where its hits of the event are known. */
+enum question_kind { QUESTION_NONE, QUESTION_SET, QUESTION_TERM };
+struct question {
+	uint32_t what;	 /* string set, or term */
+	uint32_t sketch; /* of its terms */
+	uint16_t column;
+	uint8_t kind;	   /* enum question_kind */
+	bool patterns : 1; /* some of the terms are patterns */
+	bool negated : 1;
+};
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
 
 struct set_shape {
 	uint8_t patterns; /* how many it has, at most 255 */
@@ -99,6 +118,7 @@ void columns_restart(struct columns *c);
 /* Whether some value is in the string set, or is matched by the term. @stamp: a number of the event, never 0. */
 bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp);
 bool columns_has(struct columns *c, uint32_t column, uint32_t term, const struct event *ev, uint32_t stamp);
+enum answer columns_ask(const struct columns *c, const struct question *q, uint32_t stamp);
 /* Calls @f for each hit, maybe more than once for the same. @patterns: those are wanted too, not only exact terms. */
 void columns_each(struct columns *c, uint32_t column, bool patterns, const struct event *ev, uint32_t stamp,
 		  void (*f)(void *ctx, uint32_t term), void *ctx);

@@ -14,7 +14,7 @@ static void next_stamp(struct engine *e)
 		for (uint32_t i = 0; i < e->p.nnodes; i++)
 			e->nodes[i].memo = 0;
 		memset(e->fired_at, 0, e->p.nrules * sizeof(*e->fired_at));
-		memset(e->asked_at, 0, e->plan.n * sizeof(*e->asked_at));
+		plan_restart(&e->plan);
 		columns_restart(&e->columns);
 		e->stamp = 0;
 	}
@@ -26,6 +26,17 @@ static int u32_cmp(const void *a, const void *b)
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+/* Mostly they are in order. */
+static void put_in_order(uint32_t *v, uint32_t n)
+{
+	uint32_t i = 1;
+
+	while (i < n && v[i - 1] <= v[i])
+		i++;
+	if (i < n)
+		qsort(v, n, sizeof(*v), u32_cmp);
 }
 
 /* What was found out of the rules that an event could be about. */
@@ -44,12 +55,13 @@ static void come_up(void *ctx, uint32_t candidate, uint32_t atom)
 	struct coming *c = ctx;
 	struct engine *e = c->x->e;
 
-	if (atom != NODE_NONE && (e->nodes[atom].flags & NF_MEMO))
-		e->nodes[atom].memo = e->stamp << 1 | 1;
-	if (e->asked_at[candidate] == e->stamp)
-		return;
-	e->asked_at[candidate] = e->stamp;
-	e->asked[c->f->asked++] = candidate;
+	if (atom != NODE_NONE && (atom & ATOM_WITHIN)) {
+		struct enode *n = &e->nodes[atom & ~ATOM_WITHIN];
+
+		if (n->flags & NF_MEMO)
+			n->memo = e->stamp << 1 | 1;
+	}
+	e->asked[c->f->asked++] = (struct brought){ candidate, atom };
 }
 
 /* What depends on variables may still change. */
@@ -60,14 +72,33 @@ static bool may_hold(void *ctx, uint32_t part)
 	return (c->x->e->nodes[part].flags & NF_VAR) || eval_bool(c->x, part);
 }
 
-static bool holds(struct run *x, const struct candidate *c)
+static bool part_holds(struct run *x, const struct part *p)
 {
-	const uint32_t *parts = x->e->plan.parts + c->parts_first;
+	enum answer a = columns_ask(&x->e->columns, &p->question, x->e->stamp);
+
+	return a != ANSWER_UNKNOWN ? a == ANSWER_YES : eval_bool(x, p->node);
+}
+
+/* @atom: a part that does hold. */
+static bool holds(struct run *x, const struct candidate *c, uint32_t atom)
+{
+	const struct part *p = x->e->plan.parts + c->parts_first;
 
 	for (uint32_t i = 0; i < c->nparts; i++)
-		if (!eval_bool(x, parts[i]))
+		if (p[i].node != atom && !part_holds(x, &p[i]))
 			return false;
 	return true;
+}
+
+static bool has_fired(const struct engine *e, const struct candidate *c)
+{
+	return !c->alone && e->fired_at[c->rule] == e->stamp;
+}
+
+static void note_fired(struct engine *e, const struct candidate *c)
+{
+	if (!c->alone)
+		e->fired_at[c->rule] = e->stamp;
 }
 
 /* What depends on variables waits until the rules before it have set theirs. */
@@ -76,17 +107,17 @@ static void ask(struct run *x, struct found *f)
 	struct engine *e = x->e;
 
 	for (uint32_t i = 0; i < f->asked; i++) {
-		const struct candidate *c = &e->plan.v[e->asked[i]];
+		const struct candidate *c = &e->plan.v[e->asked[i].candidate];
 
-		if (e->fired_at[c->rule] == e->stamp)
+		if (has_fired(e, c))
 			continue;
-		if (e->nodes[c->root].flags & NF_VAR) {
-			e->late[f->late++] = e->asked[i];
+		if (c->late) {
+			e->late[f->late++] = e->asked[i].candidate;
 			continue;
 		}
-		if (!holds(x, c))
+		if (!holds(x, c, e->asked[i].atom))
 			continue;
-		e->fired_at[c->rule] = e->stamp;
+		note_fired(e, c);
 		e->early[f->early++] = c->rule;
 	}
 }
@@ -112,9 +143,9 @@ static size_t fire_in_order(struct run *x, const struct found *f)
 
 		while (i < f->early && e->early[i] < c->rule)
 			fire(x, e->early[i++], n++);
-		if (e->fired_at[c->rule] == e->stamp || !holds(x, c))
+		if (has_fired(e, c) || !holds(x, c, NODE_NONE))
 			continue;
-		e->fired_at[c->rule] = e->stamp;
+		note_fired(e, c);
 		fire(x, c->rule, n++);
 	}
 	while (i < f->early)
@@ -144,10 +175,8 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 		return 0;
 	plan_each(&e->plan, ev, e->stamp, &to);
 	ask(&x, &f);
-	if (f.early > 1)
-		qsort(e->early, f.early, sizeof(*e->early), u32_cmp);
-	if (f.late > 1) /* candidates are in the order of the rules */
-		qsort(e->late, f.late, sizeof(*e->late), u32_cmp);
+	put_in_order(e->early, f.early);
+	put_in_order(e->late, f.late); /* candidates are in the order of the rules */
 	return fire_in_order(&x, &f);
 }
 
@@ -212,6 +241,7 @@ static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *ev
 static void scan_node(struct engine *e, uint32_t i)
 {
 	const struct node *n = &e->p.nodes[i];
+	struct enode *to = &e->nodes[i];
 	unsigned operands = program_operands(n->op);
 	uint8_t fa = operands & 1 ? e->nodes[n->a].flags : 0, fb = operands & 2 ? e->nodes[n->b].flags : 0;
 	uint16_t event = meet(e, operands & 1 ? e->events[n->a] : EV_NONE, operands & 2 ? e->events[n->b] : EV_NONE);
@@ -227,19 +257,22 @@ static void scan_node(struct engine *e, uint32_t i)
 	if (n->type == NT_BOOL && operands && !(flags & (NF_ELEM | NF_CURRENT | NF_VAR)))
 		flags |= NF_MEMO;
 	/* A set that an ancestor is compared with by N_CURRENT is asked for one ancestor at a time. */
-	if (e->plan.atom_of[i] && !(flags & NF_CURRENT) && (n->op == N_STRIN || n->op == N_ANY)) {
+	if (e->plan.atom_of[i] && !(flags & NF_CURRENT) && (n->op == N_STRIN || n->op == N_ANY))
 		flags |= NF_ATOM;
-		e->nodes[i].atom = (e->plan.atom_of[i] - 1) & 0xffffff;
+	*to = (struct enode){ .op = n->op, .type = n->type, .flags = flags, .a = n->a, .b = n->b, .c = n->c };
+	to->imm = n->imm;
+	if (flags & NF_ATOM) {
+		to->atom.column = plan_atom(&e->plan, i)->column;
+		to->atom.what = plan_atom(&e->plan, i)->what;
+		to->atom_kind = plan_atom(&e->plan, i)->kind;
 	}
-	e->nodes[i].flags = flags;
 	e->events[i] = event;
 }
 
 static int alloc_tables(struct engine *e)
 {
-	e->nodes = calloc(e->p.nnodes + 1, sizeof(*e->nodes));
+	e->nodes = terms_table(e->p.nnodes + 1, sizeof(*e->nodes));
 	e->events = calloc(e->p.nnodes + 1, sizeof(*e->events));
-	e->asked_at = calloc(e->plan.n + 1, sizeof(*e->asked_at));
 	e->asked = calloc(e->plan.n + 1, sizeof(*e->asked));
 	e->fired_at = calloc(e->p.nrules + 1, sizeof(*e->fired_at));
 	e->early = calloc(e->p.nrules + 1, sizeof(*e->early));
@@ -248,8 +281,8 @@ static int alloc_tables(struct engine *e)
 	e->matches = calloc(e->p.nrules + 1, sizeof(*e->matches));
 	e->suppressed = calloc(e->p.nrules + 1, sizeof(*e->suppressed));
 	e->acts = calloc(e->p.nactions + 1, sizeof(*e->acts));
-	return e->nodes && e->events && e->asked_at && e->asked && e->fired_at && e->early && e->late && e->fired &&
-			       e->matches && e->suppressed && e->acts
+	return e->nodes && e->events && e->asked && e->fired_at && e->early && e->late && e->fired && e->matches &&
+			       e->suppressed && e->acts
 		       ? 0
 		       : -ENOMEM;
 }
@@ -320,6 +353,8 @@ int engine_new_with(const struct program *p, const struct engine_options *o, str
 		return err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		scan_node(e, i);
+	for (uint32_t i = 0; i < e->plan.n; i++)
+		e->plan.v[i].late = e->nodes[e->plan.v[i].root].flags & NF_VAR;
 	*ret = TAKE_PTR(e);
 	return 0;
 }
@@ -333,7 +368,6 @@ void engine_free(struct engine *e)
 	terms_done(&e->terms);
 	free(e->nodes);
 	free(e->events);
-	free(e->asked_at);
 	free(e->asked);
 	free(e->fired_at);
 	free(e->early);

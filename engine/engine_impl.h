@@ -30,10 +30,27 @@ enum node_flag {
 	NF_VAR = 1 << 4	     /* can change while an event is looked at: depends on a variable, or on chance */
 };
 
-struct node_state {
-	uint32_t memo;	    /* 2 * stamp of the event that it was asked for + its answer */
-	uint32_t flags : 8; /* enum node_flag */
-	uint32_t atom : 24; /* with NF_ATOM: of the plan's */
+/* A node with all that its evaluation needs. */
+struct enode {
+	uint8_t op;	   /* enum node_op */
+	uint8_t type;	   /* enum node_type */
+	uint8_t flags;	   /* enum node_flag */
+	uint8_t atom_kind; /* enum atom_kind; with NF_ATOM, as the next */
+	uint32_t a, b, c;
+	union {
+		struct {
+			uint32_t column, what;
+		} atom;
+		int64_t imm;
+	};
+	uint32_t memo; /* 2 * stamp of the event that it was asked for + its answer */
+	uint32_t pad2;
+};
+_Static_assert(sizeof(struct enode) == 32, "two a cache line");
+
+/* A candidate that came up, with the atom that was found to hold, or NODE_NONE. */
+struct brought {
+	uint32_t candidate, atom;
 };
 
 /* A text that is put together, or several one behind the other. What does not fit is cut. */
@@ -47,12 +64,12 @@ struct engine {
 	struct terms terms;
 	struct columns columns;
 	struct plan plan;
-	struct node_state *nodes; /* owned; of each node */
-	uint16_t *events;	  /* owned; event type whose fields a node looks at, or EV_NONE */
+	struct enode *nodes; /* owned; of each node */
+	uint16_t *events;    /* owned; event type whose fields a node looks at, or EV_NONE */
 	uint32_t stamp;
-	uint32_t *asked_at;	      /* owned; of each candidate: stamp of the event that it came up for last */
-	uint32_t *asked;	      /* owned; candidates that came up; room for all of them */
-	uint32_t *fired_at;	      /* owned; of each rule: stamp of the event that it fired for last */
+	struct brought *asked; /* owned; room for all candidates */
+	uint32_t *
+		fired_at; /* owned; of each rule that has several candidates: stamp of the event that it fired for last */
 	uint32_t *early;	      /* owned; rules that hold whatever variables hold; room for every rule */
 	uint32_t *late;		      /* owned; candidates that have to wait for their turn; room for all of them */
 	uint32_t *fired;	      /* owned; room for every rule, as the next */

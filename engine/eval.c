@@ -11,9 +11,9 @@ static const struct val no_value;
 
 /* ---- values -------------------------------------------------------------------------------------------------------- */
 
-static const struct node *node_at(const struct run *x, uint32_t i)
+static const struct enode *node_at(const struct run *x, uint32_t i)
 {
-	return &x->e->p.nodes[i];
+	return &x->e->nodes[i];
 }
 
 static const struct cat_field *field_at(const struct run *x, uint32_t i)
@@ -45,7 +45,7 @@ static struct val current_value(const struct run *x, uint32_t field)
 /* What a value of a field also goes by; empty where it does not. */
 static struct val also_value(const struct run *x, uint32_t i)
 {
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 	const struct cat_field *f;
 
 	if (n->op != N_FIELD && n->op != N_CURRENT)
@@ -199,7 +199,7 @@ static void put_any(struct run *x, uint32_t i)
 /* A STR node, behind what is there. */
 static void put_text(struct run *x, uint32_t i)
 {
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 	struct val v;
 
 	switch (n->op) {
@@ -233,7 +233,7 @@ static struct val made_text(struct run *x, uint32_t i)
 
 struct val eval_value(struct run *x, uint32_t i)
 {
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 	struct val v = no_value;
 
 	switch (n->op) {
@@ -267,7 +267,7 @@ static const struct proc *first_ancestor(const struct run *x, const struct cat_f
 	return p ? p->parent : NULL;
 }
 
-static bool is_of_ancestors(const struct run *x, const struct node *n)
+static bool is_of_ancestors(const struct run *x, const struct enode *n)
 {
 	return n->op == N_FIELD && cat_is_ancestors(field_at(x, n->a)->home);
 }
@@ -290,7 +290,7 @@ static int64_t text_len(struct run *x, uint32_t i)
 /* Elements of an array node, or bytes of a string. */
 static int64_t eval_len(struct run *x, uint32_t i)
 {
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 	bool nested = x->e->nodes[i].flags & NF_NESTED;
 	const struct cat_field *f;
 	const struct proc *p;
@@ -313,7 +313,7 @@ static int64_t eval_len(struct run *x, uint32_t i)
 /* Arithmetic wraps. */
 int64_t eval_int(struct run *x, uint32_t i)
 {
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 
 	switch (n->op) {
 	case N_INT:
@@ -369,7 +369,7 @@ static bool same_str(struct val a, struct val b, bool icase)
 	return a.len == 0 || (icase ? ascii_same(a.s, b.s, a.len) : memcmp(a.s, b.s, a.len) == 0);
 }
 
-static bool eval_streq(struct run *x, const struct node *n)
+static bool eval_streq(struct run *x, const struct enode *n)
 {
 	uint32_t room = x->e->text.len;
 	struct val a = eval_value(x, n->a), b = eval_value(x, n->b), a2, b2;
@@ -383,7 +383,7 @@ static bool eval_streq(struct run *x, const struct node *n)
 	       (a2.len && b2.len && same_str(a2, b2, n->c));
 }
 
-static bool match_one(struct engine *e, const struct node *n, struct val pattern, struct val s)
+static bool match_one(struct engine *e, const struct enode *n, struct val pattern, struct val s)
 {
 	bool icase = n->c & MATCH_ICASE;
 
@@ -394,7 +394,7 @@ static bool match_one(struct engine *e, const struct node *n, struct val pattern
 }
 
 /* A pattern that is none, because of what a variable holds, matches nothing. */
-static bool eval_match(struct run *x, const struct node *n)
+static bool eval_match(struct run *x, const struct enode *n)
 {
 	struct engine *e = x->e;
 	uint32_t room = e->text.len;
@@ -406,7 +406,7 @@ static bool eval_match(struct run *x, const struct node *n)
 	return match_one(e, n, pattern, s) || (also.len && match_one(e, n, pattern, also));
 }
 
-static bool eval_strin(struct run *x, const struct node *n)
+static bool eval_strin(struct run *x, const struct enode *n)
 {
 	uint32_t room = x->e->text.len;
 	struct val v = eval_value(x, n->a), also = also_value(x, n->a);
@@ -420,14 +420,14 @@ static bool eval_strin(struct run *x, const struct node *n)
 static bool eval_atom(struct run *x, uint32_t i)
 {
 	struct engine *e = x->e;
-	const struct atom *a = &e->plan.atoms[e->nodes[i].atom];
-	const struct column *col = &e->columns.v[a->column];
+	const struct enode *n = &e->nodes[i];
+	const struct column *col = &e->columns.v[n->atom.column];
 
 	if (col->fetched)
 		want(x, col->field);
 
-	return a->kind == ATOM_SET ? columns_in_set(&e->columns, a->column, a->what, x->ev, e->stamp)
-				   : columns_has(&e->columns, a->column, a->what, x->ev, e->stamp);
+	return n->atom_kind == ATOM_SET ? columns_in_set(&e->columns, n->atom.column, n->atom.what, x->ev, e->stamp)
+					: columns_has(&e->columns, n->atom.column, n->atom.what, x->ev, e->stamp);
 }
 
 static bool ip_match(struct val a, struct val b)
@@ -437,7 +437,7 @@ static bool ip_match(struct val a, struct val b)
 }
 
 /* c: every network has to match, not only one. */
-static bool eval_ipin(struct run *x, const struct node *n)
+static bool eval_ipin(struct run *x, const struct enode *n)
 {
 	const struct ipset *set = &x->e->p.ipsets[n->b];
 	struct val v = eval_value(x, n->a);
@@ -482,7 +482,7 @@ static void each_of_ancestors(struct run *x, const struct cat_field *field, bool
 
 void eval_each(struct run *x, uint32_t i, bool (*f)(void *ctx, const struct val *v), void *ctx)
 {
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 	struct val v;
 
 	if (n->op == N_VAR) {
@@ -529,7 +529,7 @@ static bool any_one(void *ctx, const struct val *v)
 	return !a->found;
 }
 
-static bool eval_any(struct run *x, const struct node *n)
+static bool eval_any(struct run *x, const struct enode *n)
 {
 	struct any a = { .x = x, .body = n->b };
 	struct val outer = x->elem;
@@ -542,7 +542,7 @@ static bool eval_any(struct run *x, const struct node *n)
 /* One element against all of another array. */
 struct meet {
 	struct run *x;
-	const struct node *n;
+	const struct enode *n;
 	struct val v;
 	bool found;
 };
@@ -550,7 +550,7 @@ struct meet {
 static bool meet_inner(void *ctx, const struct val *v)
 {
 	struct meet *m = ctx;
-	const struct node *a = node_at(m->x, m->n->a);
+	const struct enode *a = node_at(m->x, m->n->a);
 
 	switch (a->type) {
 	case NT_INTS:
@@ -576,7 +576,7 @@ static bool meet_outer(void *ctx, const struct val *v)
 	return !m->found;
 }
 
-static bool eval_meet(struct run *x, const struct node *n)
+static bool eval_meet(struct run *x, const struct enode *n)
 {
 	struct meet m = { .x = x, .n = n };
 
@@ -584,7 +584,7 @@ static bool eval_meet(struct run *x, const struct node *n)
 	return m.found;
 }
 
-static bool exists_ancestor(struct run *x, const struct node *n)
+static bool exists_ancestor(struct run *x, const struct enode *n)
 {
 	const struct proc *p = first_ancestor(x, field_at(x, n->b));
 
@@ -596,7 +596,7 @@ static bool exists_ancestor(struct run *x, const struct node *n)
 	return false;
 }
 
-static bool exists_position(struct run *x, const struct node *n, uint32_t len)
+static bool exists_position(struct run *x, const struct enode *n, uint32_t len)
 {
 	for (uint32_t k = 0; k < len && k < VAL_ANCESTORS_MAX; k++) {
 		x->position = k;
@@ -606,7 +606,7 @@ static bool exists_position(struct run *x, const struct node *n, uint32_t len)
 	return false;
 }
 
-static bool eval_exists(struct run *x, const struct node *n)
+static bool eval_exists(struct run *x, const struct enode *n)
 {
 	const struct cat_field *f = field_at(x, n->b);
 	const struct proc *outer = x->current;
@@ -622,7 +622,7 @@ static bool eval_exists(struct run *x, const struct node *n)
 static bool eval_op(struct run *x, uint32_t i)
 {
 	const struct engine *e = x->e;
-	const struct node *n = node_at(x, i);
+	const struct enode *n = node_at(x, i);
 
 	switch (n->op) {
 	case N_AND:

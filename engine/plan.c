@@ -249,6 +249,56 @@ static uint32_t take_apart(struct make *m, uint32_t root, uint32_t *v, uint32_t 
 	return n;
 }
 
+static uint32_t terms_of_atom(const struct make *m, const struct atom *a)
+{
+	return a->kind == ATOM_SET    ? m->p->strsets[a->what].count
+	       : a->kind == ATOM_INTS ? m->p->intsets[a->what].count
+				      : 1;
+}
+
+static uint32_t term_of_atom(const struct make *m, const struct atom *a, uint32_t i)
+{
+	return a->kind == ATOM_SET    ? m->pl->terms->of_strm[m->p->strsets[a->what].first + i]
+	       : a->kind == ATOM_INTS ? terms_find_int(m->pl->terms, m->p->ints[m->p->intsets[a->what].first + i])
+				      : a->what;
+}
+
+static uint32_t sketch_of_atom(const struct make *m, const struct atom *a)
+{
+	uint32_t sketch = 0;
+
+	for (uint32_t i = 0; i < terms_of_atom(m, a); i++)
+		sketch |= column_sketch(term_of_atom(m, a, i));
+	return sketch;
+}
+
+/* What is fetched is there only once its node has been asked, and of expressions without literals columns know nothing. */
+static struct part part_of(const struct make *m, uint32_t node)
+{
+	const struct columns *columns = m->pl->columns;
+	struct part part = { .node = node };
+	struct question *q = &part.question;
+	const struct set_shape *set;
+	const struct atom *a;
+
+	while (node_at(m, node)->op == N_NOT) {
+		q->negated = !q->negated;
+		node = node_at(m, node)->a;
+	}
+	if (!m->pl->atom_of[node])
+		return part;
+	a = plan_atom(m->pl, node);
+	set = a->kind == ATOM_SET ? &columns->sets[a->what] : NULL;
+	if (a->kind == ATOM_INTS || columns->v[a->column].fetched || (set && set->bare))
+		return part;
+	q->kind = set ? QUESTION_SET : QUESTION_TERM;
+	q->patterns = set && set->patterns;
+	q->column = (uint16_t)a->column;
+	q->what = a->what;
+	q->sketch = sketch_of_atom(m, a);
+	return part;
+}
+
 static int add_parts(struct make *m, uint32_t root)
 {
 	uint32_t v[PARTS_MAX], n;
@@ -262,7 +312,8 @@ static int add_parts(struct make *m, uint32_t root)
 	r = terms_room(&pl->parts, &pl->parts_cap, (size_t)pl->nparts + n, sizeof(*pl->parts));
 	if (r < 0)
 		return r;
-	memcpy(pl->parts + pl->nparts, v, n * sizeof(*v));
+	for (uint32_t i = 0; i < n; i++)
+		pl->parts[pl->nparts + i] = part_of(m, v[i]);
 	m->root_parts[root] = 1 + pl->nparts;
 	m->root_nparts[root] = (uint16_t)n;
 	pl->nparts += n;
@@ -291,6 +342,7 @@ static int add_rule(struct make *m, uint32_t rule)
 	const struct prule *pr = &m->p->rules[rule];
 	struct plan *pl = m->pl;
 	struct candidate *c = NULL;
+	uint32_t was = pl->n;
 	int r = 0;
 
 	if (pr->flags & PRULE_OFF) /* not for this host: never asked */
@@ -313,24 +365,12 @@ static int add_rule(struct make *m, uint32_t rule)
 		}
 		r = add_bit(pl, c, cl->bit);
 	}
+	if (pl->n == was + 1)
+		c->alone = true;
 	return r;
 }
 
 /* ---- guards -------------------------------------------------------------------------------------------------------- */
-
-static uint32_t terms_of_atom(const struct make *m, const struct atom *a)
-{
-	return a->kind == ATOM_SET    ? m->p->strsets[a->what].count
-	       : a->kind == ATOM_INTS ? m->p->intsets[a->what].count
-				      : 1;
-}
-
-static uint32_t term_of_atom(const struct make *m, const struct atom *a, uint32_t i)
-{
-	return a->kind == ATOM_SET    ? m->pl->terms->of_strm[m->p->strsets[a->what].first + i]
-	       : a->kind == ATOM_INTS ? terms_find_int(m->pl->terms, m->p->ints[m->p->intsets[a->what].first + i])
-				      : a->what;
-}
 
 static uint32_t sum_uses(uint32_t a, uint32_t b)
 {
@@ -409,9 +449,18 @@ static uint64_t weight_of(const struct make *m, uint32_t i)
 	}
 }
 
+static bool is_part(const struct plan *pl, const struct candidate *c, uint32_t node)
+{
+	for (uint32_t i = c->parts_first; i < c->parts_first + c->nparts; i++)
+		if (pl->parts[i].node == node)
+			return true;
+	return false;
+}
+
 static int post_atom(struct make *m, uint32_t node, uint32_t candidate)
 {
 	const struct atom *a = plan_atom(m->pl, node);
+	uint32_t within = is_part(m->pl, &m->pl->v[candidate], node) ? 0 : ATOM_WITHIN;
 	int r = terms_room(&m->postings, &m->postings_cap, (size_t)m->npostings + terms_of_atom(m, a),
 			   sizeof(*m->postings));
 
@@ -423,7 +472,7 @@ static int post_atom(struct make *m, uint32_t node, uint32_t candidate)
 			.term = term,
 			.column = a->column,
 			.candidate = candidate,
-			.atom = node,
+			.atom = node | within,
 			.event = m->p->rules[m->pl->v[candidate].rule].event,
 			.pattern = kind != STRM_EXACT && kind != TERM_INT,
 		};
@@ -505,15 +554,14 @@ static int make_slices(struct make *m)
 	struct plan *pl = m->pl;
 	uint32_t n = m->npostings, k = 0, term = 0;
 
-	if (pl->columns->n > UINT16_MAX)
-		return -E2BIG;
 	if (n)
 		qsort(m->postings, n, sizeof(*m->postings), posting_cmp);
 	for (uint32_t i = 0; i < n; i++)
 		pl->nslices += i == 0 || !same_slice(&m->postings[i - 1], &m->postings[i]);
 	pl->entries = malloc(((size_t)n + 1) * sizeof(*pl->entries));
-	pl->slices = calloc((size_t)pl->nslices + 1, sizeof(*pl->slices));
-	if (!pl->entries || !pl->slices)
+	pl->slices = terms_table((size_t)pl->nslices + 1, sizeof(*pl->slices));
+	pl->places = malloc(((size_t)pl->terms->n + 1) * sizeof(*pl->places));
+	if (!pl->entries || !pl->slices || !pl->places)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct posting *x = &m->postings[i];
@@ -521,7 +569,7 @@ static int make_slices(struct make *m)
 		pl->entries[i] = (struct entry){ .candidate = x->candidate, .atom = x->atom };
 		if (i == 0 || !same_slice(x - 1, x)) {
 			while (term <= x->term)
-				pl->terms->v[term++].place = k;
+				pl->places[term++] = k;
 			pl->slices[k++] =
 				(struct slice){ .column = (uint16_t)x->column, .event = x->event, .first = i };
 		}
@@ -530,8 +578,8 @@ static int make_slices(struct make *m)
 	for (uint32_t i = 0; i < k; i++)
 		if (pl->slices[i].count == 1)
 			pl->slices[i].one = pl->entries[pl->slices[i].first];
-	while (pl->terms->n && term <= pl->terms->n)
-		pl->terms->v[term++].place = k;
+	while (term <= pl->terms->n)
+		pl->places[term++] = k;
 	return 0;
 }
 
@@ -614,7 +662,7 @@ static struct loose *collect_loose(const struct make *m, const bool *guarded, ui
 
 	for (uint32_t i = 0; v && i < pl->n; i++)
 		for (uint32_t k = 0; k < pl->v[i].nbits && !guarded[i]; k++)
-			v[n++] = (struct loose){ .part = pl->parts[pl->v[i].parts_first],
+			v[n++] = (struct loose){ .part = pl->parts[pl->v[i].parts_first].node,
 						 .candidate = i,
 						 .event = m->p->rules[pl->v[i].rule].event,
 						 .bit = bit_at(pl, &pl->v[i], k) };
@@ -687,6 +735,28 @@ static int make_tables(struct make *m)
 	return r;
 }
 
+/* An array moves to where a cache line begins. */
+static int line_up(void *p, size_t n, size_t size)
+{
+	void *old, *aligned = terms_table(n + 1, size);
+
+	if (!aligned)
+		return -ENOMEM;
+	memcpy(&old, p, sizeof(old));
+	if (n)
+		memcpy(aligned, old, n * size);
+	free(old);
+	memcpy(p, &aligned, sizeof(aligned));
+	return 0;
+}
+
+static int lay_out(struct plan *pl)
+{
+	int r = line_up(&pl->v, pl->n, sizeof(*pl->v));
+
+	return r == 0 ? line_up(&pl->parts, pl->nparts, sizeof(*pl->parts)) : r;
+}
+
 static int make_all(struct make *m)
 {
 	size_t n = (size_t)m->p->nnodes + 1;
@@ -701,8 +771,12 @@ static int make_all(struct make *m)
 	if (!m->pl->atom_of || !m->cost || !m->odds || !m->seen || !m->root_parts || !m->root_nparts)
 		return -ENOMEM;
 	r = make_nodes(m);
+	if (r == 0 && m->pl->columns->n > UINT16_MAX)
+		r = -E2BIG;
 	for (uint32_t i = 0; i < m->p->nrules && r == 0; i++)
 		r = add_rule(m, i);
+	if (r == 0)
+		r = lay_out(m->pl);
 	if (r == 0)
 		r = make_tables(m);
 	return r == 0 ? columns_seal(m->pl->columns) : r;
@@ -734,6 +808,7 @@ void plan_done(struct plan *pl)
 	free(pl->atom_of);
 	free(pl->atoms);
 	free(pl->slices);
+	free(pl->places);
 	free(pl->entries);
 	free(pl->guards);
 	free(pl->guards_of);
@@ -749,7 +824,7 @@ void plan_done(struct plan *pl)
 struct bring_up {
 	const struct plan *pl;
 	const struct event *ev;
-	uint32_t column;
+	uint32_t column, stamp;
 	const struct plan_asker *to;
 };
 
@@ -765,18 +840,20 @@ static void bring_up(void *ctx, uint32_t term)
 {
 	const struct bring_up *b = ctx;
 	const struct plan *pl = b->pl;
-	const struct term *t = &pl->terms->v[term];
 
-	for (uint32_t i = t->place; i < t[1].place; i++) {
+	for (uint32_t i = pl->places[term]; i < pl->places[term + 1]; i++) {
 		const struct slice *s = &pl->slices[i];
 
 		if (s->column != b->column || s->event != b->ev->type)
 			continue;
 		for (uint32_t k = 0; k < s->count; k++) {
 			const struct entry *x = s->count == 1 ? &s->one : &pl->entries[s->first + k];
+			struct candidate *c = &pl->v[x->candidate];
 
-			if (is_alive(pl, &pl->v[x->candidate], b->ev))
-				b->to->f(b->to->ctx, x->candidate, x->atom);
+			if (c->asked_at == b->stamp || !is_alive(pl, c, b->ev))
+				continue;
+			c->asked_at = b->stamp;
+			b->to->f(b->to->ctx, x->candidate, x->atom);
 		}
 	}
 }
@@ -786,22 +863,30 @@ static bool meets(const uint64_t a[SV_WORDS], const uint64_t b[SV_WORDS])
 	return ((a[0] & b[0]) | (a[1] & b[1]) | (a[2] & b[2]) | (a[3] & b[3])) != 0;
 }
 
-static void bring_up_bit(const struct plan *pl, const struct guard_range *bit, const struct plan_asker *to)
+/* Their first part holds then, unless variables may change it. */
+static void bring_up_bit(const struct plan *pl, const struct guard_range *bit, uint32_t stamp,
+			 const struct plan_asker *to)
 {
 	for (uint32_t g = bit->first; g < bit->first + bit->count; g++) {
 		const struct group *group = &pl->groups[g];
 
 		if (!to->may(to->ctx, group->part))
 			continue;
-		for (uint32_t k = group->first; k < group->first + group->count; k++)
-			to->f(to->ctx, pl->unguarded[k], NODE_NONE);
+		for (uint32_t k = group->first; k < group->first + group->count; k++) {
+			struct candidate *c = &pl->v[pl->unguarded[k]];
+
+			if (c->asked_at == stamp)
+				continue;
+			c->asked_at = stamp;
+			to->f(to->ctx, pl->unguarded[k], c->late ? NODE_NONE : group->part);
+		}
 	}
 }
 
 void plan_each(struct plan *pl, const struct event *ev, uint32_t stamp, const struct plan_asker *to)
 {
 	const struct guard_range *of = &pl->guards_of[ev->type];
-	struct bring_up b = { .pl = pl, .ev = ev, .to = to };
+	struct bring_up b = { .pl = pl, .ev = ev, .stamp = stamp, .to = to };
 
 	for (uint32_t i = of->first; i < of->first + of->count; i++) {
 		const struct guard_column *g = &pl->guards[i];
@@ -812,5 +897,11 @@ void plan_each(struct plan *pl, const struct event *ev, uint32_t stamp, const st
 	}
 	for (unsigned w = 0; w < SV_WORDS; w++)
 		for (uint64_t m = ev->alive[w] & pl->unguarded_bits[ev->type][w]; m; m &= m - 1)
-			bring_up_bit(pl, &pl->by_bit[ev->type][64 * w + (unsigned)__builtin_ctzll(m)], to);
+			bring_up_bit(pl, &pl->by_bit[ev->type][64 * w + (unsigned)__builtin_ctzll(m)], stamp, to);
+}
+
+void plan_restart(struct plan *pl)
+{
+	for (uint32_t i = 0; i < pl->n; i++)
+		pl->v[i].asked_at = 0;
 }

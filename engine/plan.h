@@ -15,14 +15,29 @@
 #include "engine/columns.h"
 #include "tamis/sieve.h"
 
-/* One root, and the rule that fires when it holds; the bits of those of its clauses that have this root. */
+/*
+ * One root, and the rule that fires when it holds; the bits of those of its clauses that have this root. All that is asked of one
+ * that comes up lies here and in its parts: with many rules each cache line more costs as much as the rest.
+ */
 struct candidate {
+	uint32_t asked_at; /* stamp of the event that it came up for last */
 	uint32_t rule, root;
 	uint32_t parts_first; /* into parts[] */
 	uint32_t bits_first;  /* into bits[]: the others */
 	uint16_t nparts, nbits;
 	uint8_t bit; /* the first */
+	bool alone;  /* its rule has no other one */
+	bool late;   /* depends on variables; whoever evaluates knows, and says so */
+	uint8_t pad[5];
 };
+_Static_assert(sizeof(struct candidate) == 32, "two a cache line");
+
+/* One part of a condition, with the question that, if the column knows, answers it in place of its node. */
+struct part {
+	uint32_t node;
+	struct question question;
+};
+_Static_assert(sizeof(struct part) == 16, "four a cache line");
 
 /* Candidates without a guard whose first part is the same: where it does not hold, none of them does. */
 struct group {
@@ -40,8 +55,9 @@ enum atom_kind { ATOM_SET, ATOM_TERM, ATOM_INTS };
 
 /* A rule behind a term, and the atom by which it is there: the term's being among the hits says that it holds. */
 struct entry {
-	uint32_t candidate, atom; /* the node */
+	uint32_t candidate, atom; /* the node; with ATOM_WITHIN, where it is not one of the candidate's parts itself */
 };
+#define ATOM_WITHIN (UINT32_C(1) << 31)
 
 /* Rules of an event type behind a term in a column. */
 struct slice {
@@ -70,7 +86,7 @@ struct plan {
 	struct columns *columns;
 	struct candidate *v; /* owned; in the order of the rules */
 	uint32_t n, cap;
-	uint32_t *parts; /* owned */
+	struct part *parts; /* owned */
 	uint32_t nparts, parts_cap;
 	uint8_t *bits; /* owned */
 	uint32_t nbits, bits_cap;
@@ -78,7 +94,8 @@ struct plan {
 	struct atom *atoms; /* owned */
 	uint32_t natoms, atoms_cap;
 
-	struct slice *slices; /* owned; term after term: a term's place is that of its first */
+	uint32_t *places;     /* owned; of each term, and one more: its first slice */
+	struct slice *slices; /* owned; term after term */
 	uint32_t nslices;
 	struct entry *entries;	       /* owned */
 	struct guard_column *guards;   /* owned; of all event types */
@@ -95,9 +112,12 @@ struct plan {
 int plan_init(struct plan *pl, const struct program *p, struct terms *terms, struct columns *columns);
 void plan_done(struct plan *pl);
 
+/* Stamps begin anew. */
+void plan_restart(struct plan *pl);
+
 /*
- * Calls @f for each candidate that the event could be about, maybe more than once, as far as its bits are set in ev->alive,
- * with an atom that is found to hold, or NODE_NONE. After those with a guard it calls @may for the first parts of the others;
+ * Calls @f for each candidate that the event could be about, once, as far as its bits are set in ev->alive, with an atom that is
+ * found to hold, or NODE_NONE. After those with a guard it calls @may for the first parts of the others;
  * where that says false, they cannot hold. @f must not ask columns.
  */
 #define NODE_NONE UINT32_MAX

@@ -10,6 +10,18 @@
 #include "lib/regex.h"
 #include "lib/strhash.h"
 
+#define TERMS_LINE 64 /* bytes of a cache line */
+
+void *terms_table(size_t n, size_t size)
+{
+	size_t bytes = (n * size / TERMS_LINE + 1) * TERMS_LINE;
+	void *p = aligned_alloc(TERMS_LINE, bytes);
+
+	if (p)
+		memset(p, 0, bytes);
+	return p;
+}
+
 int terms_room(void *p, uint32_t *cap, size_t need, size_t size)
 {
 	size_t n = *cap ? *cap : 16;
@@ -110,8 +122,8 @@ static int64_t add(struct terms *t, const struct term *x, bool *ret_new)
 	int r = 2 * (t->n + 1) > t->mask + 1 || !t->slots ? grow_table(t) : 0;
 
 	*ret_new = false;
-	if (r == 0) /* and one more: a place is where the next begins */
-		r = terms_room(&t->v, &t->cap, (size_t)t->n + 2, sizeof(*t->v));
+	if (r == 0)
+		r = terms_room(&t->v, &t->cap, (size_t)t->n + 1, sizeof(*t->v));
 	if (r < 0)
 		return r;
 	i = find(t, x, hash, &slot);

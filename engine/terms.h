@@ -26,9 +26,9 @@ struct term {
 	uint8_t icase;
 	bool bare; /* REGEX: no literals are known that a text has to hold */
 	uint8_t pad;
-	uint32_t place; /* of whoever knows more of terms */
-	uint32_t pad2;
+	uint64_t pad2;
 };
+_Static_assert(sizeof(struct term) == 32, "two a cache line");
 
 struct term_slot {
 	uint32_t hash;
@@ -66,6 +66,8 @@ bool terms_in_set(const struct terms *t, uint32_t set, uint32_t term);
 /* The same of a value: its exact strings by one look-up, then what it has of patterns one by one. */
 bool terms_set_match(const struct terms *t, uint32_t set, const char *s, size_t len);
 
+/* @n elements of @size bytes, all zero, that begin with a cache line: NULL. For tables that events are looked up in. */
+void *terms_table(size_t n, size_t size);
 /* Room for @need elements of @size bytes in the array *@p of *@cap: 0 or -ENOMEM. The array may move. */
 int terms_room(void *p, uint32_t *cap, size_t need, size_t size);
 
