@@ -8,8 +8,8 @@
 #include "lib/strhash.h"
 
 #define CACHE_SIZE 4096 /* a power of two, as is the next */
-#define KNOWN_SIZE 4096
-#define TRIES	   4 /* sets of few patterns that are asked one by one before all patterns of the column are */
+#define KNOWN_SETS 8192 /* of two; a power of two */
+#define TRIES	   4	/* sets of few patterns that are asked one by one before all patterns of the column are */
 #define FEW	   2
 
 typedef void hit_fn(void *ctx, uint32_t term);
@@ -69,13 +69,17 @@ static void known_hits(const struct columns *c, const struct matcher *m, const s
 {
 	uint16_t matcher = (uint16_t)(1 + (m - c->matchers));
 	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32);
-	struct known *k = &c->known[hash & (KNOWN_SIZE - 1)];
+	struct known *k = &c->known[2 * (hash & (KNOWN_SETS - 1))];
 	struct keep keep = { .hits = k->hits, .max = KNOWN_HITS, .f = f, .ctx = ctx };
 
-	if (k->matcher == matcher && k->hash == hash && k->len == v->len && memcmp(k->s, v->s, v->len) == 0) {
-		hit_again(k->hits, k->n, f, ctx);
-		return;
-	}
+	for (int i = 0; i < 2; i++)
+		if (k[i].hash == hash && k[i].matcher == matcher && k[i].len == v->len &&
+		    memcmp(k[i].s, v->s, v->len) == 0) {
+			hit_again(k[i].hits, k[i].n, f, ctx);
+			return;
+		}
+	if (k->matcher)
+		k[1] = k[0];
 	k->hash = hash;
 	k->len = (uint8_t)v->len;
 	memcpy(k->s, v->s, v->len);
@@ -399,7 +403,7 @@ void columns_done(struct columns *c)
 	free(c->sets);
 	free(c->wanted);
 	free(c->cache);
-	free(c->known);
+	free(c->known_room);
 	*c = (struct columns){ 0 };
 }
 
@@ -496,6 +500,14 @@ static int u64_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* From where a cache line begins. What is never written to takes no memory. */
+static int make_known(struct columns *c)
+{
+	c->known_room = calloc(2 * KNOWN_SETS + 1, sizeof(*c->known));
+	c->known = (struct known *)(((uintptr_t)c->known_room + sizeof(*c->known) - 1) & ~(sizeof(*c->known) - 1));
+	return c->known_room ? 0 : -ENOMEM;
+}
+
 int columns_seal(struct columns *c)
 {
 	uint32_t *ids = malloc(((size_t)c->nwanted + 1) * sizeof(*ids)), n;
@@ -515,12 +527,11 @@ int columns_seal(struct columns *c)
 	free(c->wanted);
 	c->wanted = NULL;
 	if (c->nwanted && r == 0) {
-		c->known = calloc(KNOWN_SIZE, sizeof(*c->known));
-		r = c->known ? 0 : -ENOMEM;
+		r = make_known(c);
 	}
 	for (uint32_t i = 0; i < c->n && r == 0 && !c->cache; i++)
 		if (c->v[i].home != CAT_HOME_BASE && c->v[i].home != CAT_HOME_EVENT) {
-			c->cache = calloc(CACHE_SIZE, sizeof(*c->cache));
+			c->cache = terms_table(CACHE_SIZE, sizeof(*c->cache));
 			r = c->cache ? 0 : -ENOMEM;
 		}
 	return r;

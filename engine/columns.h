@@ -68,6 +68,7 @@ struct known {
 	uint32_t hits[KNOWN_HITS];
 	char s[KNOWN_LEN];
 };
+_Static_assert(sizeof(struct known) == 128, "a power of two");
 
 /* Whether the column has a hit among some terms, or that it has none: answered only where its hits of the event are known. */
 enum question_kind { QUESTION_NONE, QUESTION_SET, QUESTION_TERM };
@@ -98,7 +99,8 @@ struct columns {
 	uint64_t *wanted;	/* owned until it is sealed: matcher << 32 | pattern */
 	uint32_t nwanted, wanted_cap;
 	struct cached *cache; /* owned; NULL: no column is of processes */
-	struct known *known;  /* owned; NULL: no column has patterns */
+	struct known *known;  /* sets of two; NULL: no column has patterns */
+	void *known_room;     /* owned */
 };
 
 int columns_init(struct columns *c, const struct catalog *catalog, const struct terms *t);

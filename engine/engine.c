@@ -55,7 +55,7 @@ static void come_up(void *ctx, uint32_t candidate, uint32_t atom)
 	struct coming *c = ctx;
 	struct engine *e = c->x->e;
 
-	if (atom != NODE_NONE && (atom & ATOM_WITHIN)) {
+	if (atom != ATOM_NONE && (atom & ATOM_WITHIN)) {
 		struct enode *n = &e->nodes[atom & ~ATOM_WITHIN];
 
 		if (n->flags & NF_MEMO)
@@ -64,28 +64,34 @@ static void come_up(void *ctx, uint32_t candidate, uint32_t atom)
 	e->asked[c->f->asked++] = (struct brought){ candidate, atom };
 }
 
+static bool part_holds(struct run *x, const struct part *p)
+{
+	struct columns *c = &x->e->columns;
+	const struct question *q = &p->question;
+	enum answer a = columns_ask(c, q, x->e->stamp);
+
+	if (a != ANSWER_UNKNOWN)
+		return a == ANSWER_YES;
+	if (q->kind == QUESTION_SET)
+		return columns_in_set(c, q->column, q->what, x->ev, x->e->stamp) != q->negated;
+	return eval_bool(x, p->node) != q->negated;
+}
+
 /* What depends on variables may still change. */
-static bool may_hold(void *ctx, uint32_t part)
+static bool may_hold(void *ctx, const struct part *part)
 {
 	struct coming *c = ctx;
 
-	return (c->x->e->nodes[part].flags & NF_VAR) || eval_bool(c->x, part);
+	return (c->x->e->nodes[part->node].flags & NF_VAR) || part_holds(c->x, part);
 }
 
-static bool part_holds(struct run *x, const struct part *p)
-{
-	enum answer a = columns_ask(&x->e->columns, &p->question, x->e->stamp);
-
-	return a != ANSWER_UNKNOWN ? a == ANSWER_YES : eval_bool(x, p->node);
-}
-
-/* @atom: a part that does hold. */
+/* @atom: the number of a part that does hold. */
 static bool holds(struct run *x, const struct candidate *c, uint32_t atom)
 {
 	const struct part *p = x->e->plan.parts + c->parts_first;
 
 	for (uint32_t i = 0; i < c->nparts; i++)
-		if (p[i].node != atom && !part_holds(x, &p[i]))
+		if (i != atom && !part_holds(x, &p[i]))
 			return false;
 	return true;
 }
@@ -143,7 +149,7 @@ static size_t fire_in_order(struct run *x, const struct found *f)
 
 		while (i < f->early && e->early[i] < c->rule)
 			fire(x, e->early[i++], n++);
-		if (has_fired(e, c) || !holds(x, c, NODE_NONE))
+		if (has_fired(e, c) || !holds(x, c, ATOM_NONE))
 			continue;
 		note_fired(e, c);
 		fire(x, c->rule, n++);

@@ -48,7 +48,7 @@ struct enode {
 };
 _Static_assert(sizeof(struct enode) == 32, "two a cache line");
 
-/* A candidate that came up, with the atom that was found to hold, or NODE_NONE. */
+/* A candidate that came up, with the number of a part that was found to hold, or ATOM_NONE. */
 struct brought {
 	uint32_t candidate, atom;
 };

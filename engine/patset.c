@@ -43,7 +43,9 @@ struct ref {
 struct slot {
 	uint64_t key;
 	uint32_t first, count; /* into around[]; count 0: free */
+	struct around one;     /* where it is the only one */
 };
+_Static_assert(sizeof(struct slot) == 32, "two a cache line");
 
 struct pat {
 	uint32_t term;
@@ -316,7 +318,7 @@ static void place_gram(struct patset *p, uint64_t key, uint32_t first, uint32_t 
 
 	while (p->slots[at].count)
 		at = (at + 1) & p->mask;
-	p->slots[at] = (struct slot){ .key = key, .first = first, .count = count };
+	p->slots[at] = (struct slot){ .key = key, .first = first, .count = count, .one = p->around[first] };
 	for (unsigned w = 0; w < WIDTHS; w++) {
 		if (widths[w] != width)
 			continue;
@@ -337,7 +339,7 @@ static int place_all(struct build *b)
 		bits++;
 	p->mask = size - 1;
 	p->filter_shift = 32 - bits;
-	p->slots = calloc(size, sizeof(*p->slots));
+	p->slots = terms_table(size, sizeof(*p->slots));
 	p->filter = calloc((1u << bits) / 64, sizeof(*p->filter));
 	p->around = malloc((b->nrefs + 1) * sizeof(*p->around));
 	if (!p->slots || !p->filter || !p->around)
@@ -449,11 +451,13 @@ static void look_up(const struct scan *x, uint64_t key, size_t place)
 	for (uint32_t at = key_hash(key) & p->mask; p->slots[at].count; at = (at + 1) & p->mask) {
 		const struct slot *slot = &p->slots[at];
 
+		const struct around *around = slot->count == 1 ? &slot->one : &p->around[slot->first];
+
 		if (slot->key != key)
 			continue;
-		for (uint32_t i = slot->first; i < slot->first + slot->count; i++)
-			if (agrees(x, &p->around[i], place))
-				try_pattern(x, p->around[i].pattern);
+		for (uint32_t i = 0; i < slot->count; i++)
+			if (agrees(x, &around[i], place))
+				try_pattern(x, around[i].pattern);
 		return;
 	}
 }

@@ -281,10 +281,11 @@ static struct part part_of(const struct make *m, uint32_t node)
 	const struct set_shape *set;
 	const struct atom *a;
 
-	while (node_at(m, node)->op == N_NOT) {
+	while (node_at(m, part.node)->op == N_NOT) {
 		q->negated = !q->negated;
-		node = node_at(m, node)->a;
+		part.node = node_at(m, part.node)->a;
 	}
+	node = part.node;
 	if (!m->pl->atom_of[node])
 		return part;
 	a = plan_atom(m->pl, node);
@@ -449,18 +450,21 @@ static uint64_t weight_of(const struct make *m, uint32_t i)
 	}
 }
 
-static bool is_part(const struct plan *pl, const struct candidate *c, uint32_t node)
+/* As in struct entry. */
+static uint32_t atom_in(const struct plan *pl, const struct candidate *c, uint32_t node)
 {
-	for (uint32_t i = c->parts_first; i < c->parts_first + c->nparts; i++)
-		if (pl->parts[i].node == node)
-			return true;
-	return false;
+	const struct part *parts = &pl->parts[c->parts_first];
+
+	for (uint32_t i = 0; i < c->nparts; i++)
+		if (parts[i].node == node && !parts[i].question.negated)
+			return i;
+	return node | ATOM_WITHIN;
 }
 
 static int post_atom(struct make *m, uint32_t node, uint32_t candidate)
 {
 	const struct atom *a = plan_atom(m->pl, node);
-	uint32_t within = is_part(m->pl, &m->pl->v[candidate], node) ? 0 : ATOM_WITHIN;
+	uint32_t in = atom_in(m->pl, &m->pl->v[candidate], node);
 	int r = terms_room(&m->postings, &m->postings_cap, (size_t)m->npostings + terms_of_atom(m, a),
 			   sizeof(*m->postings));
 
@@ -472,7 +476,7 @@ static int post_atom(struct make *m, uint32_t node, uint32_t candidate)
 			.term = term,
 			.column = a->column,
 			.candidate = candidate,
-			.atom = node | within,
+			.atom = in,
 			.event = m->p->rules[m->pl->v[candidate].rule].event,
 			.pattern = kind != STRM_EXACT && kind != TERM_INT,
 		};
@@ -636,6 +640,7 @@ static int make_guards(struct make *m)
 
 /* A candidate without a guard at one of its bits. */
 struct loose {
+	uint32_t key; /* the same where the first part is the same */
 	uint32_t part, candidate;
 	uint16_t event;
 	uint8_t bit;
@@ -649,9 +654,16 @@ static int loose_cmp(const void *a, const void *b)
 		return x->event < y->event ? -1 : 1;
 	if (x->bit != y->bit)
 		return x->bit < y->bit ? -1 : 1;
-	if (x->part != y->part)
-		return x->part < y->part ? -1 : 1;
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
 	return (x->candidate > y->candidate) - (x->candidate < y->candidate);
+}
+
+static uint32_t first_part_key(const struct plan *pl, const struct candidate *c)
+{
+	const struct part *p = &pl->parts[c->parts_first];
+
+	return 2 * p->node + p->question.negated;
 }
 
 static struct loose *collect_loose(const struct make *m, const bool *guarded, uint32_t *ret_n)
@@ -662,7 +674,8 @@ static struct loose *collect_loose(const struct make *m, const bool *guarded, ui
 
 	for (uint32_t i = 0; v && i < pl->n; i++)
 		for (uint32_t k = 0; k < pl->v[i].nbits && !guarded[i]; k++)
-			v[n++] = (struct loose){ .part = pl->parts[pl->v[i].parts_first].node,
+			v[n++] = (struct loose){ .key = first_part_key(pl, &pl->v[i]),
+						 .part = pl->v[i].parts_first,
 						 .candidate = i,
 						 .event = m->p->rules[pl->v[i].rule].event,
 						 .bit = bit_at(pl, &pl->v[i], k) };
@@ -695,7 +708,7 @@ static int make_by_bit(struct make *m, const bool *guarded)
 		pl->unguarded_bits[x->event][x->bit / 64] |= UINT64_C(1) << x->bit % 64;
 		if (!same_bit)
 			bit->first = ngroups;
-		if (!same_bit || was->part != x->part) {
+		if (!same_bit || was->key != x->key) {
 			bit->count++;
 			pl->groups[ngroups++] = (struct group){ .part = x->part, .first = i };
 		}
@@ -870,7 +883,7 @@ static void bring_up_bit(const struct plan *pl, const struct guard_range *bit, u
 	for (uint32_t g = bit->first; g < bit->first + bit->count; g++) {
 		const struct group *group = &pl->groups[g];
 
-		if (!to->may(to->ctx, group->part))
+		if (!to->may(to->ctx, &pl->parts[group->part]))
 			continue;
 		for (uint32_t k = group->first; k < group->first + group->count; k++) {
 			struct candidate *c = &pl->v[pl->unguarded[k]];
@@ -878,7 +891,7 @@ static void bring_up_bit(const struct plan *pl, const struct guard_range *bit, u
 			if (c->asked_at == stamp)
 				continue;
 			c->asked_at = stamp;
-			to->f(to->ctx, pl->unguarded[k], c->late ? NODE_NONE : group->part);
+			to->f(to->ctx, pl->unguarded[k], c->late ? ATOM_NONE : 0);
 		}
 	}
 }

@@ -32,7 +32,7 @@ struct candidate {
 };
 _Static_assert(sizeof(struct candidate) == 32, "two a cache line");
 
-/* One part of a condition, with the question that, if the column knows, answers it in place of its node. */
+/* One part of a condition: a node, or NOT of it; where there is a question that says the same, columns answer it. */
 struct part {
 	uint32_t node;
 	struct question question;
@@ -41,7 +41,7 @@ _Static_assert(sizeof(struct part) == 16, "four a cache line");
 
 /* Candidates without a guard whose first part is the same: where it does not hold, none of them does. */
 struct group {
-	uint32_t part;
+	uint32_t part;	       /* into parts[] */
 	uint32_t first, count; /* into unguarded[] */
 };
 
@@ -55,9 +55,11 @@ enum atom_kind { ATOM_SET, ATOM_TERM, ATOM_INTS };
 
 /* A rule behind a term, and the atom by which it is there: the term's being among the hits says that it holds. */
 struct entry {
-	uint32_t candidate, atom; /* the node; with ATOM_WITHIN, where it is not one of the candidate's parts itself */
+	uint32_t candidate;
+	uint32_t atom; /* number of a part of the candidate; or with ATOM_WITHIN a node that is none */
 };
 #define ATOM_WITHIN (UINT32_C(1) << 31)
+#define ATOM_NONE   UINT32_MAX
 
 /* Rules of an event type behind a term in a column. */
 struct slice {
@@ -116,14 +118,13 @@ void plan_done(struct plan *pl);
 void plan_restart(struct plan *pl);
 
 /*
- * Calls @f for each candidate that the event could be about, once, as far as its bits are set in ev->alive, with an atom that is
- * found to hold, or NODE_NONE. After those with a guard it calls @may for the first parts of the others;
- * where that says false, they cannot hold. @f must not ask columns.
+ * Calls @f for each candidate that the event could be about, once, as far as its bits are set in ev->alive, with an atom as in struct
+ * entry that is found to hold, or ATOM_NONE. After those with a guard it calls @may for the first parts of the others; where that
+ * says false, they cannot hold. @f must not ask columns.
  */
-#define NODE_NONE UINT32_MAX
 struct plan_asker {
 	void (*f)(void *ctx, uint32_t candidate, uint32_t atom);
-	bool (*may)(void *ctx, uint32_t part);
+	bool (*may)(void *ctx, const struct part *part);
 	void *ctx;
 };
 void plan_each(struct plan *pl, const struct event *ev, uint32_t stamp, const struct plan_asker *to);

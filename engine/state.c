@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/textpool.h"
+#include "lib/strhash.h"
 
 #define NONE PROGRAM_NONE
 _Static_assert(TEXTPOOL_MAX == VAR_TEXT_MAX, "every text that is kept fits");
@@ -66,9 +67,7 @@ static uint32_t key_hash(uint32_t var, const struct state_key *k)
 {
 	uint64_t h = mix(mix(mix(0x9e3779b97f4a7c15u, var), k->pid), k->start);
 
-	for (uint32_t i = 0; i < id_len_of(k); i++)
-		h = mix(h, (unsigned char)k->id[i]);
-	return (uint32_t)(h >> 16);
+	return (uint32_t)(strhash(h, k->id, id_len_of(k)) >> 32);
 }
 
 static bool entry_is(const struct state *s, const struct entry *e, uint32_t var, const struct state_key *k)
