@@ -10,7 +10,6 @@
 #define CACHE_SIZE 4096 /* a power of two, as is the next */
 #define KNOWN_SETS 8192 /* of two; a power of two */
 #define TRIES	   4	/* sets of few patterns that are asked one by one before all patterns of the column are */
-#define FEW	   2
 
 typedef void hit_fn(void *ctx, uint32_t term);
 
@@ -272,7 +271,7 @@ static bool may_try(struct columns *c, struct column *col, uint32_t set, const s
 {
 	const struct proc *p;
 
-	if (c->sets[set].patterns > FEW || col->several || col->ancestors || col->full_at == stamp)
+	if (c->sets[set].patterns > COLUMN_FEW || col->several || col->ancestors || col->full_at == stamp)
 		return false;
 	if (col->tries_at != stamp)
 		col->tries = 0;
@@ -305,19 +304,19 @@ static bool term_hit(const struct column *col, uint32_t term)
 	return false;
 }
 
-enum answer columns_ask(const struct columns *c, const struct question *q, uint32_t stamp)
+bool columns_hit(const struct columns *c, const struct question *q)
 {
 	const struct column *col = &c->v[q->column];
-	bool hit = false;
 
-	if (q->kind == QUESTION_NONE || (col->full_at != stamp && (q->patterns || col->exact_at != stamp)))
-		return ANSWER_UNKNOWN;
-	if (col->sketch & q->sketch) {
-		if (col->overflow)
-			return ANSWER_UNKNOWN;
-		hit = q->kind == QUESTION_TERM ? term_hit(col, q->what) : set_hit(c, col, q->what);
-	}
-	return hit != q->negated ? ANSWER_YES : ANSWER_NO;
+	return q->kind == QUESTION_TERM ? term_hit(col, q->what) : set_hit(c, col, q->what);
+}
+
+bool columns_learn(struct columns *c, const struct question *q, const struct event *ev, uint32_t stamp)
+{
+	struct column *col = &c->v[q->column];
+
+	resolve(c, col, q->patterns, ev, stamp);
+	return !col->overflow;
 }
 
 bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp)

@@ -14,6 +14,7 @@
 #include "lib/value.h"
 
 #define COLUMN_HITS 24 /* that are kept; with more, the values are looked at again */
+#define COLUMN_FEW  2  /* patterns of a set that may be asked one by one, rather than all of the column */
 #define COLUMN_NONE UINT32_MAX
 
 struct column {
@@ -70,7 +71,7 @@ struct known {
 };
 _Static_assert(sizeof(struct known) == 128, "a power of two");
 
-/* Whether the column has a hit among some terms, or that it has none: answered only where its hits of the event are known. */
+/* Whether a column has a hit among some terms, or that it has none. */
 enum question_kind { QUESTION_NONE, QUESTION_SET, QUESTION_TERM };
 struct question {
 	uint32_t what;	 /* string set, or term */
@@ -78,9 +79,9 @@ struct question {
 	uint16_t column;
 	uint8_t kind;	   /* enum question_kind */
 	bool patterns : 1; /* some of the terms are patterns */
+	bool few : 1;	   /* of them there are some, at most COLUMN_FEW */
 	bool negated : 1;
 };
-enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
 
 struct set_shape {
 	uint8_t patterns; /* how many it has, at most 255 */
@@ -120,7 +121,20 @@ void columns_restart(struct columns *c);
 /* Whether some value is in the string set, or is matched by the term. @stamp: a number of the event, never 0. */
 bool columns_in_set(struct columns *c, uint32_t column, uint32_t set, const struct event *ev, uint32_t stamp);
 bool columns_has(struct columns *c, uint32_t column, uint32_t term, const struct event *ev, uint32_t stamp);
-enum answer columns_ask(const struct columns *c, const struct question *q, uint32_t stamp);
+/* Whether all hits of the event that the question is about are known; finds them. */
+static inline bool columns_know(const struct columns *c, const struct question *q, uint32_t stamp)
+{
+	const struct column *col = &c->v[q->column];
+
+	return (col->full_at == stamp || (!q->patterns && col->exact_at == stamp)) && !col->overflow;
+}
+bool columns_learn(struct columns *c, const struct question *q, const struct event *ev, uint32_t stamp);
+/* They are known. */
+bool columns_hit(const struct columns *c, const struct question *q);
+static inline bool columns_answer(const struct columns *c, const struct question *q)
+{
+	return ((c->v[q->column].sketch & q->sketch) && columns_hit(c, q)) != q->negated;
+}
 /* Calls @f for each hit, maybe more than once for the same. @patterns: those are wanted too, not only exact terms. */
 void columns_each(struct columns *c, uint32_t column, bool patterns, const struct event *ev, uint32_t stamp,
 		  void (*f)(void *ctx, uint32_t term), void *ctx);

@@ -61,6 +61,7 @@ static void come_up(void *ctx, uint32_t candidate, uint32_t atom)
 		if (n->flags & NF_MEMO)
 			n->memo = e->stamp << 1 | 1;
 	}
+	__builtin_prefetch(&e->plan.parts[e->plan.v[candidate].parts_first]);
 	e->asked[c->f->asked++] = (struct brought){ candidate, atom };
 }
 
@@ -68,13 +69,15 @@ static bool part_holds(struct run *x, const struct part *p)
 {
 	struct columns *c = &x->e->columns;
 	const struct question *q = &p->question;
-	enum answer a = columns_ask(c, q, x->e->stamp);
+	uint32_t stamp = x->e->stamp;
 
-	if (a != ANSWER_UNKNOWN)
-		return a == ANSWER_YES;
-	if (q->kind == QUESTION_SET)
-		return columns_in_set(c, q->column, q->what, x->ev, x->e->stamp) != q->negated;
-	return eval_bool(x, p->node) != q->negated;
+	if (q->kind != QUESTION_NONE && columns_know(c, q, stamp))
+		return columns_answer(c, q);
+	if (q->kind != QUESTION_SET)
+		return eval_bool(x, p->node) != q->negated;
+	if (!q->few && columns_learn(c, q, x->ev, stamp))
+		return columns_answer(c, q);
+	return columns_in_set(c, q->column, q->what, x->ev, stamp) != q->negated;
 }
 
 /* What depends on variables may still change. */

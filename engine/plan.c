@@ -294,6 +294,7 @@ static struct part part_of(const struct make *m, uint32_t node)
 		return part;
 	q->kind = set ? QUESTION_SET : QUESTION_TERM;
 	q->patterns = set && set->patterns;
+	q->few = q->patterns && set->patterns <= COLUMN_FEW;
 	q->column = (uint16_t)a->column;
 	q->what = a->what;
 	q->sketch = sketch_of_atom(m, a);
