@@ -153,8 +153,10 @@ static bool set(struct run *x, const struct paction *a)
 		return false;
 	if ((a->flags & ACT_APPEND) && (v->flags & VAR_INHERITED))
 		take_inherited(x, a->var, &key);
-	for (uint32_t i = 0; i < a->values_count; i++)
+	for (uint32_t i = 0; i < a->values_count; i++) {
 		ok = set_value(x, a, &key, x->e->p.refs[a->values_first + i]) && ok;
+		engine_vars_changed(x->e);
+	}
 	return ok;
 }
 
@@ -196,9 +198,12 @@ static void do_set(struct run *x, uint32_t action)
 	if (a->field != PROGRAM_NONE) {
 		scope = scope_of_pid(x, catalog_get(&x->e->p.catalog->fields[a->field], x->ev).num);
 		x->scope = &scope;
+		engine_vars_changed(x->e);
 	}
 	if (filter_holds(x, a))
 		act_add(x, action)->done = set(x, a);
+	if (x->scope)
+		engine_vars_changed(x->e);
 	x->scope = NULL;
 }
 

@@ -63,28 +63,44 @@ static void scan_value(const struct columns *c, const struct matcher *m, const s
 	patset_scan(m->patterns, v->s, v->len, f, ctx);
 }
 
+static void known_again(const struct known *k, hit_fn *f, void *ctx)
+{
+	hit_again(k->near, k->n < KNOWN_NEAR ? k->n : KNOWN_NEAR, f, ctx);
+	if (k->n > KNOWN_NEAR)
+		hit_again(k->far, k->n - KNOWN_NEAR, f, ctx);
+}
+
+/* What was there becomes the second of the two. */
+static void known_put(struct known *k, const struct known *head, const char *s, const uint32_t hits[KNOWN_HITS])
+{
+	if (k->matcher)
+		k[1] = k[0];
+	*k = *head;
+	memcpy(k->s, s, head->len);
+	memcpy(k->near, hits, sizeof(k->near));
+	memcpy(k->far, hits + KNOWN_NEAR, sizeof(k->far));
+}
+
 /* A text that is not longer than KNOWN_LEN. */
 static void known_hits(const struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
 {
 	uint16_t matcher = (uint16_t)(1 + (m - c->matchers));
-	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32);
+	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32), hits[KNOWN_HITS] = { 0 };
 	struct known *k = &c->known[2 * (hash & (KNOWN_SETS - 1))];
-	struct keep keep = { .hits = k->hits, .max = KNOWN_HITS, .f = f, .ctx = ctx };
+	struct keep keep = { .hits = hits, .max = KNOWN_HITS, .f = f, .ctx = ctx };
 
 	for (int i = 0; i < 2; i++)
 		if (k[i].hash == hash && k[i].matcher == matcher && k[i].len == v->len &&
 		    memcmp(k[i].s, v->s, v->len) == 0) {
-			hit_again(k[i].hits, k[i].n, f, ctx);
+			known_again(&k[i], f, ctx);
 			return;
 		}
-	if (k->matcher)
-		k[1] = k[0];
-	k->hash = hash;
-	k->len = (uint8_t)v->len;
-	memcpy(k->s, v->s, v->len);
 	scan_value(c, m, v, keep_hit, &keep);
-	k->n = (uint8_t)keep.n;
-	k->matcher = keep.n <= KNOWN_HITS ? matcher : 0;
+	if (keep.n <= KNOWN_HITS) {
+		struct known head = { .hash = hash, .matcher = matcher, .n = (uint8_t)keep.n, .len = (uint8_t)v->len };
+
+		known_put(k, &head, v->s, hits);
+	}
 }
 
 static void value_hits(const struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,

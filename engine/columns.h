@@ -60,14 +60,16 @@ struct cached {
 _Static_assert(sizeof(struct cached) == 32, "two a cache line");
 
 /* Hits of one matcher on a text, whoever has it: the same paths come again and again. Two cache lines. */
+#define KNOWN_NEAR 2 /* hits in the first cache line, with the first bytes of the text */
 #define KNOWN_HITS 6
 #define KNOWN_LEN  96
 struct known {
 	uint32_t hash;
 	uint16_t matcher; /* + 1; 0: free */
 	uint8_t n, len;
-	uint32_t hits[KNOWN_HITS];
+	uint32_t near[KNOWN_NEAR];
 	char s[KNOWN_LEN];
+	uint32_t far[KNOWN_HITS - KNOWN_NEAR];
 };
 _Static_assert(sizeof(struct known) == 128, "a power of two");
 

@@ -8,17 +8,32 @@
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */
 
+static void forget_answers(struct engine *e)
+{
+	for (uint32_t i = 0; i < e->p.nnodes; i++)
+		e->nodes[i].memo = 0;
+}
+
+void engine_vars_changed(struct engine *e)
+{
+	if (e->var_stamp == STAMP_MAX) {
+		forget_answers(e);
+		e->var_stamp = 0;
+	}
+	e->var_stamp++;
+}
+
 static void next_stamp(struct engine *e)
 {
 	if (e->stamp == STAMP_MAX) {
-		for (uint32_t i = 0; i < e->p.nnodes; i++)
-			e->nodes[i].memo = 0;
+		forget_answers(e);
 		memset(e->fired_at, 0, e->p.nrules * sizeof(*e->fired_at));
 		plan_restart(&e->plan);
 		columns_restart(&e->columns);
 		e->stamp = 0;
 	}
 	e->stamp++;
+	engine_vars_changed(e);
 }
 
 static int u32_cmp(const void *a, const void *b)
@@ -242,7 +257,7 @@ static void scan_leaf(struct engine *e, uint32_t i, uint8_t *flags, uint16_t *ev
 		break;
 	case N_VAR:
 	case N_UUID:
-		*flags |= NF_VAR;
+		*flags |= NF_VAR | (n->op == N_UUID ? NF_CHANCE : 0);
 		break;
 	}
 }
@@ -260,11 +275,11 @@ static void scan_node(struct engine *e, uint32_t i)
 		fb &= (uint8_t)~NF_ELEM;
 	if (n->op == N_EXISTS)
 		fa &= (uint8_t)~NF_CURRENT;
-	flags = (fa | fb) & (NF_ELEM | NF_CURRENT | NF_VAR);
+	flags = (fa | fb) & (NF_ELEM | NF_CURRENT | NF_VAR | NF_CHANCE);
 	scan_leaf(e, i, &flags, &event);
-	/* Reading a field again is cheaper than remembering it; what a variable holds may be something else then. */
-	if (n->type == NT_BOOL && operands && !(flags & (NF_ELEM | NF_CURRENT | NF_VAR)))
-		flags |= NF_MEMO;
+	/* Reading a field again is cheaper than remembering it. */
+	if (n->type == NT_BOOL && operands && !(flags & (NF_ELEM | NF_CURRENT | NF_CHANCE)))
+		flags |= flags & NF_VAR ? NF_UNTIL_SET : NF_MEMO;
 	/* A set that an ancestor is compared with by N_CURRENT is asked for one ancestor at a time. */
 	if (e->plan.atom_of[i] && !(flags & NF_CURRENT) && (n->op == N_STRIN || n->op == N_ANY))
 		flags |= NF_ATOM;

@@ -22,12 +22,14 @@
 
 /* What engine_new() works out about a node. */
 enum node_flag {
-	NF_ELEM = 1 << 0,    /* uses the element of an N_ANY around it */
-	NF_CURRENT = 1 << 1, /* uses the position of an N_EXISTS around it */
-	NF_MEMO = 1 << 2,    /* the same for the whole event, and worth remembering */
-	NF_NESTED = 1 << 3,  /* a field of all ancestors that has several values in each */
-	NF_ATOM = 1 << 5,    /* asks one column, see plan.h */
-	NF_VAR = 1 << 4	     /* can change while an event is looked at: depends on a variable, or on chance */
+	NF_ELEM = 1 << 0,     /* uses the element of an N_ANY around it */
+	NF_CURRENT = 1 << 1,  /* uses the position of an N_EXISTS around it */
+	NF_MEMO = 1 << 2,     /* the same for the whole event, and worth remembering */
+	NF_NESTED = 1 << 3,   /* a field of all ancestors that has several values in each */
+	NF_ATOM = 1 << 5,     /* asks one column, see plan.h */
+	NF_VAR = 1 << 4,      /* can change while an event is looked at: depends on a variable, or on chance */
+	NF_CHANCE = 1 << 6,   /* depends on chance */
+	NF_UNTIL_SET = 1 << 7 /* depends on variables: worth remembering until one of them is set */
 };
 
 /* A node with all that its evaluation needs. */
@@ -43,7 +45,7 @@ struct enode {
 		} atom;
 		int64_t imm;
 	};
-	uint32_t memo; /* 2 * stamp of the event that it was asked for + its answer */
+	uint32_t memo; /* 2 * stamp of the event that it was asked for, or with NF_UNTIL_SET var_stamp, + its answer */
 	uint32_t pad2;
 };
 _Static_assert(sizeof(struct enode) == 32, "two a cache line");
@@ -64,10 +66,10 @@ struct engine {
 	struct terms terms;
 	struct columns columns;
 	struct plan plan;
-	struct enode *nodes; /* owned; of each node */
-	uint16_t *events;    /* owned; event type whose fields a node looks at, or EV_NONE */
-	uint32_t stamp;
-	struct brought *asked; /* owned; room for all candidates */
+	struct enode *nodes;	   /* owned; of each node */
+	uint16_t *events;	   /* owned; event type whose fields a node looks at, or EV_NONE */
+	uint32_t stamp, var_stamp; /* var_stamp: another one for each event, and after each action */
+	struct brought *asked;	   /* owned; room for all candidates */
 	uint32_t *
 		fired_at; /* owned; of each rule that has several candidates: stamp of the event that it fired for last */
 	uint32_t *early;	      /* owned; rules that hold whatever variables hold; room for every rule */
@@ -133,6 +135,8 @@ struct val eval_var(const struct run *x, uint32_t var);
 
 /* act.c: what the variable holds for the event, itself or by inheritance; false: nothing is set. */
 bool var_first(const struct run *x, uint32_t var, struct state_pos *ret);
+/* What depends on variables is asked anew. */
+void engine_vars_changed(struct engine *e);
 /* What follows from rule @rule: sets variables, lists the other actions, fills in @m. */
 void act_on_match(struct run *x, uint32_t rule, struct engine_match *m);
 

@@ -664,13 +664,15 @@ static bool eval_op(struct run *x, uint32_t i)
 bool eval_bool(struct run *x, uint32_t i)
 {
 	struct engine *e = x->e;
+	struct enode *n = &e->nodes[i];
+	uint32_t stamp = n->flags & NF_MEMO ? e->stamp : e->var_stamp;
 	bool v;
 
-	if (!(e->nodes[i].flags & NF_MEMO))
+	if (!(n->flags & (NF_MEMO | NF_UNTIL_SET)))
 		return eval_op(x, i);
-	if (e->nodes[i].memo >> 1 == e->stamp)
-		return e->nodes[i].memo & 1;
+	if (n->memo >> 1 == stamp)
+		return n->memo & 1;
 	v = eval_op(x, i);
-	e->nodes[i].memo = e->stamp << 1 | v;
+	n->memo = stamp << 1 | v;
 	return v;
 }

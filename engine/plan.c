@@ -557,7 +557,7 @@ static bool same_slice(const struct posting *x, const struct posting *y)
 static int make_slices(struct make *m)
 {
 	struct plan *pl = m->pl;
-	uint32_t n = m->npostings, k = 0, term = 0;
+	uint32_t n = m->npostings, k = 0;
 
 	if (n)
 		qsort(m->postings, n, sizeof(*m->postings), posting_cmp);
@@ -565,16 +565,15 @@ static int make_slices(struct make *m)
 		pl->nslices += i == 0 || !same_slice(&m->postings[i - 1], &m->postings[i]);
 	pl->entries = malloc(((size_t)n + 1) * sizeof(*pl->entries));
 	pl->slices = terms_table((size_t)pl->nslices + 1, sizeof(*pl->slices));
-	pl->places = malloc(((size_t)pl->terms->n + 1) * sizeof(*pl->places));
-	if (!pl->entries || !pl->slices || !pl->places)
+	pl->of_term = terms_table((size_t)pl->terms->n + 1, sizeof(*pl->of_term));
+	if (!pl->entries || !pl->slices || !pl->of_term)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct posting *x = &m->postings[i];
 
 		pl->entries[i] = (struct entry){ .candidate = x->candidate, .atom = x->atom };
 		if (i == 0 || !same_slice(x - 1, x)) {
-			while (term <= x->term)
-				pl->places[term++] = k;
+			pl->of_term[x->term].first = pl->of_term[x->term].count++ ? pl->of_term[x->term].first : k;
 			pl->slices[k++] =
 				(struct slice){ .column = (uint16_t)x->column, .event = x->event, .first = i };
 		}
@@ -583,8 +582,14 @@ static int make_slices(struct make *m)
 	for (uint32_t i = 0; i < k; i++)
 		if (pl->slices[i].count == 1)
 			pl->slices[i].one = pl->entries[pl->slices[i].first];
-	while (term <= pl->terms->n)
-		pl->places[term++] = k;
+	for (uint32_t i = 0; i < pl->terms->n; i++) {
+		struct slice *s = &pl->of_term[i];
+
+		if (s->count == 1)
+			*s = pl->slices[s->first];
+		else if (s->count)
+			s->column = MANY_SLICES;
+	}
 	return 0;
 }
 
@@ -822,7 +827,7 @@ void plan_done(struct plan *pl)
 	free(pl->atom_of);
 	free(pl->atoms);
 	free(pl->slices);
-	free(pl->places);
+	free(pl->of_term);
 	free(pl->entries);
 	free(pl->guards);
 	free(pl->guards_of);
@@ -850,26 +855,34 @@ static bool is_alive(const struct plan *pl, const struct candidate *c, const str
 	return false;
 }
 
+static void bring_up_slice(const struct bring_up *b, const struct slice *s)
+{
+	const struct plan *pl = b->pl;
+
+	if (s->column != b->column || s->event != b->ev->type)
+		return;
+	for (uint32_t k = 0; k < s->count; k++) {
+		const struct entry *x = s->count == 1 ? &s->one : &pl->entries[s->first + k];
+		struct candidate *c = &pl->v[x->candidate];
+
+		if (c->asked_at == b->stamp || !is_alive(pl, c, b->ev))
+			continue;
+		c->asked_at = b->stamp;
+		b->to->f(b->to->ctx, x->candidate, x->atom);
+	}
+}
+
 static void bring_up(void *ctx, uint32_t term)
 {
 	const struct bring_up *b = ctx;
-	const struct plan *pl = b->pl;
+	const struct slice *s = &b->pl->of_term[term];
 
-	for (uint32_t i = pl->places[term]; i < pl->places[term + 1]; i++) {
-		const struct slice *s = &pl->slices[i];
-
-		if (s->column != b->column || s->event != b->ev->type)
-			continue;
-		for (uint32_t k = 0; k < s->count; k++) {
-			const struct entry *x = s->count == 1 ? &s->one : &pl->entries[s->first + k];
-			struct candidate *c = &pl->v[x->candidate];
-
-			if (c->asked_at == b->stamp || !is_alive(pl, c, b->ev))
-				continue;
-			c->asked_at = b->stamp;
-			b->to->f(b->to->ctx, x->candidate, x->atom);
-		}
+	if (s->column != MANY_SLICES) {
+		bring_up_slice(b, s);
+		return;
 	}
+	for (uint32_t i = 0; i < s->count; i++)
+		bring_up_slice(b, &b->pl->slices[s->first + i]);
 }
 
 static bool meets(const uint64_t a[SV_WORDS], const uint64_t b[SV_WORDS])

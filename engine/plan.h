@@ -71,6 +71,8 @@ struct slice {
 	};
 };
 
+#define MANY_SLICES UINT16_MAX
+
 /* A column that brings up rules of an event type. */
 struct guard_column {
 	uint32_t column;
@@ -96,7 +98,8 @@ struct plan {
 	struct atom *atoms; /* owned */
 	uint32_t natoms, atoms_cap;
 
-	uint32_t *places;     /* owned; of each term, and one more: its first slice */
+	struct slice *
+		of_term; /* owned; of each term: its slice, or with column MANY_SLICES where in slices[] its several are */
 	struct slice *slices; /* owned; term after term */
 	uint32_t nslices;
 	struct entry *entries;	       /* owned */
