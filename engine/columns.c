@@ -70,11 +70,16 @@ static void known_again(const struct known *k, hit_fn *f, void *ctx)
 		hit_again(k->far, k->n - KNOWN_NEAR, f, ctx);
 }
 
-/* What was there becomes the second of the two. */
-static void known_put(struct known *k, const struct known *head, const char *s, const uint32_t hits[KNOWN_HITS])
+/*
+ * One of the two gives way, whichever: of three texts that come again and again by turns the one that was longest ago would be just
+ * the one that comes next.
+ */
+static void known_put(struct columns *c, struct known *k, const struct known *head, const char *s,
+		      const uint32_t hits[KNOWN_HITS])
 {
-	if (k->matcher)
-		k[1] = k[0];
+	c->chance = c->chance * 1103515245 + 12345;
+	if (k->matcher && (!k[1].matcher || c->chance >> 31))
+		k++;
 	*k = *head;
 	memcpy(k->s, s, head->len);
 	memcpy(k->near, hits, sizeof(k->near));
@@ -82,7 +87,7 @@ static void known_put(struct known *k, const struct known *head, const char *s, 
 }
 
 /* A text that is not longer than KNOWN_LEN. */
-static void known_hits(const struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
+static void known_hits(struct columns *c, const struct matcher *m, const struct val *v, hit_fn *f, void *ctx)
 {
 	uint16_t matcher = (uint16_t)(1 + (m - c->matchers));
 	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32), hits[KNOWN_HITS] = { 0 };
@@ -99,11 +104,11 @@ static void known_hits(const struct columns *c, const struct matcher *m, const s
 	if (keep.n <= KNOWN_HITS) {
 		struct known head = { .hash = hash, .matcher = matcher, .n = (uint8_t)keep.n, .len = (uint8_t)v->len };
 
-		known_put(k, &head, v->s, hits);
+		known_put(c, k, &head, v->s, hits);
 	}
 }
 
-static void value_hits(const struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,
+static void value_hits(struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,
 		       void *ctx)
 {
 	if (!patterns || !m->patterns)
@@ -116,8 +121,8 @@ static void value_hits(const struct columns *c, const struct matcher *m, const s
 
 /* ---- an image of a process ----------------------------------------------------------------------------------------- */
 
-static void proc_values(const struct columns *c, const struct column *col, const struct proc *p, bool patterns,
-			hit_fn *f, void *ctx)
+static void proc_values(struct columns *c, const struct column *col, const struct proc *p, bool patterns, hit_fn *f,
+			void *ctx)
 {
 	const struct matcher *m = &c->matchers[col->matcher];
 	struct val v = proc_get(p, col->slot);

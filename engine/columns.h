@@ -104,6 +104,7 @@ struct columns {
 	struct cached *cache; /* owned; NULL: no column is of processes */
 	struct known *known;  /* sets of two; NULL: no column has patterns */
 	void *known_room;     /* owned */
+	uint32_t chance;
 };
 
 int columns_init(struct columns *c, const struct catalog *catalog, const struct terms *t);

@@ -76,7 +76,6 @@ static void come_up(void *ctx, uint32_t candidate, uint32_t atom)
 		if (n->flags & NF_MEMO)
 			n->memo = e->stamp << 1 | 1;
 	}
-	__builtin_prefetch(&e->plan.parts[e->plan.v[candidate].parts_first]);
 	e->asked[c->f->asked++] = (struct brought){ candidate, atom };
 }
 
@@ -106,7 +105,7 @@ static bool may_hold(void *ctx, const struct part *part)
 /* @atom: the number of a part that does hold. */
 static bool holds(struct run *x, const struct candidate *c, uint32_t atom)
 {
-	const struct part *p = x->e->plan.parts + c->parts_first;
+	const struct part *p = candidate_parts(c);
 
 	for (uint32_t i = 0; i < c->nparts; i++)
 		if (i != atom && !part_holds(x, &p[i]))
@@ -358,6 +357,11 @@ static int alloc_state(struct engine *e)
 	return r < 0 ? r : limits_new(e->p.nrules, tokens ? o->limits ? o->limits : ENGINE_LIMITS : 0, &e->limits);
 }
 
+static void note_late(const struct engine *e, struct candidate *c)
+{
+	c->late = e->nodes[c->root].flags & NF_VAR;
+}
+
 int engine_new_with(const struct program *p, const struct engine_options *o, struct engine **ret, struct err *err)
 {
 	_cleanup_(engine_free) struct engine *e = calloc(1, sizeof(*e));
@@ -378,7 +382,7 @@ int engine_new_with(const struct program *p, const struct engine_options *o, str
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		scan_node(e, i);
 	for (uint32_t i = 0; i < e->plan.n; i++)
-		e->plan.v[i].late = e->nodes[e->plan.v[i].root].flags & NF_VAR;
+		note_late(e, &e->plan.v[e->plan.at[i]]);
 	*ret = TAKE_PTR(e);
 	return 0;
 }

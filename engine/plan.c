@@ -383,7 +383,7 @@ static uint32_t sum_uses(uint32_t a, uint32_t b)
 static void count_uses(struct make *m, uint32_t *uses)
 {
 	for (uint32_t i = 0; i < m->pl->n; i++)
-		uses[m->pl->v[i].root]++;
+		uses[m->pl->v[m->pl->at[i]].root]++;
 	for (uint32_t i = m->p->nnodes; i-- > 0;) {
 		const struct node *n = node_at(m, i);
 		unsigned operands = program_operands(n->op);
@@ -452,9 +452,9 @@ static uint64_t weight_of(const struct make *m, uint32_t i)
 }
 
 /* As in struct entry. */
-static uint32_t atom_in(const struct plan *pl, const struct candidate *c, uint32_t node)
+static uint32_t atom_in(const struct candidate *c, uint32_t node)
 {
-	const struct part *parts = &pl->parts[c->parts_first];
+	const struct part *parts = candidate_parts(c);
 
 	for (uint32_t i = 0; i < c->nparts; i++)
 		if (parts[i].node == node && !parts[i].question.negated)
@@ -465,7 +465,7 @@ static uint32_t atom_in(const struct plan *pl, const struct candidate *c, uint32
 static int post_atom(struct make *m, uint32_t node, uint32_t candidate)
 {
 	const struct atom *a = plan_atom(m->pl, node);
-	uint32_t in = atom_in(m->pl, &m->pl->v[candidate], node);
+	uint32_t in = atom_in(&m->pl->v[candidate], node);
 	int r = terms_room(&m->postings, &m->postings_cap, (size_t)m->npostings + terms_of_atom(m, a),
 			   sizeof(*m->postings));
 
@@ -525,9 +525,9 @@ static int post_all(struct make *m, bool *guarded)
 	for (uint32_t i = 0; i < m->p->nnodes; i++)
 		m->weight[i] = weight_of(m, i);
 	for (uint32_t i = 0; i < pl->n && r >= 0; i++) {
-		if (m->weight[pl->v[i].root] >= NO_GUARD || m->npostings > POSTINGS_MAX)
+		if (m->weight[pl->v[pl->at[i]].root] >= NO_GUARD || m->npostings > POSTINGS_MAX)
 			continue;
-		r = post_guard(m, i);
+		r = post_guard(m, pl->at[i]);
 		guarded[i] = r == 1;
 		pl->nguarded += guarded[i];
 	}
@@ -647,7 +647,7 @@ static int make_guards(struct make *m)
 /* A candidate without a guard at one of its bits. */
 struct loose {
 	uint32_t key; /* the same where the first part is the same */
-	uint32_t part, candidate;
+	uint32_t candidate;
 	uint16_t event;
 	uint8_t bit;
 };
@@ -665,9 +665,9 @@ static int loose_cmp(const void *a, const void *b)
 	return (x->candidate > y->candidate) - (x->candidate < y->candidate);
 }
 
-static uint32_t first_part_key(const struct plan *pl, const struct candidate *c)
+static uint32_t first_part_key(const struct candidate *c)
 {
-	const struct part *p = &pl->parts[c->parts_first];
+	const struct part *p = candidate_parts(c);
 
 	return 2 * p->node + p->question.negated;
 }
@@ -678,13 +678,15 @@ static struct loose *collect_loose(const struct make *m, const bool *guarded, ui
 	struct loose *v = malloc(((size_t)pl->n + pl->nbits + 1) * sizeof(*v));
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; v && i < pl->n; i++)
-		for (uint32_t k = 0; k < pl->v[i].nbits && !guarded[i]; k++)
-			v[n++] = (struct loose){ .key = first_part_key(pl, &pl->v[i]),
-						 .part = pl->v[i].parts_first,
-						 .candidate = i,
-						 .event = m->p->rules[pl->v[i].rule].event,
-						 .bit = bit_at(pl, &pl->v[i], k) };
+	for (uint32_t i = 0; v && i < pl->n; i++) {
+		const struct candidate *c = &pl->v[pl->at[i]];
+
+		for (uint32_t k = 0; k < c->nbits && !guarded[i]; k++)
+			v[n++] = (struct loose){ .key = first_part_key(c),
+						 .candidate = pl->at[i],
+						 .event = m->p->rules[c->rule].event,
+						 .bit = bit_at(pl, c, k) };
+	}
 	if (n)
 		qsort(v, n, sizeof(*v), loose_cmp);
 	*ret_n = n;
@@ -716,7 +718,7 @@ static int make_by_bit(struct make *m, const bool *guarded)
 			bit->first = ngroups;
 		if (!same_bit || was->key != x->key) {
 			bit->count++;
-			pl->groups[ngroups++] = (struct group){ .part = x->part, .first = i };
+			pl->groups[ngroups++] = (struct group){ .candidate = x->candidate, .first = i };
 		}
 		pl->groups[ngroups - 1].count++;
 	}
@@ -754,26 +756,40 @@ static int make_tables(struct make *m)
 	return r;
 }
 
-/* An array moves to where a cache line begins. */
-static int line_up(void *p, size_t n, size_t size)
+/* Pairs of struct candidate that one takes with its parts: a cache line each. */
+static uint32_t lines_of(const struct candidate *c)
 {
-	void *old, *aligned = terms_table(n + 1, size);
-
-	if (!aligned)
-		return -ENOMEM;
-	memcpy(&old, p, sizeof(old));
-	if (n)
-		memcpy(aligned, old, n * size);
-	free(old);
-	memcpy(p, &aligned, sizeof(aligned));
-	return 0;
+	return (c->nparts + 2u + 3) / 4;
 }
 
+/* Each moves to where a cache line begins, and its parts to it. */
 static int lay_out(struct plan *pl)
 {
-	int r = line_up(&pl->v, pl->n, sizeof(*pl->v));
+	struct candidate *v;
+	uint32_t lines = 0;
 
-	return r == 0 ? line_up(&pl->parts, pl->nparts, sizeof(*pl->parts)) : r;
+	for (uint32_t i = 0; i < pl->n; i++)
+		lines += lines_of(&pl->v[i]);
+	v = terms_table((size_t)lines + 1, 2 * sizeof(*v));
+	pl->at = malloc(((size_t)pl->n + 1) * sizeof(*pl->at));
+	if (!v || !pl->at) {
+		free(v);
+		return -ENOMEM;
+	}
+	lines = 0;
+	for (uint32_t i = 0; i < pl->n; i++) {
+		struct candidate *c = &v[2 * (size_t)lines];
+
+		*c = pl->v[i];
+		memcpy(c + 1, &pl->parts[c->parts_first], c->nparts * sizeof(*pl->parts));
+		pl->at[i] = 2 * lines;
+		lines += lines_of(c);
+	}
+	free(pl->v);
+	free(pl->parts);
+	pl->v = v;
+	pl->parts = NULL;
+	return 0;
 }
 
 static int make_all(struct make *m)
@@ -822,6 +838,7 @@ int plan_init(struct plan *pl, const struct program *p, struct terms *terms, str
 void plan_done(struct plan *pl)
 {
 	free(pl->v);
+	free(pl->at);
 	free(pl->parts);
 	free(pl->bits);
 	free(pl->atom_of);
@@ -897,7 +914,7 @@ static void bring_up_bit(const struct plan *pl, const struct guard_range *bit, u
 	for (uint32_t g = bit->first; g < bit->first + bit->count; g++) {
 		const struct group *group = &pl->groups[g];
 
-		if (!to->may(to->ctx, &pl->parts[group->part]))
+		if (!to->may(to->ctx, candidate_parts(&pl->v[group->candidate])))
 			continue;
 		for (uint32_t k = group->first; k < group->first + group->count; k++) {
 			struct candidate *c = &pl->v[pl->unguarded[k]];
@@ -930,5 +947,5 @@ void plan_each(struct plan *pl, const struct event *ev, uint32_t stamp, const st
 void plan_restart(struct plan *pl)
 {
 	for (uint32_t i = 0; i < pl->n; i++)
-		pl->v[i].asked_at = 0;
+		pl->v[pl->at[i]].asked_at = 0;
 }

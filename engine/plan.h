@@ -15,23 +15,6 @@
 #include "engine/columns.h"
 #include "tamis/sieve.h"
 
-/*
- * One root, and the rule that fires when it holds; the bits of those of its clauses that have this root. All that is asked of one
- * that comes up lies here and in its parts: with many rules each cache line more costs as much as the rest.
- */
-struct candidate {
-	uint32_t asked_at; /* stamp of the event that it came up for last */
-	uint32_t rule, root;
-	uint32_t parts_first; /* into parts[] */
-	uint32_t bits_first;  /* into bits[]: the others */
-	uint16_t nparts, nbits;
-	uint8_t bit; /* the first */
-	bool alone;  /* its rule has no other one */
-	bool late;   /* depends on variables; whoever evaluates knows, and says so */
-	uint8_t pad[5];
-};
-_Static_assert(sizeof(struct candidate) == 32, "two a cache line");
-
 /* One part of a condition: a node, or NOT of it; where there is a question that says the same, columns answer it. */
 struct part {
 	uint32_t node;
@@ -39,9 +22,32 @@ struct part {
 };
 _Static_assert(sizeof(struct part) == 16, "four a cache line");
 
+/*
+ * One root, and the rule that fires when it holds; the bits of those of its clauses that have this root. Its parts come right behind
+ * it: with many rules each cache line more costs as much as all else that is asked of one that comes up.
+ */
+struct candidate {
+	uint32_t asked_at; /* stamp of the event that it came up for last */
+	uint32_t rule, root;
+	uint32_t bits_first; /* into bits[]: the others */
+	uint16_t nparts, nbits;
+	uint8_t bit; /* the first */
+	bool alone;  /* its rule has no other one */
+	bool late;   /* depends on variables; whoever evaluates knows, and says so */
+	uint8_t pad;
+	uint32_t parts_first; /* into parts[], while they are made */
+	uint32_t pad2;
+};
+_Static_assert(sizeof(struct candidate) == 2 * sizeof(struct part), "with two parts in one cache line");
+
+static inline const struct part *candidate_parts(const struct candidate *c)
+{
+	return (const struct part *)(c + 1);
+}
+
 /* Candidates without a guard whose first part is the same: where it does not hold, none of them does. */
 struct group {
-	uint32_t part;	       /* into parts[] */
+	uint32_t candidate;    /* one of them */
 	uint32_t first, count; /* into unguarded[] */
 };
 
@@ -88,9 +94,10 @@ struct plan {
 	const struct program *p; /* borrowed; the next two too */
 	struct terms *terms;
 	struct columns *columns;
-	struct candidate *v; /* owned; in the order of the rules */
+	struct candidate *v; /* owned; in the order of the rules, parts between them */
+	uint32_t *at;	     /* owned; where in v[] they are: by these numbers they are called */
 	uint32_t n, cap;
-	struct part *parts; /* owned */
+	struct part *parts; /* owned, while they are made */
 	uint32_t nparts, parts_cap;
 	uint8_t *bits; /* owned */
 	uint32_t nbits, bits_cap;
