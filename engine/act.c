@@ -211,7 +211,7 @@ static void do_set(struct run *x, uint32_t action)
 static void do_actions(struct run *x, const struct prule *r)
 {
 	for (uint32_t i = r->actions_first; i < r->actions_first + r->actions_count; i++)
-		if (x->e->p.actions[i].kind == ACT_SET)
+		if (x->e->p.actions[i].kind == ACT_SET && !x->e->sets_nothing)
 			do_set(x, i);
 	for (uint32_t i = r->actions_first; i < r->actions_first + r->actions_count; i++) {
 		const struct paction *a = &x->e->p.actions[i];
@@ -356,6 +356,16 @@ bool engine_knows_proc(const struct engine *e, uint32_t pid, uint64_t start)
 void engine_carry(struct engine *e, const struct engine *from)
 {
 	state_carry(e->state, from->state);
+}
+
+uint64_t engine_flags(const struct engine *e)
+{
+	return state_flags(e->state);
+}
+
+void engine_sets(struct engine *e, bool sets)
+{
+	e->sets_nothing = !sets;
 }
 
 void engine_stats(const struct engine *e, struct engine_stats *ret)

@@ -514,6 +514,18 @@ void state_carry(struct state *s, const struct state *from)
 		carry_entry(s, from, &from->entries[i]);
 }
 
+uint64_t state_flags(const struct state *s)
+{
+	uint64_t flags = 0;
+
+	for (uint32_t i = 0; i < s->fresh_entry; i++) {
+		uint8_t flag = s->entries[i].used ? s->p->vars[s->entries[i].var].flag : 0;
+
+		flags |= flag && flag <= 64 ? 1ull << (flag - 1) : 0;
+	}
+	return flags;
+}
+
 /* ---- making one ---------------------------------------------------------------------------------------------------- */
 
 /* Room for every global variable with all its values, which never give way, beside the room that is asked for. */

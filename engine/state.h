@@ -57,6 +57,8 @@ bool state_add_all(struct state *s, uint32_t var, const struct state_key *key, i
 
 void state_forget(struct state *s, const struct state_key *key);
 bool state_knows(const struct state *s, const struct state_key *key);
+/* Bits 1 << (flag - 1) of the variables with a flag (struct pvar) of which there is something here. */
+uint64_t state_flags(const struct state *s);
 /* Takes over the values of variables that @from has by the same name, scope and type. */
 void state_carry(struct state *s, const struct state *from);
 void state_stats(const struct state *s, struct state_stats *ret);

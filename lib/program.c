@@ -444,6 +444,12 @@ void program_var_idle(struct program_builder *pb, uint32_t var)
 		(AT(struct pvar, pb->vars) + var)->flags |= VAR_IDLE;
 }
 
+void program_var_flag(struct program_builder *pb, uint32_t var, uint8_t flag)
+{
+	if (var < pb->vars.n)
+		(AT(struct pvar, pb->vars) + var)->flag = flag;
+}
+
 int program_clauses_set(struct program_builder *pb, uint32_t rule, const struct clause *c, size_t n)
 {
 	struct prule *r = AT(struct prule, pb->rules) + rule;

@@ -152,7 +152,7 @@ struct pvar {
 	uint8_t scope; /* enum var_scope */
 	uint8_t type;  /* enum node_type; NT_BOOLS does not occur */
 	uint8_t flags; /* enum var_flag */
-	uint8_t pad;
+	uint8_t flag;  /* 1 + its number in the sieve (struct sv_var); 0: the sieve takes it for set */
 	uint32_t size;			       /* arrays: 1..VAR_SIZE_MAX; else 0 */
 	uint32_t default_first, default_count; /* into refs[] */
 	uint32_t pad2;
@@ -339,6 +339,8 @@ int64_t program_refs_add(struct program_builder *pb, const uint32_t *v, size_t n
 int64_t program_var_add(struct program_builder *pb, const struct pvar *v);
 /* Marks it VAR_IDLE. */
 void program_var_idle(struct program_builder *pb, uint32_t var);
+/* Sets pvar.flag. */
+void program_var_flag(struct program_builder *pb, uint32_t var, uint8_t flag);
 /*
  * Rules and clauses. rule->tags_*, clause_*, actions_* and pad are filled in here; @tags are pairs of string indexes (2 * ntags of
  * them), stored ascending by name. root must be BOOL, use no N_ELEM or N_CURRENT outside of N_ANY and N_EXISTS, and no field

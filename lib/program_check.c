@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "lib/severity.h"
+#include "tamis/sieve.h"
 
 #define COST_MAX (1u << 20)
 /* Shared nodes that the engine cannot remember double the work with every level; no policy that people write comes near. */
@@ -336,7 +337,7 @@ bool pvar_check(const struct node_env *env, const struct pvar *v)
 	bool array = v->type > NT_IP;
 
 	if (v->name == 0 || v->name >= env->nstrs || v->scope >= VAR_SCOPES || v->type > NT_IPS ||
-	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE | VAR_IDLE)) || v->pad || v->pad2 ||
+	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE | VAR_IDLE)) || v->flag > SV_VARS || v->pad2 ||
 	    v->ttl_ns < 0)
 		return false;
 	if ((v->flags & VAR_INHERITED) && v->scope != VAR_PROCESS)

@@ -50,6 +50,8 @@ static void put_event(struct buf *b, uint32_t type, const struct sv_event *e)
 	put_mask(b, &e->deny.clauses);
 	for (int k = 0; k < SV_DENY_STRINGS; k++)
 		put_mask(b, &e->deny.asks[k]);
+	buf_put_u32(b, e->nvars);
+	buf_put_u32(b, e->vars);
 	buf_put_u32(b, e->npreds);
 	for (uint32_t i = 0; i < e->npreds; i++)
 		put_pred(b, &e->preds[i]);
@@ -69,6 +71,13 @@ static void put_kin(struct buf *b, const struct sv_kin *kin)
 		put_mask(b, &kin->keep[i]);
 }
 
+static void put_var(struct buf *b, const struct sv_var *v)
+{
+	buf_put_u32(b, v->var);
+	put_mask(b, &v->needs);
+	put_mask(b, &v->sets);
+}
+
 int sieve_pack(const struct sieve *s, struct buf *out)
 {
 	uint32_t nevents = 0;
@@ -80,6 +89,9 @@ int sieve_pack(const struct sieve *s, struct buf *out)
 	buf_put_u32(out, s->nmasks);
 	buf_put_u32(out, s->nstates);
 	buf_put_u32(out, s->ntrans);
+	buf_put_u32(out, s->nvars);
+	for (uint32_t i = 0; i < s->nvars; i++)
+		put_var(out, &s->vars[i]);
 	put_kin(out, &s->kin);
 	for (uint32_t i = 0; i < EV_TYPES; i++)
 		if (!event_is_empty(&s->event[i]))
@@ -175,6 +187,33 @@ static int get_automaton(struct reader *r, const struct sieve *s, struct sv_auto
 	return check_place(r, s, ret);
 }
 
+static int get_vars(struct reader *r, struct sieve *s)
+{
+	for (uint32_t i = 0; i < s->nvars; i++) {
+		if (rd_u32(&r->rd, &s->vars[i].var) < 0)
+			return cut_short(r);
+		if (s->vars[i].var >= SV_VARS)
+			return bad(r, "a variable that there is not");
+		if (get_mask(r, &s->vars[i].needs) < 0 || get_mask(r, &s->vars[i].sets) < 0)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+/* An exec is never stamped anew: it sets nothing that others are ruled out by. */
+static int check_vars(struct reader *r, const struct sieve *s, uint32_t type)
+{
+	const struct sv_event *e = &s->event[type];
+
+	if (e->nvars > SV_VARS || e->vars > s->nvars || e->nvars > s->nvars - e->vars)
+		return bad(r, "variables outside of the table");
+	for (uint32_t i = e->vars; i < e->vars + e->nvars && type == EV_EXEC; i++)
+		for (int w = 0; w < SV_WORDS; w++)
+			if (s->vars[i].sets.w[w])
+				return bad(r, "a variable that an exec sets");
+	return 0;
+}
+
 static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 {
 	struct sv_event *e;
@@ -192,8 +231,10 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 	for (int k = 0; k < SV_DENY_STRINGS; k++)
 		if (get_mask(r, &e->deny.asks[k]) < 0)
 			return -EBADMSG;
-	if (rd_u32(&r->rd, &e->npreds) < 0)
+	if (rd_u32(&r->rd, &e->nvars) < 0 || rd_u32(&r->rd, &e->vars) < 0 || rd_u32(&r->rd, &e->npreds) < 0)
 		return cut_short(r);
+	if (check_vars(r, s, type) < 0)
+		return -EBADMSG;
 	if (e->npreds > SV_PREDS)
 		return bad(r, "too many predicates");
 	for (uint32_t i = 0; i < e->npreds; i++)
@@ -300,12 +341,12 @@ int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *
 			"this bundle's sieve has version %u, this tamisd knows %d: build the policy with its tamisc",
 			ret->abi, SV_ABI);
 	if (rd_u32(&r.rd, &nevents) < 0 || rd_u32(&r.rd, &ret->nmasks) < 0 || rd_u32(&r.rd, &ret->nstates) < 0 ||
-	    rd_u32(&r.rd, &ret->ntrans) < 0)
+	    rd_u32(&r.rd, &ret->ntrans) < 0 || rd_u32(&r.rd, &ret->nvars) < 0)
 		return cut_short(&r);
 	if (nevents >= EV_TYPES || ret->nmasks < 2 || ret->nmasks > SV_MASKS || ret->nstates > SV_STATES ||
-	    ret->ntrans > SV_TRANS)
+	    ret->ntrans > SV_TRANS || ret->nvars > SV_VAR_ROWS)
 		return bad(&r, "larger than its tables");
-	if (get_kin(&r, &ret->kin) < 0)
+	if (get_vars(&r, ret) < 0 || get_kin(&r, &ret->kin) < 0)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < nevents; i++)
 		if (get_event(&r, ret, &last) < 0)

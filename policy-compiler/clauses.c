@@ -399,11 +399,23 @@ static bool is_self(const struct program *p, uint16_t event, const struct node *
 	       index == SV_AUT_PATH0 && p->catalog->fields[p->nodes[path].a].index == 0;
 }
 
-static int64_t add_special(struct clauses *c, uint8_t slot)
+static int64_t add_special(struct clauses *c, uint8_t slot, int64_t rhs)
 {
 	const struct number special = { .slot = slot, .and = UINT64_MAX };
 
-	return add_pred(c, false, &special, SV_OP_EQ, 1);
+	return add_pred(c, false, &special, SV_OP_EQ, rhs);
+}
+
+/* What is asked by @f, of a condition that does not hold as long as a variable is set nowhere. */
+static int64_t add_lacking(struct clauses *c, bool neg, uint32_t i, int64_t f)
+{
+	uint8_t var = c->lacks ? c->lacks[2 * (size_t)i + neg] : 0;
+	int64_t set;
+
+	if (!var || f < 0)
+		return f;
+	set = add_special(c, SV_SLOT_VAR, var - 1);
+	return set < 0 ? set : formula_logic(c, F_AND, (uint32_t)set, (uint32_t)f);
 }
 
 /* Whether the kernel can know of an exec that the field is empty: SV_SLOT_CONTAINED, SV_SLOT_TTY, or 0. */
@@ -448,7 +460,7 @@ static int64_t add_string(struct clauses *c, bool neg, uint32_t i)
 	struct clause_string s;
 
 	if (n->op == N_STREQ && is_self(c->p, c->event, n))
-		return neg ? FORMULA_TRUE : add_special(c, SV_SLOT_SELF);
+		return neg ? FORMULA_TRUE : add_special(c, SV_SLOT_SELF, 1);
 	if (n->op == N_STREQ || n->op == N_IPEQ)
 		return string_operand(c->p, c->event, n, &s) ? add_atom(c, neg, &s, i, -1) : FORMULA_TRUE;
 	if (!string_of_node(c->p, c->event, n->a, n->op == N_IPIN, &s))
@@ -466,7 +478,7 @@ static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 	int64_t f;
 
 	if (special)
-		return add_special(c, special);
+		return add_special(c, special, 1);
 	switch (n->op) {
 	case N_BOOL:
 		return add_const((n->imm != 0) != neg);
@@ -514,7 +526,7 @@ static int64_t add_node(struct clauses *c, bool neg, uint32_t i)
 		b = a < 0 ? a : add_node(c, neg, n->b);
 		f = b < 0 ? b : formula_logic(c, (n->op == N_AND) != neg ? F_AND : F_OR, (uint32_t)a, (uint32_t)b);
 	} else {
-		f = add_predicate(c, neg, i);
+		f = add_lacking(c, neg, i, add_predicate(c, neg, i));
 	}
 	if (f >= 0)
 		*memo = (uint32_t)f + 1;

@@ -27,6 +27,7 @@ enum clause_why {
 	WHY_ABOVE,    /* the kernel keeps which images above an exec it holds of */
 	WHY_EMPTY,    /* the kernel knows of an exec that there is no container, or no terminal */
 	WHY_SELF,     /* the kernel knows how the path of the process's program ends */
+	WHY_UNSET,    /* the kernel knows as long as a variable is set nowhere: then it does not hold */
 	WHY_UNSEEN,   /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
 	WHY_FIELD,    /* the kernel does not know the field when it decides */
 	WHY_PROCESS,  /* a field of the process: decided once it is known, by its mask */
@@ -92,6 +93,7 @@ struct clause_term {
 struct clauses {
 	const struct program *p;     /* borrowed */
 	const struct unseen *unseen; /* borrowed, or NULL */
+	const uint8_t *lacks;	     /* borrowed, or NULL: sieve_vars.lacks */
 	uint16_t event;
 	struct intern preds;	/* struct clause_pred */
 	struct intern patterns; /* struct clause_pattern */

@@ -19,6 +19,7 @@ static const struct {
 	[WHY_ABOVE] = { "above", "the kernel keeps of which images above it holds: where of none, it is false" },
 	[WHY_EMPTY] = { "empty", "the kernel knows where %s is empty" },
 	[WHY_SELF] = { "self", "by how the path of the process's program ends" },
+	[WHY_UNSET] = { "unset", "false as long as no event may have set the variable, which the kernel knows" },
 	[WHY_UNSEEN] = { "unseen", "always the same: the sensor cannot observe it, or nothing sets the variable" },
 	[WHY_FIELD] = { "field", "the kernel does not know %s when it decides" },
 	[WHY_PROCESS] = { "process", "%s is of the process: by the process's mask, once it is known" },
@@ -153,7 +154,7 @@ static void put_rule(struct buf *b, const struct report_rule *r)
 		const struct report_pred *p = &r->preds[i];
 
 		buf_printf(b, "  %-10s  %s",
-			   p->why <= WHY_SELF	  ? "kernel"
+			   p->why <= WHY_UNSET	  ? "kernel"
 			   : p->why == WHY_UNSEEN ? "known"
 						  : "user space",
 			   p->text);
@@ -232,7 +233,7 @@ static void json_pred(struct jsonw *w, const struct report_pred *p)
 	jsonw_obj_begin(w);
 	jsonw_member_str(w, "decided",
 			 p->why == WHY_KERNEL	? "kernel"
-			 : p->why <= WHY_SELF	? "partly"
+			 : p->why <= WHY_UNSET	? "partly"
 			 : p->why == WHY_UNSEEN ? "known"
 						: "user");
 	if (p->field)

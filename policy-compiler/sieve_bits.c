@@ -30,15 +30,17 @@ static int counted_cmp(const void *a, const void *b)
 }
 
 /* Where it is no number. */
-static uint32_t special_place(uint8_t slot)
+static uint32_t special_place(const struct clause_pred *pred)
 {
-	switch (slot) {
+	switch (pred->slot) {
 	case SV_SLOT_SELF:
 		return PRED_SELF;
 	case SV_SLOT_CONTAINED:
 		return PRED_CONTAINED;
 	case SV_SLOT_TTY:
 		return PRED_TTY;
+	case SV_SLOT_VAR:
+		return PRED_VAR((uint32_t)pred->rhs);
 	default:
 		return PRED_NONE;
 	}
@@ -61,7 +63,7 @@ static int choose_preds(struct event_build *eb)
 			k[eb->all[i].lits[j] / 2].count++;
 	qsort(k, n, sizeof(*k), counted_cmp);
 	for (uint32_t i = 0; i < n && k[i].count; i++) {
-		uint32_t special = special_place(pred_at(&eb->c, k[i].pred)->slot);
+		uint32_t special = special_place(pred_at(&eb->c, k[i].pred));
 
 		if (special != PRED_NONE) {
 			eb->pred_place[k[i].pred] = special;

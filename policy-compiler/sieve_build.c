@@ -11,6 +11,7 @@
 struct build {
 	struct program p;      /* a view */
 	struct unseen *unseen; /* owned */
+	struct sieve_vars vars;
 	struct sieve_limits limits;
 	struct event_build *events[EV_TYPES]; /* owned; NULL where no rule is of that type */
 	struct intern masks;		      /* values of the automata's states */
@@ -89,6 +90,7 @@ static int collect_event(struct build *b, uint16_t event)
 		return -ENOMEM;
 	b->events[event] = eb;
 	r = clauses_init(&eb->c, &b->p, b->unseen, event);
+	eb->c.lacks = b->vars.lacks;
 	for (uint32_t i = 0; i < b->p.nrules && r == 0; i++)
 		if (b->p.rules[i].event == event)
 			r = add_rule(eb, i, b->p.rules[i].root);
@@ -356,6 +358,7 @@ static int place_event(struct build *b, uint16_t event)
 
 	bits_of_event(eb, &out->clauses);
 	sieve_fill_preds(eb, out);
+	sieve_fill_vars(eb, &b->vars, b->out);
 	if (event == EV_EXEC)
 		sieve_fill_kin(eb, &b->out->kin);
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
@@ -472,15 +475,23 @@ static void build_done(struct build *b)
 		event_build_free(b->events[i]);
 	intern_done(&b->masks);
 	intern_done(&b->placed);
+	sieve_vars_done(&b->vars);
 	unseen_free(b->unseen);
 }
 
-/* That a variable is never set is in the program, too: it then takes no value over from another policy. */
-static void mark_idle(const struct build *b, struct program_builder *pb)
+/*
+ * That a variable is never set is in the program, too: it then takes no value over from another policy. And where its flag is: the
+ * kernel is told if it takes one over.
+ */
+static void mark_vars(const struct build *b, struct program_builder *pb)
 {
-	for (uint32_t i = 0; i < b->p.nvars; i++)
+	for (uint32_t i = 0; i < b->p.nvars; i++) {
 		if (unseen_idle(b->unseen, i))
 			program_var_idle(pb, i);
+		program_var_flag(pb, i, 0);
+	}
+	for (uint32_t i = 0; i < b->vars.n; i++)
+		program_var_flag(pb, b->vars.var[i], (uint8_t)(i + 1));
 }
 
 static int build_all(struct build *b, struct program_builder *pb, struct sieve_report *ret_report)
@@ -488,11 +499,15 @@ static int build_all(struct build *b, struct program_builder *pb, struct sieve_r
 	int r = unseen_new_idle(&b->p, &b->unseen);
 
 	if (r == 0)
+		r = sieve_vars_find(&b->p, b->unseen, &b->vars);
+	if (r == 0)
 		r = collect(b);
 	if (r == 0)
 		r = build_automata(b);
 	if (r == 0)
 		r = fill(b);
+	if (r == 0)
+		mark_vars(b, pb);
 	if (r == 0 && ret_report)
 		r = sieve_report_fill(&b->p, b->events, ret_report);
 	if (r == 0 && ret_report) {
@@ -501,8 +516,6 @@ static int build_all(struct build *b, struct program_builder *pb, struct sieve_r
 		ret_report->masks = b->out->nmasks;
 		ret_report->masks_left = b->masks_left;
 	}
-	if (r == 0)
-		mark_idle(b, pb);
 	return r == 0 ? set_all_clauses(b, pb) : r;
 }
 

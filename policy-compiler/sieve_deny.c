@@ -11,7 +11,7 @@ static bool term_whole(const struct event_build *eb, const struct clause_term *t
 	if (t->n == CLAUSE_LITS)
 		return false;
 	for (uint32_t i = 0; i < t->n; i++)
-		if (eb->pred_place[t->lits[i] / 2] >= PRED_SELF)
+		if (eb->pred_place[t->lits[i] / 2] >= PRED_VAR(SV_VARS - 1)) /* no number, or none that has a place */
 			return false;
 	return true;
 }

@@ -14,6 +14,7 @@
 #define PRED_SELF      (UINT32_MAX - 1)
 #define PRED_CONTAINED (UINT32_MAX - 2)
 #define PRED_TTY       (UINT32_MAX - 3)
+#define PRED_VAR(I)    (UINT32_MAX - 4 - (I)) /* variable @I of the sieve; the lowest of all these */
 
 /* The terms of one rule, in event_build.rule_terms. */
 struct rule_build {
@@ -23,6 +24,13 @@ struct rule_build {
 	uint8_t deny;	    /* enum deny_why */
 	uint32_t deny_node; /* of the program: what DENY_USER, DENY_RESULT and DENY_LATE are about */
 	uint32_t ndenied;   /* clauses on which the kernel refuses */
+};
+
+/* The variables that have a flag in the sieve; see struct sv_var. */
+struct sieve_vars {
+	uint32_t n;
+	uint32_t var[SV_VARS]; /* of the program */
+	uint8_t *lacks; /* owned, or NULL; of each BOOL node, plain and negated: 1 + the variable that it does not hold without */
 };
 
 /* One event type on its way into the tables. */
@@ -76,6 +84,17 @@ static inline bool mask_has(const struct sv_mask *m, uint32_t bit)
 {
 	return m->w[bit / 64] >> (bit % 64) & 1;
 }
+
+static inline bool mask_is_zero(const struct sv_mask *m)
+{
+	return !(m->w[0] | m->w[1] | m->w[2] | m->w[3]);
+}
+
+/* sieve_vars.c */
+int sieve_vars_find(const struct program *p, const struct unseen *u, struct sieve_vars *ret);
+void sieve_vars_done(struct sieve_vars *v);
+/* The rows of @eb's event type, behind those that @out has. */
+void sieve_fill_vars(const struct event_build *eb, const struct sieve_vars *v, struct sieve *out);
 
 /* sieve_bits.c: chooses the number predicates, the distinct terms and their bits. */
 int sieve_bits(struct event_build *eb);

@@ -8,6 +8,7 @@
 #include "lib/cleanup.h"
 #include "policy-compiler/node_text.h"
 #include "policy-compiler/sieve_parts.h"
+#include "policy-compiler/why.h"
 
 #define TEXT_MAX 600 /* bytes of one text; more is cut off */
 
@@ -47,6 +48,16 @@ static const char *slot_name(const struct clauses *c, uint8_t slot)
 	return name;
 }
 
+static void put_set(const struct program *p, uint32_t flag, struct buf *out)
+{
+	char name[VAR_NAME_MAX + 16] = "?";
+
+	for (uint32_t i = 0; i < p->nvars; i++)
+		if (p->vars[i].flag == flag + 1)
+			why_variable_name(p, i, name, sizeof(name));
+	buf_printf(out, "${%s} may be set", name);
+}
+
 static void put_lit(const struct clauses *c, uint32_t lit, struct buf *out)
 {
 	const struct clause_pred *pred = pred_at(c, lit / 2);
@@ -59,6 +70,10 @@ static void put_lit(const struct clauses *c, uint32_t lit, struct buf *out)
 	if (pred->slot == SV_SLOT_CONTAINED || pred->slot == SV_SLOT_TTY) {
 		buf_puts(out,
 			 pred->slot == SV_SLOT_TTY ? "the process has a terminal" : "the process is in a container");
+		return;
+	}
+	if (pred->slot == SV_SLOT_VAR) {
+		put_set(c->p, (uint32_t)pred->rhs, out);
 		return;
 	}
 	buf_puts(out, slot_name(c, pred->slot));
@@ -170,6 +185,8 @@ static int add_pred(const struct rows *x, uint32_t node, bool negated, struct re
 	rp = &ret->preds[ret->npreds++];
 	*rp = (struct report_pred){ .why = (uint8_t)clauses_why(x->p, x->eb->c.event, node),
 				    .weakened = x->weakened[node] };
+	if (rp->why > WHY_UNSET && x->eb->c.lacks && x->eb->c.lacks[2 * (size_t)node + negated])
+		rp->why = WHY_UNSET;
 	if (unseen_truth(x->eb->c.unseen, node) != TRUTH_OPEN)
 		rp->why = WHY_UNSEEN;
 	f = clauses_field(x->p, node);

@@ -399,6 +399,34 @@ int unseen_new_idle(const struct program *p, struct unseen **ret)
 	return r;
 }
 
+int unseen_without(const struct unseen *from, uint32_t var, struct unseen **ret)
+{
+	_cleanup_(unseen_free) struct unseen *u = NULL;
+	_cleanup_free_ bool *other = calloc((size_t)from->p.nnodes + 1, sizeof(*other));
+	int r = other ? unseen_make(&from->p, &u) : -ENOMEM;
+	struct look l = { .u = u };
+
+	if (r < 0)
+		return r;
+	u->idle = malloc(u->p.nvars + 1);
+	if (!u->idle)
+		return -ENOMEM;
+	memcpy(u->idle, from->idle, u->p.nvars);
+	u->idle[var] = true;
+	for (uint32_t i = 0; i < u->p.nnodes; i++) {
+		const struct node *n = &u->p.nodes[i];
+		unsigned operands = program_operands(n->op);
+
+		other[i] = (n->op == N_VAR && n->a == var) || ((operands & 1) && other[n->a]) ||
+			   ((operands & 2) && other[n->b]);
+		u->facts[i] = other[i] ? node_fact(&l, i) : from->facts[i];
+	}
+	if (u->no_memory)
+		return -ENOMEM;
+	*ret = TAKE_PTR(u);
+	return 0;
+}
+
 bool unseen_idle(const struct unseen *u, uint32_t var)
 {
 	return u->idle && u->idle[var];

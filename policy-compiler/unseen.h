@@ -22,6 +22,8 @@ int unseen_new(const struct program *p, struct unseen **ret);
  * left when rules that nothing could make fire, and what they would set, are taken away, again and again.
  */
 int unseen_new_idle(const struct program *p, struct unseen **ret);
+/* The same as @u, of unseen_new_idle(), with variable @var not set either. */
+int unseen_without(const struct unseen *u, uint32_t var, struct unseen **ret);
 void unseen_free(struct unseen *u);
 DEFINE_CLEANUP(struct unseen *, unseen_free);
 

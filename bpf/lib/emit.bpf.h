@@ -438,13 +438,66 @@ __noinline int rec_masks(u32 slot)
 	return !sv_mask_zero(alive);
 }
 
-/* Sends the record of @s, and counts it; whether it is sent. @alive false: it goes out only to keep the process table. */
+/*
+ * Variables have the last word of all on a record that is about to be sent. False when nothing is left.
+ *
+ * A record was stamped when it was begun, long before the flags are read here; one that sets a variable is stamped anew behind the
+ * setting of the flag. So of a record that found a flag not set the time is before that of any that sets the variable, on whatever
+ * CPU and whoever was preempted where. Execs, whose arguments are known by their time, set no flag (sieve_vars.c).
+ */
+INLINE bool head_vars(struct ev_head *h)
+{
+	struct sieve *sv = (struct sieve *)sieve_get();
+	struct sv_mask *alive = (struct sv_mask *)h->alive;
+	const struct sv_event *e;
+	u64 type = h->type;
+
+	sv_hide(type);
+	if (!sv || sv->generation != h->policy || type >= EV_TYPES)
+		return true;
+	e = &sv->event[type];
+	if (!e->nvars)
+		return true;
+	sv_vars_strike(sv, e, alive);
+	if (sv_mask_zero(alive))
+		return false;
+	if (sv_vars_set(sv, e, alive))
+		h->boot_ns = bpf_ktime_get_boot_ns();
+	return true;
+}
+
+/* Of the record in @slot. A global function, which the verifier looks at once a program. */
+__noinline int rec_vars(u32 slot)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &slot);
+
+	return !s || head_vars(rec_head(&s->rec));
+}
+
+/* And of the one that waits for the return value of thread @tid. */
+__noinline int half_vars(u32 tid)
+{
+	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
+
+	return !p || head_vars((void *)p->raw);
+}
+
+/*
+ * Sends the record of @s, and counts it; whether it is sent. @alive false, or variables leave nothing: it goes out only to keep the
+ * process table.
+ */
 INLINE bool rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 {
-	bool sent = slot_ok_as(s, me) &&
-		    raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
-	struct ev_stats *st = stats_of(type);
+	bool ours = slot_ok_as(s, me), left = alive && (!ours || rec_vars(s->index)), sent;
+	struct ev_stats *st;
 
+	if (alive && !left && !EV_IS_LINEAGE(type)) {
+		stat_add(type, dropped);
+		return false;
+	}
+	alive = left;
+	sent = ours && raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
+	st = stats_of(type);
 	if (!sent)
 		masks_lost(type);
 	if (!st)

@@ -267,6 +267,64 @@ SV_INLINE ev_u32 sv_kin_below(const struct sv_kin *k, ev_u32 above, ev_u32 self)
 	return self | (above & k->above);
 }
 
+/* ---- variables --------------------------------------------------------------------------------------------------- */
+
+/* The @i-th row of @e. */
+SV_INLINE const struct sv_var *sv_var_at(const struct sieve *s, const struct sv_event *e, ev_u32 i)
+{
+	ev_u64 at = (ev_u64)e->vars + i;
+
+	sv_hide(at);
+	return &s->vars[at & (SV_VAR_ROWS - 1)];
+}
+
+SV_INLINE ev_u32 *sv_var_flag(struct sieve *s, const struct sv_var *v)
+{
+	ev_u64 at = v->var;
+
+	sv_hide(at);
+	return &s->set[at & (SV_VARS - 1)];
+}
+
+/* Strikes from @alive what needs a variable that is not set; one that a rule may set with this very event counts as set. */
+SV_INLINE void sv_vars_strike(struct sieve *s, const struct sv_event *e, struct sv_mask *alive)
+{
+	ev_u32 n = e->nvars;
+	struct sv_mask was;
+
+	sv_mask_copy(&was, alive);
+	for (ev_u32 i = 0; i < SV_VARS; i++) {
+		const struct sv_var *v = sv_var_at(s, e, i);
+
+		if (i >= n)
+			break;
+		if (!*(const volatile ev_u32 *)sv_var_flag(s, v) && !sv_mask_meets(&was, &v->sets))
+			sv_mask_and_not(alive, &v->needs);
+	}
+}
+
+/* What rules may set with an event of which @alive is left is set from now on. Whether there is such a variable. */
+SV_INLINE int sv_vars_set(struct sieve *s, const struct sv_event *e, const struct sv_mask *alive)
+{
+	ev_u32 n = e->nvars;
+	int any = 0;
+
+	for (ev_u32 i = 0; i < SV_VARS; i++) {
+		const struct sv_var *v = sv_var_at(s, e, i);
+		ev_u32 *flag;
+
+		if (i >= n)
+			break;
+		if (!sv_mask_meets(alive, &v->sets))
+			continue;
+		any = 1;
+		flag = sv_var_flag(s, v);
+		if (!*(volatile ev_u32 *)flag)
+			__sync_fetch_and_add(flag, 1); /* with all others at work on it; and before what follows */
+	}
+	return any;
+}
+
 /* ---- numbers --------------------------------------------------------------------------------------------------- */
 
 SV_INLINE ev_u64 sv_slot_value(ev_u64 slot, const struct ev_head *h, const ev_u64 *num)

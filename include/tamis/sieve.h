@@ -16,6 +16,8 @@
 #define SV_PREDS    48	      /* number predicates an event type */
 #define SV_AUTOMATA 10	      /* automata an event type */
 #define SV_KIN	    32	      /* conditions on the processes above the one that executes */
+#define SV_VARS	    64	      /* variables of which the kernel knows whether they may be set */
+#define SV_VAR_ROWS 256	      /* of those and the event types that have to do with them */
 #define SV_MASKS    4096      /* distinct masks */
 #define SV_STATES   32768     /* states of all automata together */
 #define SV_TRANS    (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
@@ -43,6 +45,8 @@ enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLO
 /* The same of execs: that the process is in a container, and that it has a terminal; see sv_kin.contained, sv_kin.tty. */
 #define SV_SLOT_CONTAINED 126
 #define SV_SLOT_TTY	  125
+/* And that a variable of rules may be set; its number is rhs, see struct sv_var. */
+#define SV_SLOT_VAR 124
 
 /* (value & and) OP rhs; all as 64-bit two's complement, compared as signed */
 enum sv_op { SV_OP_EQ, SV_OP_LT, SV_OP_LE };
@@ -96,6 +100,7 @@ struct sv_event {
 	struct sv_mask self; /* those that ask that the first string, a path, is that of the acting process's program */
 	struct sv_deny deny;
 	ev_u32 npreds;
+	ev_u32 nvars, vars; /* rows of sieve.vars[]: how many, and the first */
 	ev_u32 pad;
 	struct sv_pred preds[SV_PREDS];
 	struct sv_automaton automata[SV_AUTOMATA];
@@ -119,21 +124,37 @@ struct sv_kin {
 	struct sv_mask keep[SV_KIN]; /* the clauses that stay possible where the condition is not met */
 };
 
+/*
+ * What an event type has to do with a variable that rules set. As long as the variable is set nowhere, for no process or container,
+ * clauses that need it can not hold. The kernel takes it for set (sieve.set) from the first event on that a rule may set it with;
+ * never again for not set. See docs/decisions/0026-flags-of-variables.md.
+ */
+struct sv_var {
+	ev_u32 var; /* index into sieve.set[] */
+	ev_u32 pad;
+	struct sv_mask needs; /* clauses that do not hold where it is not set */
+	struct sv_mask sets;  /* clauses of rules that set it */
+};
+
 struct sieve {
 	ev_u32 abi;	   /* SV_ABI */
 	ev_u32 generation; /* set by the loader; comes back in ev_head.policy */
 	ev_u32 nmasks, nstates, ntrans;
 	ev_u32 flags; /* enum sv_flags, set by the loader */
+	ev_u32 nvars; /* rows of vars[] */
+	ev_u32 pad;
 	struct sv_kin kin;
 	struct sv_event event[EV_TYPES];
 	struct sv_mask masks[SV_MASKS]; /* masks[0] is all zero, masks[1] all ones */
 	ev_u16 state_final[SV_STATES];
 	ev_u16 state_reach[SV_STATES];
 	ev_u16 trans[SV_TRANS];
+	struct sv_var vars[SV_VAR_ROWS];
+	ev_u32 set[SV_VARS]; /* not 0: the variable may be set; written by the kernel side, and the loader */
 };
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 5
+#define SV_ABI 6
 
 #endif

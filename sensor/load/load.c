@@ -535,6 +535,25 @@ int load_policy(struct load *l, const struct sieve *s, uint32_t generation, stru
 	return 0;
 }
 
+/*
+ * Of all variables the sieve in force takes for granted that they may be set: what sets one while another sieve has its place, it would
+ * not know.
+ */
+static int set_all(const struct load *l)
+{
+	struct sieve *s;
+
+	if (l->sieve_fd < 0)
+		return 0;
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED, l->sieve_fd, 0);
+	if (s == MAP_FAILED)
+		return -errno;
+	for (unsigned i = 0; i < SV_VARS; i++)
+		__atomic_store_n(&s->set[i], 1, __ATOMIC_SEQ_CST);
+	munmap(s, sizeof(*s));
+	return 0;
+}
+
 int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
 {
 	_cleanup_free_ struct sieve *all = calloc(1, sizeof(*all));
@@ -555,6 +574,9 @@ int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
 	fd = sieve_map(l, all, generation);
 	if (fd < 0)
 		return err_set(err, fd, "cannot make the map of the sieve: %s", strerror(-fd));
+	r = set_all(l);
+	if (r < 0)
+		return err_set(err, r, "cannot map the sieve: %s", strerror(-r));
 	return swap_in(l, all, fd, err);
 }
 

@@ -291,7 +291,7 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 {
 	struct policy_slot *s = policies_for(p->policies, d->ev.policy);
 	const struct engine_match *m;
-	bool watched = false;
+	bool watched = false, gone = d->ev.policy < s->generation;
 	size_t n;
 
 	if (s->generation != d->ev.policy) {
@@ -302,7 +302,8 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	if (!any_alive(&d->ev))
 		return;
 	fetch_begin(p->fetch, &d->ev);
-	n = policies_eval(s, &d->ev, &m);
+	/* the variables of a policy that is gone are gone, too; and the sieve in force knows nothing of its events */
+	n = policies_eval(s, &d->ev, !gone, &m);
 	for (size_t i = 0; i < n; i++) {
 		struct alert_action actions[ACTS_SHOWN];
 		const struct acts acts = { .fetch = p->fetch,
@@ -467,6 +468,7 @@ static int on_program(void *ctx, struct msg *m)
 	if (!answer.error) {
 		program.sha256[sizeof(program.sha256) - 1] = 0;
 		policies_bundle(p->policies, program.generation, program.sha256);
+		answer.flags = policies_flags(p->policies);
 		masks_policy(p, program.generation);
 		arm_captures(p);
 	}

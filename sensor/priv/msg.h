@@ -85,6 +85,7 @@ struct msg_program {
 struct msg_program_ok {
 	uint32_t generation;
 	int32_t error;		 /* 0 or a negative errno */
+	uint64_t flags;		 /* bits of sieve.set: variables that hold what the policy before has set */
 	char text[MSG_TEXT_MAX]; /* what is wrong; terminated, whatever the sender did */
 };
 

@@ -236,12 +236,18 @@ const struct shed *policies_shed(const struct policies *p, uint32_t generation)
 	return NULL;
 }
 
-size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct engine_match **ret_matches)
+size_t policies_eval(struct policy_slot *s, const struct event *ev, bool sets, const struct engine_match **ret_matches)
 {
 	struct engine *e = ((struct slot *)s)->engine;
 
 	*ret_matches = engine_matches(e);
+	engine_sets(e, sets);
 	return engine_eval(e, ev, NULL);
+}
+
+uint64_t policies_flags(const struct policies *p)
+{
+	return engine_flags(p->slots[p->newest]->engine);
 }
 
 void policies_variables(const struct policies *p, uint64_t *ret_held, uint64_t *ret_lost)

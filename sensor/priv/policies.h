@@ -63,8 +63,10 @@ struct engine *policies_engine(const struct policies *p);
 /* What of that generation gives way when there is too much; NULL where the policy is gone. Borrowed as above. */
 const struct shed *policies_shed(const struct policies *p, uint32_t generation);
 
-/* Evaluates; how many rules hold, and what follows from each: borrowed until the next evaluation. */
-size_t policies_eval(struct policy_slot *s, const struct event *ev, const struct engine_match **ret_matches);
+/* Evaluates; how many rules hold, and what follows from each: borrowed until the next evaluation. @sets: they may set variables. */
+size_t policies_eval(struct policy_slot *s, const struct event *ev, bool sets, const struct engine_match **ret_matches);
+/* Which variables of the newest are set for something: engine_flags(). */
+uint64_t policies_flags(const struct policies *p);
 
 /*
  * Appends the alert's JSON without its "seq" member, which goes between the offsets *ret_head_end and *ret_tail_start. @m is

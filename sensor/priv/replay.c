@@ -60,7 +60,7 @@ static int evaluate(struct replay *p, struct decoded *d, struct err *e)
 	memset(d->ev.alive, 0xff, sizeof(d->ev.alive));
 	d->ev.policy = GENERATION;
 	fetch_begin(p->fetch, &d->ev);
-	n = policies_eval(s, &d->ev, &m);
+	n = policies_eval(s, &d->ev, true, &m);
 	for (size_t i = 0; i < n && r == 0; i++)
 		if (!m[i].suppressed && !m[i].silent)
 			r = print_alert(p, s, &d->ev, &m[i], e);

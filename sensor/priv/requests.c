@@ -420,7 +420,7 @@ void requests_reload_failed(struct monitor *m, int error, const char *why)
 }
 
 /* The engine has the program: now the kernel's side, then it is in force. */
-static void reload_commit(struct monitor *m)
+static void reload_commit(struct monitor *m, uint64_t flags)
 {
 	struct policy_file before = m->policy;
 	struct err e = { "" };
@@ -428,6 +428,8 @@ static void reload_commit(struct monitor *m)
 	int client = m->reload.client, r;
 
 	denials_prepare(m, &m->reload.policy);
+	for (unsigned i = 0; i < SV_VARS; i++)
+		m->reload.policy.sieve->set[i] = flags >> i & 1;
 	r = load_policy(m->load, m->reload.policy.sieve, m->reload.policy.generation, &e);
 
 	if (r < 0)
@@ -459,7 +461,7 @@ void requests_program_ok(struct monitor *m, const struct msg_program_ok *answer)
 	if (answer->error)
 		requests_reload_failed(m, answer->error, answer->text);
 	else
-		reload_commit(m);
+		reload_commit(m, answer->flags);
 }
 
 static int reload_begin(struct monitor *m, int client, struct msg *msg, struct err *e)

@@ -51,6 +51,9 @@ static void use(const uint8_t *path)
 		for (int k = 0; k < SV_AUTOMATA; k++)
 			if (e->automata[k].used)
 				run(&e->automata[k], path, PATH);
+		must(e->nvars <= SV_VARS && (ev_u64)e->vars + e->nvars <= SV_VAR_ROWS);
+		sv_vars_strike(&sieve, e, &alive);
+		sv_vars_set(&sieve, e, &alive);
 	}
 }
 
@@ -65,6 +68,7 @@ static void pack_again(void)
 	must(sieve_unpack(b.data, b.len, &again, &e) == 0);
 	for (unsigned type = 0; type < EV_TYPES; type++)
 		must(memcmp(&sieve.event[type], &again.event[type], sizeof(sieve.event[type])) == 0);
+	must(memcmp(sieve.vars, again.vars, sizeof(sieve.vars)) == 0);
 	must(memcmp(sieve.trans, again.trans, sizeof(sieve.trans)) == 0);
 	buf_done(&b);
 }

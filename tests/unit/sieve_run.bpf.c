@@ -78,7 +78,7 @@ SEC("raw_tp/sys_exit")
 int sieve_run(void *ctx)
 {
 	ev_u32 zero = 0;
-	const struct sieve *s = bpf_map_lookup_elem(&sieves, &zero);
+	struct sieve *s = bpf_map_lookup_elem(&sieves, &zero);
 	struct sieve_run *r = bpf_map_lookup_elem(&runs, &zero);
 	const struct sv_event *e;
 	ev_u64 type;
@@ -99,6 +99,9 @@ int sieve_run(void *ctx)
 	run_either(s, e, r);
 	run_words(s, e, r, 0);
 	run_words(s, e, r, 1);
+	sv_vars_strike(s, e, (struct sv_mask *)r->head.alive);
+	if (!sv_mask_zero((struct sv_mask *)r->head.alive))
+		sv_vars_set(s, e, (struct sv_mask *)r->head.alive);
 	return 0;
 }
 

@@ -70,7 +70,7 @@ struct world {
 	struct decode *decoder;
 	struct enrich *enrich;
 	struct procmasks *pm;
-	unsigned events, struck, by_kin, fired, swaps;
+	unsigned events, struck, by_kin, by_vars, fired, swaps;
 };
 
 static struct generation *policy_of(struct world *w, uint32_t number)
@@ -210,6 +210,19 @@ static struct sv_mask all_of(struct world *w, enum ev_type type)
 	return policy_of(w, w->generation)->events[type].clauses;
 }
 
+/* As rec_vars() there; not while the kernel still has the policy before. */
+static void kernel_vars(struct world *w, enum ev_type type, struct sv_mask *alive)
+{
+	struct sv_mask was = *alive;
+
+	if (sieve.generation != w->generation)
+		return;
+	sv_vars_strike(&sieve, &sieve.event[type], alive);
+	if (!sv_mask_zero(alive))
+		sv_vars_set(&sieve, &sieve.event[type], alive);
+	w->by_vars += memcmp(&was, alive, sizeof(was)) != 0;
+}
+
 /* As rec_masks() in bpf/lib/emit.bpf.h. */
 static void kernel_masks(struct world *w, const struct task *t, enum ev_type type, const char *path,
 			 struct sv_mask *alive)
@@ -232,16 +245,21 @@ static void kernel_masks(struct world *w, const struct task *t, enum ev_type typ
 static void do_event(struct world *w, struct task *t)
 {
 	static const enum ev_type types[] = { EV_OPEN, EV_UNLINK };
-	enum ev_type type = GEN_PICK(&w->g, types);
+	enum ev_type type = gen_chance(&w->g, 1) ? EV_CHMOD : GEN_PICK(&w->g, types);
 	const char *path = GEN_PICK(&w->g, paths);
 	struct sv_mask alive = all_of(w, type), all = alive;
 	struct rec r;
 
 	kernel_masks(w, t, type, path, &alive);
 	record_begin(w, &r, type, t);
-	rec_str(&r, type == EV_OPEN ? EVS_OPEN_FILE_PATH : EVS_UNLINK_FILE_PATH, path);
+	rec_str(&r,
+		type == EV_OPEN	    ? EVS_OPEN_FILE_PATH
+		: type == EV_UNLINK ? EVS_UNLINK_FILE_PATH
+				    : EVS_CHMOD_FILE_PATH,
+		path);
 	w->events++;
 	w->struck += memcmp(&alive, &all, sizeof(all)) != 0;
+	kernel_vars(w, type, &alive);
 	record_end(w, &r, &alive, true);
 }
 
@@ -290,6 +308,7 @@ static void do_exec(struct world *w, struct task *t, bool lost)
 	record_proc(&r, t, true);
 	w->events++;
 	w->struck += memcmp(&alive, &all, sizeof(all)) != 0;
+	kernel_vars(w, EV_EXEC, &alive);
 	record_end(w, &r, &alive, true);
 	k = words_of(w, t, t->image);
 	masks_put(&masks, k.first, k.second, fresh | tail_of(t->path), kin);
@@ -402,7 +421,9 @@ static uint32_t random_atom(struct world *w, struct build *b, const char *event)
 	char name[64];
 	uint32_t elem = build1(b, N_ELEM, NT_STR);
 
-	switch (gen_below(&w->g, 11)) {
+	switch (gen_below(&w->g, 12)) {
+	case 11:
+		return build2(b, N_EQ, build1(b, N_VAR, gen_below(&w->g, 3)), build_int(b, 1));
 	case 9:
 		return string_is(b, build_field(b, "process.container.id"), "");
 	case 10:
@@ -445,6 +466,34 @@ static uint32_t random_condition(struct world *w, struct build *b, const char *e
 		      random_condition(w, b, event, depth - 1));
 }
 
+/* Two that events set, of everybody and of a process and those below it, and one that execs set, too. */
+static void add_variables(struct build *b)
+{
+	static const char *const names[] = { "all", "own", "exec" };
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct pvar v = { .name = build_string(b, names[i]), .type = NT_INT };
+
+		v.scope = i == 1 ? VAR_PROCESS : VAR_GLOBAL;
+		v.flags = i == 1 ? VAR_INHERITED : 0;
+		assert_int_equal(build_ok(program_var_add(b->pb, &v)), i);
+	}
+}
+
+static void set_variable(struct build *b, uint32_t rule, uint32_t var)
+{
+	uint32_t one = build_int(b, 1);
+	const struct paction a = { .kind = ACT_SET,
+				   .filter = PROGRAM_NONE,
+				   .field = PROGRAM_NONE,
+				   .message = PROGRAM_NONE,
+				   .var = var,
+				   .values_first = build_ok(program_refs_add(b->pb, &one, 1)),
+				   .values_count = 1 };
+
+	build_ok(program_actions_set(b->pb, rule, &a, 1));
+}
+
 static void random_rules(struct world *w, struct build *b)
 {
 	static const struct {
@@ -452,11 +501,18 @@ static void random_rules(struct world *w, struct build *b)
 		const char *name;
 	} of[] = { { EV_OPEN, "open" }, { EV_UNLINK, "unlink" }, { EV_EXEC, "exec" } };
 
+	add_variables(b);
 	for (uint32_t n = 2 + gen_below(&w->g, 8); n; n--) {
 		size_t i = gen_below(&w->g, 3);
 
-		build_rule(b, of[i].type, random_condition(w, b, of[i].name, 1 + gen_below(&w->g, 3)));
+		uint32_t rule = build_rule(b, of[i].type, random_condition(w, b, of[i].name, 1 + gen_below(&w->g, 3)));
+
+		if (of[i].type == EV_EXEC && gen_chance(&w->g, 30))
+			set_variable(b, rule, 2);
 	}
+	/* by what happens seldom, else they would always be set */
+	for (uint32_t var = 0; var < 3; var++)
+		set_variable(b, build_rule(b, EV_CHMOD, random_condition(w, b, "chmod", 1)), var);
 }
 
 /* As the monitor hands it over. */
@@ -490,6 +546,7 @@ static void do_swap(struct world *w)
 	assert_int_equal(program_builder_new(catalog_tamis(), &p->b.pb), 0);
 	random_rules(w, &p->b);
 	assert_int_equal(sieve_build(p->b.pb, NULL, &sieve, &e), 0);
+	sieve.generation = number;
 	memcpy(p->events, sieve.event, sizeof(p->events));
 	p->p = program_view(p->b.pb);
 	assert_int_equal(engine_new(&p->p, &p->engine, &e), 0);
@@ -558,7 +615,7 @@ static void step(struct world *w)
 static void test_nothing_is_lost(void **state)
 {
 	uint64_t seed = gen_seed("masks", 20261121);
-	unsigned n = gen_rounds(60), events = 0, struck = 0, by_kin = 0, fired = 0;
+	unsigned n = gen_rounds(60), events = 0, struck = 0, by_kin = 0, by_vars = 0, fired = 0;
 	struct world *w = malloc(sizeof(*w));
 
 	assert_non_null(w);
@@ -570,12 +627,13 @@ static void test_nothing_is_lost(void **state)
 		events += w->events;
 		struck += w->struck;
 		by_kin += w->by_kin;
+		by_vars += w->by_vars;
 		fired += w->fired;
 	}
-	printf("%u machines, %u events: masks ruled something out for %u, what is above %u more, rules held on %u\n", n,
-	       events, struck, by_kin, fired);
+	printf("%u machines, %u events: masks ruled something out for %u, what is above %u more, variables %u more, rules held on %u\n",
+	       n, events, struck, by_kin, by_vars, fired);
 	/* It means something only if both happen often. */
-	assert_true(struck > events / 10 && by_kin > events / 200 && fired > events / 10);
+	assert_true(struck > events / 10 && by_kin > events / 200 && by_vars > events / 200 && fired > events / 10);
 	free(w);
 }
 
