@@ -338,6 +338,8 @@ __noinline int dfa_block(u32 ids, u32 state_, u64 off, u64 len)
 	if (!s || !sv || event >= EV_TYPES || aut >= SV_AUTOMATA || sv->generation != s->generation)
 		return -1;
 	a = &sv->event[event].automata[aut];
+	if (len > BLOCK) /* the rest of a turn would be that of the whole */
+		len = BLOCK;
 	return sv_dfa_loop(sv, a, state, s->work[w], off, len, BLOCK, WORK_MASK);
 }
 
