@@ -153,7 +153,7 @@ struct pvar {
 	uint8_t type;  /* enum node_type; NT_BOOLS does not occur */
 	uint8_t flags; /* enum var_flag */
 	uint8_t flag;  /* 1 + its number in the sieve (struct sv_var); 0: the sieve takes it for set */
-	uint32_t size;			       /* arrays: 1..VAR_SIZE_MAX; else 0 */
+	uint32_t size; /* arrays: 1..VAR_SIZE_MAX; else 0 */
 	uint32_t default_first, default_count; /* into refs[] */
 	uint32_t pad2;
 	int64_t ttl_ns; /* how long a value stays after it was set; 0: for good */

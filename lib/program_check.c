@@ -337,8 +337,8 @@ bool pvar_check(const struct node_env *env, const struct pvar *v)
 	bool array = v->type > NT_IP;
 
 	if (v->name == 0 || v->name >= env->nstrs || v->scope >= VAR_SCOPES || v->type > NT_IPS ||
-	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE | VAR_IDLE)) || v->flag > SV_VARS || v->pad2 ||
-	    v->ttl_ns < 0)
+	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE | VAR_IDLE)) || v->flag > SV_VARS ||
+	    v->pad2 || v->ttl_ns < 0)
 		return false;
 	if ((v->flags & VAR_INHERITED) && v->scope != VAR_PROCESS)
 		return false;

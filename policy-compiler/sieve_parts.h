@@ -30,7 +30,8 @@ struct rule_build {
 struct sieve_vars {
 	uint32_t n;
 	uint32_t var[SV_VARS]; /* of the program */
-	uint8_t *lacks; /* owned, or NULL; of each BOOL node, plain and negated: 1 + the variable that it does not hold without */
+	uint8_t *
+		lacks; /* owned, or NULL; of each BOOL node, plain and negated: 1 + the variable that it does not hold without */
 };
 
 /* One event type on its way into the tables. */
