@@ -56,7 +56,7 @@ verdict "and its id" has before "\"id\":\"$(cat "$WORK/before.id")\""
 run after --rootfs "$WORK/image"
 verdict "so does a later one, of a directory" until_true 20 some after
 verdict "which has no image" eval '! has after image_'
-verdict "the status counts both" eval '[ "$(field containers known)" = 2 ] && [ "$(field containers given_up)" = 0 ]'
+verdict "the status counts both" until_true 5 eval '[ "$(field containers known)" = 2 ] && [ "$(field containers given_up)" = 0 ]'
 verdict "stops with status 0" sensor_stop
 verdict "the log verifies" log_verifies
 done_testing
