@@ -415,7 +415,7 @@ static void measure(struct program_builder *pb, struct records *r, int rounds, b
 	double since, x;
 	size_t before;
 
-	must(sieve_build(pb, NULL, &sieve, &err), err.msg);
+	must(sieve_build(pb, NULL, NULL, &sieve, &err), err.msg);
 	p = program_view(pb);
 	buf_init(&bytes, 256 << 20);
 	must(program_save(&p, &bytes), "save");

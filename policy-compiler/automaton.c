@@ -40,15 +40,6 @@ struct subsets {
 
 /* ---- byte classes -------------------------------------------------------------------------------------------------- */
 
-static bool on_byte(const struct token *t, uint8_t b)
-{
-	uint8_t folded = t->icase && b >= 'A' && b <= 'Z' ? b | 0x20 : b;
-
-	if (t->gap && (b == 0 || b == '='))
-		folded = ' ';
-	return folded >= t->lo && folded <= t->hi;
-}
-
 /* Two bytes are of one class if no edge, and no loop, tells them apart. */
 static int make_classes(struct subsets *x)
 {
@@ -67,7 +58,7 @@ static int make_classes(struct subsets *x)
 		bool is_new;
 
 		for (uint32_t i = 0; i < tokens.n; i++)
-			column[i] = on_byte(intern_get(&tokens, i), (uint8_t)b);
+			column[i] = token_takes(intern_get(&tokens, i), (uint8_t)b);
 		r = intern_put(&columns, column, tokens.n, &is_new);
 		if (r >= 0 && is_new)
 			x->byte[r] = (uint8_t)b;
@@ -260,7 +251,7 @@ static int hops_of_edge(struct subsets *x, const struct nfa_edge *e, uint32_t *n
 		return r;
 	}
 	for (uint32_t c = 0; c < x->nclasses && r == 0; c++)
-		if (on_byte(t, x->byte[c]))
+		if (token_takes(t, x->byte[c]))
 			r = add_hop(x, n, c, e->to);
 	return r;
 }

@@ -43,10 +43,11 @@ int automaton_build(const struct pattern *p, uint32_t n, aut_value_fn *value, vo
 
 /*
  * The same, but patterns are weakened (their keep lowered) until it fits. The value function is asked anew for each try and
- * has to look at keep. In the end every pattern is "maybe, whatever the string", so that this always fits.
+ * has to look at keep. In the end every pattern is "maybe, whatever the string", so that this always fits. Of text that
+ * has to go, what tells none of the @samples (may be NULL) from a match goes first.
  */
 int automaton_fit(struct pattern *p, uint32_t n, aut_value_fn *value, void *ctx, const struct aut_limits *l,
-		  struct automaton *ret, struct aut_fit *ret_fit);
+		  const struct nfa_samples *samples, struct automaton *ret, struct aut_fit *ret_fit);
 
 void automaton_done(struct automaton *a);
 

@@ -3,7 +3,9 @@
  * What gives way when an automaton does not fit. Two things make it grow: stars multiply the states of patterns with each
  * other, and text adds to them. So stars beyond the first few are given up first where the way to the automaton blows up;
  * where there is simply much text, patterns lose their ends: the ends that they have for themselves first, which tell them
- * apart from what is not in the policy, and then what only a few have in common. What many begin with stays.
+ * apart from what is not in the policy, and then what only a few have in common. What many begin with stays. Where strings
+ * are known that really come, what tells them from a match stays instead: behind a node that none of them comes by, text decides
+ * nothing of what happens.
  */
 #include "policy-compiler/automaton.h"
 
@@ -63,19 +65,24 @@ static int cut_stars(struct pattern *p, uint32_t n, uint32_t stars, uint64_t *re
 /* ---- text ------------------------------------------------------------------------------------------------------------ */
 
 /*
- * How much of the text stays: nodes of the trie that more than @weight patterns share, the @tail nodes behind the last of
- * those, and one more node where that is below number @more.
+ * How much of the text stays: nodes of the trie that more than @weight patterns share, or whose parents @hot samples or more come
+ * by, the @tail nodes behind the last of those, and one more node where that is below number @more.
  */
 struct cut {
 	uint32_t weight, tail, more;
+	uint64_t hot;
 };
 
-/* How far behind the last node of more than @weight patterns each node is. */
-static void find_tails(const struct nfa *f, uint32_t weight, uint32_t *tail)
+/* How far behind the last node that stays anyhow each node is. @hits is NULL where there are no samples. */
+static void find_tails(const struct nfa *f, const struct cut *cut, const uint64_t *hits, uint32_t *tail)
 {
 	tail[0] = 0;
-	for (uint32_t i = 1; i < f->nnodes; i++)
-		tail[i] = f->nodes[i].weight > weight ? 0 : tail[f->nodes[i].parent] + 1;
+	for (uint32_t i = 1; i < f->nnodes; i++) {
+		uint32_t parent = f->nodes[i].parent;
+		bool stays = hits ? hits[parent] >= cut->hot : f->nodes[i].weight > cut->weight;
+
+		tail[i] = stays ? 0 : tail[parent] + 1;
+	}
 }
 
 /*
@@ -131,13 +138,38 @@ static int cut_tails(struct pattern *p, uint32_t n, struct nfa *f, const uint32_
 	return r;
 }
 
+/* By what samples come by. False where what the most of them come by is too much already. */
+static bool choose_by_hits(const struct nfa *f, const uint64_t *hits, uint32_t max, uint32_t *tail, uint32_t *count,
+			   struct cut *ret)
+{
+	for (ret->hot = 1; ret->hot <= hits[0]; ret->hot *= 2) {
+		find_tails(f, ret, hits, tail);
+		if (find_cut(f, tail, count, max, ret))
+			return true;
+	}
+	return false;
+}
+
+/* By how many patterns share a node. */
+static void choose_by_weight(const struct nfa *f, uint32_t n, uint32_t max, uint32_t *tail, uint32_t *count,
+			     struct cut *ret)
+{
+	for (ret->weight = 1;; ret->weight *= 2) {
+		find_tails(f, ret, NULL, tail);
+		if (find_cut(f, tail, count, max, ret) || ret->weight > n)
+			break;
+	}
+}
+
 /*
  * Cuts patterns so that their trie has at most @max nodes. *ret_nodes is how many it has had before. *ret_cut is all zero
  * where there was nothing to cut.
  */
-static int cut_text(struct pattern *p, uint32_t n, uint32_t max, uint32_t *ret_nodes, struct cut *ret_cut)
+static int cut_text(struct pattern *p, uint32_t n, uint32_t max, const struct nfa_samples *samples, uint32_t *ret_nodes,
+		    struct cut *ret_cut)
 {
 	_cleanup_free_ uint32_t *tail = NULL, *count = NULL;
+	_cleanup_free_ uint64_t *hits = NULL;
 	struct cut cut = { .weight = 1 };
 	struct nfa f;
 	int r = nfa_build(p, n, UINT32_MAX, &f);
@@ -150,12 +182,13 @@ static int cut_text(struct pattern *p, uint32_t n, uint32_t max, uint32_t *ret_n
 	count = calloc((size_t)f.nnodes + 1, sizeof(*count));
 	if (!tail || !count)
 		r = -ENOMEM;
+	if (r == 0 && f.nnodes > max && samples && samples->n) {
+		hits = calloc(f.nnodes, sizeof(*hits));
+		r = hits ? nfa_hits(&f, samples, hits) : -ENOMEM;
+	}
 	if (r == 0 && f.nnodes > max) {
-		for (;; cut.weight *= 2) {
-			find_tails(&f, cut.weight, tail);
-			if (find_cut(&f, tail, count, max, &cut) || cut.weight > n)
-				break;
-		}
+		if (!hits || !choose_by_hits(&f, hits, max, tail, count, &cut))
+			choose_by_weight(&f, n, max, tail, count, &cut);
 		r = cut_tails(p, n, &f, tail, &cut);
 		*ret_cut = cut;
 	}
@@ -184,7 +217,8 @@ static uint32_t next_target(uint32_t nodes, const struct aut_limits *need, const
 
 /* With at most @stars stars. -E2BIG where no cut makes it fit. */
 static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn *value, void *ctx,
-		     const struct aut_limits *l, struct automaton *ret, struct aut_fit *ret_fit)
+		     const struct aut_limits *l, const struct nfa_samples *samples, struct automaton *ret,
+		     struct aut_fit *ret_fit)
 {
 	uint32_t target = MANY * l->states, nodes = 0;
 	struct aut_limits need;
@@ -194,7 +228,7 @@ static int fit_stars(struct pattern *p, uint32_t n, uint32_t stars, aut_value_fn
 	for (int i = 0; i < TRIES; i++) {
 		r = cut_stars(p, n, stars, NULL);
 		if (r == 0)
-			r = cut_text(p, n, target, &nodes, &cut);
+			r = cut_text(p, n, target, samples, &nodes, &cut);
 		/* Much text may still make few states; far too much does not. */
 		if (r == 0 && i == 0 && cut.weight) {
 			target = l->states;
@@ -241,7 +275,7 @@ static const struct {
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
 int automaton_fit(struct pattern *p, uint32_t n, aut_value_fn *value, void *ctx, const struct aut_limits *l,
-		  struct automaton *ret, struct aut_fit *ret_fit)
+		  const struct nfa_samples *samples, struct automaton *ret, struct aut_fit *ret_fit)
 {
 	struct aut_limits none = { .states = 1, .trans = 256 };
 	uint64_t before = UINT64_MAX, tokens;
@@ -261,7 +295,7 @@ int automaton_fit(struct pattern *p, uint32_t n, aut_value_fn *value, void *ctx,
 		if (tokens == before && !joins)
 			continue;
 		before = tokens;
-		r = fit_stars(p, n, steps[i].stars, value, ctx, l, ret, ret_fit);
+		r = fit_stars(p, n, steps[i].stars, value, ctx, l, samples, ret, ret_fit);
 		if (r == 0)
 			ret_fit->stars = steps[i].stars == UINT32_MAX ? -1 : (int32_t)steps[i].stars;
 	}

@@ -154,3 +154,22 @@ int cli_put(const struct buf *b)
 		return cli_fail("cannot write the output: %s", strerror(errno));
 	return CLI_OK;
 }
+
+int cli_workload(const char *path, struct workload **ret)
+{
+	struct workload_counts n;
+	struct err err;
+
+	if (!path)
+		return CLI_OK;
+	if (workload_read(catalog_tamis(), path, ret, &err) < 0)
+		return cli_fail("%s", err.msg);
+	n = workload_counts(*ret);
+	cli_say("%s: %llu records, %u different strings", path, (unsigned long long)n.records, n.strings);
+	if (n.bad || n.left)
+		cli_say("%s: %llu records are no good, %llu strings had no room", path, (unsigned long long)n.bad,
+			(unsigned long long)n.left);
+	if (!n.all)
+		cli_say("%s: made without --all: it has no more than some policy let through", path);
+	return CLI_OK;
+}

@@ -9,6 +9,7 @@
 
 #include "lib/buf.h"
 #include "policy-compiler/compile.h"
+#include "policy-compiler/workload.h"
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -57,6 +58,9 @@ const char *cli_compat(void);
 
 /* All policies named on the command line, compiled. Diagnostics are in @d; -ENOMEM and the like are reported here. */
 int cli_compile(char **paths, int n, struct diags *d, struct compile **ret);
+
+/* --workload: reads the capture @path, NULL for none, and says what is in it. CLI_OK, or CLI_FAILED after a message. */
+int cli_workload(const char *path, struct workload **ret);
 
 /* Writes the buffer to stdout; CLI_OK or CLI_FAILED with a message. */
 int cli_put(const struct buf *b);

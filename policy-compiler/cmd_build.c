@@ -16,11 +16,12 @@
 #include "policy-compiler/sieve_build.h"
 
 struct build {
-	const char *out, *key_path;
+	const char *out, *key_path, *workload_path;
 	bool keep_going;
 	struct diags diags;
 	struct compile *compile;
 	struct sig_key *key;
+	struct workload *workload; /* owned, or NULL */
 	struct buf meta, program, sieve, watches, filters;
 	size_t nwatches;
 	uint32_t nrules; /* that somebody has written */
@@ -87,7 +88,7 @@ static int put_sieve(struct build *b, struct err *err)
 
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
-	r = sieve_build(b->compile->builder, &report, s, err);
+	r = sieve_build(b->compile->builder, b->workload, &report, s, err);
 	if (r < 0)
 		return r;
 	warn_deny(&report);
@@ -185,6 +186,8 @@ static int build_policies(struct build *b, char **paths, int n)
 	char counts[64];
 	int r = load_key(b);
 
+	if (r == CLI_OK)
+		r = cli_workload(b->workload_path, &b->workload);
 	if (r != CLI_OK)
 		return r;
 	r = cli_compile(paths, n, &b->diags, &b->compile) < 0 ? CLI_FAILED : CLI_OK;
@@ -199,11 +202,13 @@ static int build_policies(struct build *b, char **paths, int n)
 
 int cmd_build(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' }, { "sign", required_argument, NULL, 's' },
-		{ "keep-going", no_argument, NULL, 'k' },   { "compat-version", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },	    { 0 }
-	};
+	static const struct option options[] = { { "output", required_argument, NULL, 'o' },
+						 { "sign", required_argument, NULL, 's' },
+						 { "keep-going", no_argument, NULL, 'k' },
+						 { "compat-version", required_argument, NULL, 'c' },
+						 { "workload", required_argument, NULL, 'w' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	struct build b = { 0 };
 	int o, r;
 
@@ -221,6 +226,9 @@ int cmd_build(int argc, char **argv)
 		case 'c':
 			if (cli_set_compat("build", optarg) != CLI_OK)
 				return CLI_USAGE;
+			break;
+		case 'w':
+			b.workload_path = optarg;
 			break;
 		case 'h':
 			return cli_help("build");
@@ -245,6 +253,7 @@ int cmd_build(int argc, char **argv)
 	buf_done(&b.watches);
 	buf_done(&b.filters);
 	sig_key_free(b.key);
+	workload_free(b.workload);
 	compile_free(b.compile);
 	diags_done(&b.diags);
 	return r;

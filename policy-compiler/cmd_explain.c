@@ -27,7 +27,7 @@ static int no_such_rule(const struct compile *c, const char *id)
 	return cli_fail("no rule %s; `tamisc explain` without --rule lists all", id);
 }
 
-static int explain(struct compile *c, const char *rule, bool json)
+static int explain(struct compile *c, const struct workload *workload, const char *rule, bool json)
 {
 	_cleanup_free_ struct sieve *sieve = malloc(sizeof(*sieve));
 	struct sieve_report report = { 0 };
@@ -38,7 +38,7 @@ static int explain(struct compile *c, const char *rule, bool json)
 		return cli_fail("out of memory");
 	if (watch_rules_add(c) < 0)
 		return cli_fail("the watches are too much for one policy");
-	if (sieve_build(c->builder, &report, sieve, &err) < 0)
+	if (sieve_build(c->builder, workload, &report, sieve, &err) < 0)
 		return cli_fail("%s", err.msg);
 	for (size_t i = 0; i < c->nrules; i++)
 		if (c->rules[i]->ok)
@@ -51,15 +51,18 @@ static int explain(struct compile *c, const char *rule, bool json)
 }
 
 /* Rules that have errors are left out, as the diagnostics say; the others are explained all the same. */
-static int explain_policies(char **paths, int n, const char *rule, bool json)
+static int explain_policies(char **paths, int n, const char *workload_path, const char *rule, bool json)
 {
 	struct diags d = diags_new();
 	_cleanup_(compile_free) struct compile *c = NULL;
-	int r = cli_compile(paths, n, &d, &c) < 0 ? CLI_FAILED : CLI_OK;
+	_cleanup_(workload_free) struct workload *workload = NULL;
+	int r = cli_workload(workload_path, &workload);
 
+	if (r == CLI_OK)
+		r = cli_compile(paths, n, &d, &c) < 0 ? CLI_FAILED : CLI_OK;
 	cli_print_diags(&d);
 	if (r == CLI_OK)
-		r = explain(c, rule, json);
+		r = explain(c, workload, rule, json);
 	if (d.errors)
 		r = CLI_FAILED;
 	diags_done(&d);
@@ -71,9 +74,10 @@ int cmd_explain(int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "rule", required_argument, NULL, 'r' },
 						 { "compat-version", required_argument, NULL, 'c' },
+						 { "workload", required_argument, NULL, 'w' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
-	const char *rule = NULL;
+	const char *rule = NULL, *workload = NULL;
 	bool json = false;
 	int o;
 
@@ -89,6 +93,9 @@ int cmd_explain(int argc, char **argv)
 			if (cli_set_compat("explain", optarg) != CLI_OK)
 				return CLI_USAGE;
 			break;
+		case 'w':
+			workload = optarg;
+			break;
 		case 'h':
 			return cli_help("explain");
 		default:
@@ -97,5 +104,5 @@ int cmd_explain(int argc, char **argv)
 	}
 	if (optind == argc)
 		return cli_usage("explain", "name a policy file or a directory of policies");
-	return explain_policies(argv + optind, argc - optind, rule, json);
+	return explain_policies(argv + optind, argc - optind, workload, rule, json);
 }

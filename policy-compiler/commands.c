@@ -7,17 +7,20 @@ const struct cli_command cli_commands[] = {
 	  "  --strict   warnings count as errors\n"
 	  "  --no-lint NAME  without the warnings called [NAME]; more than once for several\n"
 	  "  --compat-version V  the version that agent_version is compared with (7.80)\n" },
-	{ "build", "-o OUT.tpb [--sign KEY.pem] [--keep-going] POLICY...", "Compiles policies to a bundle", cmd_build,
+	{ "build", "-o OUT.tpb [--sign KEY.pem] [--keep-going] [--workload CAPTURE] POLICY...",
+	  "Compiles policies to a bundle", cmd_build,
 	  "  -o, --output FILE  the bundle\n"
 	  "  --sign KEY.pem     sign it; without, tamisd loads it with --allow-unsigned only\n"
 	  "  --keep-going       leave out rules that have errors\n"
+	  "  --workload CAPTURE  where a policy is too large for the kernel's tables, keep what is precise on these events\n"
 	  "  --compat-version V  the version that agent_version is compared with (7.80)\n" },
 	{ "keygen", "-o KEY.pem", "Makes a key pair, KEY.pem and KEY.pub.pem, to sign and trust bundles", cmd_keygen,
 	  "  -o, --output FILE  the private key (mode 0600); never overwritten\n" },
-	{ "explain", "[--json] [--rule ID] POLICY...",
+	{ "explain", "[--json] [--rule ID] [--workload CAPTURE] POLICY...",
 	  "Shows what the kernel decides of each rule, what is left, and why", cmd_explain,
 	  "  --json     as JSON on stdout\n"
 	  "  --rule ID  this rule only\n"
+	  "  --workload CAPTURE  as for build\n"
 	  "  --compat-version V  the version that agent_version is compared with (7.80)\n" },
 	{ "test", "[--tap | --json | --list] [--junit FILE] [--filter TEXT] [--update] [--strict-coverage] PATH...",
 	  "Runs *.test.yaml files: which rules fire on which events", cmd_test,

@@ -389,6 +389,15 @@ int nfa_build(const struct pattern *p, uint32_t n, uint32_t max_nodes, struct nf
 	return 0;
 }
 
+bool token_takes(const struct token *t, uint8_t b)
+{
+	uint8_t folded = t->icase && b >= 'A' && b <= 'Z' ? b | 0x20 : b;
+
+	if (t->gap && (b == 0 || b == '='))
+		folded = ' ';
+	return folded >= t->lo && folded <= t->hi;
+}
+
 void nfa_done(struct nfa *nfa)
 {
 	free(nfa->nodes);

@@ -114,4 +114,24 @@ int nfa_build(const struct pattern *p, uint32_t n, uint32_t max_nodes, struct nf
 int nfa_path(struct nfa *f, const struct pattern *p, uint32_t *ret_nodes, uint32_t max, uint32_t *ret_n);
 void nfa_done(struct nfa *nfa);
 
+/* Whether the token, one of bytes, takes byte @b. */
+bool token_takes(const struct token *t, uint8_t b);
+
+/* Strings that are known to come, and how often each does. Borrowed. */
+struct nfa_sample {
+	const char *s;
+	uint32_t len;
+	uint64_t count;
+};
+struct nfa_samples {
+	const struct nfa_sample *v; /* the most frequent first */
+	uint32_t n;
+};
+
+/*
+ * How many of the samples come by each node: @ret_hits has one for each. Where that would take too long, of the first of
+ * them only. -ENOMEM.
+ */
+int nfa_hits(const struct nfa *f, const struct nfa_samples *samples, uint64_t *ret_hits);
+
 #endif

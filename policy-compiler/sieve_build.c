@@ -162,6 +162,14 @@ static uint32_t fair_level(const struct build *b, uint32_t total, bool trans)
 	return lo;
 }
 
+static int build_automaton(struct build *b, unsigned i, const struct aut_limits *l)
+{
+	uint16_t event = (uint16_t)(i / SV_AUTOMATA);
+	struct nfa_samples samples = workload_samples(b->limits.workload, event, i % SV_AUTOMATA);
+
+	return sieve_automaton(b->events[event], i % SV_AUTOMATA, l, &samples, &b->masks);
+}
+
 static int build_automata(struct build *b)
 {
 	struct aut_limits l = { .states = b->limits.states, .trans = b->limits.trans };
@@ -169,7 +177,7 @@ static int build_automata(struct build *b)
 
 	for (unsigned i = 0; i < STRINGS && r == 0; i++)
 		if (string_at(b, i))
-			r = sieve_automaton(b->events[i / SV_AUTOMATA], i % SV_AUTOMATA, &l, &b->masks);
+			r = build_automaton(b, i, &l);
 	if (r < 0)
 		return r;
 	l.states = fair_level(b, b->limits.states, false);
@@ -178,7 +186,7 @@ static int build_automata(struct build *b)
 		const struct string_build *sb = string_at(b, i);
 
 		if (sb && (sb->a.nstates > l.states || trans_of(&sb->a) > l.trans))
-			r = sieve_automaton(b->events[i / SV_AUTOMATA], i % SV_AUTOMATA, &l, &b->masks);
+			r = build_automaton(b, i, &l);
 	}
 	return r;
 }
@@ -519,9 +527,12 @@ static int build_all(struct build *b, struct program_builder *pb, struct sieve_r
 	return r == 0 ? set_all_clauses(b, pb) : r;
 }
 
-int sieve_build(struct program_builder *pb, struct sieve_report *ret_report, struct sieve *out, struct err *e)
+int sieve_build(struct program_builder *pb, const struct workload *workload, struct sieve_report *ret_report,
+		struct sieve *out, struct err *e)
 {
-	const struct sieve_limits all = { .states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS };
+	const struct sieve_limits all = {
+		.states = SV_STATES, .trans = SV_TRANS, .masks = SV_MASKS, .workload = workload
+	};
 
 	return sieve_build_within(pb, &all, ret_report, out, e);
 }

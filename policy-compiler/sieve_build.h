@@ -5,11 +5,12 @@
 /*
  * From the rules of a program to the sieve's tables, and to the clauses that tell the engine which rules to look at. What
  * does not fit into the tables is weakened until it does: the sieve then lets more through, never less. The report says
- * where and why. Same program, same bytes.
+ * where and why. Same program (and workload), same bytes.
  */
 
 #include "lib/program.h"
 #include "policy-compiler/clauses.h"
+#include "policy-compiler/workload.h"
 #include "tamis/sieve.h"
 
 struct report_automaton {
@@ -66,10 +67,12 @@ struct sieve_report {
 };
 
 /*
- * Fills @out (of the caller, whose content before does not matter) from all rules of @b and sets their clauses.
+ * Fills @out (of the caller, whose content before does not matter) from all rules of @b and sets their clauses. What has to give
+ * way does so where that costs least of @workload, which may be NULL.
  * @ret_report may be NULL; sieve_report_done() frees what is in it. Negative errno with a reason in @e.
  */
-int sieve_build(struct program_builder *b, struct sieve_report *ret_report, struct sieve *out, struct err *e);
+int sieve_build(struct program_builder *b, const struct workload *workload, struct sieve_report *ret_report,
+		struct sieve *out, struct err *e);
 void sieve_report_done(struct sieve_report *r);
 
 #endif

@@ -114,7 +114,8 @@ void sieve_fill_kin(const struct event_build *eb, struct sv_kin *ret);
  * makes the automaton within limits. Values are numbers of masks in @masks.
  */
 int sieve_patterns(struct event_build *eb, unsigned k);
-int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, struct intern *masks);
+int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, const struct nfa_samples *samples,
+		    struct intern *masks);
 
 /*
  * sieve_deny.c: which clauses the kernel decides exactly, of rules that want their operation refused. After the masks of
@@ -125,6 +126,7 @@ void sieve_deny(struct event_build *eb, bool masks_full, struct sv_event *ev);
 /* sieve_build.c: sieve_build() with smaller tables, for tests of what happens when they are full. */
 struct sieve_limits {
 	uint32_t states, trans, masks;
+	const struct workload *workload; /* borrowed, or NULL */
 };
 int sieve_build_within(struct program_builder *pb, const struct sieve_limits *l, struct sieve_report *ret_report,
 		       struct sieve *out, struct err *e);

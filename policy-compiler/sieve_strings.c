@@ -499,7 +499,8 @@ static void oracle_done(struct oracle *o)
 	free(o->changed);
 }
 
-int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, struct intern *masks)
+int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits *l, const struct nfa_samples *samples,
+		    struct intern *masks)
 {
 	struct string_build *sb = &eb->strings[k];
 	struct oracle *o = calloc(1, sizeof(*o));
@@ -512,7 +513,7 @@ int sieve_automaton(struct event_build *eb, unsigned k, const struct aut_limits 
 	if (r == 0)
 		r = group_patterns(o, sb->patterns);
 	if (r == 0)
-		r = automaton_fit(sb->patterns, sb->npatterns, value_of, o, l, &sb->a, &sb->fit);
+		r = automaton_fit(sb->patterns, sb->npatterns, value_of, o, l, samples, &sb->a, &sb->fit);
 	oracle_done(o);
 	free(o);
 	return r;

@@ -7,8 +7,8 @@ _tamisc()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local -A options=(
 		[check]='--json --strict --no-lint --compat-version --help'
-		[build]='-o --sign --keep-going --compat-version --help' [keygen]='-o --help'
-		[explain]='--json --rule --compat-version --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
+		[build]='-o --sign --keep-going --workload --compat-version --help' [keygen]='-o --help'
+		[explain]='--json --rule --workload --compat-version --help' [test]='--tap --junit --help' [eval]='--vars --policy -e --help'
 		[fields]='--json --markdown --help' [schema]='--help' [fmt]='--check -w --help'
 	)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a capture: through the reader, and played back up to the JSON of each event. Checksums would stop almost all of
+ * Any bytes as a capture: through the reader, played back up to the JSON of each event, and as a workload. Checksums would stop almost all of
  * them at the door, so the bytes are also taken as the entries of one block, which is given the head and checksum that it needs:
  *
  *	first byte even: a file (with bit 1: its head as it is); odd: entries, as u16 type, u16 length, bytes
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/event_json.h"
+#include "policy-compiler/workload.h"
 #include "sensor/enrich/playback.h"
 #include "sensor/priv/fetch.h"
 
@@ -45,6 +46,7 @@ static void play(const void *p, size_t size)
 {
 	void *copy = malloc(size ? size : 1); /* of its own size, so that a read behind its end is seen */
 	struct playback *b;
+	struct workload *l;
 	struct fetch *f;
 	struct err e = { "" };
 	struct decoded d;
@@ -72,6 +74,8 @@ static void play(const void *p, size_t size)
 	}
 	if (r < 0 && !e.msg[0])
 		abort();
+	if (workload_read_mem(catalog_tamis(), copy, size, &l, &e) == 0)
+		workload_free(l);
 	buf_done(&out);
 	free(copy);
 }

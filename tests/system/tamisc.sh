@@ -150,6 +150,12 @@ build_keep_going() {
 	run 0 build --keep-going -o m.tpb mixed.yaml && says "2 rules" && says "exec.pidd"
 }
 check "build: --keep-going leaves bad rules out" build_keep_going
+
+build_workload() {
+	run 1 build --workload good.yaml -o w.tpb good.yaml && says "good.yaml" && [ ! -e w.tpb ] &&
+		run 1 explain --workload nowhere.cap good.yaml && says "nowhere.cap: No such file"
+}
+check "build: a workload that is no capture is refused, and nothing is written" build_workload
 build_no_key() { run 1 build -o x.tpb --sign none.pem good.yaml && says "none.pem" && says "tamisc keygen" && [ ! -e x.tpb ]; }
 check "build: a missing key" build_no_key
 build_bad_key() { echo junk >junk.pem && run 1 build -o x.tpb --sign junk.pem good.yaml && says "junk.pem" && [ ! -e x.tpb ]; }

@@ -193,6 +193,9 @@ static void test_fits(void **state)
 	for (unsigned i = 0; i < gen_rounds(2000) / 2; i++) {
 		struct gen g = gen_of(seed + i);
 		struct aut_limits l = { .states = 1 + gen_below(&g, 60) };
+		char text[4][GEN_TEXT + 1];
+		struct nfa_sample v[4];
+		struct nfa_samples samples = { v, gen_below(&g, 5) };
 		struct some some;
 		struct sets sets = { .p = some.p };
 		struct automaton a = { 0 };
@@ -201,7 +204,13 @@ static void test_fits(void **state)
 		random_patterns(&g, &some);
 		sets.n = some.n;
 		l.trans = l.states * (1 + gen_below(&g, 12));
-		assert_int_equal(automaton_fit(some.p, some.n, set_value, &sets, &l, &a, &fit), 0);
+		for (uint32_t k = 0; k < samples.n; k++) {
+			random_string(&g, &some, text[k]);
+			v[k] = (struct nfa_sample){ .s = text[k],
+						    .len = (uint32_t)strlen(text[k]),
+						    .count = 1 + gen_below(&g, 100) };
+		}
+		assert_int_equal(automaton_fit(some.p, some.n, set_value, &sets, &l, &samples, &a, &fit), 0);
 		assert_true(a.nstates <= l.states || a.nstates == 1);
 		check_strings(&g, &some, &sets, &a, seed + i);
 		check_live(&a);
@@ -264,7 +273,7 @@ static void test_always_fits(void **state)
 	struct automaton a;
 	struct aut_fit fit;
 
-	assert_int_equal(automaton_fit(p, 4, set_value, &sets, &l, &a, &fit), 0);
+	assert_int_equal(automaton_fit(p, 4, set_value, &sets, &l, NULL, &a, &fit), 0);
 	assert_int_equal(a.nstates, 1);
 	assert_int_equal(a.live, 0);
 	assert_int_equal(fit.weakened, 4);

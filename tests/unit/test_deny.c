@@ -236,7 +236,7 @@ static void test_reasons(void **state)
 	add_deny(b, rule[n++], number_is(b, "process.uid", 0));
 	assert_int_equal(n, REASONS);
 #undef RULE
-	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
 	for (uint32_t i = 0; i < n; i++) {
 		struct program p = program_view(b->pb);
 
@@ -287,7 +287,7 @@ static void test_shared_bits(void **state)
 		snprintf(path, sizeof(path), "/srv/%d", i);
 		add_deny(b, build_rule(b, EV_OPEN, build_path_is(b, path)), PROGRAM_NONE);
 	}
-	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
 	for (uint32_t i = 0; i < report.nrules; i++)
 		assert_true(why_of(&report, i) == (report.rules[i].clauses[0].shared ? DENY_ROOM : DENY_KERNEL));
 	for (int i = 0; i < 300; i++) {
@@ -313,7 +313,7 @@ static void test_unread(void **state)
 
 	add_deny(b, build_rule(b, EV_OPEN, build_path_is(b, "/a")), PROGRAM_NONE);
 	add_deny(b, build_rule(b, EV_OPEN, number_is(b, "process.uid", 7)), PROGRAM_NONE);
-	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
 	strcpy(ev.path[0], "/a");
 	gen_deny(&sieve, &ev, &alive);
 	assert_int_equal(alive.w[0], 1u << report.rules[1].clauses[0].bit);
@@ -363,7 +363,7 @@ static void test_allowed(void **state)
 		struct sv_mask alive = { { 0 } };
 		uint32_t undecided;
 
-		assert_int_equal(sieve_build(b->pb, NULL, &sieve, &e), 0);
+		assert_int_equal(sieve_build(b->pb, NULL, NULL, &sieve, &e), 0);
 		p = program_view(b->pb);
 		assert_int_equal(permit_parse(cases[i].permit, &permit, &e), 0);
 		assert_int_equal(kills_of_program(&p, &k), 0);
@@ -391,7 +391,7 @@ static void test_explain(void **state)
 	no.root = both(b, yes.root, number_is(b, "open.retval", 0));
 	add_deny(b, build_ok(program_rule_add(b->pb, &yes, NULL, 0)), PROGRAM_NONE);
 	add_deny(b, build_ok(program_rule_add(b->pb, &no, NULL, 0)), PROGRAM_NONE);
-	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
 	f = open_memstream(&text, &size);
 	assert_int_equal(explain_print(f, &report, NULL, false), 0);
 	fclose(f);

@@ -545,7 +545,7 @@ static void do_swap(struct world *w)
 	p->number = number;
 	assert_int_equal(program_builder_new(catalog_tamis(), &p->b.pb), 0);
 	random_rules(w, &p->b);
-	assert_int_equal(sieve_build(p->b.pb, NULL, &sieve, &e), 0);
+	assert_int_equal(sieve_build(p->b.pb, NULL, NULL, &sieve, &e), 0);
 	sieve.generation = number;
 	memcpy(p->events, sieve.event, sizeof(p->events));
 	p->p = program_view(p->b.pb);

@@ -49,7 +49,7 @@ static struct tally build(const char *const *paths, size_t n)
 	for (size_t i = 0; i < d.n; i++)
 		if (d.v[i].level == DIAG_ERROR)
 			fail_msg("%s: %s", paths[0], d.v[i].msg);
-	if (sieve_build(c->builder, NULL, sieve, &err) < 0)
+	if (sieve_build(c->builder, NULL, NULL, sieve, &err) < 0)
 		fail_msg("%s: %s", paths[0], err.msg);
 	for (size_t i = 0; i < c->nrules; i++)
 		tally_add(&t, c->rules[i]);

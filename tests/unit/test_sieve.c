@@ -24,7 +24,7 @@ static void build_sieve(struct build *b, struct sieve *out)
 {
 	struct err e;
 
-	if (sieve_build(b->pb, NULL, out, &e) < 0)
+	if (sieve_build(b->pb, NULL, NULL, out, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -503,7 +503,7 @@ static void test_ten_thousand(void **state)
 
 	many_paths(b, &g, 10000);
 	start = seconds();
-	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
 	took = seconds() - start;
 	for (int i = 0; i < 10000; i++) {
 		char path[64];
@@ -536,7 +536,7 @@ static void report_stars(struct build *b, const char *what, struct sieve_report 
 	double start = seconds();
 	struct err e;
 
-	assert_int_equal(sieve_build(b->pb, ret, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, ret, &sieve, &e), 0);
 	printf("%s: %.2f s, %u states, %u weakened, %d stars\n", what, seconds() - start, ret->states,
 	       ret->events[EV_OPEN].automata[0].weakened, ret->events[EV_OPEN].automata[0].stars);
 }
@@ -598,7 +598,7 @@ static void test_explain(void **state)
 	rule.root = build2(b, N_AND, build2(b, N_AND, build_path_is(b, "/etc/shadow"), flag_set(b, 64)),
 			   build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0));
 	build_ok(program_rule_add(b->pb, &rule, NULL, 0));
-	assert_int_equal(sieve_build(b->pb, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
 
 	f = open_memstream(&text, &size);
 	assert_int_equal(explain_print(f, &report, NULL, false), 0);

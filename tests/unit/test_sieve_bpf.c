@@ -228,7 +228,7 @@ static void test_same_as_host(void **state)
 		gen_fields(p, GEN_PICK(&g, events));
 		for (uint32_t n = 1 + gen_below(&g, 20); n > 0; n--)
 			build_rule(&p->b, p->event, gen_narrow(p, gen_below(&g, 4)));
-		assert_int_equal(sieve_build(p->b.pb, NULL, &sieve, &err), 0);
+		assert_int_equal(sieve_build(p->b.pb, NULL, NULL, &sieve, &err), 0);
 		random_vars(&g, &sieve.event[p->event]);
 		load_sieve();
 		for (int k = 0; k < 40; k++) {
@@ -253,7 +253,7 @@ static void test_long_paths(void **state)
 	assert_int_equal(program_builder_new(catalog_tamis(), &b.pb), 0);
 	build_rule(&b, EV_OPEN, build_strin(&b, build_field(&b, "open.file.name"), STRM_PATTERN, "*a", "b*"));
 	build_rule(&b, EV_OPEN, build_strin(&b, build_field(&b, "open.file.path"), STRM_GLOB, "/**", "/*/a"));
-	assert_int_equal(sieve_build(b.pb, NULL, &sieve, &err), 0);
+	assert_int_equal(sieve_build(b.pb, NULL, NULL, &sieve, &err), 0);
 	load_sieve();
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 		for (ev_u32 off = 0; off < SV_BUF_SIZE; off += 1021) {

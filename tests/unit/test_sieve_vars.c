@@ -234,7 +234,7 @@ static void random_policy(uint64_t seed, struct tally *t)
 	assert_int_equal(program_builder_new(catalog_tamis(), &w->p.b.pb), 0);
 	add_variables(w);
 	add_rules(w);
-	if (sieve_build(w->p.b.pb, NULL, &sieve, &err) < 0)
+	if (sieve_build(w->p.b.pb, NULL, NULL, &sieve, &err) < 0)
 		fail_msg("seed %llu: %s", (unsigned long long)seed, err.msg);
 	w->view = program_view(w->p.b.pb);
 	w->all = engine_of(w);
@@ -282,7 +282,7 @@ static void begin(struct use *u, const char *yaml)
 	for (size_t i = 0; i < u->diags.n; i++)
 		if (u->diags.v[i].level == DIAG_ERROR)
 			fail_msg("%s", u->diags.v[i].msg);
-	if (sieve_build(u->c->builder, NULL, &sieve, &err) < 0)
+	if (sieve_build(u->c->builder, NULL, NULL, &sieve, &err) < 0)
 		fail_msg("%s", err.msg);
 	u->p = program_view(u->c->builder);
 }
@@ -470,7 +470,7 @@ static void test_explained(void **state)
 
 	begin(&u, "rules:\n" SET("a", "open.file.path == \"/set\"", "name: v, value: true, scope: process")
 			  ASK("b", "unlink.file.path == \"/x\" && ${process.v}"));
-	assert_int_equal(sieve_build(u.c->builder, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(u.c->builder, NULL, &report, &sieve, &e), 0);
 	f = open_memstream(&text, &size);
 	assert_int_equal(explain_print(f, &report, "b", false), 0);
 	fclose(f);

@@ -327,7 +327,7 @@ static bool is_idle(const char *setter)
 	assert_int_equal(compile_finish(b.compile), 0);
 	if (b.diags.errors)
 		fail_msg("%s", bench_diag(&b, 0));
-	if (sieve_build(b.compile->builder, NULL, &sieve, &e) < 0)
+	if (sieve_build(b.compile->builder, NULL, NULL, &sieve, &e) < 0)
 		fail_msg("%s", e.msg);
 	p = program_view(b.compile->builder);
 	assert_int_equal(p.nvars, 2);
