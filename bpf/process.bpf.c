@@ -487,6 +487,20 @@ __noinline int exec_comm(u32 ids, u64 off, u64 len)
 	return 0;
 }
 
+/*
+ * The same of a script whose file nobody has looked at, by the string that its exec was given: user space has no other path of it.
+ * Whether that is what is in work[0].
+ */
+INLINE u32 exec_told(struct slot *s, const struct ev_str *path)
+{
+	u64 from = s->path_off[0] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
+	u64 len = s->path_len[0] - (from - s->path_off[0]);
+
+	if (s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) || !s->path_len[0] || path->len != s->path_len[0])
+		return 0;
+	return path_normal(s->index, from, len) ? 1 : 0;
+}
+
 /* The conditions that one of the automata of struct sv_kin decides, of which all may be met unless it has left what is in found[w]. */
 INLINE u32 kin_found(struct slot *s, const struct sv_kin *k, const u32 aut, const u32 w, int said)
 {
@@ -550,7 +564,7 @@ INLINE int exec_done(struct exec *x)
 	struct ev_str *str;
 	u64 *num;
 	bool alive, resolved = true;
-	u32 paths = 0;
+	u32 paths;
 
 	if (!process_begin(&h, EV_EXEC))
 		return 0;
@@ -570,8 +584,7 @@ INLINE int exec_done(struct exec *x)
 	} else {
 		exec_program(&h, x, str, num);
 	}
-	if (resolved)
-		paths = exec_link(&h, x, str, &before);
+	paths = resolved ? exec_link(&h, x, str, &before) : exec_told(h.s, &str[EVS_PROC_FILE_PATH]);
 	exec_kin_paths(h.s->index, paths);
 	proc_strs(h.s, str, x->task);
 	if (!exec_comm(h.s->index | SV_AUT_COMM << 8, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len))
