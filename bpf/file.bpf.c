@@ -166,6 +166,76 @@ INLINE bool file_decide(struct hook *h, const u32 type, const u32 nnum, struct p
 	return true;
 }
 
+/* ---- what was learned of the file ------------------------------------------------------------------------------- */
+
+#define EXT4_MAGIC 0xef53 /* and of ext2 and ext3, which are the same code */
+
+/*
+ * Whether what the file holds can only change together with its change time: the filesystem says so of all that writes, by a mapping,
+ * too, and nobody has it open for writing now, who might have set that time already and not be through.
+ */
+INLINE bool file_stays(struct inode *inode)
+{
+	return bpf_core_field_exists(inode->i_writecount) && bpf_core_field_exists(inode->i_generation) &&
+	       bpf_core_field_exists(inode->i_sb->s_magic) && READ(inode, i_sb, s_magic) == EXT4_MAGIC &&
+	       READ(inode, i_writecount.counter) <= 0;
+}
+
+/*
+ * Strikes from the mask of the open in @slot what is known not to hold of the file at @dentry, or has it ask when it is sent; 0 when
+ * nothing is left. A global function, as rec_masks().
+ *
+ * The change time is looked at once more behind the entry: if it is the same, what was hashed is what the file holds at that
+ * moment, however long ago the record was made.
+ */
+__noinline int open_learned(u32 slot, u64 dentry)
+{
+	struct learned *l = learned_get();
+	struct dentry *d = (void *)dentry;
+	struct learned_file f;
+	struct sv_mask left;
+	struct inode *inode;
+	struct ev_head *h;
+	struct slot *s;
+	u64 *num, key;
+
+	if (!l || !*(volatile u32 *)&l->generation)
+		return 1;
+	s = bpf_map_lookup_elem(&slots, &slot);
+	if (!s || s->flags & (EV_F_UNREADABLE | EV_F_TRUNCATED))
+		return 1;
+	h = rec_head(&s->rec);
+	num = rec_num(&s->rec);
+	if (h->policy != *(volatile u32 *)&l->generation || !sv_mask_meets((struct sv_mask *)h->alive, &l->wanted))
+		return 1;
+	inode = READ(d, d_inode);
+	if (!inode || !file_stays(inode))
+		return 1;
+	f.inode = num[NUM(OPEN, FILE_INODE)];
+	f.mount = num[NUM(OPEN, FILE_MOUNT_ID)];
+	f.ctime = num[NUM(OPEN, FILE_CTIME)];
+	f.device = READ(inode, i_sb, s_dev);
+	f.inode_generation = READ(inode, i_generation);
+	key = learned_key(l, &f, h->policy);
+	sv_mask_copy(&left, (struct sv_mask *)h->alive);
+	if (learned_strike(l, &f, key, h->boot_ns, &left)) {
+		s->asks = key;
+		return 1;
+	}
+	if (inode_ctime(inode) != f.ctime)
+		return 1;
+	sv_mask_copy((struct sv_mask *)h->alive, &left);
+	if (!sv_mask_zero(&left))
+		return 1;
+	__sync_fetch_and_add(&l->used, 1);
+	return 0;
+}
+
+INLINE bool open_may_hold(struct slot *s, struct place at)
+{
+	return !at.d || open_learned(s->index, as_number(at.d));
+}
+
 /* ---- upper rungs: path and result in one function --------------------------------------------------------------- */
 
 #define WHOLE_FILE(RUNG, TYPE, AT, RET, SET)                                                                           \
@@ -180,7 +250,7 @@ INLINE bool file_decide(struct hook *h, const u32 type, const u32 nnum, struct p
 			u64 *num = rec_num(&h.s->rec);                                                                 \
 			(void)num;                                                                                     \
 			SET;                                                                                           \
-			ok_ = rec_sieve(h.s, h.sv, h.e, &h.alive);                                                     \
+			ok_ = rec_sieve(h.s, h.sv, h.e, &h.alive) && (EV_##TYPE != EV_OPEN || open_may_hold(h.s, AT)); \
 		}                                                                                                      \
 		hook_end(&h, EV_##TYPE, ok_);                                                                          \
 	} while (0)
@@ -883,7 +953,7 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 		file_rec(h.s, EV_OPEN, EVN_OPEN_COUNT, EVS_OPEN_COUNT, EV_RUNG_TRACEPOINT, result(ret), at);
 		num[NUM(OPEN, FLAGS)] = open_flags_portable(how.flags);
 		num[NUM(OPEN, MODE)] = how.flags & O_CREAT ? how.mode & 07777 : 0;
-		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
+		ok = rec_sieve(h.s, h.sv, h.e, &h.alive) && open_may_hold(h.s, at);
 	}
 	hook_end(&h, EV_OPEN, ok);
 	return 0;

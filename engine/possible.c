@@ -15,7 +15,8 @@ enum need {
 	NEED_CGROUP = 1 << 4,	    /* the process's own */
 	NEED_NO_CONTAINER = 1 << 5, /* what is empty where there is no container */
 	NEED_MORE = 1 << 6,	    /* what no view knows */
-	NEED_CONTAINER = 1 << 7	    /* the container's id, which the cgroup tells */
+	NEED_CONTAINER = 1 << 7,    /* the container's id, which the cgroup tells */
+	NEED_HASHES = 1 << 8	    /* of the file that is opened */
 };
 
 /* A rule that asks something of the process that a view may know. */
@@ -27,7 +28,7 @@ struct asked {
 
 struct possible {
 	struct engine *e; /* borrowed */
-	uint8_t *needs;	  /* owned; enum need of each node */
+	uint16_t *needs;  /* owned; enum need of each node */
 	bool *asks;	  /* owned; of each node: something below it is known in some view */
 	struct asked *v;  /* owned */
 	uint32_t n;
@@ -86,8 +87,10 @@ static bool is_constant(uint16_t slot)
 	}
 }
 
-static uint8_t field_needs(const struct cat_field *f)
+static uint16_t field_needs(const struct cat_field *f)
 {
+	if (f->home == CAT_HOME_EVENT && f->event == EV_OPEN && f->slot == SLOT_OPEN_FILE_HASHES)
+		return NEED_HASHES;
 	if (f->home == CAT_HOME_BASE && (f->slot == SLOT_BASE_CONTAINER_CREATED_AT ||
 					 f->slot == SLOT_BASE_CONTAINER_RUNTIME || f->slot == SLOT_BASE_CONTAINER_TAGS))
 		return NEED_NO_CONTAINER;
@@ -109,11 +112,11 @@ static bool is_cgroup(const struct program *p, uint32_t node, uint8_t home)
 	return n->op == N_FIELD && f->home == home && f->slot == SLOT_PROC_CGROUP_ID;
 }
 
-static uint8_t node_needs(const struct possible *x, const struct node *n)
+static uint16_t node_needs(const struct possible *x, const struct node *n)
 {
 	const struct program *p = &x->e->p;
 	unsigned operands = program_operands(n->op);
-	uint8_t needs = 0;
+	uint16_t needs = 0;
 
 	switch (n->op) {
 	case N_INT:
@@ -147,7 +150,7 @@ static uint8_t node_needs(const struct possible *x, const struct node *n)
 	return needs;
 }
 
-static bool node_asks(const struct possible *x, const struct node *n, uint8_t needs)
+static bool node_asks(const struct possible *x, const struct node *n, uint16_t needs)
 {
 	unsigned operands = program_operands(n->op);
 
@@ -220,7 +223,7 @@ enum can { CAN_FALSE = 1, CAN_TRUE = 2, CAN_BOTH = 3 };
 struct look {
 	struct possible *x;
 	struct run run;
-	uint8_t known;
+	uint16_t known;
 };
 
 /* Recursion is as deep as the nodes are, at most PROGRAM_DEPTH_MAX. */
@@ -257,36 +260,57 @@ static uint8_t can_be(struct look *l, uint32_t i)
 	}
 }
 
-static uint8_t known_in(const struct possible_view *v)
+static uint16_t known_in(const struct possible_view *v)
 {
-	uint8_t cgroup = v->own || v->cgroup ? NEED_CGROUP | NEED_CONTAINER : 0;
+	uint16_t cgroup = v->own || v->cgroup ? NEED_CGROUP | NEED_CONTAINER : 0;
 
 	if (v->bare || (cgroup && !v->proc->v[SLOT_PROC_CONTAINER_ID].len))
 		cgroup |= NEED_CONTAINER | NEED_NO_CONTAINER;
-	return (uint8_t)(cgroup | (v->own ? NEED_OWN : 0) | (v->parent ? NEED_PARENT : 0) |
-			 (v->ancestors ? NEED_ANCESTORS : 0) | (v->same_cgroup ? NEED_CGROUPS : 0));
+	return (uint16_t)(cgroup | (v->own ? NEED_OWN : 0) | (v->parent ? NEED_PARENT : 0) |
+			  (v->ancestors ? NEED_ANCESTORS : 0) | (v->same_cgroup ? NEED_CGROUPS : 0));
+}
+
+/* Of rules on @type. */
+static void mask_with(struct look *l, uint16_t type, struct sv_mask *ret)
+{
+	struct possible *x = l->x;
+
+	*ret = x->rest[type];
+	engine_begin(x->e);
+	for (uint32_t i = 0; i < x->n; i++)
+		if (x->v[i].event == type && (can_be(l, x->v[i].root) & CAN_TRUE))
+			mask_or(ret, &x->v[i].bits);
 }
 
 void possible_mask(struct possible *x, const struct possible_view *v, uint16_t type, struct sv_mask *ret)
 {
 	struct event ev = { .type = type, .proc = v->proc };
 	struct look l = { .x = x, .run = { .e = x->e, .ev = &ev }, .known = known_in(v) };
-	bool asked = false;
 
 	memset(ret, 0xff, sizeof(*ret));
 	if (type >= EV_TYPES)
 		return;
-	engine_begin(x->e);
-	for (uint32_t i = 0; i < x->n; i++) {
-		if (x->v[i].event != type)
-			continue;
-		if (!asked)
-			*ret = x->rest[type];
-		asked = true;
-		if (can_be(&l, x->v[i].root) & CAN_TRUE)
-			mask_or(ret, &x->v[i].bits);
-	}
+	mask_with(&l, type, ret);
 	/* Nothing is ruled out: that is the same set for every policy. */
 	if (memcmp(ret, &x->all[type], sizeof(*ret)) == 0)
 		memset(ret, 0xff, sizeof(*ret));
+}
+
+void possible_of_file(struct possible *x, const struct event *ev, struct sv_mask *ret)
+{
+	struct event file = { .type = EV_OPEN };
+	struct look l = { .x = x, .run = { .e = x->e, .ev = &file }, .known = NEED_HASHES };
+
+	memset(ret, 0xff, sizeof(*ret));
+	file.v[SLOT_OPEN_FILE_HASHES] = ev->v[SLOT_OPEN_FILE_HASHES];
+	if (ev->type == EV_OPEN && file.v[SLOT_OPEN_FILE_HASHES].len)
+		mask_with(&l, EV_OPEN, ret);
+}
+
+void possible_asks_file(const struct possible *x, struct sv_mask *ret)
+{
+	*ret = (struct sv_mask){ { 0 } };
+	for (uint32_t i = 0; i < x->n; i++)
+		if (x->v[i].event == EV_OPEN && (x->needs[x->v[i].root] & NEED_HASHES))
+			mask_or(ret, &x->v[i].bits);
 }

@@ -32,6 +32,13 @@ struct possible_view {
 	bool bare;		 /* that it is in no container */
 };
 
+/*
+ * The clauses that can be true of opens of a file whose hashes are those of @ev, an open, whoever opens it, by whatever path and
+ * how; and those that ask for hashes at all, of which alone that rules out any.
+ */
+void possible_of_file(struct possible *p, const struct event *ev, struct sv_mask *ret);
+void possible_asks_file(const struct possible *p, struct sv_mask *ret);
+
 /* The clauses that can be true of events of @type; all ones where rules ask nothing of the process. */
 void possible_mask(struct possible *p, const struct possible_view *v, uint16_t type, struct sv_mask *ret);
 

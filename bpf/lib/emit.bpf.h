@@ -72,6 +72,7 @@ INLINE struct slot *slot_try(u32 i, u64 me)
 	*(volatile u64 *)&s->dirty = 0;
 	s->flags = 0;
 	s->unasked = 0;
+	s->asks = 0;
 	s->index = i;
 	return s;
 }
@@ -482,6 +483,29 @@ __noinline int half_vars(u32 tid)
 	return !p || head_vars((void *)p->raw);
 }
 
+/* ---- what is learned of files ------------------------------------------------------------------------------------ */
+
+INLINE struct learned *learned_get(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&learned, &zero);
+}
+
+/* The open in @slot asks what there is to know of its file: last of all, for it is known by its time. A global function, again. */
+__noinline int open_asks(u32 slot)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &slot);
+	struct learned *l = learned_get();
+	u64 *num;
+
+	if (!s || !l)
+		return 0;
+	num = rec_num(&s->rec);
+	learned_ask(l, num[EVN_OPEN_FILE_INODE], num[EVN_OPEN_FILE_CTIME], s->asks, rec_head(&s->rec));
+	return 0;
+}
+
 /*
  * Sends the record of @s, and counts it; whether it is sent. @alive false, or variables leave nothing: it goes out only to keep the
  * process table.
@@ -496,6 +520,8 @@ INLINE bool rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 		return false;
 	}
 	alive = left;
+	if (type == EV_OPEN && ours && s->asks)
+		open_asks(s->index);
 	sent = ours && raw_send(s->rec.raw, type, s->rec.used, RAW_MAX, s->flags | (alive ? 0 : EV_F_CONTEXT));
 	st = stats_of(type);
 	if (!sent)

@@ -86,10 +86,13 @@ struct file_system_type {
 };
 struct super_block {
 	u32 s_dev;
+	unsigned long s_magic;
 	struct file_system_type *s_type;
 };
 struct inode {
 	u16 i_mode;
+	u32 i_generation;
+	atomic_t i_writecount; /* who has it open for writing; below 0: nobody may */
 	kuid_t i_uid;
 	kgid_t i_gid;
 	struct super_block *i_sb;

@@ -4,6 +4,7 @@
 #define TAMIS_BPF_MAPS_H
 
 #include "lib/core_compat.bpf.h"
+#include "lib/learned.bpf.h"
 #include "lib/masks.bpf.h"
 #include "lib/sieve.bpf.h"
 #include "tamis/syscalls.h"
@@ -45,6 +46,7 @@ struct slot {
 	struct dir_key key;	 /* fingerprint of the directory at hand */
 	u64 mounts;		 /* how often mounts have changed */
 	u64 run_slash, run_dots; /* see path_normal() */
+	u64 asks;		 /* of an open: the key that it asks by; 0: it does not */
 	u32 index;		 /* of this slot */
 	u32 generation;		 /* of the sieve that the program began with */
 	u32 flags;		 /* enum ev_flags */
@@ -137,6 +139,15 @@ struct {
 	__type(key, u32);
 	__type(value, struct masks);
 } masks SEC(".maps");
+
+/* What user space has learned of files, in its memory, too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct learned);
+} learned SEC(".maps");
 
 /* Records that wait for the return value of their function, by thread. */
 struct {

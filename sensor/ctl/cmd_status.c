@@ -138,7 +138,7 @@ static void print_variables(const json_t *v)
 
 static void print_lookups(const json_t *v)
 {
-	char asked[SHOW_MAX], kept[SHOW_MAX], up[SHOW_MAX];
+	char asked[SHOW_MAX], kept[SHOW_MAX], up[SHOW_MAX], spared[SHOW_MAX], learned[SHOW_MAX];
 
 	if (!show_u64(v, "asked") && !show_u64(v, "given_up"))
 		return;
@@ -146,6 +146,9 @@ static void print_lookups(const json_t *v)
 	       show_count(show_u64(v, "kept"), kept));
 	if (show_u64(v, "given_up"))
 		printf("; %s given up, because they take too long", show_count(show_u64(v, "given_up"), up));
+	if (show_u64(v, "spared"))
+		printf("; %s opens were not even sent, for what %s of them have told",
+		       show_count(show_u64(v, "spared"), spared), show_count(show_u64(v, "learned"), learned));
 	putchar('\n');
 }
 

@@ -23,6 +23,7 @@
 #include "sensor/load/offsets.h"
 #include "sensor/load/perf.h"
 #include "sensor/load/syscalls.h"
+#include "tamis/learned.h"
 #include "tamis/masks.h"
 
 #define KERNEL_BTF   "/sys/kernel/btf/vmlinux"
@@ -212,22 +213,32 @@ static int build_somehow(struct load *l, struct err *err)
 	}
 }
 
-/* The numbers that entries of processes are mixed with: there, because both sides need them. */
-static int seed_masks(struct load *l, struct err *err)
+/* The numbers that entries of a map are mixed with, at @at of its @size bytes: there, because both sides need them. */
+static int seed_map(int fd, size_t size, size_t at, size_t n, struct err *err)
 {
-	struct masks *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, l->object.map[OBJECT_MASKS], 0);
-	uint64_t seed[3];
+	void *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	uint64_t seed[4];
+	int r = 0;
 
 	if (m == MAP_FAILED)
-		return err_set(err, -errno, "cannot map the masks of processes: %s", strerror(errno));
-	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
-		munmap(m, sizeof(*m));
-		return err_set(err, -EIO, "no random bytes from the kernel");
-	}
-	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
-		m->seed[i] = seed[i] | 1;
-	munmap(m, sizeof(*m));
-	return 0;
+		return err_set(err, -errno, "cannot map what both sides know: %s", strerror(errno));
+	if (getrandom(seed, n * sizeof(*seed), 0) != (ssize_t)(n * sizeof(*seed)))
+		r = err_set(err, -EIO, "no random bytes from the kernel");
+	for (size_t i = 0; i < n; i++)
+		seed[i] |= 1;
+	if (r == 0)
+		memcpy((char *)m + at, seed, n * sizeof(*seed));
+	munmap(m, size);
+	return r;
+}
+
+static int seed_maps(struct load *l, struct err *err)
+{
+	int r = seed_map(l->object.map[OBJECT_MASKS], sizeof(struct masks), offsetof(struct masks, seed), 3, err);
+
+	return r < 0 ? r
+		     : seed_map(l->object.map[OBJECT_LEARNED], sizeof(struct learned), offsetof(struct learned, seed),
+				2, err);
 }
 
 static int map_stats(struct load *l, struct err *err)
@@ -263,7 +274,7 @@ int load_open(const struct load_options *o, struct load **ret, struct err *err)
 		l->cast = cast_find(kernel);
 		r = build_somehow(l, err);
 		if (r == 0)
-			r = seed_masks(l, err);
+			r = seed_maps(l, err);
 		if (r == 0)
 			r = map_stats(l, err);
 	}
@@ -635,6 +646,11 @@ int load_lineage_fd(const struct load *l)
 int load_masks_fd(const struct load *l)
 {
 	return l->object.map[OBJECT_MASKS];
+}
+
+int load_learned_fd(const struct load *l)
+{
+	return l->object.map[OBJECT_LEARNED];
 }
 
 /* What the kernel says of the program that serves @row; those called by tail call are measured with the dispatcher. */

@@ -88,6 +88,8 @@ int load_ring_fd(const struct load *l);
 int load_lineage_fd(const struct load *l);
 /* The map of processes' masks (tamis/masks.h), which can be mapped; borrowed. */
 int load_masks_fd(const struct load *l);
+/* The map of what is learned of files (tamis/learned.h); the same. */
+int load_learned_fd(const struct load *l);
 
 /*
  * How many operations may be refused from now on; none before the first call. What the programs have left of it; not below 0.

@@ -20,7 +20,8 @@ struct offsets;
 	X(OBJECT_STATS, "stats")                                                                                       \
 	X(OBJECT_SIEVE_NOW, "sieve_now")                                                                               \
 	X(OBJECT_SYS_EVENTS, "sys_events")                                                                             \
-	X(OBJECT_MASKS, "masks")
+	X(OBJECT_MASKS, "masks")                                                                                       \
+	X(OBJECT_LEARNED, "learned")
 
 enum object_map {
 #define X(ID, NAME) ID,

@@ -51,6 +51,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, const void *ar
 		.ring_fd = load_ring_fd(m->load),
 		.lineage_fd = load_lineage_fd(m->load),
 		.masks_fd = load_masks_fd(m->load),
+		.learned_fd = load_learned_fd(m->load),
 		.program_fd = m->policy.program_fd,
 		.kin_fd = m->policy.kin_fd,
 		.generation = m->policy.generation,
@@ -62,7 +63,8 @@ static void run_engine(struct monitor *m, struct chan to_monitor, const void *ar
 		.hostname = m->host,
 		.mode = m->mode,
 	};
-	int keep[] = { a.monitor.fd, a.record.fd, a.ring_fd, a.lineage_fd, a.masks_fd, a.program_fd, a.kin_fd };
+	int keep[] = { a.monitor.fd, a.record.fd,  a.ring_fd,	 a.lineage_fd,
+		       a.masks_fd,   a.learned_fd, a.program_fd, a.kin_fd };
 
 	child_become(m, "engine", keep, sizeof(keep) / sizeof(keep[0]));
 	counts_unmap(m->record_page, sizeof(*m->record_page));

@@ -44,6 +44,7 @@ struct engine_counts {
 	uint64_t touches;						/* events that may have changed watched files */
 	uint64_t touches_lost;						/* of them not handed to the hash process */
 	uint64_t fetch_asked, fetch_kept, fetch_failed, fetch_given_up; /* see struct fetch_stats */
+	uint64_t learned, learned_used;					/* see struct learner_stats */
 	uint64_t names_asked, names_known, names_failed, names_given_up; /* of containers, see runtimes.h */
 	uint64_t unknown_generation; /* events sieved by a policy that is gone: evaluated in full by the present one */
 };

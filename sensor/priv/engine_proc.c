@@ -18,6 +18,7 @@
 #include "sensor/priv/acts.h"
 #include "sensor/priv/clock.h"
 #include "sensor/priv/fetch.h"
+#include "sensor/priv/learner.h"
 #include "sensor/priv/outbox.h"
 #include "sensor/priv/policies.h"
 #include "sensor/priv/procmasks.h"
@@ -45,6 +46,7 @@ struct engine_proc {
 	struct enrich *enrich;
 	struct policies *policies;
 	struct procmasks *masks;
+	struct learner *learner;
 	struct kin *kin; /* owned, or NULL: of the policy that is to come */
 	struct outbox out;
 	struct touches touches;
@@ -302,6 +304,8 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	if (!any_alive(&d->ev))
 		return;
 	fetch_begin(p->fetch, &d->ev);
+	if (learner_asked(p->learner, &d->head, &d->ev))
+		fetch_at_rest(p->fetch);
 	/* the variables of a policy that is gone are gone, too; and the sieve in force knows nothing of its events */
 	n = policies_eval(s, &d->ev, !gone, &m);
 	for (size_t i = 0; i < n; i++) {
@@ -321,6 +325,8 @@ static void evaluate(struct engine_proc *p, struct decoded *d)
 	}
 	if (watched)
 		touch(p, s, &d->ev);
+	if (fetch_settled(p->fetch))
+		learner_answer(p->learner, &d->head, &d->ev);
 	fetch_end(p->fetch);
 }
 
@@ -436,6 +442,8 @@ static void masks_policy(struct engine_proc *p, uint32_t generation)
 {
 	if (procmasks_policy(p->masks, generation, policies_engine(p->policies), TAKE_PTR(p->kin)) < 0)
 		log_warn("no memory for masks of processes: the kernel passes more on than it has to");
+	if (learner_policy(p->learner, generation, policies_engine(p->policies)) < 0)
+		log_warn("no memory for what is learned of files: the kernel passes more on than it has to");
 }
 
 /* The package database: that takes longer than anybody waits. */
@@ -587,6 +595,7 @@ static const msg_handler from_record[MSG_TYPES];
 static void tick(struct engine_proc *p)
 {
 	uint64_t now = clock_mono_ns();
+	struct learner_stats learned;
 	struct fetch_stats f;
 	struct enrich_stats s;
 	int64_t clock;
@@ -614,6 +623,10 @@ static void tick(struct engine_proc *p)
 	p->counts.fetch_kept = f.kept;
 	p->counts.fetch_failed = f.failed;
 	p->counts.fetch_given_up = f.given_up;
+	learner_tick(p->learner);
+	learner_stats(p->learner, &learned);
+	p->counts.learned = learned.learned;
+	p->counts.learned_used = learned.used;
 	p->counts.touches_lost = p->touches.lost;
 	p->counts.names_asked = p->runtimes.stats.asked;
 	p->counts.names_known = p->runtimes.stats.known;
@@ -738,6 +751,7 @@ static int begin_privileged(struct engine_proc *p, const struct engine_args *a, 
 	const struct enrich_options eo = {
 		.hostname = a->hostname, .origin = "ebpf", .proc_path = "/proc", .etc_path = "/etc"
 	};
+	struct learned *learned;
 	struct masks *masks;
 	int r = ring_open(a->ring_fd, a->lineage_fd, &p->ring);
 
@@ -749,6 +763,10 @@ static int begin_privileged(struct engine_proc *p, const struct engine_args *a, 
 	if (masks == MAP_FAILED)
 		return err_set(e, -errno, "cannot map the masks of processes: %s", strerror(errno));
 	close(a->masks_fd);
+	learned = mmap(NULL, sizeof(*learned), PROT_READ | PROT_WRITE, MAP_SHARED, a->learned_fd, 0);
+	if (learned == MAP_FAILED)
+		return err_set(e, -errno, "cannot map what is learned of files: %s", strerror(errno));
+	close(a->learned_fd);
 	r = queue_new(a->queue_bytes ? a->queue_bytes : QUEUE_DEFAULT, &p->queue);
 	if (r < 0)
 		return err_set(e, r, "cannot make the queue of %u bytes: %s", a->queue_bytes, strerror(-r));
@@ -757,6 +775,8 @@ static int begin_privileged(struct engine_proc *p, const struct engine_args *a, 
 		r = enrich_new(&eo, &p->enrich);
 	if (r == 0)
 		r = procmasks_new(masks, enrich_proctable(p->enrich), &p->masks);
+	if (r == 0)
+		r = learner_new(learned, decode_clock_now, &p->learner);
 	if (r < 0)
 		return err_set(e, r, "cannot set up the decoder: %s", strerror(-r));
 	decode_clock(p->decode, decode_clock_now());

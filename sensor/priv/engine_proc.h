@@ -23,6 +23,7 @@ struct engine_args {
 	struct engine_page *page;    /* the process is its one writer */
 	int ring_fd, lineage_fd;     /* the rings' maps; taken over */
 	int masks_fd;		     /* the map of processes' masks; taken over */
+	int learned_fd;		     /* the map of what is learned of files; taken over */
 	int program_fd;		     /* sealed memfd of the policy in force; taken over */
 	int kin_fd;		     /* the same: see kin.h */
 	uint32_t generation;	     /* of that policy */

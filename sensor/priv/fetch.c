@@ -47,7 +47,7 @@ struct kept {
 	uint64_t inode, device, changed;
 	uint64_t until_ms; /* 0: for good; else the error stays until then */
 	int error;
-	bool used;
+	bool used, settled; /* settled: read at rest */
 	uint8_t sha256[HASH_SIZE];
 };
 
@@ -75,6 +75,7 @@ struct fetch {
 	struct buf scratch;
 
 	struct event *ev; /* borrowed; the present one */
+	bool at_rest, settled;
 	struct overlay overlays[OVERLAYS];
 	size_t noverlays;
 	struct done done[DONE_MAX];
@@ -229,7 +230,7 @@ static uint64_t device_of(struct fetch *f, uint64_t mount)
 /* ---- asking -------------------------------------------------------------------------------------------------------- */
 
 /* Whether there is time left in this second. */
-static bool may_ask(struct fetch *f, uint64_t *ret_now)
+static bool is_time(struct fetch *f, uint64_t *ret_now)
 {
 	uint64_t now = f->asked.now_ms(f->asked.ctx);
 
@@ -238,7 +239,12 @@ static bool may_ask(struct fetch *f, uint64_t *ret_now)
 		f->second_ms = now;
 		f->spent_ms = 0;
 	}
-	if (f->spent_ms < FETCH_SPENT_MS)
+	return f->spent_ms < FETCH_SPENT_MS;
+}
+
+static bool may_ask(struct fetch *f, uint64_t *ret_now)
+{
+	if (is_time(f, ret_now))
 		return true;
 	f->stats.given_up++;
 	return false;
@@ -259,25 +265,34 @@ static struct kept *kept_at(struct fetch *f, const struct fetch_file *file, uint
 	return &f->cache[(h ^ h >> 29) % FETCH_CACHE];
 }
 
-static int hash_of(struct fetch *f, const struct fetch_file *file, uint64_t changed, uint8_t sha256[HASH_SIZE])
+/* @at_rest: the file is; @ret_settled: so it was when it was read. */
+static int hash_of(struct fetch *f, const struct fetch_file *file, uint64_t changed, bool at_rest,
+		   uint8_t sha256[HASH_SIZE], bool *ret_settled)
 {
-	struct kept *k = kept_at(f, file, changed);
+	struct kept *k = kept_at(f, file, changed), was = *k;
 	uint64_t now;
+	bool known = k->used && k->inode == file->inode && k->device == file->device && k->changed == changed &&
+		     (!k->until_ms || f->asked.now_ms(f->asked.ctx) < k->until_ms);
 
-	if (k->used && k->inode == file->inode && k->device == file->device && k->changed == changed &&
-	    (!k->until_ms || f->asked.now_ms(f->asked.ctx) < k->until_ms)) {
+	if (known && (!at_rest || k->settled || k->error || !is_time(f, &now))) {
 		f->stats.kept++;
-		memcpy(sha256, k->sha256, HASH_SIZE);
-		return k->error;
-	}
-	if (!may_ask(f, &now))
+	} else if (!may_ask(f, &now)) {
 		return -ETIMEDOUT;
-	*k = (struct kept){ .inode = file->inode, .device = file->device, .changed = changed, .used = true };
-	k->error = f->asked.hash(f->asked.ctx, file, k->sha256);
-	count(f, k->error, now);
-	if (k->error)
-		k->until_ms = f->asked.now_ms(f->asked.ctx) + FETCH_AGAIN_MS;
+	} else {
+		*k = (struct kept){ .inode = file->inode,
+				    .device = file->device,
+				    .changed = changed,
+				    .used = true,
+				    .settled = at_rest };
+		k->error = f->asked.hash(f->asked.ctx, file, k->sha256);
+		count(f, k->error, now);
+		if (k->error && known)
+			*k = was;
+		else if (k->error)
+			k->until_ms = f->asked.now_ms(f->asked.ctx) + FETCH_AGAIN_MS;
+	}
 	memcpy(sha256, k->sha256, HASH_SIZE);
+	*ret_settled = k->settled && !k->error;
 	return k->error;
 }
 
@@ -521,6 +536,7 @@ static void fill(struct fetch *f, const struct group *g, const struct place *p)
 	uint64_t changed = (uint64_t)p->from[g->changed].num;
 	uint8_t sha256[HASH_SIZE];
 	struct fetch_package k = { .epoch = 0 };
+	bool own = p->whose == f->ev, settled;
 
 	if (is_done(f, p, g->is_hash ? g->hashes : g->pkg[0]))
 		return;
@@ -538,8 +554,10 @@ static void fill(struct fetch *f, const struct group *g, const struct place *p)
 	if (!g->is_hash && package_of(f, path, &k) == 0) {
 		put_package(f, g, p, &k);
 		take_down_package(f, path, &k);
-	} else if (g->is_hash && hash_of(f, &file, changed, sha256) == 0) {
+	} else if (g->is_hash && hash_of(f, &file, changed, own && f->at_rest, sha256, &settled) == 0) {
 		put_hash(f, at(p, g->hashes), sha256);
+		if (own)
+			f->settled = settled;
 		take_down_hash(f, path, sha256);
 	}
 }
@@ -581,6 +599,17 @@ void fetch_begin(struct fetch *f, struct event *ev)
 {
 	f->ev = ev;
 	f->ndone = f->nlists = f->ntext = 0;
+	f->at_rest = f->settled = false;
+}
+
+void fetch_at_rest(struct fetch *f)
+{
+	f->at_rest = true;
+}
+
+bool fetch_settled(const struct fetch *f)
+{
+	return f->settled;
 }
 
 void fetch_end(struct fetch *f)

@@ -64,6 +64,14 @@ unsigned int fetch_wants(const struct program *p);
 int fetch_new(const struct catalog *c, const struct fetch_asked *asked, struct fetch **ret);
 void fetch_free(struct fetch *f);
 void fetch_begin(struct fetch *f, struct event *ev);
+/*
+ * Then, of an event whose file was at rest: nobody was writing to it, nor may have within the tick of its change time. So what is read of
+ * it after the event is what it holds under that change time. What was read before it came to rest is not taken, where there is
+ * time to read it again.
+ */
+void fetch_at_rest(struct fetch *f);
+/* Whether the hash that the event's file has been given was read at rest. */
+bool fetch_settled(const struct fetch *f);
 /* engine_options.fetch */
 void fetch_field(struct fetch *f, const struct event *ev, uint32_t field);
 /* The hash of the file whose path is that field, if it has at most so many bytes (0: any up to the bound): whether it is there. */

@@ -147,6 +147,8 @@ static void put_lookups(const struct engine_counts *ec, struct jsonw *w)
 	jsonw_member_u64(w, "failed", ec->fetch_failed);
 	jsonw_member_u64(w, "given_up", ec->fetch_given_up);
 	jsonw_member_u64(w, "kept", ec->fetch_kept);
+	jsonw_member_u64(w, "learned", ec->learned);
+	jsonw_member_u64(w, "spared", ec->learned_used);
 	jsonw_obj_end(w);
 }
 

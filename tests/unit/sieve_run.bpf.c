@@ -132,4 +132,31 @@ int masks_look(void *ctx)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, ev_u32);
+	__type(value, struct learned);
+} learned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, ev_u32);
+	__type(value, struct learned_run);
+} learned_runs SEC(".maps");
+
+SEC("raw_tp/sys_enter")
+int learned_look(void *ctx)
+{
+	ev_u32 zero = 0;
+	struct learned *l = bpf_map_lookup_elem(&learned, &zero);
+	struct learned_run *r = bpf_map_lookup_elem(&learned_runs, &zero);
+
+	if (l && r)
+		learned_run(l, r);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

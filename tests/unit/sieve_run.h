@@ -4,6 +4,7 @@
 
 /* What test_sieve_bpf.c hands to sieve_run.bpf.c and gets back. */
 
+#include "bpf/lib/learned.bpf.h"
 #include "bpf/lib/masks.bpf.h"
 
 #define SIEVE_RUN_WORDS 256
@@ -80,6 +81,21 @@ SV_INLINE void masks_run(struct masks *m, struct masks_run *r)
 	default:
 		r->low = masks_forked(m, low, r->generation);
 	}
+}
+
+/* One look-up in what was learned of files; who does not find anything asks. */
+struct learned_run {
+	struct learned_file file; /* in */
+	ev_u64 key, asks;	  /* out */
+	struct ev_head head;	  /* in, out */
+};
+
+SV_INLINE void learned_run(struct learned *l, struct learned_run *r)
+{
+	r->key = learned_key(l, &r->file, r->head.policy);
+	r->asks = (ev_u64)learned_strike(l, &r->file, r->key, r->head.boot_ns, (struct sv_mask *)r->head.alive);
+	if (r->asks)
+		learned_ask(l, r->file.inode, r->file.ctime, r->key, &r->head);
 }
 
 #endif

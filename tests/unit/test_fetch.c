@@ -371,6 +371,56 @@ static void the_action(void **state)
 	end();
 }
 
+/* Whether the rule fires, and whether its hash was read at rest. */
+static size_t fires_at_rest(const char *json, bool *ret_settled)
+{
+	size_t n;
+
+	event(json);
+	fetch_at_rest(u.f);
+	n = engine_eval(u.e, &u.ev, NULL);
+	*ret_settled = fetch_settled(u.f);
+	fetch_end(u.f);
+	return n;
+}
+
+static void at_rest(void **state)
+{
+	bool settled;
+
+	(void)state;
+	begin("rules:\n- {id: r, expression: 'open.file.hashes == \"sha256:" A32 "\"'}\n");
+	/* what was read while somebody may have been writing is read again, once */
+	event(OPEN("/a", 5, 1));
+	assert_int_equal(engine_eval(u.e, &u.ev, NULL), 1);
+	assert_false(fetch_settled(u.f));
+	fetch_end(u.f);
+	assert_int_equal(fires_at_rest(OPEN("/a", 5, 1), &settled), 1);
+	assert_true(settled);
+	assert_int_equal(u.hashes, 2);
+	assert_int_equal(fires_at_rest(OPEN("/a", 5, 1), &settled), 1);
+	assert_true(settled);
+	assert_int_equal(fires(OPEN("/a", 5, 1)), 1);
+	assert_int_equal(u.hashes, 2);
+
+	/* if that fails, what was known is known still */
+	assert_int_equal(fires(OPEN("/a", 6, 1)), 1);
+	u.error = -ESTALE;
+	assert_int_equal(fires_at_rest(OPEN("/a", 6, 1), &settled), 1);
+	assert_false(settled);
+	u.error = 0;
+
+	/* and if there is no time for it */
+	assert_int_equal(fires(OPEN("/a", 7, 1)), 1);
+	u.takes = FETCH_SPENT_MS;
+	assert_int_equal(fires(OPEN("/a", 8, 1)), 1);
+	u.hashes = 0;
+	assert_int_equal(fires_at_rest(OPEN("/a", 7, 1), &settled), 1);
+	assert_false(settled);
+	assert_int_equal(u.hashes, 0);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +430,7 @@ int main(void)
 		cmocka_unit_test(of_processes),
 		cmocka_unit_test(told_in_a_replay),
 		cmocka_unit_test(the_action),
+		cmocka_unit_test(at_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

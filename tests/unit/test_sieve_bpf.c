@@ -22,7 +22,7 @@
 #include "tests/unit/sieve_run.h"
 
 static struct bpf_object *object;
-static int prog_fd, sieves_fd, runs_fd, look_fd, masks_fd, looks_fd;
+static int prog_fd, sieves_fd, runs_fd, look_fd, masks_fd, looks_fd, learned_prog_fd, learned_fd, asks_fd;
 static char why_not[512];
 
 static struct sieve sieve;
@@ -105,6 +105,9 @@ static int load(void **state)
 	look_fd = bpf_program__fd(bpf_object__find_program_by_name(object, "masks_look"));
 	masks_fd = bpf_object__find_map_fd_by_name(object, "masks");
 	looks_fd = bpf_object__find_map_fd_by_name(object, "masks_runs");
+	learned_prog_fd = bpf_program__fd(bpf_object__find_program_by_name(object, "learned_look"));
+	learned_fd = bpf_object__find_map_fd_by_name(object, "learned");
+	asks_fd = bpf_object__find_map_fd_by_name(object, "learned_runs");
 	return 0;
 }
 
@@ -397,13 +400,90 @@ static void test_masks_tell_apart(void **state)
 	munmap(kernel, sizeof(*kernel));
 }
 
+/* ---- what was learned of files ------------------------------------------------------------------------------------- */
+
+static struct learned host_learned;
+
+/* Few files, in few sets, at times that are near each other and far apart. */
+static struct learned_run random_ask(struct gen *g, uint64_t *now)
+{
+	struct learned_run r = { .file = { .inode = gen_below(g, 6),
+					   .ctime = gen_below(g, 2),
+					   .mount = gen_below(g, 2),
+					   .device = gen_below(g, 2),
+					   .inode_generation = gen_below(g, 2) } };
+
+	*now += gen_chance(g, 80) ? gen_below(g, 1000000) : 1000000000ull * gen_below(g, 70);
+	r.head.boot_ns = *now;
+	r.head.tid = gen_below(g, 4);
+	r.head.policy = gen_below(g, 2);
+	memset(r.head.alive, 0xff, sizeof(r.head.alive));
+	return r;
+}
+
+/* Some entries have an answer, of which some are torn. */
+static void random_answer(struct gen *g, struct learned *kernel, uint64_t now)
+{
+	uint32_t i = gen_below(g, LEARNED_SETS), k = gen_below(g, LEARNED_WAYS);
+	struct learned_entry *e = NULL;
+
+	for (uint32_t n = 0; n < LEARNED_SETS && !e; n++, i = (i + 1) % LEARNED_SETS)
+		e = host_learned.entry[i][k].key ? &host_learned.entry[i][k] : NULL;
+	if (!e)
+		return;
+	e->until = now + 1000000000ull * gen_below(g, 60);
+	for (int w = 0; w < SV_WORDS; w++)
+		e->out.w[w] = any_u64(g);
+	e->check = learned_check(&host_learned, e->key, e->until, &e->out) ^ gen_chance(g, 20);
+	memcpy(kernel, &host_learned, sizeof(*kernel));
+}
+
+static void test_learned_as_on_host(void **state)
+{
+	uint64_t seed = gen_seed("learned_bpf", 11);
+	unsigned struck = 0;
+	struct learned *kernel;
+
+	need_bpf();
+	kernel = mmap(NULL, sizeof(*kernel), PROT_READ | PROT_WRITE, MAP_SHARED, learned_fd, 0);
+	assert_ptr_not_equal(kernel, MAP_FAILED);
+	for (unsigned i = 0; i < gen_rounds(50); i++) {
+		struct gen g = gen_of(seed + i);
+		uint64_t now = 1000000000000;
+
+		memset(&host_learned, 0, sizeof(host_learned));
+		host_learned.seed[0] = any_u64(&g) | 1;
+		host_learned.seed[1] = any_u64(&g) | 1;
+		memcpy(kernel, &host_learned, sizeof(*kernel));
+		for (int k = 0; k < 200; k++) {
+			struct learned_run host = random_ask(&g, &now), there = host;
+			LIBBPF_OPTS(bpf_test_run_opts, opts);
+			ev_u32 zero = 0;
+
+			learned_run(&host_learned, &host);
+			assert_int_equal(bpf_map_update_elem(asks_fd, &zero, &there, BPF_ANY), 0);
+			assert_int_equal(bpf_prog_test_run_opts(learned_prog_fd, &opts), 0);
+			assert_int_equal(bpf_map_lookup_elem(asks_fd, &zero, &there), 0);
+			if (memcmp(&host, &there, sizeof(host)) != 0)
+				fail_msg("seed %llu: look-up %d ends otherwise in the kernel",
+					 (unsigned long long)(seed + i), k);
+			struck += host.head.alive[0] != UINT64_MAX;
+			if (gen_chance(&g, 30))
+				random_answer(&g, kernel, now);
+		}
+		if (memcmp(&host_learned, kernel, sizeof(*kernel)) != 0)
+			fail_msg("seed %llu: the kernel's entries are others", (unsigned long long)(seed + i));
+	}
+	assert_true(struck);
+	munmap(kernel, sizeof(*kernel));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_as_host),
-		cmocka_unit_test(test_long_paths),
-		cmocka_unit_test(test_masks_as_on_host),
-		cmocka_unit_test(test_masks_tell_apart),
+		cmocka_unit_test(test_same_as_host),	   cmocka_unit_test(test_long_paths),
+		cmocka_unit_test(test_masks_as_on_host),   cmocka_unit_test(test_masks_tell_apart),
+		cmocka_unit_test(test_learned_as_on_host),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
