@@ -4,7 +4,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "lib/sieve.bpf.h"
+#include "bpf/lib/sieve.bpf.h"
 #include "tests/unit/sieve_run.h"
 
 struct {
