@@ -41,6 +41,7 @@ CPPFLAGS += -D_GNU_SOURCE -DTAMIS_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/ge
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) $(SAN)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
+MODULE_LDFLAGS := -Wl,-z,relro,-z,now$(if $(SAN),,,-z,defs) # clang has its sanitizers in the program
 # mbedx509 only where certificates are looked at: tamisctl
 LIBS_CORE    := -ljansson -Wl,--push-state,--as-needed -lmbedx509 -Wl,--pop-state -lmbedcrypto -lnettle -lyaml
 LIBS_SENSOR  := -lbpf -lelf -lz -lseccomp -lcap -lsqlite3
@@ -78,8 +79,9 @@ SEALS ?= $(call has,tss2/tss2_esys.h,tpm2)
 SEAL_MODULES := $(patsubst %,$(B)/seal/tamis-seal-%.so,$(SEALS))
 SEAL_LIBS_tpm2 := -ltss2-esys -ltss2-mu -ltss2-rc -ltss2-tctildr
 
-.PHONY: build deps run check check-host matrix stress bench fuzz lint format deb install clean all tests help asan
-build: $(BINS) $(SINK_MODULES) $(SEAL_MODULES) $(B)/bin/conformance $(if $(SYSROOT),,docs-gen)
+.PHONY: build binaries deps run check check-host matrix stress bench fuzz lint format deb install clean all tests help asan
+binaries: $(BINS) $(SINK_MODULES) $(SEAL_MODULES) $(B)/bin/conformance
+build: binaries $(if $(SYSROOT),,docs-gen)
 all: build tests
 
 # ---- BPF: one object of all families, embedded as a skeleton ------------------------------------------------------
@@ -139,13 +141,13 @@ $(B)/bin/tamisctl: $(call obj,sensor/ctl/tamisctl.c) $(LIBSENSOR) $(LIBTAMIS)
 $(B)/sinks/tamis-sink-%.so: sinks/%.c sinks/sink.h include/tamis/sink.h
 	@mkdir -p $(@D)
 	$(call say,SO,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,-z,defs $(SAN) \
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared $(MODULE_LDFLAGS) $(SAN) \
 		-o $@ $< $(SINK_LIBS_$*)
 
 $(B)/seal/tamis-seal-%.so: seal/%.c include/tamis/seal.h
 	@mkdir -p $(@D)
 	$(call say,SO,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,-z,defs $(SAN) \
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -shared $(MODULE_LDFLAGS) $(SAN) \
 		-o $@ $< $(SEAL_LIBS_$*)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
@@ -181,10 +183,11 @@ run: deps
 check-host: build tests
 	@tools/check-host
 
-#> make asan        the same tests with AddressSanitizer and UBSan
+#> make asan        all of it built by clang with AddressSanitizer and UBSan, and the same tests
+ASAN_CC ?= $(CLANG)
 asan:
-	@$(MAKE) B=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" \
-		CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE tests build/asan/bin/tamisc
+	@$(MAKE) B=build/asan CC="$(ASAN_CC)" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" \
+		CFLAGS="-O1 -g -fno-omit-frame-pointer" HARDEN=-fPIE binaries tests
 	@TAMIS_BUILD=build/asan tools/check-host
 
 #> make check       everything: check-host, sanitizers, the sensor on this kernel, the kernel matrix, the packages (root)

@@ -93,7 +93,7 @@ void test_run_done(struct test_run *t);
 
 /*
  * A test file, a policy with "tests:", or a directory: every test file and policy below it. What is wrong is a
- * diagnostic or a failed test. -ENOMEM and the like end the run.
+ * diagnostic or a failed test. -ENOMEM and the like end the run. @path is to live as long as @t does.
  */
 int test_run_path(struct test_run *t, const char *path);
 /* A policy with "tests:" in memory, borrowed until test_run_done(). */

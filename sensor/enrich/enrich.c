@@ -174,7 +174,8 @@ static void save_names_of(struct enrich *e, bool groups, enrich_fn fn, void *ctx
 		n = all.len - at < NAMES_PIECE ? all.len - at : NAMES_PIECE;
 		buf_reset(&piece);
 		buf_put_u32(&piece, (groups ? NAMES_GROUPS : 0u) | (at + n < all.len ? NAMES_MORE : 0u));
-		buf_put(&piece, all.data + at, n);
+		if (n)
+			buf_put(&piece, all.data + at, n);
 		if (!buf_error(&piece))
 			fn(ctx, CAPTURE_USERS, piece.data, piece.len);
 		if (!n)

@@ -363,10 +363,11 @@ static void put_attrs(struct report *r, const struct change *c, const struct fac
 
 static void put_diff(struct report *r)
 {
-	const char *p = (const char *)r->diff.data, *end = p + r->diff.len;
+	const char *p = (const char *)r->diff.data, *end;
 
 	if (!r->diff.len)
 		return;
+	end = p + r->diff.len;
 	buf_puts(&r->out, "<pre>");
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));

@@ -50,7 +50,7 @@ static inline void glob_ref_split(const char *s, size_t len, struct glob_ref_com
 	c->n = 0;
 	for (size_t i = 0, from = 0; i <= len; i++)
 		if (i == len || s[i] == '/') {
-			c->s[c->n] = s + from;
+			c->s[c->n] = s ? s + from : s;
 			c->len[c->n++] = i - from;
 			from = i + 1;
 		}

@@ -15,6 +15,8 @@
  * A sanitizer brings an allocator of its own; there nothing fails, and the loop ends at once.
  */
 
+#include "tests/unit/sanitized.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,15 +29,7 @@ static inline void nomem_begin(long n)
 	nomem_left = n;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-#define NOMEM_OTHERS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define NOMEM_OTHERS
-#endif
-#endif
-
-#if !defined(NOMEM_OTHERS) && defined(__GLIBC__)
+#if !SANITIZED && defined(__GLIBC__)
 #define NOMEM_FAILS
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);

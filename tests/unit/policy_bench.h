@@ -36,12 +36,13 @@ static inline void bench_end(struct policy_bench *b)
 /* Diagnostic i as "12:5: error: text (help)", or "" where there are fewer. */
 static inline const char *bench_diag(struct policy_bench *b, size_t i)
 {
-	const struct diag *d = &b->diags.v[i];
+	const struct diag *d;
 	uint32_t line = 0, col = 0, off, len;
 
 	b->line[0] = '\0';
 	if (i >= b->diags.n)
 		return b->line;
+	d = &b->diags.v[i];
 	if (d->at.src)
 		span_place(d->at, &line, &col, &off, &len);
 	snprintf(b->line, sizeof(b->line), "%u:%u: %s: %s%s%s%s", line, col, diag_level_name(d->level), d->msg,

@@ -16,6 +16,7 @@
 #include "policy-compiler/sieve_parts.h"
 #include "tests/unit/build.h"
 #include "tests/unit/glob_ref.h"
+#include "tests/unit/sanitized.h"
 
 /* ---- chance -------------------------------------------------------------------------------------------------------- */
 
@@ -39,12 +40,14 @@ static inline bool gen_chance(struct gen *g, uint32_t percent)
 
 #define GEN_PICK(g, a) (a)[gen_below(g, sizeof(a) / sizeof((a)[0]))]
 
-/* TAMIS_PROPERTY_N and TAMIS_PROPERTY_SEED, or these. The seed is printed: a failure can be repeated. */
+/* TAMIS_PROPERTY_N and TAMIS_PROPERTY_SEED, or these (a quarter of so many under a sanitizer). The seed is printed: a failure can be repeated. */
 static inline unsigned gen_rounds(unsigned otherwise)
 {
 	const char *s = getenv("TAMIS_PROPERTY_N");
 
-	return s ? (unsigned)strtoul(s, NULL, 10) : otherwise;
+	if (s)
+		return (unsigned)strtoul(s, NULL, 10);
+	return SANITIZED ? (otherwise + 3) / 4 : otherwise;
 }
 
 static inline uint64_t gen_seed(const char *test, uint64_t otherwise)

@@ -338,6 +338,7 @@ static void test_same_event(void **state)
 	assert_false(passes(EV_OPEN, "/c"));
 	assert_true(passes(EV_OPEN, "/b"));
 	assert_true(passes(EV_OPEN, "/c"));
+	end(&u);
 	begin(&u, "rules:\n" SET("a", "open.file.path in [\"/a\", \"/b\"]", "name: v, value: true")
 			  ASK("b", "open.file.path in [\"/b\", \"/c\"] && ${v}"));
 	struct event_gen e = { .head = { .type = EV_OPEN }, .path = { "/b" }, .readable = { true } };

@@ -116,10 +116,12 @@ static void test_mistakes(void **state)
 
 static void run(struct fixture *f, const char *name)
 {
-	char path[256];
+	char path[256], *kept;
 
 	snprintf(path, sizeof(path), "%s%s%s", f->dir, *name ? "/" : "", name);
-	assert_int_equal(test_run_path(&f->run, path), 0);
+	kept = arena_strdup(&f->run.arena, path, strlen(path));
+	assert_non_null(kept);
+	assert_int_equal(test_run_path(&f->run, kept), 0);
 }
 
 static void test_files(void **state)

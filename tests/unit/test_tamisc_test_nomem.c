@@ -77,6 +77,7 @@ static void test_every_allocation(void **state)
 		if (!failed)
 			break;
 	}
+	print_message("%zu runs ended with -ENOMEM\n", refused);
 #ifdef NOMEM_FAILS
 	assert_true(refused > 10);
 #endif
