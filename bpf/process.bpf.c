@@ -259,7 +259,7 @@ __noinline int args_send(u32 slot, u64 task, u64 boot_ns)
 
 /* ---- scripts: what was asked for, before the kernel went on to its interpreter ----------------------------------- */
 
-#define FILE_NNUM 7 /* of CAT_FILE */
+#define FILE_NNUM 8 /* of CAT_FILE */
 #define FILE_NSTR 2
 #define ELF_MAGIC 0x464c457f
 #define INTERP	  256			 /* bytes of an interpreter's name: the kernel reads no more of a script */

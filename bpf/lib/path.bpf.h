@@ -772,12 +772,35 @@ __noinline int paths_differ(u32 slot)
 
 /* ---- the file object in the record ----------------------------------------------------------------------------- */
 
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/* Types that were found out (--btf discover) have no magic, and the size of an inode is not known there. */
+INLINE bool on_overlay(struct dentry *d)
+{
+	struct super_block *sb = READ(d, d_sb);
+
+	return bpf_core_field_exists(sb->s_magic) && READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+}
+
+/*
+ * Whether the file lies on the upper layer of an overlay. Right behind the inode in an overlay's struct ovl_inode is the
+ * upper layer's dentry, NULL as long as there is none: so it is from 4.13 on (09d8b586731b) and still in 7.x (33f523cfc71e,
+ * fs/overlayfs/ovl_entry.h). A name that is to be made has no inode yet; an overlay makes it there.
+ */
+INLINE bool in_upper_layer(struct dentry *d, struct inode *inode)
+{
+	if (!on_overlay(d))
+		return false;
+	return !inode || LOAD((struct dentry **)((void *)inode + bpf_core_type_size(struct inode)));
+}
+
 /* The numbers of CAT_FILE at @num (INODE first), in the order of catalog.def. */
 INLINE void file_nums(u64 *num, struct place at)
 {
 	struct inode *inode = READ(at.d, d_inode);
 
 	num[1] = (u32)READ(at.m, mnt_id);
+	num[7] = in_upper_layer(at.d, inode);
 	if (!inode)
 		return;
 	num[0] = READ(inode, i_ino);

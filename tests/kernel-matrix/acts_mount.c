@@ -157,12 +157,6 @@ static int do_mount(const char *from, const char *to, const char *type, unsigned
 	return res(syscall(SYS_mount, from, to, type, flags, NULL));
 }
 
-/* A mount namespace of the actor's own, which leaves nothing behind. */
-static int own_mounts(void)
-{
-	return unshare(CLONE_NEWNS) < 0 ? -errno : do_mount(NULL, "/", NULL, REC | PRIVATE);
-}
-
 static int tmpfs_on(const char *path)
 {
 	int r = own_mounts();

@@ -238,7 +238,7 @@ static int act_mkdir_chroot(const struct spot *s)
 	return r ? r : res(mkdir("g", 0750));
 }
 
-static int own_mounts(void)
+int own_mounts(void)
 {
 	return unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
@@ -250,36 +250,6 @@ static int act_open_mountns(const struct spot *s)
 	if (r || mount("tmpfs", s->d, "tmpfs", 0, NULL) < 0)
 		return r ? r : -errno;
 	return res(open(s->df, O_RDWR | O_CREAT, 0600));
-}
-
-static int overlay(const struct spot *s)
-{
-	char o[4 * PATH_MAX];
-	int r = own_mounts(), fd;
-
-	/* of its own: an overlay takes no tmpfs without extended attributes as its upper layer, on old kernels */
-	if (r || mkdirat(s->dirfd, "lo", 0755) < 0 || mkdirat(s->dirfd, "up", 0755) < 0 ||
-	    mkdirat(s->dirfd, "wk", 0755) < 0)
-		return r ? r : -errno;
-	fd = openat(s->dirfd, "lo/f", O_CREAT | O_WRONLY, 0600);
-	if (fd < 0 || close(fd) < 0)
-		return -errno;
-	snprintf(o, sizeof(o), "lowerdir=%s/lo,upperdir=%s/up,workdir=%s/wk", s->dir, s->dir, s->dir);
-	r = res(mount("overlay", s->d, "overlay", 0, o));
-	return r == -ENODEV || r == -EINVAL ? -ENOSYS : r;
-}
-
-static int act_open_overlay(const struct spot *s)
-{
-	int r = overlay(s);
-
-	return r ? r : res(open(s->df, O_RDWR));
-}
-static int act_unlink_overlay(const struct spot *s)
-{
-	int r = overlay(s);
-
-	return r ? r : res(unlink(s->df));
 }
 
 static int prepare_name(const struct spot *s)
@@ -601,8 +571,6 @@ const struct row rows_paths[] = {
 	{ "unlink.chroot", prepare_df, act_unlink_chroot, .expect = { UNLINK("%d/d/f") } },
 	{ "mkdir.chroot", NULL, act_mkdir_chroot, .expect = { "mkdir.file.path=%d/d/g", RET("0") } },
 	{ "open.mountns", NULL, act_open_mountns, .expect = { OPEN("%d/d/f") } },
-	{ "open.overlay", NULL, act_open_overlay, .expect = { OPEN("%d/d/f") } },
-	{ "unlink.overlay", NULL, act_unlink_overlay, .expect = { UNLINK("%d/d/f") } },
 	{ "open.detached", prepare_name, act_open_detached, .expect = { "open.file.name=" NAME, RET("0"), CUT } },
 	{ "open.tree", prepare_name, act_open_tree, .expect = { "open.file.name=" NAME, RET("0"), CUT } },
 

@@ -40,7 +40,7 @@ struct row {
 
 /* acts*.c: the rows, each list ending with one without a name */
 extern const struct row rows_basic[], rows_paths[], rows_attr[], rows_write[], rows_memory[], rows_socket[],
-	rows_control[], rows_exec[], rows_packet[], rows_creds[], rows_mount[], rows_kernel[], rows_uring[];
+	rows_control[], rows_exec[], rows_packet[], rows_creds[], rows_mount[], rows_kernel[], rows_uring[], rows_overlay[];
 
 #define NOBODY 65534 /* who is refused */
 
@@ -78,6 +78,9 @@ long low(const char *text);
 
 /* The row's directory once more, at dir/d. In a mount namespace of the actor's own: it leaves nothing behind. */
 int bind_mount(const struct spot *s);
+
+/* acts_paths.c: a mount namespace of the actor's own. */
+int own_mounts(void);
 
 /* One operation by io_uring: 0, or a negative errno. */
 int uring(uint8_t op, int fd, const void *addr, uint64_t addr2, uint32_t len, uint32_t flags);
