@@ -18,7 +18,8 @@ enum procio_flags {
 	PROCIO_PRESENT = 1 << 1,
 	PROCIO_COARSE = 1 << 2,
 	PROCIO_KTHREAD = 1 << 3, /* of what /proc said */
-	PROCIO_FLAGS = (1 << 4) - 1
+	PROCIO_UNLAYERED = 1 << 4,
+	PROCIO_FLAGS = (1 << 5) - 1
 };
 
 /* What the table knows of an image beside its values. */

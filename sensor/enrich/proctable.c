@@ -320,6 +320,7 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 		return NULL;
 	i->coarse = !start_ns;
 	i->known_ns = known_ns;
+	i->unlayered = d->pv[SLOT_PROC_FILE_PATH].len;
 	image_fill(t, i, d, true);
 	i->p.v[SLOT_PROC_IS_EXEC].num = !kthread;
 	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
@@ -462,6 +463,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	c->p.start = c->start_ns;
 	c->exec_id = d->head.image;
 	c->told = parent->told;
+	c->unlayered = parent->unlayered;
 	c->args = argblock_ref(parent->args);
 	c->container = container_ref(parent->container);
 	for (int s = 0; s < PROCIO_STRS; s++) {
@@ -604,6 +606,21 @@ static void table_told(struct proctable *t, uint64_t boot_ns)
 		}
 }
 
+/* What the kernel says of a program that is known from /proc: the layer that it lies on. What masks were made from is another now. */
+static void image_layer(struct proctable *t, struct image *i, const struct decoded *d)
+{
+	struct val known = i->p.v[SLOT_PROC_FILE_PATH], told = d->pv[SLOT_PROC_FILE_PATH];
+
+	if (!i->unlayered || known.len != told.len || memcmp(known.s, told.s, told.len) != 0)
+		return;
+	i->unlayered = false;
+	if (!d->pv[SLOT_PROC_FILE_IN_UPPER].num)
+		return;
+	i->p.v[SLOT_PROC_FILE_IN_UPPER].num = 1;
+	images_changed(&t->images, i);
+	t->images.relinked++;
+}
+
 /* A process as it is. Of what is known nothing changes: records that are under way may be newer, or older, than this. */
 static struct image *table_task(struct proctable *t, const struct decoded *d)
 {
@@ -621,6 +638,8 @@ static struct image *table_task(struct proctable *t, const struct decoded *d)
 	image_exact(t, i, d->head.start_ns);
 	if (!i->p.v[SLOT_PROC_FILE_PATH].len && !i->told)
 		image_complete(t, i, d);
+	else
+		image_layer(t, i, d);
 	image_find_parent(t, i);
 	if (image_context(t, i))
 		images_changed(&t->images, i);
@@ -875,7 +894,7 @@ static int save_image(struct save *s, struct image *i)
 	io.parent = i->parent ? i->parent->number : 0;
 	io.chain = i->chain;
 	io.flags = (uint8_t)((i->dead ? PROCIO_DEAD : 0) | (i->present ? PROCIO_PRESENT : 0) |
-			     (i->coarse ? PROCIO_COARSE : 0));
+			     (i->coarse ? PROCIO_COARSE : 0) | (i->unlayered ? PROCIO_UNLAYERED : 0));
 	i->number = ++s->number;
 	buf_reset(&s->args);
 	buf_reset(&s->out);
@@ -968,6 +987,7 @@ int proctable_load(struct proctable *t, const void *bytes, size_t len)
 	images_adopt(&t->images, loaded(t, io.parent), i);
 	i->chain = io.chain;
 	i->coarse = io.flags & PROCIO_COARSE;
+	i->unlayered = io.flags & PROCIO_UNLAYERED;
 	i->known_ns = io.known_ns;
 	if (io.flags & PROCIO_PRESENT)
 		images_put(&t->images, i);

@@ -120,6 +120,7 @@ static void check_ready(struct monitor *m)
 	if (m->hash.state == CHILD_STARTING)
 		return;
 	m->phase = PHASE_RUNNING;
+	load_tasks(m->load); /* /proc does not tell all of those that were there before */
 	log_info("policy %s (%u rules) is in force", m->policy.name, m->policy.rules);
 	m->on_ready(m->on_ready_ctx);
 	notify_send("READY=1");

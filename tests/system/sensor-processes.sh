@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What rules know of programs: the names that symbolic links give, scripts and their interpreters, programs in memory, arguments and
-# environment to the last one; one exit a process. And processes that a new engine process has never been told of.
+# environment to the last one; one exit a process. Processes that a new engine process has never been told of; and on which layer of
+# an overlay a program lies, also one that was there before the sensor.
 . "$(dirname "$0")/sensor_lib.bash"
 
 mkdir "$WORK/bin"
@@ -71,4 +72,36 @@ kill -USR1 $mine $other
 wait $mine $other
 verdict "their programs are known" until_true 5 came target 2
 verdict "stops with status 0" sensor_stop
+
+echo "# programs on the layers of an overlay, some of which were there before the sensor"
+rm -rf "$STATE" "$OUT"
+mkdir "$WORK"/{lo,up,wk,ov}
+cp "$WORK/tool" "$WORK/lo/lower"
+cp "$WORK/tool" "$WORK/up/upper"
+policy "$WORK/p.tpb" "upper open.file.path == \"$WORK/target\" && process.file.in_upper_layer" \
+	"lower open.file.path == \"$WORK/target\" && process.file.path == \"$WORK/ov/lower\" && !process.file.in_upper_layer"
+# on_overlay COMMAND...: with the overlay in a mount namespace of its own, which leaves nothing behind
+on_overlay() {
+	unshare -m --propagation private sh -c 'w=$1; shift
+		mount -t overlay -o "lowerdir=$w/lo,upperdir=$w/up,workdir=$w/wk" ov "$w/ov" && exec "$@"' sh "$WORK" "$@"
+}
+if on_overlay true 2>/dev/null; then
+	on_overlay "$WORK/ov/upper" late "$WORK/target" &
+	before=$!
+	until_true 5 eval '[ "$(readlink /proc/$before/exe)" = "$WORK/ov/upper" ]'
+	must_start --policy "$WORK/p.tpb" --allow-unsigned
+	kill -USR1 $before
+	wait $before
+	verdict "one that was there before" until_true 5 came upper
+	on_overlay "$WORK/ov/lower" late "$WORK/target" &
+	lower=$!
+	until_true 5 eval '[ "$(readlink /proc/$lower/exe)" = "$WORK/ov/lower" ]'
+	kill -USR1 $lower
+	wait $lower
+	verdict "one on the lower layer" until_true 5 came lower
+	verdict "which is not on the upper one" came upper
+	verdict "stops with status 0" sensor_stop
+else
+	echo "# skipped: no overlay can be mounted here"
+fi
 done_testing

@@ -168,7 +168,8 @@ struct policy_gen {
 	uint16_t event;
 	uint32_t paths[16], names[16], nums[64], addrs[4], strs[16]; /* nodes: fields of the event */
 	uint32_t known[64];					     /* of nums, those that the kernel has */
-	uint32_t npaths, nnames, nnums, naddrs, nstrs, nknown;
+	uint32_t flags[8];					     /* truth values that the kernel has */
+	uint32_t npaths, nnames, nnums, naddrs, nstrs, nknown, nflags;
 	uint32_t pool[GEN_POOL]; /* nodes; 0: not made yet */
 	uint32_t vars[4];	 /* nodes: a number, a truth value, a text, a list of texts; all defaults */
 	char patterns[GEN_PATTERNS][GEN_TEXT + 1]; /* what paths are to be near to */
@@ -209,7 +210,7 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 	const struct catalog *c = catalog_tamis();
 
 	p->event = event;
-	p->npaths = p->nnames = p->nnums = p->naddrs = p->nstrs = p->nknown = 0;
+	p->npaths = p->nnames = p->nnums = p->naddrs = p->nstrs = p->nknown = p->nflags = 0;
 	memset(p->pool, 0, sizeof(p->pool));
 	gen_vars(p);
 	for (uint32_t i = 0; i < c->nfields; i++) {
@@ -226,6 +227,8 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 		node = build1(&p->b, N_FIELD, i);
 		if (f->type == VAL_INT && catalog_sieve(c, f, event, &index) != CAT_SIEVE_NONE && p->nknown < 64)
 			p->known[p->nknown++] = node;
+		if (f->type == VAL_BOOL && catalog_sieve(c, f, event, &index) != CAT_SIEVE_NONE && p->nflags < 8)
+			p->flags[p->nflags++] = node;
 		if (f->type == VAL_STR && f->sieve == CAT_SIEVE_PATH && p->npaths < 16)
 			p->paths[p->npaths++] = node;
 		else if (f->type == VAL_STR && f->sieve == CAT_SIEVE_NAME && p->nnames < 16)
@@ -442,6 +445,8 @@ static inline uint32_t gen_atom(struct policy_gen *p)
 		return gen_user_atom(p);
 	if (p->event == EV_EXEC && gen_chance(p->g, 25))
 		return gen_words_atom(p);
+	if (p->nflags && gen_chance(p->g, 10))
+		return p->flags[gen_below(p->g, p->nflags)];
 	if (p->naddrs && kind < 45)
 		return gen_addr_atom(p);
 	if (p->npaths && kind < 40)
@@ -590,7 +595,7 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		return;
 	switch (sieve) {
 	case CAT_SIEVE_NUM:
-		e->num[index] = (ev_u64)gen_int(g);
+		e->num[index] = f->type == VAL_BOOL ? gen_chance(g, 50) : (ev_u64)gen_int(g);
 		v->num = (int64_t)e->num[index];
 		break;
 	case CAT_SIEVE_PATH:

@@ -93,6 +93,11 @@ static void the_kernel_decides_what_it_can_read(void **state)
 	assert_int_equal(i, SV_AUT_PATH1);
 	assert_int_equal(sieve_of("open.flags", EV_OPEN, &i), CAT_SIEVE_NUM);
 	assert_int_equal(i, EVN_OPEN_FLAGS);
+	assert_int_equal(sieve_of("rename.file.destination.in_upper_layer", EV_RENAME, &i), CAT_SIEVE_NUM);
+	assert_int_equal(i, EVN_RENAME_DEST_IN_UPPER);
+	assert_int_equal(sieve_of("exec.file.in_upper_layer", EV_EXEC, &i), CAT_SIEVE_NUM);
+	assert_int_equal(i, EVN_EXEC_COUNT + EVN_PROC_FILE_IN_UPPER);
+	assert_int_equal(sieve_of("process.file.in_upper_layer", EV_OPEN, &i), CAT_SIEVE_NONE);
 	assert_int_equal(sieve_of("connect.addr.ip", EV_CONNECT, &i), CAT_SIEVE_ADDR);
 	assert_int_equal(i, SV_AUT_ADDR);
 	assert_int_equal(sieve_of("process.uid", EV_OPEN, &i), CAT_SIEVE_UID);

@@ -131,6 +131,8 @@ static void test_numbers(void **state)
 	assert_pred(only_pred(f, true), SV_SLOT_UID, SV_OP_LE, UINT64_MAX, 999);
 	terms(f, number(f, "open.retval", N_LT, 0));
 	assert_pred(only_pred(f, false), SV_SLOT_RETVAL, SV_OP_LE, UINT64_MAX, -1);
+	terms(f, build_field(&f->b, "open.file.in_upper_layer"));
+	assert_pred(only_pred(f, true), EVN_OPEN_FILE_IN_UPPER, SV_OP_EQ, UINT64_MAX, 0);
 	terms(f, number(f, "process.euid", N_EQ, 0));
 	assert_pred(only_pred(f, false), SV_SLOT_EUID, SV_OP_EQ, UINT64_MAX, 0);
 }

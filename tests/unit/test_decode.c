@@ -70,6 +70,7 @@ static void make_open(void)
 	rec.head.policy = 9;
 	rec.num[EVN_OPEN_FILE_INODE] = 12;
 	rec.num[EVN_OPEN_FILE_MTIME] = 1700000000000000000;
+	rec.num[EVN_OPEN_FILE_IN_UPPER] = 1;
 	rec.num[EVN_OPEN_FLAGS] = O_RDWR | O_CREAT;
 	rec.num[EVN_OPEN_MODE] = 0644;
 	rec_str(&rec, EVS_OPEN_FILE_PATH, "/etc/shadow");
@@ -92,6 +93,7 @@ static void an_open(void **state)
 	assert_int_equal(dec.ev.now_ns, 1007);
 	assert_int_equal(dec.ev.v[SLOT_OPEN_FILE_INODE].num, 12);
 	assert_int_equal(dec.ev.v[SLOT_OPEN_FILE_MTIME].num, 1700000000000000000);
+	assert_int_equal(dec.ev.v[SLOT_OPEN_FILE_IN_UPPER].num, 1);
 	assert_int_equal(dec.ev.v[SLOT_OPEN_FLAGS].num, O_RDWR | O_CREAT);
 	assert_int_equal(dec.ev.v[SLOT_OPEN_MODE].num, 0644);
 	assert_str(dec.ev.v[SLOT_OPEN_FILE_PATH], "/etc/shadow");

@@ -41,6 +41,7 @@ struct task {
 	uint32_t pid, ppid, image, uid, cgroup;
 	uint64_t start;
 	const char *path;
+	bool upper; /* that lies on an upper layer */
 };
 
 struct queued {
@@ -186,6 +187,7 @@ static void record_proc(struct rec *r, const struct task *t, bool strings)
 	if (!strings)
 		return;
 	snprintf(cgroup, sizeof(cgroup), "/c%u%s", t->cgroup, t->cgroup == 2 ? "/docker/" CONTAINER_ID : "");
+	r->num[r->proc + EVN_PROC_FILE_IN_UPPER] = t->upper;
 	rec_proc_str(r, EVS_PROC_FILE_PATH, t->path);
 	rec_proc_str(r, EVS_PROC_COMM, strrchr(t->path, '/') + 1);
 	rec_proc_str(r, EVS_PROC_CGROUP_ID, cgroup);
@@ -300,6 +302,7 @@ static void do_exec(struct world *w, struct task *t, bool lost)
 	t->image++;
 	t->path = GEN_PICK(&w->g, paths);
 	kin = sv_kin_below(&sieve.kin, kin, self_of(w, t->path));
+	t->upper = gen_chance(&w->g, 50);
 	if (lost) {
 		masks.epoch++;
 		return;
@@ -421,9 +424,12 @@ static uint32_t random_atom(struct world *w, struct build *b, const char *event)
 	char name[64];
 	uint32_t elem = build1(b, N_ELEM, NT_STR);
 
-	switch (gen_below(&w->g, 12)) {
+	switch (gen_below(&w->g, 13)) {
 	case 11:
 		return build2(b, N_EQ, build1(b, N_VAR, gen_below(&w->g, 3)), build_int(b, 1));
+	case 12:
+		return build_field(b, gen_chance(&w->g, 50) ? "process.file.in_upper_layer"
+							    : "process.parent.file.in_upper_layer");
 	case 9:
 		return string_is(b, build_field(b, "process.container.id"), "");
 	case 10:

@@ -846,28 +846,38 @@ static void seeded_from_proc(void **state)
 	end();
 }
 
-/* The record's start is exact, that of /proc is not: still one process. */
-static void a_seeded_process_acts(void **state)
+/* When this process began, as records have it: to the nanosecond, which /proc does not tell. 0 where it cannot be told. */
+static ev_u64 own_start(void)
 {
-	const struct proc *p;
 	unsigned long long start;
 	char line[1024];
 	FILE *f = fopen("/proc/self/stat", "r");
 
-	(void)state;
 	if (!f)
-		skip();
+		return 0;
 	assert_non_null(fgets(line, sizeof(line), f));
 	fclose(f);
 	assert_int_equal(sscanf(strrchr(line, ')') + 1,
 				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 				&start),
 			 1);
+	return start * (1000000000u / (unsigned long long)sysconf(_SC_CLK_TCK)) + 1234567;
+}
+
+/* The record's start is exact, that of /proc is not: still one process. */
+static void a_seeded_process_acts(void **state)
+{
+	const struct proc *p;
+	const ev_u64 start = own_start();
+
+	(void)state;
+	if (!start)
+		skip();
 	begin(0, 0, "/proc");
 	assert_int_equal(enrich_seed(enrich), 0);
 	p = proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), 0);
 	head(EV_OPEN, (uint32_t)getpid());
-	rec.head.start_ns = start * (1000000000u / (unsigned long long)sysconf(_SC_CLK_TCK)) + 1234567;
+	rec.head.start_ns = start;
 	assert_ptr_equal(send(), p);
 	assert_ptr_equal(proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), rec.head.start_ns), p);
 	assert_null(proctable_find(enrich_proctable(enrich), (uint32_t)getpid(), rec.head.start_ns + 1));
@@ -875,7 +885,7 @@ static void a_seeded_process_acts(void **state)
 
 	/* the exec that /proc has shown already comes out of the ring: no second image of it above */
 	head(EV_EXEC, (uint32_t)getpid());
-	rec.head.start_ns = start * (1000000000u / (unsigned long long)sysconf(_SC_CLK_TCK)) + 1234567;
+	rec.head.start_ns = start;
 	rec.num[rec.proc + EVN_PROC_PID] = (ev_u64)getpid();
 	rec.num[rec.proc + EVN_PROC_PPID] = (ev_u64)getppid();
 	rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/bin/test");
@@ -884,6 +894,55 @@ static void a_seeded_process_acts(void **state)
 	/* its arguments did not come: they are in /proc */
 	assert_int_equal(stats().late_args, 1);
 	assert_true(p->v[SLOT_PROC_ARGV0].len > 0);
+	end();
+}
+
+/* The kernel tells of this process, which executes @path, that its file lies on an upper layer. */
+static const struct proc *layer_told(ev_u64 start, const char *path)
+{
+	rec_begin(&rec, EV_EXEC);
+	rec.head.type = EV_TASK;
+	rec.head.flags = EV_F_CONTEXT;
+	rec.head.pid = rec.head.tid = (uint32_t)getpid();
+	rec.head.start_ns = start;
+	rec.head.boot_ns = now++;
+	rec.num[rec.proc + EVN_PROC_PID] = (ev_u64)getpid();
+	rec.num[rec.proc + EVN_PROC_FILE_IN_UPPER] = 1;
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, path);
+	return send();
+}
+
+/* On which layer of an overlay a program lies /proc does not tell, and the kernel does: of the program that is known, and once. */
+static void a_layer_that_proc_does_not_tell(void **state)
+{
+	const ev_u64 start = own_start();
+	const struct proc *p, *child;
+	uint64_t relinked;
+	char exe[512] = "";
+
+	(void)state;
+	if (!start || readlink("/proc/self/exe", exe, sizeof(exe) - 1) <= 0)
+		skip();
+	begin(0, 0, "/proc");
+	assert_int_equal(enrich_seed(enrich), 0);
+	relinked = proctable_relinked(enrich_proctable(enrich));
+	p = layer_told(start, "/bin/another");
+	assert_int_equal(p->v[SLOT_PROC_FILE_IN_UPPER].num, 0);
+	assert_true(proctable_relinked(enrich_proctable(enrich)) == relinked);
+	p = layer_told(start, exe);
+	assert_int_equal(p->v[SLOT_PROC_FILE_IN_UPPER].num, 1);
+	assert_str(p->v[SLOT_PROC_FILE_PATH], exe);
+	/* masks of processes that were made from the old word hold no more */
+	assert_true(proctable_relinked(enrich_proctable(enrich)) != relinked);
+
+	/* what a record of an exec says stands */
+	exec_of(5, 1, exe);
+	child = task_of(5, 1, exe);
+	assert_int_equal(child->v[SLOT_PROC_FILE_IN_UPPER].num, 0);
+	rec.num[rec.proc + EVN_PROC_FILE_IN_UPPER] = 1;
+	rec.head.boot_ns = now++;
+	assert_ptr_equal(send(), child);
+	assert_int_equal(child->v[SLOT_PROC_FILE_IN_UPPER].num, 0);
 	end();
 }
 
@@ -1040,6 +1099,7 @@ int main(void)
 		cmocka_unit_test(told_of_processes),
 		cmocka_unit_test(seeded_from_proc),
 		cmocka_unit_test(a_seeded_process_acts),
+		cmocka_unit_test(a_layer_that_proc_does_not_tell),
 		cmocka_unit_test(a_child_that_vanishes),
 		cmocka_unit_test(no_flood_of_look_ups),
 		cmocka_unit_test(random_lives),
