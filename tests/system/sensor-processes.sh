@@ -80,22 +80,24 @@ cp "$WORK/tool" "$WORK/lo/lower"
 cp "$WORK/tool" "$WORK/up/upper"
 policy "$WORK/p.tpb" "upper open.file.path == \"$WORK/target\" && process.file.in_upper_layer" \
 	"lower open.file.path == \"$WORK/target\" && process.file.path == \"$WORK/ov/lower\" && !process.file.in_upper_layer"
-# on_overlay COMMAND...: with the overlay in a mount namespace of its own, which leaves nothing behind
+# on_overlay COMMAND...: becomes it, with the overlay in a mount namespace of its own, which leaves nothing behind
 on_overlay() {
-	unshare -m --propagation private sh -c 'w=$1; shift
+	exec unshare -m --propagation private sh -c 'w=$1; shift
 		mount -t overlay -o "lowerdir=$w/lo,upperdir=$w/up,workdir=$w/wk" ov "$w/ov" && exec "$@"' sh "$WORK" "$@"
 }
-if on_overlay true 2>/dev/null; then
+# Whether process $1 is $2 by now, and waits for its signal.
+waits() { [ "$(readlink "/proc/$1/exe")" = "$2" ] && ((0x$(awk '/^SigBlk:/ { print $2 }' "/proc/$1/status") & 0x200)); }
+if (on_overlay true) 2>/dev/null; then
 	on_overlay "$WORK/ov/upper" late "$WORK/target" &
 	before=$!
-	until_true 5 eval '[ "$(readlink /proc/$before/exe)" = "$WORK/ov/upper" ]'
+	until_true 5 waits $before "$WORK/ov/upper"
 	must_start --policy "$WORK/p.tpb" --allow-unsigned
 	kill -USR1 $before
 	wait $before
 	verdict "one that was there before" until_true 5 came upper
 	on_overlay "$WORK/ov/lower" late "$WORK/target" &
 	lower=$!
-	until_true 5 eval '[ "$(readlink /proc/$lower/exe)" = "$WORK/ov/lower" ]'
+	until_true 5 waits $lower "$WORK/ov/lower"
 	kill -USR1 $lower
 	wait $lower
 	verdict "one on the lower layer" until_true 5 came lower
