@@ -148,7 +148,7 @@ INLINE int deny_end(struct hook *h, const u32 type, bool half, bool denied_)
 		if (!deny_sieve(&h, EV_##TYPE) || !deny_begin(&h, EV_##TYPE))                                          \
 			return 0;                                                                                      \
 		file_head(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_FENTRY, -EPERM, AT);         \
-		file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                           \
+		dest_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                           \
 		bool refuse_ = deny_nums(&h) && deny_path(&h, 0, EV_##TYPE, AT) && deny_path(&h, 1, EV_##TYPE, DEST);  \
 		if (refuse_) {                                                                                         \
 			file_strs(h.s, 0, rec_str(&h.s->rec, EVN_##TYPE##_COUNT), AT.d);                               \

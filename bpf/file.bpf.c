@@ -551,9 +551,7 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 			   path_sieve(h.s, 1, h.sv, h.e, EV_##TYPE, DEST, &h.alive);                                   \
 		if (ok_) {                                                                                             \
 			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, RUNG, 0, AT);                 \
-			file_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                   \
-			/* whatever it may replace */                                                                  \
-			rec_num(&h.s->rec)[NUM(TYPE, DEST_IN_UPPER)] = on_overlay(DEST.d);                             \
+			dest_nums(&rec_num(&h.s->rec)[NUM(TYPE, DEST_INODE)], DEST);                                   \
 			file_strs(h.s, 1, &rec_str(&h.s->rec, EVN_##TYPE##_COUNT)[STR(TYPE, DEST_PATH)], DEST.d);      \
 		}                                                                                                      \
 		half_keep(&h, EV_##TYPE, ok_);                                                                         \

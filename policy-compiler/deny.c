@@ -28,13 +28,14 @@ static const struct {
 	uint64_t late; /* bits 1 << number */
 } events[] = {
 #define BIT(EV, SLOT) (1ull << EVN_##EV##_##SLOT)
-	{ EV_OPEN, BIT(OPEN, MODE) },
+	{ EV_OPEN,
+	  BIT(OPEN, MODE) | BIT(OPEN, FILE_IN_UPPER) }, /* a file is copied up when it is opened for writing, */
 	{ EV_UNLINK, 0 },
 	{ EV_RMDIR, 0 },
 	{ EV_MKDIR, 0 },
 	{ EV_RENAME, 0 },
 	{ EV_LINK, 0 },
-	{ EV_CHMOD, BIT(CHMOD, FILE_MODE) },
+	{ EV_CHMOD, BIT(CHMOD, FILE_MODE) | BIT(CHMOD, FILE_IN_UPPER) }, /* or changed */
 	{ EV_CONNECT, 0 },
 	{ EV_BIND, 0 },
 #undef BIT

@@ -811,6 +811,13 @@ INLINE void file_nums(u64 *num, struct place at)
 	num[6] = inode_ctime(inode);
 }
 
+/* The same of the second name that a call makes: whatever it replaces, an overlay has it on the upper layer. */
+INLINE void dest_nums(u64 *num, struct place at)
+{
+	file_nums(num, at);
+	num[7] = on_overlay(at.d);
+}
+
 INLINE void path_put(struct slot *s, const u32 w, struct ev_str *str)
 {
 	u64 off = s->path_off[w];

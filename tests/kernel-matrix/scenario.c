@@ -23,9 +23,9 @@ static const char usage[] =
 	"ROWS: all, or names with commas between them\n";
 
 /* One list a file of acts. */
-static const struct row *const row_lists[] = { rows_basic,  rows_paths,	  rows_attr, rows_write,  rows_memory,
-					       rows_socket, rows_control, rows_exec, rows_packet, rows_creds,
-					       rows_mount,  rows_kernel,  rows_uring,   rows_overlay };
+static const struct row *const row_lists[] = { rows_basic,  rows_paths,	  rows_attr,  rows_write,  rows_memory,
+					       rows_socket, rows_control, rows_exec,  rows_packet, rows_creds,
+					       rows_mount,  rows_kernel,  rows_uring, rows_overlay };
 #define FOR_EACH_ROW(row)                                                                                              \
 	for (size_t l_ = 0; l_ < sizeof(row_lists) / sizeof(row_lists[0]); l_++)                                       \
 		for ((row) = row_lists[l_]; (row)->name; (row)++)

@@ -40,7 +40,8 @@ struct row {
 
 /* acts*.c: the rows, each list ending with one without a name */
 extern const struct row rows_basic[], rows_paths[], rows_attr[], rows_write[], rows_memory[], rows_socket[],
-	rows_control[], rows_exec[], rows_packet[], rows_creds[], rows_mount[], rows_kernel[], rows_uring[], rows_overlay[];
+	rows_control[], rows_exec[], rows_packet[], rows_creds[], rows_mount[], rows_kernel[], rows_uring[],
+	rows_overlay[];
 
 #define NOBODY 65534 /* who is refused */
 

@@ -194,7 +194,7 @@ static enum deny_why why_of(const struct sieve_report *r, uint32_t rule)
 	return (enum deny_why)r->rules[rule].deny;
 }
 
-#define REASONS 14
+#define REASONS 17
 
 static void test_reasons(void **state)
 {
@@ -226,6 +226,9 @@ static void test_reasons(void **state)
 	RULE(DENY_RESULT, EV_OPEN, both(b, a, number_is(b, "open.retval", 0)));
 	RULE(DENY_LATE, EV_OPEN, both(b, a, number_is(b, "open.file.destination.mode", 0)));
 	RULE(DENY_LATE, EV_CHMOD, number_is(b, "chmod.file.mode", 0));
+	RULE(DENY_LATE, EV_OPEN, both(b, a, build_field(b, "open.file.in_upper_layer")));
+	RULE(DENY_LATE, EV_CHMOD, build_field(b, "chmod.file.in_upper_layer"));
+	RULE(DENY_KERNEL, EV_UNLINK, build_field(b, "unlink.file.in_upper_layer"));
 	RULE(DENY_NEVER, EV_OPEN, build_bool(b, false));
 	RULE(DENY_NEVER, EV_OPEN, both(b, a, build1(b, N_NOT, a)));
 	for (int i = 0; i < 17; i++)

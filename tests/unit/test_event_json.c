@@ -184,15 +184,15 @@ static void test_written(void **state)
 	assert_string_equal(
 		buf_cstr(&f->out),
 		"{\"event\":{\"async\":true,\"flags\":[\"truncated\"],\"retval\":-13,\"rung\":\"kprobe\",\"type\":\"open\"},"
-		"\"open\":{\"file\":{\"destination\":{\"mode\":0},\"extension\":\".bak\",\"gid\":0,\"inode\":-1,\"mode\":33184,\"mount_id\":0,"
+		"\"open\":{\"file\":{\"destination\":{\"mode\":0},\"extension\":\".bak\",\"gid\":0,\"in_upper_layer\":false,\"inode\":-1,\"mode\":33184,\"mount_id\":0,"
 		"\"name\":\"shadow.bak\",\"path\":\"/etc/shadow.bak\",\"rights\":416,\"uid\":0},\"flags\":65},"
 		"\"process\":{\"ancestors\":[{\"comm\":\"sh\",\"file\":{\"name\":\"sh\",\"path\":\"/bin/sh\"},\"pid\":7,\"uid\":0},"
 		"{\"args\":\"a b \",\"pid\":1,\"uid\":0}],"
 		"\"args\":\"-n --foo=bar x\",\"auid\":0,\"cap_effective\":0,\"cap_permitted\":0,\"cgroup\":{\"file\":{\"inode\":0}},"
-		"\"container\":{\"id\":\"c1\"},\"egid\":0,\"euid\":0,\"file\":{\"gid\":0,\"inode\":0,\"mode\":0,\"mount_id\":0,\"name\":\"cat\","
+		"\"container\":{\"id\":\"c1\"},\"egid\":0,\"euid\":0,\"file\":{\"gid\":0,\"in_upper_layer\":false,\"inode\":0,\"mode\":0,\"mount_id\":0,\"name\":\"cat\","
 		"\"path\":\"/usr/bin/cat\",\"uid\":0},\"fsgid\":0,\"fsuid\":0,\"gid\":0,\"is_exec\":true,"
 		"\"parent\":{\"auid\":0,\"cap_effective\":0,\"cap_permitted\":0,\"cgroup\":{\"file\":{\"inode\":0}},\"comm\":\"sh\",\"egid\":0,"
-		"\"euid\":0,\"file\":{\"gid\":0,\"inode\":0,\"mode\":0,\"mount_id\":0,\"name\":\"sh\",\"path\":\"/bin/sh\",\"uid\":0},\"fsgid\":0,"
+		"\"euid\":0,\"file\":{\"gid\":0,\"in_upper_layer\":false,\"inode\":0,\"mode\":0,\"mount_id\":0,\"name\":\"sh\",\"path\":\"/bin/sh\",\"uid\":0},\"fsgid\":0,"
 		"\"fsuid\":0,\"gid\":0,\"pid\":7,\"ppid\":0,\"tid\":0,\"uid\":0},"
 		"\"pid\":42,\"ppid\":0,\"tid\":0,\"uid\":0,\"user\":\"root\"}}");
 }
