@@ -88,7 +88,6 @@ struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
 	struct file_system_type *s_type;
-	unsigned long s_magic;
 };
 struct inode {
 	u16 i_mode;
