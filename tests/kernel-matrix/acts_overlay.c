@@ -161,9 +161,6 @@ static int act_setxattr(const struct spot *s)
 
 /* ---- programs: g is one ----------------------------------------------------------------------------------------------- */
 
-static char *const noop[] = { "g", "noop", NULL };
-static char *const no_env[] = { NULL };
-
 static int act_exec_on(const struct spot *s, const char *name)
 {
 	int r = make_layers(s);
