@@ -17,7 +17,7 @@
 
 #include "tamis/sieve.h"
 
-#define LEARNED_SETS   1024
+#define LEARNED_SETS   512
 #define LEARNED_WAYS   4
 #define LEARNED_NS     60000000000ull /* so long an answer holds */
 #define LEARNED_OLD_NS 2000000000ull  /* a file that has changed within that may change again within the same tick */
