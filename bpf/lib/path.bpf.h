@@ -784,8 +784,8 @@ INLINE bool on_overlay(struct dentry *d)
 
 /*
  * Whether the file lies on the upper layer of an overlay. Right behind the inode in an overlay's struct ovl_inode is the
- * upper layer's dentry, NULL as long as there is none: so it is from 4.13 on (09d8b586731b) and still in 7.x (33f523cfc71e,
- * fs/overlayfs/ovl_entry.h). A name that is to be made has no inode yet; an overlay makes it there.
+ * upper layer's dentry, NULL as long as there is none: so it is from 4.13 on ("ovl: move __upperdentry to ovl_inode"), and in 7.3
+ * (fs/overlayfs/ovl_entry.h). A name that is to be made has no inode yet; an overlay makes it there.
  */
 INLINE bool in_upper_layer(struct dentry *d, struct inode *inode)
 {
