@@ -96,16 +96,15 @@ bool learner_asked(const struct learner *x, const struct ev_head *h, const struc
 
 void learner_answer(struct learner *x, const struct ev_head *h, const struct event *ev)
 {
+	struct sv_mask out = x->wanted, can_be;
 	struct learned_entry *e;
-	struct sv_mask out;
 	uint64_t key;
 
 	e = asked_by(x, h, ev, &key);
 	if (!e)
 		return;
-	possible_of_file(x->possible, ev, &out);
-	for (int w = 0; w < SV_WORDS; w++)
-		out.w[w] = ~out.w[w] & x->wanted.w[w];
+	possible_of_file(x->possible, ev, &can_be);
+	sv_mask_and_not(&out, &can_be);
 	if (!sv_mask_zero(&out))
 		answer(x, e, key, h->boot_ns + LEARNED_NS, &out);
 }

@@ -15,12 +15,11 @@
 
 #include "engine/engine.h"
 #include "lib/event_json.h"
-#include "policy-compiler/compile.h"
 #include "sensor/priv/fetch.h"
+#include "tests/unit/policy_bench.h"
 
 static struct {
-	struct diags diags;
-	struct compile *c;
+	struct policy_bench policy;
 	struct program p;
 	struct engine *e;
 	struct fetch *f;
@@ -90,14 +89,11 @@ static void begin(const char *yaml)
 	assert_non_null(f);
 	fputs("30 27 0:5 / /proc rw - proc proc rw\n27 1 8:2 / / rw - ext4 /dev/x rw\n", f);
 	fclose(f);
-	u.diags = diags_new();
 	event_mem_init(&u.mem, EVENT_MEM_MAX);
-	assert_int_equal(compile_new(catalog_tamis(), &u.diags, &u.c), 0);
-	assert_int_equal(compile_add_text(u.c, "p.yaml", yaml, strlen(yaml)), 0);
-	assert_int_equal(compile_finish(u.c), 0);
-	assert_int_equal(u.diags.errors, 0);
-	assert_int_equal(u.diags.warnings, 0);
-	u.p = program_view(u.c->builder);
+	bench_policy(&u.policy, yaml);
+	assert_int_equal(u.policy.diags.errors, 0);
+	assert_int_equal(u.policy.diags.warnings, 0);
+	u.p = program_view(u.policy.compile->builder);
 	assert_int_equal(engine_new_with(&u.p, &o, &u.e, &err), 0);
 	assert_int_equal(fetch_new(catalog_tamis(), &asked, &u.f), 0);
 }
@@ -107,9 +103,8 @@ static void end(void)
 	unlink(u.mountinfo);
 	fetch_free(u.f);
 	engine_free(u.e);
-	compile_free(u.c);
 	event_mem_done(&u.mem);
-	diags_done(&u.diags);
+	bench_end(&u.policy);
 }
 
 /* The event, ready to be evaluated. */

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "bpf/lib/learned.bpf.h"
-#include "policy-compiler/compile.h"
 #include "policy-compiler/sieve_build.h"
 #include "sensor/priv/learner.h"
+#include "tests/unit/policy_bench.h"
 #include "tests/unit/sieve_gen.h"
 
 #define FILES	 5
@@ -53,8 +53,7 @@ struct world {
 	struct file files[FILES];
 	struct queued queue[QUEUE];
 	unsigned nqueue;
-	struct diags diags;
-	struct compile *c;
+	struct policy_bench policy;
 	struct program p;
 	struct engine *e;
 	struct sv_event open;
@@ -101,12 +100,23 @@ static const char *condition(struct gen *g, char out[400], int depth)
 
 static void drop_policy(struct world *w)
 {
-	if (!w->c)
+	if (!w->policy.compile)
 		return;
 	engine_free(w->e);
-	compile_free(w->c);
-	diags_done(&w->diags);
-	w->c = NULL;
+	bench_end(&w->policy);
+	w->policy.compile = NULL;
+}
+
+static void use_policy(struct world *w, const char *yaml, uint32_t generation)
+{
+	struct err err;
+
+	bench_policy(&w->policy, yaml);
+	assert_int_equal(sieve_build(w->policy.compile->builder, NULL, NULL, &sieve, &err), 0);
+	w->p = program_view(w->policy.compile->builder);
+	assert_int_equal(engine_new(&w->p, &w->e, &err), 0);
+	w->open = sieve.event[EV_OPEN];
+	assert_int_equal(learner_policy(w->learner, generation, w->e), 0);
 }
 
 /* The engine process has it first. Events that wait are of the one before, and nobody answers them. */
@@ -114,7 +124,6 @@ static void new_policy(struct world *w)
 {
 	char text[8192] = "rules:\n", one[400];
 	uint32_t n = 1 + gen_below(&w->g, 3);
-	struct err err = { .msg = "" };
 
 	for (uint32_t i = 0; i < n; i++) {
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "- id: r%u\n  expression: '", i);
@@ -124,15 +133,7 @@ static void new_policy(struct world *w)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "(%s)'\n", condition(&w->g, one, 2));
 	}
 	drop_policy(w);
-	w->diags = diags_new();
-	assert_int_equal(compile_new(catalog_tamis(), &w->diags, &w->c), 0);
-	assert_int_equal(compile_add_text(w->c, "p.yaml", text, strlen(text)), 0);
-	assert_int_equal(compile_finish(w->c), 0);
-	assert_int_equal(sieve_build(w->c->builder, NULL, NULL, &sieve, &err), 0);
-	w->p = program_view(w->c->builder);
-	assert_int_equal(engine_new(&w->p, &w->e, &err), 0);
-	w->open = sieve.event[EV_OPEN];
-	assert_int_equal(learner_policy(w->learner, ++w->generation, w->e), 0);
+	use_policy(w, text, ++w->generation);
 }
 
 /* ---- the machine --------------------------------------------------------------------------------------------------- */
@@ -313,8 +314,6 @@ static const char one_rule[] = "rules:\n- id: r\n  expression: open.file.hashes 
 
 static void begin(struct world *w)
 {
-	struct err err = { .msg = "" };
-
 	wall_is = WALL;
 	memset(&learned, 0, sizeof(learned));
 	learned.seed[0] = 12345;
@@ -322,15 +321,7 @@ static void begin(struct world *w)
 	*w = (struct world){ .now = 100000000000, .g = gen_of(1), .generation = 7 };
 	w->files[0] = (struct file){ .ctime = WALL, .content = 1 };
 	assert_int_equal(learner_new(&learned, wall, &w->learner), 0);
-	w->diags = diags_new();
-	assert_int_equal(compile_new(catalog_tamis(), &w->diags, &w->c), 0);
-	assert_int_equal(compile_add_text(w->c, "p.yaml", one_rule, strlen(one_rule)), 0);
-	assert_int_equal(compile_finish(w->c), 0);
-	assert_int_equal(sieve_build(w->c->builder, NULL, NULL, &sieve, &err), 0);
-	w->p = program_view(w->c->builder);
-	assert_int_equal(engine_new(&w->p, &w->e, &err), 0);
-	w->open = sieve.event[EV_OPEN];
-	assert_int_equal(learner_policy(w->learner, w->generation, w->e), 0);
+	use_policy(w, one_rule, w->generation);
 }
 
 static void end(struct world *w)

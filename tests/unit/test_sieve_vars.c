@@ -12,9 +12,9 @@
 
 #include "engine/engine.h"
 #include "lib/sieve_io.h"
-#include "policy-compiler/compile.h"
 #include "policy-compiler/explain.h"
 #include "policy-compiler/sieve_build.h"
+#include "tests/unit/policy_bench.h"
 #include "tests/unit/sieve_gen.h"
 
 static struct sieve sieve;
@@ -266,8 +266,7 @@ static void test_nothing_is_lost(void **state)
 /* ---- policies by hand ------------------------------------------------------------------------------------------------ */
 
 struct use {
-	struct diags diags;
-	struct compile *c;
+	struct policy_bench b;
 	struct program p;
 };
 
@@ -275,22 +274,18 @@ static void begin(struct use *u, const char *yaml)
 {
 	struct err err;
 
-	*u = (struct use){ .diags = diags_new() };
-	assert_int_equal(compile_new(catalog_tamis(), &u->diags, &u->c), 0);
-	assert_int_equal(compile_add_text(u->c, "p.yaml", yaml, strlen(yaml)), 0);
-	assert_int_equal(compile_finish(u->c), 0);
-	for (size_t i = 0; i < u->diags.n; i++)
-		if (u->diags.v[i].level == DIAG_ERROR)
-			fail_msg("%s", u->diags.v[i].msg);
-	if (sieve_build(u->c->builder, NULL, NULL, &sieve, &err) < 0)
+	bench_policy(&u->b, yaml);
+	for (size_t i = 0; i < u->b.diags.n; i++)
+		if (u->b.diags.v[i].level == DIAG_ERROR)
+			fail_msg("%s", u->b.diags.v[i].msg);
+	if (sieve_build(u->b.compile->builder, NULL, NULL, &sieve, &err) < 0)
 		fail_msg("%s", err.msg);
-	u->p = program_view(u->c->builder);
+	u->p = program_view(u->b.compile->builder);
 }
 
 static void end(struct use *u)
 {
-	compile_free(u->c);
-	diags_done(&u->diags);
+	bench_end(&u->b);
 }
 
 /* Whether an event of that type on @path passes. */
@@ -471,7 +466,7 @@ static void test_explained(void **state)
 
 	begin(&u, "rules:\n" SET("a", "open.file.path == \"/set\"", "name: v, value: true, scope: process")
 			  ASK("b", "unlink.file.path == \"/x\" && ${process.v}"));
-	assert_int_equal(sieve_build(u.c->builder, NULL, &report, &sieve, &e), 0);
+	assert_int_equal(sieve_build(u.b.compile->builder, NULL, &report, &sieve, &e), 0);
 	f = open_memstream(&text, &size);
 	assert_int_equal(explain_print(f, &report, "b", false), 0);
 	fclose(f);
