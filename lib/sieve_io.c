@@ -205,7 +205,7 @@ static int check_vars(struct reader *r, const struct sieve *s, uint32_t type)
 {
 	const struct sv_event *e = &s->event[type];
 
-	if (e->nvars > SV_VARS || e->vars > s->nvars || e->nvars > s->nvars - e->vars)
+	if (e->nvars > SV_EVENT_VARS || e->vars > s->nvars || e->nvars > s->nvars - e->vars)
 		return bad(r, "variables outside of the table");
 	for (uint32_t i = e->vars; i < e->vars + e->nvars && type == EV_EXEC; i++)
 		for (int w = 0; w < SV_WORDS; w++)

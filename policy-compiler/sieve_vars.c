@@ -73,15 +73,21 @@ static int find_candidates(const struct program *p, const struct unseen *u, stru
 /* Those that fit, in the order of the program. One takes a row of each type that has to do with it. */
 static void choose(const struct program *p, const struct unseen *u, const struct candidate *c, struct sieve_vars *ret)
 {
-	uint32_t rows = 0;
+	uint32_t rows[EV_TYPES] = { 0 }, all = 0;
+	uint64_t full = 0;
 
 	for (uint32_t i = 0; i < p->nvars && ret->n < SV_VARS; i++) {
-		uint32_t more = (uint32_t)__builtin_popcountll(c[i].set | c[i].asked);
+		uint64_t types = c[i].set | c[i].asked;
+		uint32_t more = (uint32_t)__builtin_popcountll(types);
 
-		if (!c[i].asked || (c[i].set & 1ull << EV_EXEC) || unseen_idle(u, i) || rows + more > SV_VAR_ROWS)
+		if (!c[i].asked || (c[i].set & 1ull << EV_EXEC) || unseen_idle(u, i) || (types & full) ||
+		    all + more > SV_VAR_ROWS)
 			continue;
 		ret->var[ret->n++] = i;
-		rows += more;
+		all += more;
+		for (uint32_t t = 0; t < EV_TYPES; t++)
+			if ((types >> t & 1) && ++rows[t] == SV_EVENT_VARS)
+				full |= 1ull << t;
 	}
 }
 

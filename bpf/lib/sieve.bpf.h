@@ -293,7 +293,7 @@ SV_INLINE void sv_vars_strike(struct sieve *s, const struct sv_event *e, struct 
 	struct sv_mask was;
 
 	sv_mask_copy(&was, alive);
-	for (ev_u32 i = 0; i < SV_VARS; i++) {
+	for (ev_u32 i = 0; i < SV_EVENT_VARS; i++) {
 		const struct sv_var *v = sv_var_at(s, e, i);
 
 		if (i >= n)
@@ -309,7 +309,7 @@ SV_INLINE int sv_vars_set(struct sieve *s, const struct sv_event *e, const struc
 	ev_u32 n = e->nvars;
 	int any = 0;
 
-	for (ev_u32 i = 0; i < SV_VARS; i++) {
+	for (ev_u32 i = 0; i < SV_EVENT_VARS; i++) {
 		const struct sv_var *v = sv_var_at(s, e, i);
 		ev_u32 *flag;
 

@@ -11,16 +11,17 @@
 
 #include "tamis/event.h"
 
-#define SV_WORDS    4 /* 64-bit words of a clause mask: 256 clauses an event type */
-#define SV_CLAUSES  (64 * SV_WORDS)
-#define SV_PREDS    48	      /* number predicates an event type */
-#define SV_AUTOMATA 10	      /* automata an event type */
-#define SV_KIN	    32	      /* conditions on the processes above the one that executes */
-#define SV_VARS	    64	      /* variables of which the kernel knows whether they may be set */
-#define SV_VAR_ROWS 256	      /* of those and the event types that have to do with them */
-#define SV_MASKS    4096      /* distinct masks */
-#define SV_STATES   32768     /* states of all automata together */
-#define SV_TRANS    (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
+#define SV_WORDS      4 /* 64-bit words of a clause mask: 256 clauses an event type */
+#define SV_CLAUSES    (64 * SV_WORDS)
+#define SV_PREDS      48	/* number predicates an event type */
+#define SV_AUTOMATA   10	/* automata an event type */
+#define SV_KIN	      32	/* conditions on the processes above the one that executes */
+#define SV_VARS	      64	/* variables of which the kernel knows whether they may be set */
+#define SV_EVENT_VARS 16	/* of those that an event type has to do with */
+#define SV_VAR_ROWS   256	/* of those and the event types that have to do with them */
+#define SV_MASKS      4096	/* distinct masks */
+#define SV_STATES     32768	/* states of all automata together */
+#define SV_TRANS      (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
 
 /* What automata run over: first path, second path, address. */
 enum {

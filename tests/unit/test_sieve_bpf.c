@@ -190,7 +190,7 @@ static void check_event(struct gen *g, const struct event_gen *e, uint64_t seed)
 static void random_vars(struct gen *g, struct sv_event *ev)
 {
 	sieve.nvars = SV_VAR_ROWS;
-	ev->nvars = gen_below(g, gen_chance(g, 20) ? SV_VARS + 1 : 4);
+	ev->nvars = gen_below(g, gen_chance(g, 20) ? SV_EVENT_VARS + 1 : 4);
 	ev->vars = gen_below(g, SV_VAR_ROWS);
 	for (ev_u32 i = 0; i < SV_VAR_ROWS; i++) {
 		sieve.vars[i].var = gen_below(g, SV_VARS);
