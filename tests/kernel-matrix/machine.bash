@@ -90,16 +90,15 @@ accelerator() {
 
 # machine KERNEL DIR INITRAMFS SECONDS [PARAMETER...]: boots it and waits for its end. DIR gets console and kernel, what the
 # guest and its kernel printed; console.text, without carriage returns; and the files that it sent. ACCEL is of kernels of
-# this machine's architecture. One of some hundred ends in "Oops: int3" while it boots: TCG, with processors that run beside each
-# other, still executes the breakpoint of a static key that the kernel has just put its final bytes over. What did not come as
-# far as its init is booted again, for nothing of ours is in it yet.
+# this machine's architecture. What did not come as far as its init is booted again, for nothing of ours is in it yet; and so is one
+# whose emulator has raced.
 machine() {
 	local kernel=$1 dir=$2 initramfs=$3 seconds=$4 since boots=0 arch accel=tcg
 	shift 4
 	arch=$(kernels_arch "$kernel")
 	[ "$arch" != "$HOST_ARCH" ] || accel=${ACCEL:-tcg}
 	until [ $((boots++)) = $BOOTS ]; do
-		[ $boots = 1 ] || echo "kernel-matrix: $kernel did not boot; again" >&2
+		[ $boots = 1 ] || echo "kernel-matrix: $kernel $(if raced "$dir"; then echo "executed what was no longer there"; else echo "did not boot"; fi); again" >&2
 		since=$SECONDS
 		rm -rf "$dir"
 		mkdir -p "$dir"
@@ -109,7 +108,7 @@ machine() {
 			-append "${KERNEL_ARGS[$arch]} $LOCKUP no_timer_check panic=-1 $*" </dev/null >"$dir/qemu.log" 2>&1 9>&- &
 		begins "$dir" $! || kill $! 2>/dev/null || true
 		wait $! || true
-		! begun "$dir" || break
+		if begun "$dir" && ! raced "$dir"; then break; fi
 	done
 	tr -d '\r' <"$dir/console" >"$dir/console.text"
 	unpack "$dir"
@@ -117,6 +116,11 @@ machine() {
 }
 
 begun() { grep -qs '^GUEST-BEGIN' "$1/console"; }
+
+# Before 8.1 (commit deba78709ae8) QEMU's TCG may keep what it has translated of bytes that another processor was just changing. A kernel
+# puts a breakpoint over code that it changes (static keys, ftrace) and takes it away again; where such a one is executed
+# afterwards, it falls over a breakpoint that is nobody's. It happens to one boot of some hundred, and now and then where hooks come and go.
+raced() { grep -qsaE 'Oops: int3|Unrecoverable kprobe detected' "$1/kernel"; }
 
 # begins DIR PID: whether that machine reaches its init in time
 begins() {

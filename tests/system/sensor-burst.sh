@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 200,000 matching opens in a tight loop: alerts and counted losses add up exactly, and at the default ring size nothing is
 # lost. With a tiny ring and queue much is lost, and still everything is accounted for.
+# Alone: it counts what is lost at the default sizes.
 . "$(dirname "$0")/sensor_lib.bash"
 N=${TAMIS_BURST_N:-200000}
 

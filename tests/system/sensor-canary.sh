@@ -3,6 +3,7 @@
 # The canary: while the hooks see, it is quiet, and its acts are no alerts. When one kind of event is no longer seen, that is
 # said, shown in the status, recorded and an alert within a period; and so is that it is seen again. A canary that is killed or
 # stopped is started again.
+# Alone: it detaches whatever hooks there are.
 . "$(dirname "$0")/sensor_lib.bash"
 BPFTOOL=$(PATH=$PATH:/usr/sbin command -v bpftool)
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # TAMIS_BURST_FILES (5,000; 50,000 for the whole of it) deletes and as many modifications in watched directories, as fast as one
 # process can: each is reported with who did it, or counted as lost. At the default sizes nothing is lost.
+# Alone: it counts what is lost at the default sizes.
 . "$(dirname "$0")/sensor_lib.bash"
 N=${TAMIS_BURST_FILES:-5000}
 T=$WORK/tree

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The sensor beside other eBPF programs, at network devices and at cgroups, that came before it and after it: they stay where
 # they are and count every packet, traffic flows, and when the sensor is gone, however it went, nothing of it is left.
+# Alone: no BPF program may come or go but those that it knows of.
 . "$(dirname "$0")/sensor_lib.bash"
 BPFTOOL=$(PATH=$PATH:/usr/sbin command -v bpftool)
 

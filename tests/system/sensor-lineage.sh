@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two rings: a flood of file events that overflows theirs costs no exec, fork or exit, and the other way round. And what is
 # read from two rings belongs together: an open is told of the program that did it.
+# Alone: it counts what is lost.
 . "$(dirname "$0")/sensor_lib.bash"
 N=${TAMIS_FLOOD_N:-200000} EXECS=300
 

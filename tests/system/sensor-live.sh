@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Real processes do what rules forbid; the alerts come and say who did what. What a start takes, and idle memory.
+# Alone: it looks at what the sensor takes while nothing happens.
 . "$(dirname "$0")/sensor_lib.bash"
 
 mkdir "$WORK/watched"

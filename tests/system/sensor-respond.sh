@@ -4,7 +4,7 @@
 # all of it is in the alerts and in the signed log.
 . "$(dirname "$0")/sensor_lib.bash"
 
-ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a07
 
 mkdir "$WORK/w"
 touch "$WORK"/w/{bad,often,all,hup,other}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A flood of events of a rule that hardly matters, on an engine with a small queue, then on one that takes nothing from the
 # ring: the alerts of rules that matter are complete, and what gave way is counted, in the status and in the log, exactly.
+# Alone: it counts what is lost.
 . "$(dirname "$0")/sensor_lib.bash"
 N=${TAMIS_SHED_N:-200000} GOOD=500
 

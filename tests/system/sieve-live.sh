@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The sieve never loses a match, on the kernel that runs here: see sieve_live.c.
+# Alone: it keeps all processors busy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 BIN=build/bin LIVE=build/tests/sieve_live
