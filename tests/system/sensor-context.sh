@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What an alert says of where a process runs: container, pod and unit from cgroups that are made here, the way runtimes make
 # them; and of who logged in, from a program that looks like a server of SSH.
+# Alone: it makes containers, and sensor-containers.sh counts them.
 . "$(dirname "$0")/sensor_lib.bash"
 
 ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08

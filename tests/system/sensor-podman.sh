@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Names of containers by a Podman that is one: its service answers as sensor-containers.sh has it, and what it runs is found by its
 # cgroup. Its image is made here, of busybox; no registry is asked.
+# Alone: it makes containers, and sensor-containers.sh counts them.
 . "$(dirname "$0")/sensor_lib.bash"
 
 skip() { echo "skipped: $1" && exit 77; }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rules that kill: only where the operator allows it, only the process (or container) that the rule held for, only so often; and
 # all of it is in the alerts and in the signed log.
+# Alone: it makes containers, and sensor-containers.sh counts them.
 . "$(dirname "$0")/sensor_lib.bash"
 
 ID=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a07
