@@ -8,10 +8,8 @@ BIN=${TAMIS_BIN:-build/bin} # the programs to test, of this machine's architectu
 HOST_ARCH=$(dpkg --print-architecture 2>/dev/null || echo amd64)
 declare -A EMULATOR=([amd64]="qemu-system-x86_64 -cpu max" [arm64]="qemu-system-aarch64 -M virt -cpu cortex-a72")
 declare -A EMULATOR_PACKAGE=([amd64]=qemu-system-x86 [arm64]=qemu-system-arm)
-# Where the kernel writes what it says: a port of its own where the machine has a second one, else only what is urgent. And how fast
-# a processor is: where the kernel measures that of the second one while this machine is busy, it now and then stands still for good.
-declare -A KERNEL_ARGS=([amd64]="console=ttyS1 loglevel=7 matrix.console=ttyS0 lpj=10000000"
-	[arm64]="console=ttyAMA0 loglevel=1 matrix.console=ttyAMA0")
+# Where the kernel writes what it says: a port of its own where the machine has a second one, else only what is urgent.
+declare -A KERNEL_LOG=([amd64]="console=ttyS1 loglevel=7 matrix.console=ttyS0" [arm64]="console=ttyAMA0 loglevel=1 matrix.console=ttyAMA0")
 # A processor that hangs is found out in two minutes, told of with the traces of all, and ends the machine.
 LOCKUP="watchdog_thresh=60 softlockup_panic=1 softlockup_all_cpu_backtrace=1"
 BOOTS=3 BOOT_LIMIT=150 # so many, of so many seconds: it takes some 10, and 40 where two others run beside
@@ -105,7 +103,7 @@ machine() {
 		# shellcheck disable=SC2086 # the emulator and its options
 		timeout "$seconds" ${EMULATOR[$arch]} "${MACHINE[@]}" -accel "$accel" -serial "file:$dir/console" -serial "file:$dir/kernel" \
 			-kernel "build/kernels/$kernel/vmlinuz" -initrd "$initramfs" \
-			-append "${KERNEL_ARGS[$arch]} $LOCKUP no_timer_check panic=-1 $*" </dev/null >"$dir/qemu.log" 2>&1 9>&- &
+			-append "${KERNEL_LOG[$arch]} $LOCKUP no_timer_check panic=-1 $*" </dev/null >"$dir/qemu.log" 2>&1 9>&- &
 		begins "$dir" $! || kill $! 2>/dev/null || true
 		wait $! || true
 		if begun "$dir" && ! raced "$dir"; then break; fi
@@ -119,7 +117,8 @@ begun() { grep -qs '^GUEST-BEGIN' "$1/console"; }
 
 # Before 8.1 (commit deba78709ae8) QEMU's TCG may keep what it has translated of bytes that another processor was just changing. A kernel
 # puts a breakpoint over code that it changes (static keys, ftrace) and takes it away again; where such a one is executed
-# afterwards, it falls over a breakpoint that is nobody's. It happens to one boot of some hundred, and now and then where hooks come and go.
+# afterwards, it falls over a breakpoint that is nobody's. It happens to one boot of some hundred, as many stand still for good once both
+# processors are there, and now and then it happens where hooks come and go.
 raced() { grep -qsaE 'Oops: int3|Unrecoverable kprobe detected' "$1/kernel"; }
 
 # begins DIR PID: whether that machine reaches its init in time
