@@ -51,7 +51,7 @@ static void use(const uint8_t *path)
 		for (int k = 0; k < SV_AUTOMATA; k++)
 			if (e->automata[k].used)
 				run(&e->automata[k], path, PATH);
-		must(e->nvars <= SV_VARS && (ev_u64)e->vars + e->nvars <= SV_VAR_ROWS);
+		must(e->nvars <= SV_EVENT_VARS && (ev_u64)e->vars + e->nvars <= SV_VAR_ROWS);
 		sv_vars_strike(&sieve, e, &alive);
 		sv_vars_set(&sieve, e, &alive);
 	}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034,SC2154 # QEMU is of who sources this, the tables are for them
+# shellcheck shell=bash disable=SC2034,SC2154 # the tables are for who sources this
 # What everything that boots the kernels of the matrix shares.
 
 die() { echo "kernel-matrix: $*" >&2; exit 2; }
@@ -10,6 +10,7 @@ declare -A EMULATOR=([amd64]="qemu-system-x86_64 -cpu max" [arm64]="qemu-system-
 declare -A EMULATOR_PACKAGE=([amd64]=qemu-system-x86 [arm64]=qemu-system-arm)
 # Where the kernel writes what it says: a port of its own where the machine has a second one, else only what is urgent.
 declare -A KERNEL_LOG=([amd64]="console=ttyS1 loglevel=7 matrix.console=ttyS0" [arm64]="console=ttyAMA0 loglevel=1 matrix.console=ttyAMA0")
+MACHINE=(-m 1024 -smp 2 -nodefaults -display none -no-reboot)
 # A processor that hangs is found out in two minutes, told of with the traces of all, and ends the machine.
 LOCKUP="watchdog_thresh=60 softlockup_panic=1 softlockup_all_cpu_backtrace=1"
 BOOTS=3 BOOT_LIMIT=150 # so many, of so many seconds: it takes some 10, and 40 where two others run beside
@@ -78,7 +79,8 @@ initramfs_pack() {
 # KVM counts only where a kernel really runs: here and there /dev/kvm opens and then fails, or hangs. Without a root
 # the kernel panics, which ends the machine.
 accelerator() {
-	if [ -w /dev/kvm ] && timeout 10 "${QEMU[@]}" -accel kvm -kernel "build/kernels/$1/vmlinuz" -append panic=-1 \
+	# shellcheck disable=SC2086 # the emulator and its options
+	if [ -w /dev/kvm ] && timeout 10 ${EMULATOR[$HOST_ARCH]} "${MACHINE[@]}" -accel kvm -kernel "build/kernels/$1/vmlinuz" -append panic=-1 \
 		</dev/null >/dev/null 2>&1; then
 		echo kvm
 	else
@@ -91,12 +93,11 @@ accelerator() {
 # this machine's architecture. What did not come as far as its init is booted again, for nothing of ours is in it yet; and so is one
 # whose emulator has raced.
 machine() {
-	local kernel=$1 dir=$2 initramfs=$3 seconds=$4 since boots=0 arch accel=tcg
+	local kernel=$1 dir=$2 initramfs=$3 seconds=$4 since why boots=0 arch accel=tcg
 	shift 4
 	arch=$(kernels_arch "$kernel")
 	[ "$arch" != "$HOST_ARCH" ] || accel=${ACCEL:-tcg}
 	until [ $((boots++)) = $BOOTS ]; do
-		[ $boots = 1 ] || echo "kernel-matrix: $kernel $(if raced "$dir"; then echo "executed what was no longer there"; else echo "did not boot"; fi); again" >&2
 		since=$SECONDS
 		rm -rf "$dir"
 		mkdir -p "$dir"
@@ -106,7 +107,14 @@ machine() {
 			-append "${KERNEL_LOG[$arch]} $LOCKUP no_timer_check panic=-1 $*" </dev/null >"$dir/qemu.log" 2>&1 9>&- &
 		begins "$dir" $! || kill $! 2>/dev/null || true
 		wait $! || true
-		if begun "$dir" && ! raced "$dir"; then break; fi
+		if ! begun "$dir"; then
+			why="did not boot"
+		elif raced "$dir"; then
+			why="executed what was no longer there"
+		else
+			break
+		fi
+		echo "kernel-matrix: $kernel $why ($boots of at most $BOOTS times)" >&2
 	done
 	tr -d '\r' <"$dir/console" >"$dir/console.text"
 	unpack "$dir"

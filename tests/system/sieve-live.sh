@@ -25,7 +25,8 @@ for seed in $SEEDS; do
 	$BIN/tamisd --policy "$work/$seed/b.tpb" --allow-unsigned --state "$work/$seed/state" --foreground \
 		--alerts "$work/$seed/alerts.jsonl" 2>"$work/$seed/log" &
 	pid=$!
-	for _ in $(seq 100); do grep -qx ready "$work/$seed/log" && break; sleep 0.1; done
+	for _ in $(seq 600); do grep -qx ready "$work/$seed/log" && break; sleep 0.1; done
+	grep -qx ready "$work/$seed/log" || { echo "not ok - seed $seed: the sensor is not ready after a minute"; tail -3 "$work/$seed/log"; exit 1; }
 	$LIVE act "$seed" "$dir" "$N" | sort >"$work/$seed/due"
 	sleep 1
 	kill "$pid"

@@ -448,9 +448,9 @@ static void test_too_many_rows(void **state)
 	size_t n = (size_t)sprintf(yaml, "rules:\n");
 	struct use u;
 
+	/* With those of the rule that asks for it six a variable, none of them full before all rows are. */
 	for (int i = 0; i < SV_VARS; i++)
-		for (int k = 0; k < 3;
-		     k++) { /* with those of the rule that asks for it six a variable, none of them full before all are */
+		for (int k = 0; k < 3; k++) {
 			const char *type = types[(size_t)(5 * i + k) % ntypes];
 
 			n += (size_t)sprintf(
