@@ -72,19 +72,37 @@ INLINE bool hook_begin(struct hook *h, const u32 type)
 	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) && hook_enter(h, type);
 }
 
-/*
- * The same for what happens to @at. What the cheap look rules out ends here: false, and counted as dropped. The canary's acts go on
- * to their mark.
- */
-INLINE bool hook_begin_at(struct hook *h, const u32 type, struct place at)
+/* Goes on if it is @possible; what the cheap looks rule out ends here: false, and counted as dropped. The canary's acts go on to their mark. */
+INLINE bool hook_go_on(struct hook *h, const u32 type, bool possible)
 {
-	if (!hook_sieve(h, type) || sv_mask_zero(&h->alive))
-		return false;
-	if (place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive) && !is_canary()) {
+	if (!possible && !is_canary()) {
 		stat_pass(type);
 		return false;
 	}
 	return hook_enter(h, type);
+}
+
+/* The same of what has come to @retval. */
+INLINE bool hook_begin_result(struct hook *h, const u32 type, s64 retval)
+{
+	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
+	       hook_go_on(h, type, sv_first(h->e, retval, 0, 0, &h->alive));
+}
+
+/* The same of what happens to @at. */
+INLINE bool hook_begin_at(struct hook *h, const u32 type, struct place at)
+{
+	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
+	       hook_go_on(h, type, !place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive));
+}
+
+/* And of both. */
+INLINE bool hook_begin_both(struct hook *h, const u32 type, struct place at, s64 retval)
+{
+	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
+	       hook_go_on(h, type,
+			  sv_first(h->e, retval, 0, 0, &h->alive) &&
+				  !place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive));
 }
 
 INLINE void hook_end(struct hook *h, const u32 type, bool alive)
@@ -242,7 +260,7 @@ INLINE bool open_may_hold(struct slot *s, struct place at)
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		s64 r_ = RET;                                                                                          \
-		if (!reportable(r_) || deny_told(EV_##TYPE, r_) || !hook_begin_at(&h, EV_##TYPE, AT))                  \
+		if (!reportable(r_) || deny_told(EV_##TYPE, r_) || !hook_begin_both(&h, EV_##TYPE, AT, result(r_)))    \
 			return 0;                                                                                      \
 		bool ok_ = path_decide(h.s, 0, h.sv, h.e, EV_##TYPE, AT, place_named(AT), &h.alive);                   \
 		if (ok_) {                                                                                             \
@@ -285,7 +303,7 @@ INLINE int open_left(u8 rung, s32 dfd, struct filename *name, const struct open_
 
 	struct hook h;
 
-	if (!reportable(ret) || deny_told(EV_OPEN, ret) || !hook_begin(&h, EV_OPEN))
+	if (!reportable(ret) || deny_told(EV_OPEN, ret) || !hook_begin_result(&h, EV_OPEN, ret))
 		return 0;
 	bool ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(), dfd, READ(name, name), false,
 			       &h.alive);
@@ -840,7 +858,7 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 		struct sysargs args;                                                                                   \
 		struct place at;                                                                                       \
 		struct sysdesc d;                                                                                      \
-		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                      \
+		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin_result(&h, EV_##TYPE, result(ret)))  \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
 		sys_keep(s, &args);                                                                                    \
@@ -927,9 +945,9 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 	if (file) {
 		write_forget(file);
 		at = place_of_file(file);
-		if (!hook_begin_at(&h, EV_OPEN, at))
+		if (!hook_begin_both(&h, EV_OPEN, at, result(ret)))
 			return 0;
-	} else if (!hook_begin(&h, EV_OPEN)) {
+	} else if (!hook_begin_result(&h, EV_OPEN, result(ret))) {
 		return 0;
 	}
 	sys_keep(h.s, &args);
@@ -965,7 +983,7 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 		struct sysargs args;                                                                                   \
 		struct place at, dest;                                                                                 \
 		struct sysdesc d;                                                                                      \
-		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_##TYPE))                      \
+		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin_result(&h, EV_##TYPE, result(ret)))  \
 			return 0;                                                                                      \
 		sys_keep(h.s, &args);                                                                                  \
 		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d.dirfd, d.path, &at) &&                           \

@@ -16,21 +16,25 @@ INLINE struct file *peek_file(struct task_struct *task, u64 fd)
 	return fd < fdt->max_fds ? *(struct file **)CAST(fdt->fd + fd) : 0;
 }
 
-/*
- * Strikes from @alive what the flags of the open rule out. Nothing where they are not at hand: openat2, 32-bit calls, creat.
- */
-INLINE void peek_flags(const struct sv_event *e, struct pt_regs *regs, struct task_struct *task, struct sv_mask *alive)
+/* The flags of the open. False where they are not at hand: openat2, 32-bit calls, creat. */
+INLINE bool peek_flags(struct pt_regs *regs, struct task_struct *task, u64 *ret)
 {
-	u64 nr = sys_nr(regs), flags;
+	u64 nr = sys_nr(regs);
 	struct sysdesc d;
 
 	if (nr >= SYSCALLS || sys_compat(task))
-		return;
+		return false;
 	sv_hide(nr);
 	d = syscalls.native[nr & (SYSCALLS - 1)];
 	if (d.event != EV_OPEN || d.form != SYSFORM_PATH || (d.x != 1 && d.x != 2))
-		return;
-	flags = open_flags_portable(d.x == 1 ? sys_arg_1(regs) : sys_arg_2(regs));
+		return false;
+	*ret = open_flags_portable(d.x == 1 ? sys_arg_1(regs) : sys_arg_2(regs));
+	return true;
+}
+
+/* Strikes from @alive what they rule out. */
+INLINE void peek_strike(const struct sv_event *e, u64 flags, struct sv_mask *alive)
+{
 	for (u32 i = 0; i < SV_PREDS; i++) {
 		const struct sv_pred *p = &e->preds[i];
 
@@ -41,9 +45,20 @@ INLINE void peek_flags(const struct sv_event *e, struct pt_regs *regs, struct ta
 	}
 }
 
+/* Whether success and the flags alone rule out all that @e asks of opens; *alive is what they leave. */
+INLINE bool peek_first(const struct sv_event *e, struct pt_regs *regs, struct task_struct *task, struct sv_mask *alive)
+{
+	u64 flags;
+
+	sv_mask_copy(alive, &e->clauses);
+	if (!e->nfirst)
+		return false;
+	return peek_flags(regs, task, &flags) ? !sv_first(e, 0, flags, 1, alive) : !sv_first(e, 0, 0, 0, alive);
+}
+
 /*
- * Whether the state of the directory of @at, or then its name, or then the flags, rule out all that the policy @sv asks of
- * opens.
+ * Whether those, or the state of the directory of @at, or then its name, or then the flags, rule out all that the policy @sv asks
+ * of opens.
  */
 INLINE bool peek_dead(const struct sieve *sv, struct place at, struct pt_regs *regs, struct task_struct *task)
 {
@@ -54,9 +69,12 @@ INLINE bool peek_dead(const struct sieve *sv, struct place at, struct pt_regs *r
 	struct place dir = { parent, at.m };
 	struct sv_mask alive;
 	struct dir_key k;
+	u64 i, flags;
 	int state;
-	u64 i;
 
+	regs = regs ? regs : task_regs();
+	if (peek_first(e, regs, task, &alive))
+		return true;
 	/* The root of a mount has its name on another one. */
 	if (!a->used || parent == at.d || at.d == root)
 		return false;
@@ -70,15 +88,14 @@ INLINE bool peek_dead(const struct sieve *sv, struct place at, struct pt_regs *r
 	/* The first mask has no bit, and is that of most states. */
 	if (sv->state_reach[i & (SV_STATES - 1)] == 0)
 		return true;
-	sv_mask_copy(&alive, &e->clauses);
 	if (!sv_mask_meets(&alive, sv_reach_mask(sv, a, state)))
 		return true;
 	state = name_state(sv, a, state, at.d, true);
 	if (state < 0)
 		return false;
 	sv_mask_and(&alive, sv_final_mask(sv, a, state));
-	if (!sv_mask_zero(&alive))
-		peek_flags(e, regs ? regs : task_regs(), task, &alive);
+	if (!sv_mask_zero(&alive) && peek_flags(regs, task, &flags))
+		peek_strike(e, flags, &alive);
 	return sv_mask_zero(&alive);
 }
 

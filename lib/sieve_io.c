@@ -52,6 +52,7 @@ static void put_event(struct buf *b, uint32_t type, const struct sv_event *e)
 		put_mask(b, &e->deny.asks[k]);
 	buf_put_u32(b, e->nvars);
 	buf_put_u32(b, e->vars);
+	buf_put_u32(b, e->nfirst);
 	buf_put_u32(b, e->npreds);
 	for (uint32_t i = 0; i < e->npreds; i++)
 		put_pred(b, &e->preds[i]);
@@ -231,15 +232,22 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 	for (int k = 0; k < SV_DENY_STRINGS; k++)
 		if (get_mask(r, &e->deny.asks[k]) < 0)
 			return -EBADMSG;
-	if (rd_u32(&r->rd, &e->nvars) < 0 || rd_u32(&r->rd, &e->vars) < 0 || rd_u32(&r->rd, &e->npreds) < 0)
+	if (rd_u32(&r->rd, &e->nvars) < 0 || rd_u32(&r->rd, &e->vars) < 0 || rd_u32(&r->rd, &e->nfirst) < 0 ||
+	    rd_u32(&r->rd, &e->npreds) < 0)
 		return cut_short(r);
 	if (check_vars(r, s, type) < 0)
 		return -EBADMSG;
 	if (e->npreds > SV_PREDS)
 		return bad(r, "too many predicates");
-	for (uint32_t i = 0; i < e->npreds; i++)
+	if (e->nfirst > SV_FIRST || e->nfirst > e->npreds)
+		return bad(r, "more first predicates than there are");
+	for (uint32_t i = 0; i < e->npreds; i++) {
 		if (get_pred(r, &e->preds[i]) < 0)
 			return -EBADMSG;
+		if (i < e->nfirst && e->preds[i].slot != SV_SLOT_RETVAL &&
+		    !(type == EV_OPEN && e->preds[i].slot == EVN_OPEN_FLAGS))
+			return bad(r, "a first predicate that asks neither for the result nor for an open's flags");
+	}
 	for (int k = 0; k < SV_AUTOMATA; k++)
 		if (get_automaton(r, s, &e->automata[k]) < 0)
 			return -EBADMSG;

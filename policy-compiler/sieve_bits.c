@@ -17,13 +17,16 @@
 
 struct counted {
 	uint32_t pred, count;
+	bool first;
 };
 
-/* The most used first; of equals the first that came. */
+/* Those of sv_first(), then the most used first; of equals the first that came. */
 static int counted_cmp(const void *a, const void *b)
 {
 	const struct counted *x = a, *y = b;
 
+	if (x->first != y->first)
+		return x->first ? -1 : 1;
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	return (x->pred > y->pred) - (x->pred < y->pred);
@@ -46,6 +49,38 @@ static uint32_t special_place(const struct clause_pred *pred)
 	}
 }
 
+/* Whether sv_first() may ask @pred. */
+static bool asked_early(const struct event_build *eb, uint32_t pred)
+{
+	uint8_t slot = pred_at(&eb->c, pred)->slot;
+
+	return slot == SV_SLOT_RETVAL || (eb->c.event == EV_OPEN && slot == EVN_OPEN_FLAGS);
+}
+
+/*
+ * What asks for the result is asked first of all. An open's flags too, but only where that may be the end of it, because there is no
+ * clause but asks for one or the other: else it would be wasted on most opens.
+ */
+static void choose_first(const struct event_build *eb, struct counted *k, uint32_t n)
+{
+	uint32_t early = 0;
+	bool each = true;
+
+	for (uint32_t i = 0; i < eb->nall; i++) {
+		bool asks = false;
+
+		for (uint32_t j = 0; j < eb->all[i].n; j++)
+			asks |= asked_early(eb, eb->all[i].lits[j] / 2);
+		each &= asks;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		early += k[i].count && asked_early(eb, k[i].pred);
+	for (uint32_t i = 0; i < n; i++)
+		k[i].first =
+			k[i].count && (each && early <= SV_FIRST ? asked_early(eb, k[i].pred)
+								 : pred_at(&eb->c, k[i].pred)->slot == SV_SLOT_RETVAL);
+}
+
 static int choose_preds(struct event_build *eb)
 {
 	uint32_t n = eb->c.preds.n;
@@ -61,6 +96,7 @@ static int choose_preds(struct event_build *eb)
 	for (uint32_t i = 0; i < eb->nall; i++)
 		for (uint32_t j = 0; j < eb->all[i].n; j++)
 			k[eb->all[i].lits[j] / 2].count++;
+	choose_first(eb, k, n);
 	qsort(k, n, sizeof(*k), counted_cmp);
 	for (uint32_t i = 0; i < n && k[i].count; i++) {
 		uint32_t special = special_place(pred_at(&eb->c, k[i].pred));
@@ -73,6 +109,7 @@ static int choose_preds(struct event_build *eb)
 			eb->preds_left++;
 			continue;
 		}
+		eb->nfirst += k[i].first && eb->nfirst < SV_FIRST;
 		eb->pred_place[k[i].pred] = eb->npreds;
 		eb->preds[eb->npreds++] = k[i].pred;
 	}
@@ -136,6 +173,7 @@ void sieve_bits_of(const struct event_build *eb, uint32_t place, struct sv_mask 
 void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev)
 {
 	sieve_bits_of(eb, PRED_SELF, &ev->self);
+	ev->nfirst = eb->nfirst;
 	for (uint32_t k = 0; k < eb->npreds; k++) {
 		const struct clause_pred *pred = pred_at(&eb->c, eb->preds[k]);
 		struct sv_pred *out = &ev->preds[k];

@@ -356,6 +356,39 @@ SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
 	return v <= p->rhs;
 }
 
+/* Strikes what @p rules out for @value; false when nothing is left. */
+SV_INLINE int sv_pred_strike(const struct sv_pred *p, ev_u64 value, struct sv_mask *alive)
+{
+	if (sv_pred_holds(p, value))
+		sv_mask_and(alive, &p->keep_true);
+	else
+		sv_mask_and(alive, &p->keep_false);
+	return !sv_mask_zero(alive);
+}
+
+/*
+ * Strikes what the result and, @with_flags (a constant), an open's flags rule out alone, before any string: it costs next to
+ * nothing, and a clause that asks for no path (all that was refused, say) would have every one walked and written down. Preds
+ * of other numbers than the result are of open flags. False when nothing is left. sv_nums() asks once more.
+ */
+SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, ev_u64 flags, const int with_flags,
+		       struct sv_mask *alive)
+{
+	ev_u32 n = e->nfirst;
+
+	for (ev_u32 i = 0; i < SV_FIRST; i++) {
+		const struct sv_pred *p = &e->preds[i];
+
+		if (i >= n)
+			break;
+		if (p->slot != SV_SLOT_RETVAL && !with_flags)
+			continue;
+		if (!sv_pred_strike(p, p->slot == SV_SLOT_RETVAL ? (ev_u64)retval : flags, alive))
+			return 0;
+	}
+	return !sv_mask_zero(alive);
+}
+
 /* Whether a number is an id of the acting process. */
 SV_INLINE int sv_slot_id(ev_u64 slot)
 {
@@ -375,11 +408,7 @@ SV_INLINE int sv_nums_with(const struct sv_event *e, const struct ev_head *h, co
 			break;
 		if ((!retval && p->slot == SV_SLOT_RETVAL) || (!ids && sv_slot_id(p->slot)))
 			continue;
-		if (sv_pred_holds(p, sv_slot_value(p->slot, h, num)))
-			sv_mask_and(alive, &p->keep_true);
-		else
-			sv_mask_and(alive, &p->keep_false);
-		if (sv_mask_zero(alive))
+		if (!sv_pred_strike(p, sv_slot_value(p->slot, h, num), alive))
 			return 0;
 	}
 	return !sv_mask_zero(alive);

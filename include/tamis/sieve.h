@@ -14,6 +14,7 @@
 #define SV_WORDS      4 /* 64-bit words of a clause mask: 256 clauses an event type */
 #define SV_CLAUSES    (64 * SV_WORDS)
 #define SV_PREDS      48	/* number predicates an event type */
+#define SV_FIRST      4		/* of those, asked before any string is looked at: see sv_first() */
 #define SV_AUTOMATA   10	/* automata an event type */
 #define SV_KIN	      32	/* conditions on the processes above the one that executes */
 #define SV_VARS	      64	/* variables of which the kernel knows whether they may be set */
@@ -102,7 +103,7 @@ struct sv_event {
 	struct sv_deny deny;
 	ev_u32 npreds;
 	ev_u32 nvars, vars; /* rows of sieve.vars[]: how many, and the first */
-	ev_u32 pad;
+	ev_u32 nfirst;	    /* so many of preds[], from the first on, are asked before any string: see sv_first() */
 	struct sv_pred preds[SV_PREDS];
 	struct sv_automaton automata[SV_AUTOMATA];
 };
@@ -156,6 +157,6 @@ struct sieve {
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 6
+#define SV_ABI 7
 
 #endif

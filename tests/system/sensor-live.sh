@@ -10,6 +10,9 @@ policy "$WORK/p.tpb" \
 	"created open.file.path =~ \"$WORK/watched/new/**\" && open.flags & O_CREAT > 0" \
 	"ran exec.file.path == \"$WORK/watched/true\"" \
 	"connected connect.addr.port == 4242" \
+	"allowed open.file.path == \"$WORK/watched/readable\" && open.retval == 0" \
+	"refused open.retval == EACCES && process.uid == 65534" \
+	"refused_shut open.retval == EACCES && open.file.name == \"shut\"" \
 	"removed unlink.file.path == \"$WORK/watched/secret\"" \
 	"moved rename.file.path == \"$WORK/watched/a\" && rename.file.destination.path == \"$WORK/watched/b\"" \
 	"shut chmod.file.path == \"$WORK/watched/b\" && chmod.file.destination.rights & (S_IRWXG | S_IRWXO) == 0"
@@ -55,6 +58,12 @@ alerts "open: file, process, parent, arguments" read "\"path\":\"$WORK/watched/s
 mkdir "$WORK/watched/new"
 touch "$WORK/watched/new/file"
 alerts "open that creates, by a path pattern" created "\"path\":\"$WORK/watched/new/file\"" "\"comm\":\"touch\""
+echo x >"$WORK/watched/readable" && touch "$WORK/watched/shut" && chmod 600 "$WORK/watched/shut" && chmod 755 "$WORK/watched"
+setpriv --reuid 65534 --regid 65534 --clear-groups cat "$WORK/watched/readable" "$WORK/watched/shut" >/dev/null 2>&1
+alerts "an open by its result: it succeeds" allowed "\"path\":\"$WORK/watched/readable\"" "\"comm\":\"cat\""
+alerts "an open by its result alone: it is refused" refused "\"path\":\"$WORK/watched/shut\"" "\"comm\":\"cat\""
+alerts "the same by name" refused_shut "\"path\":\"$WORK/watched/shut\""
+verdict "what succeeds is not refused" eval '! came refused "\"path\":\"$WORK/watched/readable\""'
 cp /bin/true "$WORK/watched/true"
 "$WORK/watched/true" --flag "two words" ""
 alerts "exec: path and arguments" ran "\"path\":\"$WORK/watched/true\"" "\"args\":\"--flag two words \""

@@ -1176,7 +1176,7 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 
 	bool after = e->head.flags & EV_F_CREDS_AFTER;
 
-	if (!sv_alive_start(ev, alive))
+	if (!sv_alive_start(ev, alive) || !sv_first(ev, e->head.retval, e->num[EVN_OPEN_FLAGS], 1, alive))
 		return;
 	if (!(after ? sv_nums_but_ids(ev, &e->head, e->num, alive) : sv_nums(ev, &e->head, e->num, alive)))
 		return;

@@ -91,6 +91,7 @@ int sieve_run(void *ctx)
 		return 0;
 	e = &s->event[type];
 	if (!sv_alive_start(e, (struct sv_mask *)r->head.alive) ||
+	    !sv_first(e, r->head.retval, r->num[EVN_OPEN_FLAGS], 1, (struct sv_mask *)r->head.alive) ||
 	    !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
 		return 0;
 	run_path(s, e, r, 0);

@@ -306,6 +306,44 @@ static void test_never_holds(void **state)
 	assert_true(sv_mask_zero(&sieve.event[EV_OPEN].clauses));
 }
 
+/* What asks for no path, but for a result, is ruled out by that before any path is looked at. */
+static void test_result_first(void **state)
+{
+	struct build *b = *state;
+	const struct sv_event *ev = &sieve.event[EV_OPEN];
+	const struct sv_automaton *paths = &ev->automata[0];
+	struct sv_mask alive;
+
+	build_rule(b, EV_OPEN, build_path_is(b, "/a"));
+	build_rule(b, EV_OPEN, build2(b, N_EQ, build_field(b, "open.retval"), build_int(b, -EACCES)));
+	build_rule(b, EV_OPEN, build2(b, N_AND, flag_set(b, 3), build_path_is(b, "/c")));
+	build_sieve(b, &sieve);
+	assert_int_equal(ev->nfirst, 1); /* what asks for "/a" wants all flags */
+	sv_alive_start(ev, &alive);
+	assert_true(sv_first(ev, -EACCES, 0, 1, &alive));
+	assert_true(sv_mask_meets(&alive, sv_reach_mask(&sieve, paths, gen_run_at(&sieve, paths, "/b/", 0))));
+	assert_true(sv_first(ev, 0, 0, 1, &alive));
+	assert_true(sv_mask_meets(&alive, sv_reach_mask(&sieve, paths, gen_run_at(&sieve, paths, "/", 0))));
+	assert_false(sv_mask_meets(&alive, sv_reach_mask(&sieve, paths, gen_run_at(&sieve, paths, "/b/", 0))));
+}
+
+/* Where each rule asks for flags or a result, those alone may be the end of an open. */
+static void test_flags_first(void **state)
+{
+	struct build *b = *state;
+	const struct sv_event *ev = &sieve.event[EV_OPEN];
+	struct sv_mask alive;
+
+	build_rule(b, EV_OPEN, build2(b, N_EQ, build_field(b, "open.retval"), build_int(b, -EACCES)));
+	build_rule(b, EV_OPEN, build2(b, N_AND, flag_set(b, 3), build_path_is(b, "/a")));
+	build_sieve(b, &sieve);
+	assert_int_equal(ev->nfirst, 2);
+	sv_alive_start(ev, &alive);
+	assert_true(sv_first(ev, 0, 1, 1, &alive));
+	assert_true(sv_first(ev, 0, 0, 0, &alive));
+	assert_false(sv_first(ev, 0, 0, 1, &alive));
+}
+
 /* What only user space can decide asks nothing of the kernel, whichever way it is meant. */
 static void test_undecided(void **state)
 {
@@ -630,6 +668,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_types_have_no_clause, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_dead_directory, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_never_holds, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_result_first, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_flags_first, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_undecided, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_sharing_keeps_paths, build_setup, build_teardown),
 		cmocka_unit_test(test_same_bytes),
