@@ -33,7 +33,7 @@ struct engine_counts {
 	uint64_t queue_refused;	 /* records that found no memory: lost */
 	uint64_t pathless;	 /* times that a process was found without its program */
 	uint64_t processes;	 /* images in the process table now */
-	uint64_t last_key;	 /* names the last event counted in received: see take_record() */
+	uint64_t last_key;	 /* names the last event taken, or refused, from a ring: see take_record() */
 	uint64_t suppressed;	 /* matches within their rule's "every" */
 	uint64_t silent;	 /* matches of silent rules */
 	uint64_t variables;	 /* that are held now, for whatever they belong to */

@@ -64,7 +64,8 @@ struct engine_proc {
 	uint64_t idle_ns;	 /* from then on the kernel announces the next record: see wake.bpf.h */
 	uint64_t shed;		 /* records that were left out, since this engine began */
 	uint64_t variables_lost; /* as the policies said last; it may fall when one of them goes */
-	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken */
+	bool refuse_last[2]; /* of either ring the first record may be the one that the engine before us had taken, */
+	uint64_t last_key;   /* which is this one: see take_record() */
 	uint64_t stop_ns;    /* when it was told to stop; 0: it was not */
 	int status;
 	_Alignas(8) uint8_t buf[MSG_BYTES_MAX];
@@ -97,7 +98,6 @@ static bool shed_record(struct engine_proc *p, const struct ev_head *h)
 		return false;
 	engine_shed_add(p->page, h->type, level);
 	p->shed++;
-	p->counts.last_key = key_of(h);
 	return true;
 }
 
@@ -117,17 +117,18 @@ static int take_record(void *ctx, const void *rec, size_t size)
 	if (event && p->refuse_last[EV_IS_LINEAGE(h->type)]) {
 		/* killed between counting a record and releasing it, the engine before us left it there: it is accounted for */
 		p->refuse_last[EV_IS_LINEAGE(h->type)] = false;
-		if (p->counts.last_key == key_of(h))
+		if (p->last_key == key_of(h))
 			return 0;
 	}
 	if (event && shed_record(p, h)) {
 		/* counted there */
 	} else if (queue_push(p->queue, rec, size) < 0) {
 		p->counts.queue_refused += event;
-	} else if (event) {
-		p->counts.received++;
-		p->counts.last_key = key_of(h);
+	} else {
+		p->counts.received += event;
 	}
+	if (event)
+		p->counts.last_key = key_of(h);
 	commit(p);
 	return queue_has_room(p->queue) ? 0 : RING_STOP;
 }
@@ -799,6 +800,7 @@ static int begin(struct engine_proc *p, const struct engine_args *a, struct err 
 	p->page = a->page;
 	engine_counts_get(p->page, &p->counts);
 	p->refuse_last[0] = p->refuse_last[1] = p->counts.received > 0;
+	p->last_key = p->counts.last_key;
 	outbox_init(&p->out);
 	touches_init(&p->touches);
 	p->touches.made = p->counts.touches;
