@@ -2,17 +2,19 @@
 /*
  * chdir, chroot, pivot_root: where a process stands. io_uring does none of them, so all rungs look at the end of the
  * system call itself: there a process's new directory is its working directory (or root), whatever string or descriptor it
- * was reached by. Of what was refused there is only what the caller gave.
+ * was reached by. Of what was refused there is what was looked up on the way (lib/lookup.bpf.h), on the upper rungs, or else
+ * what the caller gave.
  *
  * After pivot_root the names of both directories are others, so on the upper rungs they are taken before, in
  * security_sb_pivotroot.
  */
 #include "lib/call.bpf.h"
+#include "lib/lookup.bpf.h"
 #include "lib/syscall.bpf.h"
 
 /* @type and its sizes are constants; @by_fd: the call's first argument is a descriptor. */
-INLINE int dir_left(u8 rung, const u32 type, const u32 nnum, const u32 nstr, const struct sysargs *args, bool by_fd,
-		    s64 ret)
+INLINE int dir_told(u8 rung, const u32 type, const u32 nnum, const u32 nstr, const struct sysargs *args, bool by_fd,
+		    const struct lookup *l, s64 ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	const void *string = (void *)args->a[0];
@@ -24,19 +26,30 @@ INLINE int dir_left(u8 rung, const u32 type, const u32 nnum, const u32 nstr, con
 		return 0;
 	if (args->compat)
 		h.s->flags |= EV_F_COMPAT;
-	if (ret < 0) {
-		ok = given_path(&h, 0, type, by_fd ? (s32)args->a[0] : AT_FDCWD, string, by_fd, &at);
-	} else {
+	if (ret >= 0) {
 		at = type == EV_CHDIR ? place_of_pwd(task) : place_of_root(task);
 		ok = path_sieve(h.s, 0, h.sv, h.e, type, at, &h.alive);
+	} else if (by_fd) {
+		ok = given_path(&h, 0, type, (s32)args->a[0], string, true, &at);
+	} else {
+		ok = lookup_sieve(h.s, 0, h.sv, h.e, type, l, 0, 1, AT_FDCWD, string, &h.alive);
 	}
 	if (ok) {
 		file_rec(h.s, type, nnum, nstr, rung, ret, at);
 		if (type == EV_CHDIR && !by_fd)
-			rec_puts(h.s, &rec_str(&h.s->rec, nnum)[STR(CHDIR, SYSCALL_PATH)], string, EV_PATH_MAX, true);
+			rec_puts(h.s, &rec_str(&h.s->rec, nnum)[STR(CHDIR, SYSCALL_PATH)],
+				 l ? (const void *)as_number(l->text[0]) : string, EV_PATH_MAX, !l);
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
 	}
 	hook_end(&h, type, ok);
+	return 0;
+}
+
+INLINE int dir_left(u8 rung, const u32 type, const u32 nnum, const u32 nstr, const struct sysargs *args, bool by_fd,
+		    s64 ret)
+{
+	dir_told(rung, type, nnum, nstr, args, by_fd, by_fd ? 0 : lookup_get(type), ret);
+	lookup_drop(type);
 	return 0;
 }
 
@@ -94,10 +107,9 @@ INLINE int pivot_begun(u8 rung, struct path *put_old, struct path *new_root)
 	return 0;
 }
 
-/* By the strings of the call: all that there is at sys_exit, and of what was refused before security_sb_pivotroot. */
-INLINE int pivot_given(u8 rung, const struct sysargs *args, s64 ret)
+/* By the strings of the call, as far as they were not looked up: at sys_exit, and of what was refused before security_sb_pivotroot. */
+INLINE int pivot_given(u8 rung, const struct sysargs *args, const struct lookup *l, s64 ret)
 {
-	struct place at;
 	struct hook h;
 	bool ok;
 
@@ -105,8 +117,8 @@ INLINE int pivot_given(u8 rung, const struct sysargs *args, s64 ret)
 		return 0;
 	if (args->compat)
 		h.s->flags |= EV_F_COMPAT;
-	ok = given_path(&h, 0, EV_PIVOT_ROOT, AT_FDCWD, (void *)args->a[0], false, &at) &&
-	     given_path(&h, 1, EV_PIVOT_ROOT, AT_FDCWD, (void *)args->a[1], false, &at);
+	ok = lookup_sieve(h.s, 0, h.sv, h.e, EV_PIVOT_ROOT, l, 0, 0, AT_FDCWD, (void *)args->a[0], &h.alive) &&
+	     lookup_sieve(h.s, 1, h.sv, h.e, EV_PIVOT_ROOT, l, 1, 1, AT_FDCWD, (void *)args->a[1], &h.alive);
 	if (ok) {
 		pivot_rec(&h, rung, ret);
 		ok = rec_sieve(h.s, h.sv, h.e, &h.alive);
@@ -123,10 +135,12 @@ INLINE int pivot_left(u8 rung, struct pt_regs *regs, s64 ret)
 
 	if (p && p->type == EV_PIVOT_ROOT)
 		return half_send(EV_PIVOT_ROOT, ret, reportable(ret));
-	if (ret >= 0) /* the first half has ruled it out */
-		return 0;
-	call_args(regs, &args);
-	return pivot_given(rung, &args, ret);
+	if (ret < 0) { /* else the first half has ruled it out */
+		call_args(regs, &args);
+		pivot_given(rung, &args, lookup_get(EV_PIVOT_ROOT), ret);
+	}
+	lookup_drop(EV_PIVOT_ROOT);
+	return 0;
 }
 
 /* ---- upper rungs: the system calls' own functions --------------------------------------------------------------- */
@@ -173,7 +187,7 @@ INLINE int pivot_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 	struct sysargs args;
 
 	call_args(regs, &args);
-	return pivot_given(rung, &args, ret);
+	return pivot_given(rung, &args, 0, ret);
 }
 
 CALL_SYS_EXIT(sys_chdir, chdir_at_exit)

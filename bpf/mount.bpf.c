@@ -5,7 +5,8 @@
  * mount(2) ends in path_mount, which has the mount point as it was looked up, and the strings that the caller gave. What
  * was mounted is found there: the newest mount on that place. Where a bind mount takes it from is known only inside: the
  * first clone_mnt of the call. The newer calls (fsmount, open_tree, move_mount, mount_setattr) work on descriptors, of
- * which all is known at their end, on every rung; both places of a move_mount are told by the kernel on the way.
+ * which all is known at their end, on every rung; both places of a move_mount are told by the kernel on the way, and so is what a
+ * mount_setattr by a path has looked up (lookup.bpf.c).
  *
  * mount.flags are those of mount(2). For the newer calls, what they amount to: MS_BIND for a copy of a tree, MS_MOVE where
  * a mount gets its place, MS_REMOUNT | MS_BIND for other attributes; of the attributes the four that have the same bits.
@@ -13,6 +14,7 @@
  * umount takes the path's last reference, so the record is made before, in path_umount, and sent after.
  */
 #include "lib/call.bpf.h"
+#include "lib/lookup.bpf.h"
 #include "lib/syscall.bpf.h"
 
 #define MS_REMOUNT	 (1 << 5)
@@ -38,9 +40,10 @@
 #define NR_OPEN_TREE	  428 /* the same on every architecture */
 #define NR_OPEN_TREE_ATTR 467
 
-/* A directory: looked up, or as the caller gave it, or neither. */
+/* A directory: looked up (now, or on the way of the call), or as the caller gave it, or neither. */
 struct told {
 	struct place at;
+	const struct looked *found; /* with its path at @string */
 	const void *string;
 	s32 dirfd;
 	bool user; /* the string lies in user memory */
@@ -60,6 +63,8 @@ INLINE bool told_sieve(struct hook *h, const u32 w, const struct told *t)
 {
 	if (t->at.d)
 		return path_sieve(h->s, w, h->sv, h->e, EV_MOUNT, t->at, &h->alive);
+	if (t->found)
+		return found_sieve(h->s, w, h->sv, h->e, EV_MOUNT, t->found, t->string, &h->alive);
 	return string_sieve(h->s, w, h->sv, h->e, EV_MOUNT, (void *)bpf_get_current_task(), t->dirfd, t->string,
 			    t->user, &h->alive);
 }
@@ -278,7 +283,7 @@ INLINE int open_tree_left(u8 rung, struct pt_regs *regs, s64 ret)
 	return mount_told(rung, &m, ret);
 }
 
-#define MOVE_OF_MOUNT (0x4000 | EV_MOUNT) /* the like: the call has a first half */
+#define HALF_OF_MOUNT (0x4000 | EV_MOUNT) /* the like: the call has a first half */
 
 /*
  * security_move_mount is handed both places as they were looked up, on the way to the move. The record is made here,
@@ -288,7 +293,7 @@ INLINE int move_mount_begun(u8 rung, struct path *from, struct path *to)
 {
 	struct mounted m = { .flags = MS_MOVE };
 	const struct call mark = {};
-	u64 key = call_key(MOVE_OF_MOUNT);
+	u64 key = call_key(HALF_OF_MOUNT);
 	struct sysargs args;
 	struct place at;
 	struct hook h;
@@ -308,7 +313,7 @@ INLINE int move_mount_begun(u8 rung, struct path *from, struct path *to)
 }
 
 /* Of a first half the record, if it was not ruled out there, now that it is known whether the mount is where it should be. */
-INLINE int move_mount_ended(s64 ret)
+INLINE int mount_half_ended(s64 ret)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
@@ -318,18 +323,32 @@ INLINE int move_mount_ended(s64 ret)
 	return half_send(EV_MOUNT, ret, reportable(ret));
 }
 
-/* Without a first half: by its descriptor the mount is known, and with it where it is now; a path is the caller's string. */
-INLINE int move_mount_left(u8 rung, struct pt_regs *regs, s64 ret)
+/* A path of the call: as look-up @i has it, or else what @fd and @string mean. */
+INLINE struct told told_by(const struct lookup *l, const u32 i, s32 fd, const void *string)
+{
+	struct told t = { .dirfd = fd };
+	struct file *file = 0;
+
+	if (!l || !l->of[i].how)
+		return told_of(fd, string);
+	if (l->of[i].empty)
+		file = file_of_fd((void *)bpf_get_current_task(), fd);
+	if (file)
+		t.at = place_of_file(file);
+	t.string = (void *)as_number(l->text[i]);
+	t.found = l->of[i].how == LOOKUP_ASKED ? 0 : &l->of[i];
+	return t;
+}
+
+/* Without a first half: by its descriptor the mount is known, and with it where it is now; a path is what was looked up. */
+INLINE int move_mount_told(u8 rung, struct pt_regs *regs, const struct lookup *l, s64 ret)
 {
 	struct mounted m = { .flags = MS_MOVE };
 	struct sysargs args;
 	struct told from;
-	struct call begun;
 
-	if (call_take(MOVE_OF_MOUNT, &begun))
-		return move_mount_ended(ret);
 	call_args(regs, &args);
-	from = told_of(args.a[0], (void *)args.a[1]);
+	from = told_by(l, 0, args.a[0], (void *)args.a[1]);
 	if (from.at.d && !(args.a[4] & MOVE_MOUNT_SET_GROUP))
 		m.m = from.at.m;
 	else
@@ -338,9 +357,20 @@ INLINE int move_mount_left(u8 rung, struct pt_regs *regs, s64 ret)
 		m.target.at.d = READ(m.m, mnt_mountpoint);
 		m.target.at.m = READ(m.m, mnt_parent);
 	} else {
-		m.target = told_of(args.a[2], (void *)args.a[3]);
+		m.target = told_by(l, 1, args.a[2], (void *)args.a[3]);
 	}
 	return mount_told(rung, &m, ret);
+}
+
+INLINE int move_mount_left(u8 rung, struct pt_regs *regs, s64 ret)
+{
+	struct call begun;
+
+	if (call_take(HALF_OF_MOUNT, &begun))
+		return mount_half_ended(ret);
+	move_mount_told(rung, regs, lookup_get(EV_MOUNT), ret);
+	lookup_drop(EV_MOUNT);
+	return 0;
 }
 
 /* What mount_setattr is handed. */
@@ -348,25 +378,67 @@ struct mount_attr {
 	u64 set, clear, propagation;
 };
 
-INLINE int mount_setattr_left(u8 rung, struct pt_regs *regs, s64 ret)
+INLINE u32 setattr_flags(const struct sysargs *args)
 {
-	struct mounted m = { .flags = MS_REMOUNT | MS_BIND };
 	struct mount_attr attr = {};
+	u32 flags = MS_REMOUNT | MS_BIND;
+
+	if (!bpf_probe_read_user(&attr, sizeof(attr), (void *)args->a[3]))
+		flags |= (attr.set & MOUNT_ATTRIBUTES) | (attr.propagation & MS_PROPAGATION);
+	return args->a[2] & OPEN_TREE_RECURSIVE ? flags | MS_REC : flags;
+}
+
+INLINE void setattr_target(struct mounted *m)
+{
+	if (m->target.at.d) {
+		m->m = m->target.at.m;
+		m->detached = is_detached(m->m);
+	}
+	if (m->detached)
+		m->target = (struct told){};
+}
+
+/* The mount was looked up: as in move_mount_begun(), it may be let go of before the call's end. */
+INLINE int mount_setattr_found(u8 rung, struct place at)
+{
+	struct mounted m = { .target.at = at };
+	const struct call mark = {};
+	u64 key = call_key(HALF_OF_MOUNT);
+	struct sysargs args;
+	struct hook h;
+
+	lookup_drop(EV_MOUNT);
+	if (!hook_begin(&h, EV_MOUNT))
+		return 0;
+	bpf_map_update_elem(&calls, &key, &mark, BPF_ANY);
+	call_args(task_regs(), &args);
+	m.flags = setattr_flags(&args);
+	setattr_target(&m);
+	half_keep(&h, EV_MOUNT, mount_rec(&h, rung, &m, 0));
+	return 0;
+}
+
+INLINE int mount_setattr_told(u8 rung, struct pt_regs *regs, const struct lookup *l, s64 ret)
+{
+	struct mounted m = {};
 	struct sysargs args;
 
 	call_args(regs, &args);
-	m.target = told_of(args.a[0], (void *)args.a[1]);
-	if (!bpf_probe_read_user(&attr, sizeof(attr), (void *)args.a[3]))
-		m.flags |= (attr.set & MOUNT_ATTRIBUTES) | (attr.propagation & MS_PROPAGATION);
-	if (args.a[2] & OPEN_TREE_RECURSIVE)
-		m.flags |= MS_REC;
-	if (m.target.at.d) {
-		m.m = m.target.at.m;
-		m.detached = is_detached(m.m);
-	}
-	if (m.detached)
-		m.target = (struct told){};
+	m.flags = setattr_flags(&args);
+	m.target = told_by(l, 0, args.a[0], (void *)args.a[1]);
+	setattr_target(&m);
 	return mount_told(rung, &m, ret);
+}
+
+INLINE int mount_setattr_left(u8 rung, struct pt_regs *regs, s64 ret)
+{
+	struct call begun;
+
+	if (call_take(HALF_OF_MOUNT, &begun))
+		return mount_half_ended(ret);
+	mount_setattr_told(rung, regs, lookup_get(EV_MOUNT), ret);
+	lookup_drop(EV_MOUNT);
+	return 0;
 }
 
 /* ---- upper rungs --------------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "creds.bpf.c"
 #include "dir.bpf.c"
 #include "mount.bpf.c"
+#include "lookup.bpf.c"
 #include "ns.bpf.c"
 #include "module.bpf.c"
 #include "bpfcall.bpf.c"

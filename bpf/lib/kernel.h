@@ -154,6 +154,7 @@ struct vm_area_struct {
 };
 struct filename {
 	const char *name;
+	const char *uptr; /* until 7.0 */
 };
 struct open_flags {
 	int open_flag;

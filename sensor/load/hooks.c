@@ -48,8 +48,20 @@
 		.event = EV_##EVENT, .rung = EV_RUNG_FENTRY, .kind = HOOK_FMOD_RET, .program = PROGRAM,                \
 		.target = TARGET, .deny = true                                                                         \
 	}
-/* A program at the root of the cgroups; those of one name serve several events and are attached once. */
-#define CGROUP(EVENT, GROUP, PROGRAM, TARGET) ROW(EVENT, CGROUP, GROUP, CGROUP, PROGRAM, TARGET)
+/* Programs of one name that serve several events are attached once. */
+#define SHARED(EVENT, RUNG, GROUP, KIND, PROGRAM, TARGET, OPTIONAL)                                                    \
+	{                                                                                                              \
+		.event = EV_##EVENT, .rung = EV_RUNG_##RUNG, .group = GROUP, .kind = HOOK_##KIND, .program = PROGRAM,  \
+		.target = TARGET, .optional = OPTIONAL, .shared = true                                                 \
+	}
+/* What a call looks up before it is refused, in two groups. Without it that is the caller's string. */
+#define LOOKUP(EVENT, GROUP)                                                                                           \
+	SHARED(EVENT, FENTRY, GROUP, FENTRY, "lookup_e", "filename_lookup", true),                                     \
+		SHARED(EVENT, FENTRY, (GROUP) + 1, FENTRY, "lookup_x", "filename_lookup", true),                       \
+		SHARED(EVENT, KPROBE, GROUP, KPROBE, "lookup_ke", "filename_lookup", true),                            \
+		SHARED(EVENT, KPROBE, (GROUP) + 1, KRETPROBE, "lookup_kx", "filename_lookup", true)
+/* A program at the root of the cgroups. */
+#define CGROUP(EVENT, GROUP, PROGRAM, TARGET) SHARED(EVENT, CGROUP, GROUP, CGROUP, PROGRAM, TARGET, false)
 #define PACKETS(EVENT)                                                                                                 \
 	CGROUP(EVENT, 0, "packet_egress", "cgroup_skb/egress"),                                                        \
 		CGROUP(EVENT, 1, "packet_ingress", "cgroup_skb/ingress"),                                              \
@@ -212,16 +224,19 @@ const struct hook_row hook_rows[] = {
 	CALL64(CHDIR, 1, "fchdir", "fchdir"),
 	CALL32(CHDIR, 2, "chdir", "chdir"),
 	CALL32(CHDIR, 3, "fchdir", "fchdir"),
+	LOOKUP(CHDIR, 4),
 	SYS(CHDIR, "sys_chdir"),
 
 	CALL64(CHROOT, 0, "chroot", "chroot"),
 	CALL32(CHROOT, 1, "chroot", "chroot"),
+	LOOKUP(CHROOT, 2),
 	SYS(CHROOT, "sys_chroot"),
 
 	CALL64(PIVOT_ROOT, 0, "pivot_root", "pivot_root"),
 	CALL32(PIVOT_ROOT, 1, "pivot_root", "pivot_root"),
 	FENTRY(PIVOT_ROOT, 2, "sb_pivotroot_e", "security_sb_pivotroot"),
 	ENTER(PIVOT_ROOT, 2, "sb_pivotroot_ke", "security_sb_pivotroot"),
+	LOOKUP(PIVOT_ROOT, 3),
 	SYS(PIVOT_ROOT, "sys_pivot_root"),
 
 	FENTRY(MOUNT, 0, "path_mount_x", "path_mount"),
@@ -241,6 +256,7 @@ const struct hook_row hook_rows[] = {
 	OPTIONAL(MOUNT, KPROBE, 12, KPROBE, "clone_mnt_ke", "clone_mnt"),
 	OPTIONAL(MOUNT, FENTRY, 13, FENTRY, "move_mount_e", "security_move_mount"),
 	OPTIONAL(MOUNT, KPROBE, 13, KPROBE, "move_mount_ke", "security_move_mount"),
+	LOOKUP(MOUNT, 14),
 	SYS(MOUNT, "sys_mount"),
 
 	FENTRY(UMOUNT, 0, "path_umount_e", "path_umount"),

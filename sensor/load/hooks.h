@@ -43,6 +43,7 @@ struct hook_row {
 	 * argument, since a clone's arguments are others. All clones are hooked.
 	 */
 	bool clones;
+	bool shared; /* rows of other events may have the same program, which is attached once */
 	bool deny; /* serves no rung: it refuses operations, where the operator allows that and the policy wants some refused */
 };
 

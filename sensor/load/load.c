@@ -355,10 +355,10 @@ static unsigned int returns_of(const struct hook_row *r)
 	return r->event == EV_OPEN || r->event == EV_CONNECT || r->event == EV_ACCEPT ? PERF_RETURNS_MAX : PERF_RETURNS;
 }
 
-/* The row that has the hook of @row: of programs at cgroups, which serve several events, the first that is used. */
+/* The row that has the hook of @row: of programs that serve several events the first that is used. */
 static size_t holder(const struct load *l, size_t row)
 {
-	if (hook_rows[row].kind != HOOK_CGROUP)
+	if (!hook_rows[row].shared)
 		return row;
 	for (size_t i = 0; i < row; i++)
 		if (l->ladder.used[i] && strcmp(hook_rows[i].program, hook_rows[row].program) == 0)
@@ -785,7 +785,7 @@ uint64_t load_missed(struct load *l)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < hook_nrows; i++) {
-		if (!l->ladder.used[i] || (object_dispatched(i) && dispatch))
+		if (!l->ladder.used[i] || (object_dispatched(i) && dispatch) || holder(l, i) != i)
 			continue;
 		dispatch |= object_dispatched(i);
 		sum += row_missed(l, i, &known);

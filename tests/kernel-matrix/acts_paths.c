@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
@@ -335,6 +336,28 @@ static char *trap_set(const void *bytes, size_t size, size_t first, size_t chang
 	return at;
 }
 
+/* A path in directory @d. */
+static const char *below(const char *d)
+{
+	static char path[PATH_MAX + sizeof("/below")];
+
+	snprintf(path, sizeof(path), "%s/below", d);
+	return path;
+}
+
+/* Has all rights but those to directories that are closed, as @d then is. */
+static int closed(const char *d)
+{
+	const uint32_t less = 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	if (chmod(d, 0) < 0 || syscall(SYS_capget, &head, caps) < 0)
+		return -errno;
+	caps[0].effective &= ~less;
+	return res(syscall(SYS_capset, &head, caps));
+}
+
 /* The last component is on the second page. What changes is some bytes before it: strings are copied eight bytes at a time. */
 static const char *lie(const char *path)
 {
@@ -420,7 +443,7 @@ static int act_chdir_race(const struct spot *s)
 {
 	return res(chdir(lie(s->d)));
 }
-/* Of what was refused no rung has more than the caller's string, and the alert says so. */
+/* The directory is found and may not be entered. */
 static int act_chdir_denied_race(const struct spot *s)
 {
 	const char *path = lie(s->d);
@@ -429,9 +452,26 @@ static int act_chdir_denied_race(const struct spot *s)
 		return -errno;
 	return chdir(path) < 0 && errno == EACCES ? 0 : -EPROTO;
 }
+/* It is not even found: the path is what the kernel copied, as it is. */
+static int act_chdir_lost_race(const struct spot *s)
+{
+	const char *path = lie(below(s->d));
+
+	if (chmod(s->d, 0) < 0 || setuid(NOBODY) < 0)
+		return -errno;
+	return chdir(path) < 0 && errno == EACCES ? 0 : -EPROTO;
+}
 static int act_chroot_race(const struct spot *s)
 {
 	return res(chroot(lie(s->d)));
+}
+static int act_chroot_denied_race(const struct spot *s)
+{
+	const char *path = lie(s->d);
+
+	if (setuid(NOBODY) < 0)
+		return -errno;
+	return chroot(path) < 0 && errno == EPERM ? 0 : -EPROTO;
 }
 static int tmpfs_own(const struct spot *s)
 {
@@ -454,6 +494,52 @@ static int act_mount_move_race(const struct spot *s)
 		return r ? r : -errno;
 	return res(syscall(SYS_move_mount, AT_FDCWD, lie(s->d), AT_FDCWD, lie(s->g), 0));
 }
+/* One of the two may not be looked up. */
+static int move_denied(const struct spot *s, const char *from, const char *to, const char *close)
+{
+	int r = tmpfs_own(s);
+
+	if (r || mkdir(s->g, 0755) < 0)
+		return r ? r : -errno;
+	from = lie(from);
+	to = lie(to);
+	r = closed(close);
+	if (r)
+		return r;
+	return syscall(SYS_move_mount, AT_FDCWD, from, AT_FDCWD, to, 0) < 0 && errno == EACCES ? 0 : -EPROTO;
+}
+static int act_mount_from_race(const struct spot *s)
+{
+	return move_denied(s, below(s->d), s->g, s->d);
+}
+static int act_mount_to_race(const struct spot *s)
+{
+	return move_denied(s, s->d, below(s->g), s->g);
+}
+static int set_attributes(const char *path)
+{
+	const uint64_t readonly[4] = { 1 }; /* struct mount_attr, which older headers lack: set, clear, propagation, namespace */
+
+	return (int)syscall(442, AT_FDCWD, path, 0, readonly, sizeof(readonly));
+}
+static int act_mount_setattr_race(const struct spot *s)
+{
+	int r = tmpfs_own(s);
+
+	return r ? r : res(set_attributes(lie(s->d)));
+}
+static int act_mount_setattr_lost_race(const struct spot *s)
+{
+	int r = own_mounts();
+	const char *path = lie(below(s->d));
+
+	r = r ? r : closed(s->d);
+	if (r)
+		return r;
+	if (set_attributes(path) < 0 && errno == ENOSYS)
+		return -ENOSYS;
+	return errno == EACCES ? 0 : -EPROTO;
+}
 static int act_umount_race(const struct spot *s)
 {
 	int r = tmpfs_own(s);
@@ -470,6 +556,17 @@ static int act_pivot_root_race(const struct spot *s)
 	if (mkdir("new/longername", 0755) < 0 || mkdir("new/longername/old", 0755) < 0 || chroot(".") < 0)
 		return -errno;
 	return res(syscall(SYS_pivot_root, "/new", lie("/new/longername/old")));
+}
+
+static int act_pivot_root_denied_race(const struct spot *s)
+{
+	int r = own_mounts();
+	const char *new = lie(s->dir), *old = lie(below(s->d));
+
+	r = r ? r : closed(s->d);
+	if (r)
+		return r;
+	return syscall(SYS_pivot_root, new, old) < 0 && errno == EACCES ? 0 : -EPROTO;
 }
 
 /* 127.0.0.1 becomes 127.0.0.9. */
@@ -594,15 +691,28 @@ const struct row rows_paths[] = {
 	{ "exec.race", prepare_program, act_exec_race, .expect = { "exec.file.path=%d/g" }, .image = "%d/g" },
 	{ "chdir.race", NULL, act_chdir_race, .expect = { "chdir.file.path=%d/d", RET("0") } },
 	{ "chdir.denied_race", NULL, act_chdir_denied_race,
-	  .expect = { RET("-13"), "event.flags=user_path", "process.uid=65534" } },
+	  .expect = { "chdir.file.path=%d/d", RET("-13"), "process.uid=65534" } },
+	{ "chdir.lost_race", NULL, act_chdir_lost_race,
+	  .expect = { "chdir.file.path=%d/d/below", "chdir.syscall.path=%d/d/below", RET("-13"), "event.flags=user_path",
+		      "process.uid=65534" } },
 	{ "chroot.race", NULL, act_chroot_race, .expect = { "chroot.file.path=%d/d", RET("0") } },
+	{ "chroot.denied_race", NULL, act_chroot_denied_race,
+	  .expect = { "chroot.file.path=%d/d", RET("-1"), "process.uid=65534" } },
 	{ "pivot_root.race", NULL, act_pivot_root_race,
 	  .expect = { "pivot_root.new_root.path=%d/d/new", "pivot_root.put_old.path=%d/d/new/longername/old",
 		      RET("0") } },
+	{ "pivot_root.denied_race", NULL, act_pivot_root_denied_race,
+	  .expect = { "pivot_root.new_root.path=%d", "pivot_root.put_old.path=%d/d/below", RET("-13") } },
 	{ "mount.race", NULL, act_mount_race, .expect = { "mount.mountpoint.path=%d/d", RET("0") } },
 	{ "mount.move_race", NULL, act_mount_move_race,
 	  .expect = { "mount.source.path=%d/d", "mount.mountpoint.path=%d/g", "mount.fs_type=tmpfs",
 		      "mount.visible=true", RET("0") } },
+	{ "mount.from_race", NULL, act_mount_from_race, .expect = { "mount.source.path=%d/d/below", RET("-13") } },
+	{ "mount.to_race", NULL, act_mount_to_race, .expect = { "mount.mountpoint.path=%d/g/below", RET("-13") } },
+	{ "mount.setattr_race", NULL, act_mount_setattr_race,
+	  .expect = { "mount.mountpoint.path=%d/d", "mount.fs_type=tmpfs", RET("0") } },
+	{ "mount.setattr_lost_race", NULL, act_mount_setattr_lost_race,
+	  .expect = { "mount.mountpoint.path=%d/d/below", RET("-13") } },
 	{ "umount.race", NULL, act_umount_race, .expect = { "umount.mountpoint.path=%d/d", RET("0") } },
 	{ "connect.race", NULL, act_connect_race,
 	  .expect = { ADDR("connect", "127.0.0.1", "54320", "2", "6"), RET("0") } },
