@@ -199,7 +199,8 @@ int BPF_PROG(lookup_e, int dirfd, struct filename *name, unsigned int flags, str
 	return lookup_begun(dirfd, (void *)as_number(name), (void *)as_number(path));
 }
 SEC("fexit/filename_lookup")
-int BPF_PROG(lookup_x, int dirfd, struct filename *name, unsigned int flags, struct path *path, struct path *root, int ret)
+int BPF_PROG(lookup_x, int dirfd, struct filename *name, unsigned int flags, struct path *path, struct path *root,
+	     int ret)
 {
 	return lookup_ended(EV_RUNG_FENTRY, (s32)ret);
 }

@@ -29,7 +29,9 @@ struct lookup {
 	u32 open;		   /* look-ups that have begun and not ended: one, and those that it needs itself */
 	u32 now;		   /* which one that is */
 	struct looked of[LOOKUPS]; /* in the order of the call's arguments */
-	char text[LOOKUPS][EV_PATH_MAX]; /* the string, then the path; of a call with one path the string stays, the path is next */
+	char text
+		[LOOKUPS]
+		[EV_PATH_MAX]; /* the string, then the path; of a call with one path the string stays, the path is next */
 };
 _Static_assert(sizeof(struct lookup) <= PENDING_MAX, "lies in a waiting record's place");
 
@@ -83,8 +85,8 @@ INLINE bool lookup_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 
 	if (asked && l->of[i].how != LOOKUP_ASKED)
 		return found_sieve(s, w, sv, e, type, &l->of[i], l->text[text], alive);
-	return string_sieve(s, w, sv, e, type, task, dirfd, asked ? (const void *)as_number(l->text[i]) : string, !asked,
-			    alive);
+	return string_sieve(s, w, sv, e, type, task, dirfd, asked ? (const void *)as_number(l->text[i]) : string,
+			    !asked, alive);
 }
 
 #endif

@@ -549,12 +549,14 @@ static const char *call_misses(uint16_t event, bool tracepoint)
 		return "";
 	case EV_CHDIR:
 	case EV_CHROOT:
-		return "a refused one's path is the caller's string, which another thread can change before it is read";
+		return tracepoint
+			       ? "a refused one's path is the caller's string, which another thread can change before it is read"
+			       : "";
 	case EV_PIVOT_ROOT:
 		return tracepoint
 			       ? "the paths are the caller's strings, read after the call: another thread can change them "
 				 "before"
-			       : "a refused one's paths are the caller's strings";
+			       : "of one that was refused, a path that was not looked up is the caller's string";
 	case EV_UMOUNT:
 		return tracepoint
 			       ? "the path is the caller's string, read after the call: another thread can change it "
@@ -565,8 +567,8 @@ static const char *call_misses(uint16_t event, bool tracepoint)
 			       ? "the paths are the caller's strings, read after the call: another thread can change them "
 				 "before, and symbolic links are not resolved; of mount(2) the root, and of a bind the type of "
 				 "the filesystem"
-			       : "of mount_setattr by a path, and of a move_mount that was refused at once, that is "
-				 "the caller's string";
+			       : "of a move_mount or mount_setattr that was refused, a path that was not looked up is the "
+				 "caller's string";
 	}
 	return NULL;
 }

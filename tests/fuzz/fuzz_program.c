@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char ip[VAL_IP_BYTES] = { [10] = '\xff', [11] = '\xff', [12] = 10, [15] = 1, [16] = '\x80' };
 static struct val arrays[4][3];
 static struct proc procs[3];
-static struct val unseen[3][SLOT_PROC_COUNT - SLOT_PROC_SEEN];
+static struct val more[3][SLOT_PROC_COUNT - SLOT_PROC_SEEN];
 static struct event events[EV_ALL_TYPES];
 
 static struct val scalar(uint8_t type)
@@ -47,12 +47,12 @@ static void make_events(void)
 	procs[0].parent = &procs[1];
 	procs[1].parent = &procs[2];
 	for (int k = 0; k < 3; k++)
-		procs[k].unseen = unseen[k];
+		procs[k].more = more[k];
 	for (size_t i = 0; i < c->nfields; i++) {
 		const struct cat_field *f = &c->fields[i];
 
 		for (int k = 0; f->home == CAT_HOME_PROC && k < 3; k++)
-			fill(f->slot < SLOT_PROC_SEEN ? &procs[k].v[f->slot] : &unseen[k][f->slot - SLOT_PROC_SEEN], f);
+			fill(f->slot < SLOT_PROC_SEEN ? &procs[k].v[f->slot] : &more[k][f->slot - SLOT_PROC_SEEN], f);
 		for (uint16_t t = 0; t < EV_ALL_TYPES; t++) {
 			if (f->home == CAT_HOME_BASE)
 				fill(&events[t].base[f->slot], f);

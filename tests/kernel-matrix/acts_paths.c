@@ -518,7 +518,9 @@ static int act_mount_to_race(const struct spot *s)
 }
 static int set_attributes(const char *path)
 {
-	const uint64_t readonly[4] = { 1 }; /* struct mount_attr, which older headers lack: set, clear, propagation, namespace */
+	const uint64_t readonly[4] = {
+		1
+	}; /* struct mount_attr, which older headers lack: set, clear, propagation, namespace */
 
 	return (int)syscall(442, AT_FDCWD, path, 0, readonly, sizeof(readonly));
 }
@@ -693,8 +695,8 @@ const struct row rows_paths[] = {
 	{ "chdir.denied_race", NULL, act_chdir_denied_race,
 	  .expect = { "chdir.file.path=%d/d", RET("-13"), "process.uid=65534" } },
 	{ "chdir.lost_race", NULL, act_chdir_lost_race,
-	  .expect = { "chdir.file.path=%d/d/below", "chdir.syscall.path=%d/d/below", RET("-13"), "event.flags=user_path",
-		      "process.uid=65534" } },
+	  .expect = { "chdir.file.path=%d/d/below", "chdir.syscall.path=%d/d/below", RET("-13"),
+		      "event.flags=user_path", "process.uid=65534" } },
 	{ "chroot.race", NULL, act_chroot_race, .expect = { "chroot.file.path=%d/d", RET("0") } },
 	{ "chroot.denied_race", NULL, act_chroot_denied_race,
 	  .expect = { "chroot.file.path=%d/d", RET("-1"), "process.uid=65534" } },
@@ -710,7 +712,7 @@ const struct row rows_paths[] = {
 	{ "mount.from_race", NULL, act_mount_from_race, .expect = { "mount.source.path=%d/d/below", RET("-13") } },
 	{ "mount.to_race", NULL, act_mount_to_race, .expect = { "mount.mountpoint.path=%d/g/below", RET("-13") } },
 	{ "mount.setattr_race", NULL, act_mount_setattr_race,
-	  .expect = { "mount.mountpoint.path=%d/d", "mount.fs_type=tmpfs", RET("0") } },
+	  .expect = { "mount.mountpoint.path=%d/d", "mount.fs_type=tmpfs", "mount.flags=4129", RET("0") } },
 	{ "mount.setattr_lost_race", NULL, act_mount_setattr_lost_race,
 	  .expect = { "mount.mountpoint.path=%d/d/below", RET("-13") } },
 	{ "umount.race", NULL, act_umount_race, .expect = { "umount.mountpoint.path=%d/d", RET("0") } },

@@ -83,7 +83,7 @@ static void set_all(const char *files)
 
 static int race(const char *dir, const char *files)
 {
-	char path[512];
+	static char path[512];
 	pthread_t t;
 
 	snprintf(path, sizeof(path), "%s/x", dir);
