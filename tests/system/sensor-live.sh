@@ -58,7 +58,7 @@ alerts "open: file, process, parent, arguments" read "\"path\":\"$WORK/watched/s
 mkdir "$WORK/watched/new"
 touch "$WORK/watched/new/file"
 alerts "open that creates, by a path pattern" created "\"path\":\"$WORK/watched/new/file\"" "\"comm\":\"touch\""
-echo x >"$WORK/watched/readable" && touch "$WORK/watched/shut" && chmod 600 "$WORK/watched/shut" && chmod 755 "$WORK/watched"
+echo x >"$WORK/watched/readable" && touch "$WORK/watched/shut" && chmod 600 "$WORK/watched/shut" && chmod 755 "$WORK" "$WORK/watched"
 setpriv --reuid 65534 --regid 65534 --clear-groups cat "$WORK/watched/readable" "$WORK/watched/shut" >/dev/null 2>&1
 alerts "an open by its result: it succeeds" allowed "\"path\":\"$WORK/watched/readable\"" "\"comm\":\"cat\""
 alerts "an open by its result alone: it is refused" refused "\"path\":\"$WORK/watched/shut\"" "\"comm\":\"cat\""
