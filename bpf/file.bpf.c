@@ -86,7 +86,7 @@ INLINE bool hook_go_on(struct hook *h, const u32 type, bool possible)
 INLINE bool hook_begin_result(struct hook *h, const u32 type, s64 retval)
 {
 	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
-	       hook_go_on(h, type, sv_first(h->e, retval, 0, 0, &h->alive));
+	       hook_go_on(h, type, sv_first(h->e, retval, &h->alive));
 }
 
 /* The same of what happens to @at. */
@@ -101,7 +101,7 @@ INLINE bool hook_begin_both(struct hook *h, const u32 type, struct place at, s64
 {
 	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
 	       hook_go_on(h, type,
-			  sv_first(h->e, retval, 0, 0, &h->alive) &&
+			  sv_first(h->e, retval, &h->alive) &&
 				  !place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive));
 }
 

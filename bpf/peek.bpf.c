@@ -16,65 +16,38 @@ INLINE struct file *peek_file(struct task_struct *task, u64 fd)
 	return fd < fdt->max_fds ? *(struct file **)CAST(fdt->fd + fd) : 0;
 }
 
-/* The flags of the open. False where they are not at hand: openat2, 32-bit calls, creat. */
-INLINE bool peek_flags(struct pt_regs *regs, struct task_struct *task, u64 *ret)
+/*
+ * The flags of the open. False where they are not at hand: openat2, creat, and numbers by which 32-bit programs may open, too. Other
+ * 32-bit calls by the number of a 64-bit open are no events, and ruling them out loses nothing.
+ */
+INLINE bool peek_flags(struct pt_regs *regs, u64 *ret)
 {
 	u64 nr = sys_nr(regs);
 	struct sysdesc d;
 
-	if (nr >= SYSCALLS || sys_compat(task))
+	if (nr >= SYSCALLS)
 		return false;
 	sv_hide(nr);
-	d = syscalls.native[nr & (SYSCALLS - 1)];
-	if (d.event != EV_OPEN || d.form != SYSFORM_PATH || (d.x != 1 && d.x != 2))
+	nr &= SYSCALLS - 1;
+	d = syscalls.native[nr];
+	if (d.event != EV_OPEN || d.form != SYSFORM_PATH || (d.x != 1 && d.x != 2) || syscalls.compat[nr].event)
 		return false;
 	*ret = open_flags_portable(d.x == 1 ? sys_arg_1(regs) : sys_arg_2(regs));
 	return true;
 }
 
-/* Strikes from @alive what they rule out. */
-INLINE void peek_strike(const struct sv_event *e, u64 flags, struct sv_mask *alive)
-{
-	for (u32 i = 0; i < SV_PREDS; i++) {
-		const struct sv_pred *p = &e->preds[i];
-
-		if (i >= e->npreds)
-			break;
-		if (p->slot == NUM(OPEN, FLAGS))
-			sv_mask_and(alive, sv_pred_holds(p, flags) ? &p->keep_true : &p->keep_false);
-	}
-}
-
-/* Whether success and the flags alone rule out all that @e asks of opens; *alive is what they leave. */
-INLINE bool peek_first(const struct sv_event *e, struct pt_regs *regs, struct task_struct *task, struct sv_mask *alive)
-{
-	u64 flags;
-
-	sv_mask_copy(alive, &e->clauses);
-	if (!e->nfirst)
-		return false;
-	return peek_flags(regs, task, &flags) ? !sv_first(e, 0, flags, 1, alive) : !sv_first(e, 0, 0, 0, alive);
-}
-
-/*
- * Whether those, or the state of the directory of @at, or then its name, or then the flags, rule out all that the policy @sv asks
- * of opens.
- */
-INLINE bool peek_dead(const struct sieve *sv, struct place at, struct pt_regs *regs, struct task_struct *task)
+/* Whether the state of the directory of @at, or then its name, rules out all in @alive that the policy @sv asks of opens. */
+INLINE bool peek_dead(const struct sieve *sv, struct place at, const struct sv_mask *alive)
 {
 	const struct sv_event *e = &sv->event[EV_OPEN];
 	const struct sv_automaton *a = &e->automata[0];
 	struct dentry *parent = ((struct dentry *)CAST(at.d))->d_parent;
 	struct dentry *root = ((struct mount *)CAST(at.m))->mnt.mnt_root;
 	struct place dir = { parent, at.m };
-	struct sv_mask alive;
 	struct dir_key k;
-	u64 i, flags;
+	u64 i;
 	int state;
 
-	regs = regs ? regs : task_regs();
-	if (peek_first(e, regs, task, &alive))
-		return true;
 	/* The root of a mount has its name on another one. */
 	if (!a->used || parent == at.d || at.d == root)
 		return false;
@@ -88,36 +61,51 @@ INLINE bool peek_dead(const struct sieve *sv, struct place at, struct pt_regs *r
 	/* The first mask has no bit, and is that of most states. */
 	if (sv->state_reach[i & (SV_STATES - 1)] == 0)
 		return true;
-	if (!sv_mask_meets(&alive, sv_reach_mask(sv, a, state)))
+	if (!sv_mask_meets(alive, sv_reach_mask(sv, a, state)))
 		return true;
 	state = name_state(sv, a, state, at.d, true);
-	if (state < 0)
+	return state >= 0 && !sv_mask_meets(alive, sv_final_mask(sv, a, state));
+}
+
+/* The same of the open that has become descriptor @fd; first of all what its success and its flags leave. */
+INLINE bool open_dead(const struct sieve *sv, struct pt_regs *regs, u64 fd, struct task_struct *task)
+{
+	const bool writes = sv->flags & SV_F_WRITES; /* then an open for writing has to be told (write.bpf.c) */
+	struct sv_mask alive;
+	struct file *file;
+	bool known;
+	u64 flags;
+
+	known = peek_flags(regs, &flags);
+	if (known) {
+		if (writes && flags & (O_WRONLY | O_RDWR))
+			return false;
+		sv_mask_copy(&alive, &sv->opened[sv_open_index(flags)]);
+		if (sv_mask_zero(&alive))
+			return true;
+	} else {
+		sv_mask_copy(&alive, &sv->event[EV_OPEN].clauses);
+	}
+	file = peek_file(task, fd);
+	if (!file || (!known && writes && LOAD_IF(true, &file->f_mode) & FMODE_WRITE))
 		return false;
-	sv_mask_and(&alive, sv_final_mask(sv, a, state));
-	if (!sv_mask_zero(&alive) && peek_flags(regs, task, &flags))
-		peek_strike(e, flags, &alive);
-	return sv_mask_zero(&alive);
+
+	struct path *path = CAST(&file->f_path);
+	struct place at = { path->dentry, real_mount(path->mnt) };
+
+	return peek_dead(sv, at, &alive);
 }
 
 INLINE void open_peek(void *ctx, struct pt_regs *regs, s64 ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	const struct sieve *sv = sieve_get();
-	struct file *file;
 
-	if (ret >= 0 && sv) {
-		file = peek_file(task, ret);
-		/* Where writes are looked at, an open for writing has to be told (write.bpf.c). */
-		if (file && !(sv->flags & SV_F_WRITES && LOAD_IF(true, &file->f_mode) & FMODE_WRITE)) {
-			struct path *path = CAST(&file->f_path);
-			struct place at = { path->dentry, real_mount(path->mnt) };
-
-			if (peek_dead(sv, at, regs, task) &&
-			    (!canary_pid || LOAD_IF(true, &task->tgid) != (int)canary_pid)) {
-				stat_pass(EV_OPEN);
-				return;
-			}
-		}
+	regs = regs ? regs : task_regs();
+	if (ret >= 0 && sv && open_dead(sv, regs, ret, task) &&
+	    (!canary_pid || LOAD_IF(true, &task->tgid) != (int)canary_pid)) {
+		stat_pass(EV_OPEN);
+		return;
 	}
 	bpf_tail_call_static(ctx, &sys_events, SYS_OPEN_WHOLE);
 }

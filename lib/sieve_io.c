@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "bpf/lib/sieve.bpf.h"
+
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 static void put_mask(struct buf *b, const struct sv_mask *m)
@@ -244,9 +246,8 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 	for (uint32_t i = 0; i < e->npreds; i++) {
 		if (get_pred(r, &e->preds[i]) < 0)
 			return -EBADMSG;
-		if (i < e->nfirst && e->preds[i].slot != SV_SLOT_RETVAL &&
-		    !(type == EV_OPEN && e->preds[i].slot == EVN_OPEN_FLAGS))
-			return bad(r, "a first predicate that asks neither for the result nor for an open's flags");
+		if (i < e->nfirst && e->preds[i].slot != SV_SLOT_RETVAL)
+			return bad(r, "a first predicate that does not ask for the result");
 	}
 	for (int k = 0; k < SV_AUTOMATA; k++)
 		if (get_automaton(r, s, &e->automata[k]) < 0)
@@ -335,6 +336,27 @@ static int get_tables(struct reader *r, struct sieve *s)
 	return rd_end(&r->rd) < 0 ? bad(r, "bytes behind its end") : 0;
 }
 
+void sieve_opened(struct sieve *s)
+{
+	const struct sv_event *e = &s->event[EV_OPEN];
+
+	for (ev_u64 f = 0; f <= SV_OPEN_KNOWN; f++) {
+		struct sv_mask *alive = &s->opened[sv_open_index(f)];
+
+		if (f & ~(ev_u64)SV_OPEN_KNOWN)
+			continue;
+		sv_mask_copy(alive, &e->clauses);
+		for (uint32_t i = 0; i < e->npreds; i++) {
+			const struct sv_pred *p = &e->preds[i];
+
+			if (p->slot == SV_SLOT_RETVAL)
+				sv_pred_strike(p, 0, alive);
+			else if (p->slot == EVN_OPEN_FLAGS && !(p->and &~(ev_u64)SV_OPEN_KNOWN))
+				sv_pred_strike(p, f, alive);
+		}
+	}
+}
+
 int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *e)
 {
 	struct reader r = { .rd = rd_of(bytes, size), .e = e };
@@ -359,5 +381,6 @@ int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *
 	for (uint32_t i = 0; i < nevents; i++)
 		if (get_event(&r, ret, &last) < 0)
 			return -EBADMSG;
+	sieve_opened(ret);
 	return get_tables(&r, ret);
 }

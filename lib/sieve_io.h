@@ -28,5 +28,7 @@ int sieve_pack(const struct sieve *s, struct buf *out);
  * in @ret never reads outside of it. generation is 0. -EBADMSG with the reason in @e; *ret is then not to be used.
  */
 int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *e);
+/* Makes opened[] of the open's table of numbers, as far as it asks for the result or for SV_OPEN_KNOWN alone. sieve_unpack() does. */
+void sieve_opened(struct sieve *s);
 
 #endif

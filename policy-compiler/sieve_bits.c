@@ -49,38 +49,6 @@ static uint32_t special_place(const struct clause_pred *pred)
 	}
 }
 
-/* Whether sv_first() may ask @pred. */
-static bool asked_early(const struct event_build *eb, uint32_t pred)
-{
-	uint8_t slot = pred_at(&eb->c, pred)->slot;
-
-	return slot == SV_SLOT_RETVAL || (eb->c.event == EV_OPEN && slot == EVN_OPEN_FLAGS);
-}
-
-/*
- * What asks for the result is asked first of all. An open's flags too, but only where that may be the end of it, because there is no
- * clause but asks for one or the other: else it would be wasted on most opens.
- */
-static void choose_first(const struct event_build *eb, struct counted *k, uint32_t n)
-{
-	uint32_t early = 0;
-	bool each = true;
-
-	for (uint32_t i = 0; i < eb->nall; i++) {
-		bool asks = false;
-
-		for (uint32_t j = 0; j < eb->all[i].n; j++)
-			asks |= asked_early(eb, eb->all[i].lits[j] / 2);
-		each &= asks;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		early += k[i].count && asked_early(eb, k[i].pred);
-	for (uint32_t i = 0; i < n; i++)
-		k[i].first =
-			k[i].count && (each && early <= SV_FIRST ? asked_early(eb, k[i].pred)
-								 : pred_at(&eb->c, k[i].pred)->slot == SV_SLOT_RETVAL);
-}
-
 static int choose_preds(struct event_build *eb)
 {
 	uint32_t n = eb->c.preds.n;
@@ -96,7 +64,8 @@ static int choose_preds(struct event_build *eb)
 	for (uint32_t i = 0; i < eb->nall; i++)
 		for (uint32_t j = 0; j < eb->all[i].n; j++)
 			k[eb->all[i].lits[j] / 2].count++;
-	choose_first(eb, k, n);
+	for (uint32_t i = 0; i < n; i++)
+		k[i].first = k[i].count && pred_at(&eb->c, i)->slot == SV_SLOT_RETVAL;
 	qsort(k, n, sizeof(*k), counted_cmp);
 	for (uint32_t i = 0; i < n && k[i].count; i++) {
 		uint32_t special = special_place(pred_at(&eb->c, k[i].pred));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/sieve_io.h"
 #include "policy-compiler/sieve_parts.h"
 
 struct build {
@@ -552,5 +553,6 @@ int sieve_build_within(struct program_builder *pb, const struct sieve_limits *l,
 			sieve_report_done(ret_report);
 		return err_set(e, r, "cannot build the sieve: %s", strerror(-r));
 	}
+	sieve_opened(out);
 	return 0;
 }

@@ -234,6 +234,7 @@ INLINE void sys_args(struct pt_regs *regs, bool compat, struct sysargs *s)
  */
 #define O_NONBLOCK 04000
 #define O_WRONLY   01
+#define O_RDWR	   02
 #define O_CREAT	   0100
 #define O_TRUNC	   01000
 #if defined(__TARGET_ARCH_x86)

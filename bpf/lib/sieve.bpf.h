@@ -367,12 +367,10 @@ SV_INLINE int sv_pred_strike(const struct sv_pred *p, ev_u64 value, struct sv_ma
 }
 
 /*
- * Strikes what the result and, @with_flags (a constant), an open's flags rule out alone, before any string: it costs next to
- * nothing, and a clause that asks for no path (all that was refused, say) would have every one walked and written down. Preds
- * of other numbers than the result are of open flags. False when nothing is left. sv_nums() asks once more.
+ * Strikes what the result rules out alone, before any string: it costs next to nothing, and a clause that asks for no path (all
+ * that was refused, say) would have every one walked and written down. False when nothing is left. sv_nums() asks once more.
  */
-SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, ev_u64 flags, const int with_flags,
-		       struct sv_mask *alive)
+SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, struct sv_mask *alive)
 {
 	ev_u32 n = e->nfirst;
 
@@ -381,12 +379,16 @@ SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, ev_u64 flags, co
 
 		if (i >= n)
 			break;
-		if (p->slot != SV_SLOT_RETVAL && !with_flags)
-			continue;
-		if (!sv_pred_strike(p, p->slot == SV_SLOT_RETVAL ? (ev_u64)retval : flags, alive))
+		if (!sv_pred_strike(p, (ev_u64)retval, alive))
 			return 0;
 	}
 	return !sv_mask_zero(alive);
+}
+
+/* Where sieve.opened[] has what may be alive of an open with @flags (as on x86) that succeeded. */
+SV_INLINE ev_u64 sv_open_index(ev_u64 flags)
+{
+	return (flags & 03) | (flags & 0100) >> 4 | (flags & 03000) >> 6;
 }
 
 /* Whether a number is an id of the acting process. */

@@ -15,6 +15,8 @@
 #define SV_CLAUSES    (64 * SV_WORDS)
 #define SV_PREDS      48	/* number predicates an event type */
 #define SV_FIRST      4		/* of those, asked before any string is looked at: see sv_first() */
+#define SV_OPEN_KNOWN 03103	/* flags of opens that most rules ask for: O_ACCMODE, O_CREAT, O_TRUNC, O_APPEND */
+#define SV_OPENED     32	/* combinations of those flags: see sv_open_index() */
 #define SV_AUTOMATA   10	/* automata an event type */
 #define SV_KIN	      32	/* conditions on the processes above the one that executes */
 #define SV_VARS	      64	/* variables of which the kernel knows whether they may be set */
@@ -152,11 +154,13 @@ struct sieve {
 	ev_u16 state_reach[SV_STATES];
 	ev_u16 trans[SV_TRANS];
 	struct sv_var vars[SV_VAR_ROWS];
+	struct sv_mask opened
+		[SV_OPENED]; /* of a successful open with these flags; made of the table of numbers, see sieve_opened() */
 	ev_u32 set[SV_VARS]; /* not 0: the variable may be set; written by the kernel side, and the loader */
 };
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 7
+#define SV_ABI 8
 
 #endif

@@ -1176,8 +1176,10 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 
 	bool after = e->head.flags & EV_F_CREDS_AFTER;
 
-	if (!sv_alive_start(ev, alive) || !sv_first(ev, e->head.retval, e->num[EVN_OPEN_FLAGS], 1, alive))
+	if (!sv_alive_start(ev, alive) || !sv_first(ev, e->head.retval, alive))
 		return;
+	if (e->head.type == EV_OPEN && e->head.retval == 0)
+		sv_mask_and(alive, &s->opened[sv_open_index(e->num[EVN_OPEN_FLAGS])]);
 	if (!(after ? sv_nums_but_ids(ev, &e->head, e->num, alive) : sv_nums(ev, &e->head, e->num, alive)))
 		return;
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {

@@ -74,6 +74,16 @@ SV_INLINE void run_words(const struct sieve *s, const struct sv_event *e, struct
 	sv_mask_and((struct sv_mask *)r->head.alive, &r->found[w]);
 }
 
+/* What bpf/peek.bpf.c asks of opens that succeeded. */
+SV_INLINE int run_opened(const struct sieve *s, struct sieve_run *r, ev_u64 type)
+{
+	struct sv_mask *alive = (struct sv_mask *)r->head.alive;
+
+	if (type == EV_OPEN && !r->head.retval)
+		sv_mask_and(alive, &s->opened[sv_open_index(r->num[EVN_OPEN_FLAGS])]);
+	return !sv_mask_zero(alive);
+}
+
 SEC("raw_tp/sys_exit")
 int sieve_run(void *ctx)
 {
@@ -91,7 +101,7 @@ int sieve_run(void *ctx)
 		return 0;
 	e = &s->event[type];
 	if (!sv_alive_start(e, (struct sv_mask *)r->head.alive) ||
-	    !sv_first(e, r->head.retval, r->num[EVN_OPEN_FLAGS], 1, (struct sv_mask *)r->head.alive) ||
+	    !sv_first(e, r->head.retval, (struct sv_mask *)r->head.alive) || !run_opened(s, r, type) ||
 	    !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
 		return 0;
 	run_path(s, e, r, 0);
