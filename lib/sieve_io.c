@@ -339,19 +339,21 @@ static int get_tables(struct reader *r, struct sieve *s)
 void sieve_opened(struct sieve *s)
 {
 	const struct sv_event *e = &s->event[EV_OPEN];
+	const ev_u64 unknown = ~(ev_u64)SV_OPEN_KNOWN;
 
 	for (ev_u64 f = 0; f <= SV_OPEN_KNOWN; f++) {
 		struct sv_mask *alive = &s->opened[sv_open_index(f)];
 
-		if (f & ~(ev_u64)SV_OPEN_KNOWN)
+		if (f & unknown)
 			continue;
 		sv_mask_copy(alive, &e->clauses);
 		for (uint32_t i = 0; i < e->npreds; i++) {
 			const struct sv_pred *p = &e->preds[i];
+			const ev_u64 asked = p->and;
 
 			if (p->slot == SV_SLOT_RETVAL)
 				sv_pred_strike(p, 0, alive);
-			else if (p->slot == EVN_OPEN_FLAGS && !(p->and &~(ev_u64)SV_OPEN_KNOWN))
+			else if (p->slot == EVN_OPEN_FLAGS && !(asked & unknown))
 				sv_pred_strike(p, f, alive);
 		}
 	}
