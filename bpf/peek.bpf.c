@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The tracepoint rung's first look at an open: nearly all are of files in directories that no rule looks into. This program
- * knows that much and no more, in as few instructions as can be: where the state of the directory is known and rules all
- * out, the open is counted and done; all else goes on to sys_open, which looks at it anew. It makes no record, takes no slot,
+ * knows that much and no more, in as few instructions as can be: where the flags, or the state of the directory, which is known,
+ * rule all out, the open is counted and done; all else goes on to sys_open, which looks at it anew. It makes no record, takes no slot,
  * and reads by plain loads alone; where those do not work it is not there.
  */
 #include "lib/call.bpf.h"
@@ -17,8 +17,8 @@ INLINE struct file *peek_file(struct task_struct *task, u64 fd)
 }
 
 /*
- * The flags of the open. False where they are not at hand: openat2, creat, and numbers by which 32-bit programs may open, too. Other
- * 32-bit calls by the number of a 64-bit open are no events, and ruling them out loses nothing.
+ * The flags of the open. False where they are not at hand: openat2, creat, 32-bit calls that open, and numbers that are events of
+ * either kind of program. Of other 32-bit calls by the number of an open nothing is told, so that ruling them out loses nothing.
  */
 INLINE bool peek_flags(struct pt_regs *regs, u64 *ret)
 {
