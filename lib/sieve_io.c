@@ -3,8 +3,6 @@
 
 #include <stdbool.h>
 
-#include "bpf/lib/sieve.bpf.h"
-
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 static void put_mask(struct buf *b, const struct sv_mask *m)
@@ -336,6 +334,14 @@ static int get_tables(struct reader *r, struct sieve *s)
 	return rd_end(&r->rd) < 0 ? bad(r, "bytes behind its end") : 0;
 }
 
+static void strike(const struct sv_pred *p, ev_u64 value, struct sv_mask *alive)
+{
+	const struct sv_mask *keep = sv_pred_holds(p, value) ? &p->keep_true : &p->keep_false;
+
+	for (int i = 0; i < SV_WORDS; i++)
+		alive->w[i] &= keep->w[i];
+}
+
 void sieve_opened(struct sieve *s)
 {
 	const struct sv_event *e = &s->event[EV_OPEN];
@@ -346,15 +352,15 @@ void sieve_opened(struct sieve *s)
 
 		if (f & unknown)
 			continue;
-		sv_mask_copy(alive, &e->clauses);
+		*alive = e->clauses;
 		for (uint32_t i = 0; i < e->npreds; i++) {
 			const struct sv_pred *p = &e->preds[i];
 			const ev_u64 asked = p->and;
 
 			if (p->slot == SV_SLOT_RETVAL)
-				sv_pred_strike(p, 0, alive);
+				strike(p, 0, alive);
 			else if (p->slot == EVN_OPEN_FLAGS && !(asked & unknown))
-				sv_pred_strike(p, f, alive);
+				strike(p, f, alive);
 		}
 	}
 }

@@ -15,7 +15,6 @@
 
 #include "tamis/sieve.h"
 
-#define SV_INLINE  static inline __attribute__((always_inline, unused))
 #define sv_hide(x) asm volatile("" : "+r"(x))
 
 #define SV_BUF_SIZE (2 * EV_PATH_MAX) /* bytes that sv_dfa_run_at may look at from its base */
@@ -345,17 +344,6 @@ SV_INLINE ev_u64 sv_slot_value(ev_u64 slot, const struct ev_head *h, const ev_u6
 	return slot < EV_NUM_MAX ? num[slot] : 0;
 }
 
-SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
-{
-	ev_s64 v = (ev_s64)(value & p->and);
-
-	if (p->op == SV_OP_EQ)
-		return v == p->rhs;
-	if (p->op == SV_OP_LT)
-		return v < p->rhs;
-	return v <= p->rhs;
-}
-
 /* Strikes what @p rules out for @value; false when nothing is left. */
 SV_INLINE int sv_pred_strike(const struct sv_pred *p, ev_u64 value, struct sv_mask *alive)
 {
@@ -383,12 +371,6 @@ SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, struct sv_mask *
 			return 0;
 	}
 	return !sv_mask_zero(alive);
-}
-
-/* Where sieve.opened[] has what may be alive of an open with @flags (as on x86) that succeeded. */
-SV_INLINE ev_u64 sv_open_index(ev_u64 flags)
-{
-	return (flags & 03) | (flags & 0100) >> 4 | (flags & 03000) >> 6;
 }
 
 /* Whether a number is an id of the acting process. */

@@ -163,4 +163,25 @@ enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
 #define SV_ABI 8
 
+/* ---- what who makes the tables and who looks things up in them have to agree on -------------------------------- */
+
+#define SV_INLINE static inline __attribute__((always_inline, unused))
+
+SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
+{
+	ev_s64 v = (ev_s64)(value & p->and);
+
+	if (p->op == SV_OP_EQ)
+		return v == p->rhs;
+	if (p->op == SV_OP_LT)
+		return v < p->rhs;
+	return v <= p->rhs;
+}
+
+/* Where sieve.opened[] has what may be alive of an open with @flags (as on x86) that succeeded. */
+SV_INLINE ev_u64 sv_open_index(ev_u64 flags)
+{
+	return (flags & 03) | (flags & 0100) >> 4 | (flags & 03000) >> 6;
+}
+
 #endif
