@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/sieve_io.h"
 #include "sensor/load/cast.h"
 #include "sensor/load/cgroup.h"
 #include "sensor/load/hooks.h"
@@ -579,6 +580,7 @@ int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
 	memset(&all->masks[1], 0xff, sizeof(all->masks[1]));
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
 		all->event[ev].clauses = all->event[ev].urgent = all->masks[1];
+	sieve_opened(all);
 	r = attach_wanted(l, all, &program, err);
 	if (r < 0)
 		return r;
