@@ -389,6 +389,5 @@ int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *
 	for (uint32_t i = 0; i < nevents; i++)
 		if (get_event(&r, ret, &last) < 0)
 			return -EBADMSG;
-	sieve_opened(ret);
 	return get_tables(&r, ret);
 }

@@ -25,10 +25,10 @@
 int sieve_pack(const struct sieve *s, struct buf *out);
 /*
  * Fills @ret (1.4 MB, of the caller; whatever was in it) from the section. Every index is checked: whoever looks things up
- * in @ret never reads outside of it. generation is 0. -EBADMSG with the reason in @e; *ret is then not to be used.
+ * in @ret never reads outside of it. generation is 0, and opened[] is empty. -EBADMSG with the reason in @e; *ret is then not to be used.
  */
 int sieve_unpack(const void *bytes, size_t size, struct sieve *ret, struct err *e);
-/* Makes opened[] of the open's table of numbers, as far as it asks for the result or for SV_OPEN_KNOWN alone. sieve_unpack() does. */
+/* Makes opened[] of the open's table of numbers, as far as it asks for the result or for SV_OPEN_KNOWN alone. It is not in the section. */
 void sieve_opened(struct sieve *s);
 
 #endif

@@ -329,6 +329,7 @@ static int sieve_map(struct load *l, const struct sieve *s, uint32_t generation)
 	memcpy(to, s, sizeof(*s));
 	to->generation = generation;
 	to->flags = wants(s, EV_WRITE) ? SV_F_WRITES : 0;
+	sieve_opened(to);
 	munmap(to, sizeof(*to));
 	return TAKE_FD(fd);
 }
@@ -580,7 +581,6 @@ int load_open_sieve(struct load *l, uint32_t generation, struct err *err)
 	memset(&all->masks[1], 0xff, sizeof(all->masks[1]));
 	for (uint16_t ev = EV_NONE + 1; ev < EV_TYPES; ev++)
 		all->event[ev].clauses = all->event[ev].urgent = all->masks[1];
-	sieve_opened(all);
 	r = attach_wanted(l, all, &program, err);
 	if (r < 0)
 		return r;
