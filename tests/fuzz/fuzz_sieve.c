@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < PATH || sieve_unpack(data + PATH, size - PATH, &sieve, &e) < 0)
 		return 0;
+	sieve_opened(&sieve);
 	use(data);
 	pack_again();
 	return 0;

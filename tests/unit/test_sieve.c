@@ -471,6 +471,7 @@ static void test_pack(void **state)
 		memset(&other, 0xaa, sizeof(other));
 		if (sieve_unpack(b.data, b.len, &other, &e) < 0)
 			fail_msg("%s", e.msg);
+		sieve_opened(&other);
 		assert_memory_equal(&sieve, &other, sizeof(sieve));
 		for (size_t cut = 0; cut < b.len; cut += 1 + cut / 3)
 			assert_int_equal(sieve_unpack(b.data, cut, &other, &e), -EBADMSG);
