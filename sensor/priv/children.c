@@ -70,6 +70,7 @@ static void run_engine(struct monitor *m, struct chan to_monitor, const void *ar
 	counts_unmap(m->record_page, sizeof(*m->record_page));
 	counts_unmap(m->hash_page, sizeof(*m->hash_page));
 	page_unmap(m->spool.page);
+	news_unmap(m->spool.news);
 	_exit(engine_main(&a));
 }
 
@@ -92,6 +93,7 @@ static void run_record(struct monitor *m, struct chan to_monitor, const void *ar
 		.log_keep_age = m->o->log_keep_age,
 		.log_hold = m->o->sink_hold,
 		.spool = m->spool.page,
+		.news = m->spool.news,
 		.seal_fd = m->sealer.fd,
 		.mode = m->mode,
 	};

@@ -65,7 +65,7 @@ static const char *const common[] = {
 	"faccessat2", "readlink", "readlinkat", "getcwd", "openat", "open", "getdents64", "fcntl", "fcntl64", "dup", "dup2",
 	"dup3", "pipe", "pipe2", "eventfd2", "timerfd_create", "timerfd_settime", "fadvise64", "readahead", "flock",
 	"poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_create", "epoll_ctl", "epoll_wait", "epoll_pwait",
-	"epoll_pwait2", "inotify_init1", "inotify_add_watch",
+	"epoll_pwait2",
 	"connect", "bind", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg", "shutdown", "getsockopt",
 	"setsockopt", "getsockname", "getpeername", "socketpair",
 	"fdatasync", "fsync", "ftruncate", "ftruncate64", "fallocate", "rename", "renameat", "renameat2", "unlink",

@@ -41,6 +41,7 @@ static void run(struct monitor *m, struct chan to_monitor, const void *arg)
 	counts_unmap(m->record_page, sizeof(*m->record_page));
 	counts_unmap(m->engine_page, sizeof(*m->engine_page));
 	page_unmap(m->spool.page);
+	news_unmap(m->spool.news);
 	if (fstat(m->policy.watches_fd, &st) == 0)
 		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, m->policy.watches_fd, 0);
 	if (map != MAP_FAILED) {

@@ -38,6 +38,7 @@
 #include "sensor/priv/sealer.h"
 #include "sensor/respond/permit.h"
 #include "sensor/priv/state.h"
+#include "sensor/spool/news.h"
 #include "sensor/spool/page.h"
 
 #define CHILD_DEATHS_MAX 5 /* so many unexpected deaths within CHILD_DEATHS_MS: stop, loudly */
@@ -116,6 +117,7 @@ struct spool {
 	uint64_t together;	 /* times that keeper and spool were gone, both */
 	struct sink_confs confs; /* owned */
 	struct spool_page *page; /* NULL: there are no sinks */
+	struct news *news;	 /* the like; record tells, the sinks listen */
 	bool gone;
 	uint64_t restarts_told, keepers_told, failing_told[SINKS_MAX];
 };

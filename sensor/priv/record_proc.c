@@ -31,6 +31,7 @@ struct record {
 	struct chan monitor, engine; /* engine.fd is -1 between one engine and the next */
 	struct record_page *page;
 	const struct spool_page *spool; /* NULL: there are no sinks */
+	struct news *news;		/* the like */
 	const char *state;		/* borrowed: the directory's name for messages */
 	struct record_counts counts;
 	struct auditlog *log; /* owned */
@@ -69,6 +70,7 @@ static void on_durable(struct record *r)
 	r->counts.seq = auditlog_signed(r->log);
 	r->first_seq = 0;
 	commit(r);
+	news_tell(r->news);
 	printer_put(&r->printer, r->lines.data, r->lines.len, r->nlines, clock_mono_ns());
 	recycle(&r->lines);
 	r->nlines = 0;
@@ -525,6 +527,7 @@ static int begin(struct record *r, const struct record_args *a, struct err *e)
 	r->page = a->page;
 	r->state = a->state;
 	r->spool = a->spool;
+	r->news = a->news;
 	buf_init(&r->lines, PRINTER_MAX + WAITING_BYTES);
 	buf_init(&r->piece, MSG_PIECES_MAX);
 	printer_init(&r->printer, a->alerts_fd);

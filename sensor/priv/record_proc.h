@@ -9,6 +9,7 @@
 #include "sensor/priv/confine.h"
 #include "sensor/priv/counts.h"
 #include "sensor/priv/msg.h"
+#include "sensor/spool/news.h"
 #include "sensor/spool/page.h"
 
 struct record_args {
@@ -25,6 +26,7 @@ struct record_args {
 	uint32_t log_keep_age;		/* seconds; 0: nothing is pruned for its age */
 	uint64_t log_hold;		/* bytes beyond log_keep that pruning waits for sinks */
 	const struct spool_page *spool; /* where the sinks are; NULL: there are none */
+	struct news *news;		/* what they wait on; the process is its one writer */
 	int seal_fd;			/* the sealer's (sealer.h); -1: keys are not sealed */
 	enum confine_mode mode;
 };

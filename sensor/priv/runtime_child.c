@@ -20,6 +20,7 @@ static void run(struct monitor *m, struct chan to_monitor, const void *arg)
 	counts_unmap(m->engine_page, sizeof(*m->engine_page));
 	counts_unmap(m->hash_page, sizeof(struct hash_page));
 	page_unmap(m->spool.page);
+	news_unmap(m->spool.news);
 	_exit(runtime_main(&a));
 }
 

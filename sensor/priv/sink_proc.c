@@ -4,11 +4,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "sensor/priv/clock.h"
 #include "sensor/priv/confine_spool.h"
 #include "sensor/spool/deliver.h"
+#include "sensor/spool/news.h"
 
 #define MEMORY_MAX (1ull << 30) /* of one sink: whatever a library does, it is its own trouble */
 #define END_MS	   3000
@@ -72,35 +71,13 @@ static int refuse(struct page_slot *slot, const struct err *e)
 	return EXIT_FAILURE;
 }
 
-/* A new checkpoint is a HEAD that was put in place. -1: without it we look once a second */
-static int watch_head(int log_fd)
-{
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-	/* by descriptor: the way to the directory may be closed to this user */
-	if (fd >= 0 && (fchdir(log_fd) < 0 || inotify_add_watch(fd, ".", IN_MOVED_TO) < 0)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void wait_for(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char events[4096];
-
-	if (ms > 0 && poll(&p, 1, ms) > 0)
-		while (read(fd, events, sizeof(events)) > 0)
-			;
-}
-
-static void loop(struct deliver *d, int head_fd, pid_t spool)
+static void loop(struct deliver *d, const struct news *news, pid_t spool)
 {
 	uint64_t end = 0;
 
 	for (;;) {
 		struct deliver_clock now = clock_now();
+		uint32_t seen = news_number(news);
 		int ms = deliver_step(d, &now);
 
 		if (getppid() != spool)
@@ -110,7 +87,7 @@ static void loop(struct deliver *d, int head_fd, pid_t spool)
 		if (stop && (deliver_idle(d) || now.mono_ns > end))
 			break;
 		/* what the log holds when the sensor ends is looked for once more before that */
-		wait_for(head_fd, stop && ms > 50 ? 50 : ms);
+		news_wait(news, seen, stop && ms > 50 ? 50 : ms);
 	}
 }
 
@@ -122,21 +99,20 @@ int sink_main(const struct spool_args *a, size_t i)
 	struct page_slot *slot = &a->page->sink[i];
 	pid_t spool = getppid();
 	struct err e = { "" };
-	int head_fd, r;
+	int r;
 
 	signal(SIGTERM, on_term);
 	setrlimit(RLIMIT_AS, &memory);
 	/* libraries make an arena a thread otherwise, of which little is used */
 	mallopt(M_ARENA_MAX, 2);
 	r = load_module(a->modules, a->confs->sink[i].type, &module, &e);
-	head_fd = watch_head(a->log_fd);
 	if (r == 0)
 		r = confine_spool_syscalls(true, a->mode, &e);
 	if (r == 0)
 		r = deliver_begin(&d, &a->confs->sink[i], module, slot, a->host, a->log_fd, a->spool_fd, &e);
 	if (r < 0)
 		return refuse(slot, &e);
-	loop(&d, head_fd, spool);
+	loop(&d, a->news, spool);
 	deliver_end(&d);
 	return EXIT_SUCCESS;
 }

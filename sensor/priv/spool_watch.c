@@ -28,6 +28,7 @@ static int start_reserve(struct monitor *m, struct err *e)
 	if (s->reserve == 0) {
 		struct spool_args a = { .confs = &s->confs,
 					.page = s->page,
+					.news = s->news,
 					.host = m->host,
 					.modules = m->o->sink_modules,
 					.monitor_fd = -1,
@@ -37,6 +38,7 @@ static int start_reserve(struct monitor *m, struct err *e)
 					.mode = m->mode };
 
 		close(fds[0]);
+		news_protect(s->news);
 		spool_reserve(&a, fds[1]);
 	}
 	close(fds[1]);
@@ -68,7 +70,8 @@ int spool_begin(struct monitor *m, struct err *e)
 	if (r < 0 || !s->confs.n)
 		return r;
 	s->page = page_map(&s->confs);
-	if (!s->page)
+	s->news = news_map();
+	if (!s->page || !s->news)
 		return err_set(e, -ENOMEM, "no memory for the sinks' counters");
 	r = start_reserve(m, e);
 	return r < 0 ? r : start(s) < 0 ? err_set(e, -EPIPE, "the spool's processes cannot be started") : 0;
@@ -189,6 +192,7 @@ void spool_end(struct monitor *m)
 	if (s->reserve_fd >= 0)
 		close(TAKE_FD(s->reserve_fd));
 	page_unmap(s->page);
+	news_unmap(s->news);
 	s->page = NULL;
 	sinkconf_done(&s->confs);
 }

@@ -11,11 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "sensor/record/auditlog.h"
 #include "sensor/spool/deliver.h"
+#include "sensor/spool/news.h"
 
 #define SECOND 1000000000ull
 
@@ -638,6 +641,38 @@ static void chat_is_for_people(void **state)
 	sink_conf_done(&c);
 }
 
+static void news_wake_who_waits(void **state)
+{
+	struct news *n = news_map();
+	struct timespec begin, end;
+	pid_t pid;
+	int status;
+
+	assert_non_null(n);
+	/* nothing is told: the time passes */
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	news_wait(n, news_number(n), 20);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true((end.tv_sec - begin.tv_sec) * 1000000000 + end.tv_nsec - begin.tv_nsec >= 20000000);
+	pid = fork();
+	if (pid == 0) {
+		alarm(60); /* a wait that is not ended is 5 minutes */
+		news_protect(n);
+		while (news_number(n) < 2)
+			news_wait(n, news_number(n), 300000);
+		_exit(0);
+	}
+	news_tell(n);
+	usleep(20000);
+	news_tell(n);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* what was told before the wait began ends it */
+	news_wait(n, 1, 300000);
+	news_tell(NULL);
+	news_unmap(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -656,6 +691,7 @@ int main(void)
 		cmocka_unit_test(a_cursor_survives_a_torn_write),
 		cmocka_unit_test(mistakes_are_named_with_their_line),
 		cmocka_unit_test(chat_is_for_people),
+		cmocka_unit_test(news_wake_who_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
