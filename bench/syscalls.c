@@ -25,10 +25,11 @@
 #define SPINS	   20000
 #define SLOWER	   1.04 /* than the fastest loop, by more than this: the round does not count */
 
-#define FILES_MAX 8
+#define CALLS_FIXED 5
+#define FILES_MAX   8
 
 static const char *file;
-static int zero_fd, null_fd;
+static int zero_fd, null_fd, pipe_fds[2];
 
 static void call_getppid(void)
 {
@@ -46,6 +47,15 @@ static void call_read(void)
 static void call_write(void)
 {
 	if (write(null_fd, "x", 1) != 1)
+		abort();
+}
+
+/* A write to what is no file, and the read that makes room for the next one. */
+static void call_pipe(void)
+{
+	char byte = 'x';
+
+	if (write(pipe_fds[1], &byte, 1) != 1 || read(pipe_fds[0], &byte, 1) != 1)
 		abort();
 }
 
@@ -71,11 +81,9 @@ struct work {
 	const char *name, *file;
 	void (*call)(void);
 };
-static struct work works[4 + FILES_MAX] = {
-	{ "getppid", NULL, call_getppid },
-	{ "read", NULL, call_read },
-	{ "write", NULL, call_write },
-	{ "stat", NULL, call_stat },
+static struct work works[CALLS_FIXED + FILES_MAX] = {
+	{ "getppid", NULL, call_getppid }, { "read", NULL, call_read }, { "write", NULL, call_write },
+	{ "pipe", NULL, call_pipe },	   { "stat", NULL, call_stat },
 };
 
 static double cpu_ns(void)
@@ -140,8 +148,8 @@ static void print(const char *name, const struct sample *s, size_t n, double fas
 
 int main(int argc, char **argv)
 {
-	static struct sample samples[4 + FILES_MAX][SAMPLES];
-	size_t nworks = 4, rounds = argc > 1 ? (size_t)atoi(argv[1]) : 0, n = 0;
+	static struct sample samples[CALLS_FIXED + FILES_MAX][SAMPLES];
+	size_t nworks = CALLS_FIXED, rounds = argc > 1 ? (size_t)atoi(argv[1]) : 0, n = 0;
 	double fastest = spin_ns();
 
 	if (argc > 2 + FILES_MAX || !rounds || rounds > ROUNDS_MAX) {
@@ -158,6 +166,8 @@ int main(int argc, char **argv)
 	}
 	zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return 1;
 	for (; n < rounds * TURNS; n++)
 		for (size_t w = 0; w < nworks; w++) {
 			samples[w][n] = round_of(&works[w]);

@@ -27,6 +27,7 @@
 #define ETH_P_IPV6	 0x86dd
 #define EGRESS		 1 /* network.network_direction */
 #define INGRESS		 2
+#define IMDS_V4		 __builtin_bswap32(0xa9fea9fe) /* 169.254.169.254 */
 #define PASS		 1
 
 struct owner {
@@ -73,7 +74,7 @@ INLINE void owner_current(struct owner *o)
 INLINE bool is_imds(const u32 ip[4])
 {
 	if (!ip[0] && !ip[1] && ip[2] == __builtin_bswap32(0xffff))
-		return ip[3] == __builtin_bswap32(0xa9fea9fe);
+		return ip[3] == IMDS_V4;
 	return ip[0] == __builtin_bswap32(0xfd000ec2) && !ip[1] && !ip[2] && ip[3] == __builtin_bswap32(0x254);
 }
 
@@ -141,6 +142,35 @@ INLINE void owner_of(struct __sk_buff *skb, const struct pkt *p, bool egress, st
 }
 
 /* ---- the packet ------------------------------------------------------------------------------------------------ */
+
+#define PKT_PORT(P) (*(const u16 *)(P))
+
+/*
+ * What a look at the bytes that lie at hand tells of a packet: false for nearly all, since neither the port is that of name
+ * servers nor the address that of an IMDS, each of the destination (@egress) or of the source. Where too few lie at hand, and of
+ * headers beyond the first of IPv6, true: pkt_read() looks further.
+ */
+INLINE bool pkt_possible(struct __sk_buff *skb, const bool egress)
+{
+	const u8 *h = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, *l4;
+
+	if (h + 20 > end)
+		return true;
+	if (h[0] >> 4 == 4) {
+		if (h[9] != IPPROTO_UDP && h[9] != IPPROTO_TCP)
+			return false;
+		if (*(const u32 *)(h + (egress ? 16 : 12)) == IMDS_V4)
+			return true;
+		l4 = h + (h[0] & 15) * 4;
+		return l4 + 4 > end || PKT_PORT(l4 + (egress ? 2 : 0)) == __builtin_bswap16(DNS_PORT);
+	}
+	if (h[0] >> 4 != 6)
+		return false;
+	if (h + 44 > end || (h[6] != IPPROTO_UDP && h[6] != IPPROTO_TCP))
+		return true;
+	return PKT_PORT(h + (egress ? 42 : 40)) == __builtin_bswap16(DNS_PORT) ||
+	       is_imds((const u32 *)(h + (egress ? 24 : 8)));
+}
 
 INLINE bool pkt_l4(struct __sk_buff *skb, struct pkt *p, u32 at)
 {
@@ -480,7 +510,7 @@ int packet_egress(struct __sk_buff *skb)
 {
 	struct pkt p = {};
 
-	if (!packets_wanted() || !pkt_read(skb, &p))
+	if (!pkt_possible(skb, true) || !packets_wanted() || !pkt_read(skb, &p))
 		return PASS;
 	if (p.dport == DNS_PORT) {
 		if (!packet_of_canary(skb, &p))
@@ -496,7 +526,7 @@ int packet_ingress(struct __sk_buff *skb)
 {
 	struct pkt p = {};
 
-	if (!packets_wanted() || !pkt_read(skb, &p))
+	if (!pkt_possible(skb, false) || !packets_wanted() || !pkt_read(skb, &p))
 		return PASS;
 	if (p.sport == DNS_PORT)
 		dns_packet(skb, &p, false);

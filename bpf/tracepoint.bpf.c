@@ -43,9 +43,11 @@ INLINE u32 sys_event(u64 nr, struct pt_regs *regs)
 		return EV_NONE;
 	sv_hide(nr);
 	nr &= SYSCALLS - 1;
-	/* Opens are most of all: whether this is not a call of another kind of program is left to what they go on to. */
+	/* Opens and writes are most of all: whether this is not a call of another kind of program is left to what they go on to. */
 	if (syscalls.any[nr] == SYS_ONLY_OPEN)
 		return EV_OPEN;
+	if (syscalls.any[nr] == SYS_ONLY_WRITE)
+		return EV_WRITE;
 	if (!sys_find(&args, &d))
 		return EV_NONE;
 	if (d.event == EV_UNLINK && d.x != NO_ARG) {
@@ -64,6 +66,8 @@ INLINE void sys_go_on(void *ctx, u32 event)
 {
 	if (event == EV_OPEN)
 		bpf_tail_call_static(ctx, &sys_events, EV_OPEN);
+	else if (event == EV_WRITE)
+		bpf_tail_call_static(ctx, &sys_events, EV_WRITE);
 	else if (event)
 		bpf_tail_call(ctx, &sys_events, event);
 }

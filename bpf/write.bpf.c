@@ -85,11 +85,11 @@ INLINE void write_remember(u64 file, struct open_file *now, u64 id)
 	bpf_map_update_elem(&opens, &file, now, BPF_ANY);
 }
 
-/* The address will be another's, or is. */
+/* The address will be another's, or is. The verifier has to take it for a number, here and in write_done(). */
 INLINE int write_forget(struct file *file)
 {
 	const struct sieve *sv = sieve_get();
-	u64 key = as_number(file);
+	u64 key = (u64)file;
 
 	if (sv && !sv_mask_zero(&sv->event[EV_WRITE].clauses) && READ(file, f_mode) & FMODE_WRITE)
 		bpf_map_delete_elem(&opens, &key);
@@ -110,14 +110,15 @@ INLINE bool is_written_file(struct file *file, struct inode *inode)
 INLINE int write_done(u8 rung, struct file *file, s64 ret, bool compat)
 {
 	struct inode *inode = READ(file, f_inode);
-	u64 key = as_number(file), id;
+	u64 key = (u64)file, id;
 	struct open_file now = {};
 	struct place at;
 	struct hook h;
 
-	if (!reportable(ret) || !hook_sieve(&h, EV_WRITE) || sv_mask_zero(&h.alive) || !is_written_file(file, inode))
+	/* Most are to sockets and pipes: that is seen first. */
+	if (!reportable(ret) || !is_written_file(file, inode) || !hook_sieve(&h, EV_WRITE) || sv_mask_zero(&h.alive))
 		return 0;
-	now.inode = as_number(inode);
+	now.inode = (u64)inode;
 	now.ino = READ(inode, i_ino);
 	now.who = writer_now();
 	now.generation = h.sv->generation;
@@ -141,7 +142,7 @@ int BPF_PROG(file_permission_x, struct file *file, int mask, int ret)
 SEC("fentry/security_file_free")
 int BPF_PROG(file_free_e, struct file *file)
 {
-	return write_forget(file);
+	return write_forget((void *)as_number(file));
 }
 SEC("kprobe/security_file_permission") /* its return would cost every read more than it tells */
 int file_permission_ke(struct pt_regs *ctx)

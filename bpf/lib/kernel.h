@@ -444,6 +444,8 @@ struct kernfs_node___rcu { /* from 6.15 (633488947ef6) */
 /* What programs at cgroups get: the kernel's interface, which it translates itself. As far as it is read here. */
 struct __sk_buff {
 	u32 len;
+	u32 unread[18];
+	u32 data, data_end; /* pointers, to the verifier */
 };
 struct bpf_sock_addr {
 	u32 user_family;

@@ -530,12 +530,9 @@ INLINE bool no_path_sieve(struct slot *s, const u32 w, const struct sieve *sv, c
 INLINE struct file *file_of_fd(struct task_struct *task, s32 fd)
 {
 	struct fdtable *fdt = READ(task, files, fdt);
-	struct file **fds = READ(fdt, fd), *f = 0;
+	struct file **fds = READ(fdt, fd);
 
-	if (fd < 0 || (u32)fd >= READ(fdt, max_fds))
-		return 0;
-	bpf_probe_read_kernel(&f, sizeof(f), fds + fd);
-	return f;
+	return fd < 0 || (u32)fd >= READ(fdt, max_fds) ? 0 : LOAD(fds + fd);
 }
 
 INLINE struct place place_of_pwd(struct task_struct *task)

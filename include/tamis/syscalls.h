@@ -19,8 +19,8 @@ struct sysdesc {
 	ev_u8 x, y;	     /* flags, mode, owner, ...: by event */
 } __attribute__((aligned(8)));
 
-/* SYS_ONLY_OPEN: an open, and nothing of ours for the other kind of program */
-enum sysany { SYS_NOTHING, SYS_SOME, SYS_ONLY_OPEN };
+/* SYS_ONLY_OPEN: an open, and nothing of ours for the other kind of program; SYS_ONLY_WRITE: the same of a write */
+enum sysany { SYS_NOTHING, SYS_SOME, SYS_ONLY_OPEN, SYS_ONLY_WRITE };
 
 struct sysdescs {
 	ev_u8 any[SYSCALLS]; /* enum sysany: all that most calls are asked */

@@ -223,18 +223,19 @@ static bool for_writes(const struct row *r, struct sysdesc *ret)
 	return r->d.event == EV_SPLICE || r->d.event == EV_OPEN;
 }
 
-static bool is_open(const struct sysdesc *d)
+/* Of the two that a number is for the two kinds of programs, one tells @event, and the other nothing else. */
+static bool only(const struct sysdesc *native, const struct sysdesc *compat, uint8_t event)
 {
-	return d->event == EV_OPEN;
+	return (native->event == event || !native->event) && (compat->event == event || !compat->event);
 }
 
 static uint8_t any_of(const struct sysdesc *native, const struct sysdesc *compat)
 {
 	if (!native->event && !compat->event)
 		return SYS_NOTHING;
-	if ((is_open(native) || !native->event) && (is_open(compat) || !compat->event))
+	if (only(native, compat, EV_OPEN))
 		return SYS_ONLY_OPEN;
-	return SYS_SOME;
+	return only(native, compat, EV_WRITE) ? SYS_ONLY_WRITE : SYS_SOME;
 }
 
 void syscalls_fill(const bool wanted[EV_TYPES], struct sysdescs *ret)

@@ -21,7 +21,7 @@
 struct spool_args {
 	const struct sink_confs *confs;
 	struct spool_page *page;
-	const struct news *news; /* of the log */
+	const struct news *news;    /* of the log */
 	const char *host, *modules; /* the directory of tamis-sink-*.so */
 	int monitor_fd;		    /* closed by the monitor: the end; the reserve has one for each keeper */
 	int log_fd, spool_fd, null_fd;
