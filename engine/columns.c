@@ -7,9 +7,10 @@
 
 #include "lib/strhash.h"
 
-#define CACHE_SIZE 4096 /* a power of two, as is the next */
-#define KNOWN_SETS 8192 /* of two; a power of two */
-#define TRIES	   4	/* sets of few patterns that are asked one by one before all patterns of the column are */
+#define CACHE_SIZE  4096		       /* a power of two, as is the next */
+#define KNOWN_SETS  16384		       /* of two; a power of two */
+#define KNOWN_ALIGN (2 * sizeof(struct known)) /* processors fetch lines by two */
+#define TRIES	    4 /* sets of few patterns that are asked one by one before all patterns of the column are */
 
 typedef void hit_fn(void *ctx, uint32_t term);
 
@@ -63,11 +64,27 @@ static void scan_value(const struct columns *c, const struct matcher *m, const s
 	patset_scan(m->patterns, v->s, v->len, f, ctx);
 }
 
+/* Those of which the next one has a part. */
+static bool is_wide(const struct known *k)
+{
+	return k->n > KNOWN_NEAR || k->len > KNOWN_NEAR_LEN;
+}
+
 static void known_again(const struct known *k, hit_fn *f, void *ctx)
 {
 	hit_again(k->near, k->n < KNOWN_NEAR ? k->n : KNOWN_NEAR, f, ctx);
 	if (k->n > KNOWN_NEAR)
-		hit_again(k->far, k->n - KNOWN_NEAR, f, ctx);
+		hit_again(k[1].far, k->n - KNOWN_NEAR, f, ctx);
+}
+
+static bool known_is(const struct known *k, const struct known *head, const char *s)
+{
+	if (k->hash != head->hash || k->matcher != head->matcher || k->len != head->len)
+		return false;
+	if (k->len <= KNOWN_NEAR_LEN)
+		return memcmp(k->s, s, k->len) == 0;
+	return memcmp(k->s, s, KNOWN_NEAR_LEN) == 0 &&
+	       memcmp(k[1].rest, s + KNOWN_NEAR_LEN, k->len - KNOWN_NEAR_LEN) == 0;
 }
 
 /*
@@ -77,13 +94,21 @@ static void known_again(const struct known *k, hit_fn *f, void *ctx)
 static void known_put(struct columns *c, struct known *k, const struct known *head, const char *s,
 		      const uint32_t hits[KNOWN_HITS])
 {
+	bool both = is_wide(head) || (k->matcher && is_wide(k));
+
 	c->chance = c->chance * 1103515245 + 12345;
-	if (k->matcher && (!k[1].matcher || c->chance >> 31))
+	if (both)
+		k[1].matcher = 0;
+	else if (k->matcher && (!k[1].matcher || c->chance >> 31))
 		k++;
 	*k = *head;
-	memcpy(k->s, s, head->len);
+	memcpy(k->s, s, head->len < KNOWN_NEAR_LEN ? head->len : KNOWN_NEAR_LEN);
 	memcpy(k->near, hits, sizeof(k->near));
-	memcpy(k->far, hits + KNOWN_NEAR, sizeof(k->far));
+	if (!is_wide(head))
+		return;
+	memcpy(k[1].far, hits + KNOWN_NEAR, sizeof(k->far));
+	if (head->len > KNOWN_NEAR_LEN)
+		memcpy(k[1].rest, s + KNOWN_NEAR_LEN, head->len - KNOWN_NEAR_LEN);
 }
 
 /* A text that is not longer than KNOWN_LEN. */
@@ -92,20 +117,18 @@ static void known_hits(struct columns *c, const struct matcher *m, const struct 
 	uint16_t matcher = (uint16_t)(1 + (m - c->matchers));
 	uint32_t hash = (uint32_t)(strhash(matcher, v->s, v->len) >> 32), hits[KNOWN_HITS] = { 0 };
 	struct known *k = &c->known[2 * (hash & (KNOWN_SETS - 1))];
+	struct known head = { .hash = hash, .matcher = matcher, .len = (uint8_t)v->len };
 	struct keep keep = { .hits = hits, .max = KNOWN_HITS, .f = f, .ctx = ctx };
 
 	for (int i = 0; i < 2; i++)
-		if (k[i].hash == hash && k[i].matcher == matcher && k[i].len == v->len &&
-		    memcmp(k[i].s, v->s, v->len) == 0) {
+		if (known_is(&k[i], &head, v->s)) {
 			known_again(&k[i], f, ctx);
 			return;
 		}
 	scan_value(c, m, v, keep_hit, &keep);
-	if (keep.n <= KNOWN_HITS) {
-		struct known head = { .hash = hash, .matcher = matcher, .n = (uint8_t)keep.n, .len = (uint8_t)v->len };
-
+	head.n = (uint8_t)keep.n;
+	if (keep.n <= KNOWN_HITS)
 		known_put(c, k, &head, v->s, hits);
-	}
 }
 
 static void value_hits(struct columns *c, const struct matcher *m, const struct val *v, bool patterns, hit_fn *f,
@@ -524,7 +547,7 @@ static int u64_cmp(const void *a, const void *b)
 static int make_known(struct columns *c)
 {
 	c->known_room = calloc(2 * KNOWN_SETS + 1, sizeof(*c->known));
-	c->known = (struct known *)(((uintptr_t)c->known_room + sizeof(*c->known) - 1) & ~(sizeof(*c->known) - 1));
+	c->known = (struct known *)(((uintptr_t)c->known_room + KNOWN_ALIGN - 1) & ~(uintptr_t)(KNOWN_ALIGN - 1));
 	return c->known_room ? 0 : -ENOMEM;
 }
 

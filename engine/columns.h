@@ -59,19 +59,30 @@ struct cached {
 };
 _Static_assert(sizeof(struct cached) == 32, "two a cache line");
 
-/* Hits of one matcher on a text, whoever has it: the same paths come again and again. Two cache lines. */
-#define KNOWN_NEAR 2 /* hits in the first cache line, with the first bytes of the text */
-#define KNOWN_HITS 6
-#define KNOWN_LEN  96
+/*
+ * Hits of one matcher on a text, whoever has it: the same paths come again and again. A cache line; where that is not enough, the next
+ * one has the rest.
+ */
+#define KNOWN_NEAR     2
+#define KNOWN_HITS     6
+#define KNOWN_NEAR_LEN 48
+#define KNOWN_LEN      88
 struct known {
 	uint32_t hash;
-	uint16_t matcher; /* + 1; 0: free */
+	uint16_t matcher; /* + 1; 0: free, or the rest of the one before */
 	uint8_t n, len;
-	uint32_t near[KNOWN_NEAR];
-	char s[KNOWN_LEN];
-	uint32_t far[KNOWN_HITS - KNOWN_NEAR];
+	union {
+		struct {
+			uint32_t near[KNOWN_NEAR];
+			char s[KNOWN_NEAR_LEN];
+		};
+		struct {
+			uint32_t far[KNOWN_HITS - KNOWN_NEAR];
+			char rest[KNOWN_LEN - KNOWN_NEAR_LEN];
+		};
+	};
 };
-_Static_assert(sizeof(struct known) == 128, "a power of two");
+_Static_assert(sizeof(struct known) == 64, "a cache line");
 
 /* Whether a column has a hit among some terms, or that it has none. */
 enum question_kind { QUESTION_NONE, QUESTION_SET, QUESTION_TERM };

@@ -141,38 +141,39 @@ static void ask(struct run *x, struct found *f)
 		if (!holds(x, c, e->asked[i].atom))
 			continue;
 		note_fired(e, c);
-		e->early[f->early++] = c->rule;
+		e->early[f->early++] = e->asked[i].candidate;
 	}
 }
 
-static void fire(struct run *x, uint32_t rule, size_t n)
+static void fire(struct run *x, const struct candidate *c, size_t n)
 {
 	struct engine *e = x->e;
 
-	e->fired[n] = rule;
-	e->matches[n] = (struct engine_match){ .rule = rule };
-	if (e->has_effects)
-		act_on_match(x, rule, &e->matches[n]);
+	e->fired[n] = c->rule;
+	e->matches[n] = (struct engine_match){ .rule = c->rule };
+	if (!c->plain)
+		act_on_match(x, c->rule, &e->matches[n]);
 }
 
 /* Those that hold anyway and those that are asked now, in the order of the rules. */
 static size_t fire_in_order(struct run *x, const struct found *f)
 {
 	struct engine *e = x->e;
+	const struct candidate *v = e->plan.v;
 	size_t i = 0, n = 0;
 
 	for (uint32_t k = 0; k < f->late; k++) {
-		const struct candidate *c = &e->plan.v[e->late[k]];
+		const struct candidate *c = &v[e->late[k]];
 
-		while (i < f->early && e->early[i] < c->rule)
-			fire(x, e->early[i++], n++);
+		while (i < f->early && e->early[i] < e->late[k])
+			fire(x, &v[e->early[i++]], n++);
 		if (has_fired(e, c) || !holds(x, c, ATOM_NONE))
 			continue;
 		note_fired(e, c);
-		fire(x, c->rule, n++);
+		fire(x, c, n++);
 	}
 	while (i < f->early)
-		fire(x, e->early[i++], n++);
+		fire(x, &v[e->early[i++]], n++);
 	return n;
 }
 
@@ -198,8 +199,8 @@ size_t engine_eval(struct engine *e, const struct event *ev, const uint32_t **re
 		return 0;
 	plan_each(&e->plan, ev, e->stamp, &to);
 	ask(&x, &f);
-	put_in_order(e->early, f.early);
-	put_in_order(e->late, f.late); /* candidates are in the order of the rules */
+	put_in_order(e->early, f.early); /* candidates are in the order of the rules */
+	put_in_order(e->late, f.late);
 	return fire_in_order(&x, &f);
 }
 
@@ -346,7 +347,6 @@ static int alloc_state(struct engine *e)
 		const struct prule *rule = &e->p.rules[i];
 
 		tokens |= rule->every_ns && rule->limit_count;
-		e->has_effects |= rule->every_ns || rule->actions_count || rule->flags;
 	}
 	e->pid = scope_field(e->p.catalog, "process.pid", CAT_HOME_PROC, VAL_INT);
 	e->container = scope_field(e->p.catalog, "process.container.id", CAT_HOME_PROC, VAL_STR);
@@ -357,9 +357,12 @@ static int alloc_state(struct engine *e)
 	return r < 0 ? r : limits_new(e->p.nrules, tokens ? o->limits ? o->limits : ENGINE_LIMITS : 0, &e->limits);
 }
 
-static void note_late(const struct engine *e, struct candidate *c)
+static void note_effects(const struct engine *e, struct candidate *c)
 {
+	const struct prule *r = &e->p.rules[c->rule];
+
 	c->late = e->nodes[c->root].flags & NF_VAR;
+	c->plain = !r->every_ns && !r->actions_count && !r->flags;
 }
 
 int engine_new_with(const struct program *p, const struct engine_options *o, struct engine **ret, struct err *err)
@@ -382,7 +385,7 @@ int engine_new_with(const struct program *p, const struct engine_options *o, str
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		scan_node(e, i);
 	for (uint32_t i = 0; i < e->plan.n; i++)
-		note_late(e, &e->plan.v[e->plan.at[i]]);
+		note_effects(e, &e->plan.v[e->plan.at[i]]);
 	*ret = TAKE_PTR(e);
 	return 0;
 }

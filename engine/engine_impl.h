@@ -72,11 +72,10 @@ struct engine {
 	struct brought *asked;	   /* owned; room for all candidates */
 	uint32_t *
 		fired_at; /* owned; of each rule that has several candidates: stamp of the event that it fired for last */
-	uint32_t *early;	      /* owned; rules that hold whatever variables hold; room for every rule */
+	uint32_t *early;	      /* owned; candidates that hold whatever variables hold; room for every rule */
 	uint32_t *late;		      /* owned; candidates that have to wait for their turn; room for all of them */
 	uint32_t *fired;	      /* owned; room for every rule, as the next */
 	struct engine_match *matches; /* owned */
-	bool has_effects;	      /* some rule has an action or a limit, or is silent */
 
 	/* what rules remember */
 	struct engine_options options;

@@ -21,7 +21,7 @@ static const uint8_t widths[WIDTHS] = { 4, 2, 1 };
 #define PLACE_MAX   64 /* places from the front and from the back that are told apart */
 #define PLACE_STEP  4  /* every fourth is preferred: fewer places to look at */
 #define FEW	    3  /* patterns that are asked one by one without looking for grams */
-#define FILTER_BITS 17 /* the filter has at most 2 to the power of so many bits */
+#define FILTER_BITS 19 /* the filter has at most 2 to the power of so many bits */
 #define SERIAL_MAX  UINT32_MAX
 
 /*
@@ -335,7 +335,7 @@ static int place_all(struct build *b)
 	struct patset *p = b->p;
 	uint32_t size = power_above(2 * (uint64_t)b->nrefs, 1u << 31), bits = 10;
 
-	while (bits < FILTER_BITS && 1u << bits < 8 * b->nrefs)
+	while (bits < FILTER_BITS && 1u << bits < 32 * b->nrefs)
 		bits++;
 	p->mask = size - 1;
 	p->filter_shift = 32 - bits;

@@ -589,6 +589,8 @@ static int make_slices(struct make *m)
 			*s = pl->slices[s->first];
 		else if (s->count)
 			s->column = MANY_SLICES;
+		for (uint32_t j = 0; s->column == MANY_SLICES && j < s->count; j++)
+			s->events |= UINT32_C(1) << pl->slices[s->first + j].event % 32;
 	}
 	return 0;
 }
@@ -898,6 +900,8 @@ static void bring_up(void *ctx, uint32_t term)
 		bring_up_slice(b, s);
 		return;
 	}
+	if (!(s->events >> b->ev->type % 32 & 1))
+		return;
 	for (uint32_t i = 0; i < s->count; i++)
 		bring_up_slice(b, &b->pl->slices[s->first + i]);
 }

@@ -31,10 +31,10 @@ struct candidate {
 	uint32_t rule, root;
 	uint32_t bits_first; /* into bits[]: the others */
 	uint16_t nparts, nbits;
-	uint8_t bit; /* the first */
-	bool alone;  /* its rule has no other one */
-	bool late;   /* depends on variables; whoever evaluates knows, and says so */
-	uint8_t pad;
+	uint8_t bit;	      /* the first */
+	bool alone;	      /* its rule has no other one */
+	bool late;	      /* depends on variables; whoever evaluates knows, and says so, as of the next */
+	bool plain;	      /* nothing but an alert follows from its rule */
 	uint32_t parts_first; /* into parts[], while they are made */
 	uint32_t pad2;
 };
@@ -72,8 +72,11 @@ struct slice {
 	uint16_t column, event;
 	uint32_t count;
 	union {
-		uint32_t first;	  /* into entries[] */
 		struct entry one; /* where it is the only one */
+		struct {
+			uint32_t first;	 /* into entries[]; with MANY_SLICES into slices[] */
+			uint32_t events; /* MANY_SLICES: bit (event type % 32) of each */
+		};
 	};
 };
 

@@ -10,7 +10,8 @@
 #include "lib/regex.h"
 #include "lib/strhash.h"
 
-#define TERMS_LINE 64 /* bytes of a cache line */
+#define TERMS_LINE  64 /* bytes of a cache line */
+#define FILTER_BITS 4u /* of the filter for each slot; the slots are at most half in use */
 
 void *terms_table(size_t n, size_t size)
 {
@@ -82,6 +83,20 @@ static bool same(const struct term *a, const struct term *b)
 	return a->len == b->len && (folds(a) ? ascii_same(a->s, b->s, a->len) : memcmp(a->s, b->s, a->len) == 0);
 }
 
+static bool is_wanted(const struct terms *t, uint32_t hash)
+{
+	uint32_t f = hash >> t->filter_shift;
+
+	return t->filter[f / 64] >> f % 64 & 1;
+}
+
+static void want(struct terms *t, uint32_t hash)
+{
+	uint32_t f = hash >> t->filter_shift;
+
+	t->filter[f / 64] |= UINT64_C(1) << f % 64;
+}
+
 /* The term that is the same as @x, or TERM_NONE with the free slot. */
 static uint32_t find(const struct terms *t, const struct term *x, uint32_t hash, uint32_t *ret_slot)
 {
@@ -98,13 +113,21 @@ static uint32_t find(const struct terms *t, const struct term *x, uint32_t hash,
 static int grow_table(struct terms *t)
 {
 	uint32_t size = t->slots ? 2 * (t->mask + 1) : 64, at;
-	struct term_slot *slots = calloc(size, sizeof(*slots));
+	struct term_slot *slots = terms_table(size, sizeof(*slots));
+	uint64_t *filter = terms_table(FILTER_BITS * (size_t)size / 64, sizeof(*filter));
 
-	if (!slots)
+	if (!slots || !filter) {
+		free(slots);
+		free(filter);
 		return -ENOMEM;
+	}
+	free(t->filter);
+	t->filter = filter;
+	t->filter_shift = (uint32_t)__builtin_clz(FILTER_BITS * size) + 1;
 	for (uint32_t i = 0; t->slots && i <= t->mask; i++) {
 		if (!t->slots[i].term)
 			continue;
+		want(t, t->slots[i].hash);
 		for (at = t->slots[i].hash & (size - 1); slots[at].term; at = (at + 1) & (size - 1))
 			;
 		slots[at] = t->slots[i];
@@ -130,24 +153,33 @@ static int64_t add(struct terms *t, const struct term *x, bool *ret_new)
 	if (i != TERM_NONE)
 		return i;
 	*ret_new = true;
+	want(t, hash);
 	t->slots[slot] = (struct term_slot){ .hash = hash, .term = t->n + 1 };
 	t->v[t->n] = *x;
 	t->any_icase = t->any_icase || (x->kind == STRM_EXACT && x->icase);
 	return t->n++;
 }
 
+/* The term that is the same as @x, or TERM_NONE. */
+static uint32_t look_up(const struct terms *t, const struct term *x)
+{
+	uint32_t hash = hash_of(x);
+
+	return t->n && is_wanted(t, hash) ? find(t, x, hash, NULL) : TERM_NONE;
+}
+
 uint32_t terms_find_str(const struct terms *t, const char *s, size_t len, bool icase)
 {
 	struct term x = { .s = s ? s : "", .len = (uint32_t)len, .kind = STRM_EXACT, .icase = icase };
 
-	return t->n ? find(t, &x, hash_of(&x), NULL) : TERM_NONE;
+	return look_up(t, &x);
 }
 
 uint32_t terms_find_int(const struct terms *t, int64_t num)
 {
 	struct term x = { .num = num, .kind = TERM_INT };
 
-	return t->n ? find(t, &x, hash_of(&x), NULL) : TERM_NONE;
+	return look_up(t, &x);
 }
 
 int64_t terms_add_str(struct terms *t, uint32_t str, bool icase)
@@ -287,6 +319,7 @@ void terms_done(struct terms *t)
 	}
 	free(t->v);
 	free(t->slots);
+	free(t->filter);
 	free(t->of_strm);
 	*t = (struct terms){ 0 };
 }

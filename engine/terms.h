@@ -41,6 +41,9 @@ struct terms {
 	uint32_t n, cap;
 	struct term_slot *slots; /* owned; hash table of all terms */
 	uint32_t mask;
+	uint64_t *
+		filter; /* owned; a bit is set where some term's hash falls: of values that are none most looks end here */
+	uint32_t filter_shift;
 	bool any_icase;	   /* of the exact ones some disregard case */
 	uint32_t *of_strm; /* owned; terms of the program's strms[]; those of a set ascend */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine against an evaluator that asks every rule by itself and shares no code with it: random policies, random events
- * near them, processes with ancestors and arguments that are seen again and change, and random masks. And sets of patterns
- * that are asked all at once against the same patterns one by one.
+ * near them, processes with ancestors and arguments that are seen again and change, and random masks. Sets of patterns
+ * that are asked all at once against the same patterns one by one. And more texts than are remembered, by turns.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -332,11 +332,67 @@ static void test_patset(void **state)
 	assert_true(matches > n * 20);
 }
 
+/* ---- texts that are remembered ----------------------------------------------------------------------------------------- */
+
+#define MARKS 8
+#define TEXTS 60000 /* about twice as many as are remembered */
+
+/* Text @i, of up to a hundred bytes or so, and which of the marks are in it. */
+static size_t marked_text(uint32_t i, char text[160], uint32_t *ret_marks)
+{
+	uint32_t hash = i * 0x9e3779b1u;
+	size_t n = (size_t)sprintf(text, "/%u/%.*s", i, (int)(hash >> 8 & 63),
+				   "----------------------------------------------------------------");
+
+	*ret_marks = hash >> 16 & hash >> 24 & 0xff; /* two on average */
+	for (uint32_t k = 0; k < MARKS; k++)
+		if (*ret_marks >> k & 1)
+			n += (size_t)sprintf(text + n, "%c!", 'a' + (int)k);
+	return n;
+}
+
+static void test_remembered(void **state)
+{
+	struct gen g = gen_of(gen_seed("remembered", 20261121));
+	struct event ev = { .type = EV_OPEN };
+	unsigned rounds = 1000 * gen_rounds(400);
+	struct engine *engine;
+	struct program view;
+	struct build b;
+
+	(void)state;
+	assert_int_equal(program_builder_new(catalog_tamis(), &b.pb), 0);
+	for (char c = 'a'; c < 'a' + MARKS; c++) {
+		char pattern[] = { '*', c, '!', '*', 0 };
+
+		build_rule(&b, EV_OPEN,
+			   build_strin(&b, build_field(&b, "open.file.path"), STRM_PATTERN, pattern, NULL));
+	}
+	view = program_view(b.pb);
+	assert_int_equal(engine_new(&view, &engine, NULL), 0);
+	memset(ev.alive, 0xff, sizeof(ev.alive));
+	for (unsigned i = 0; i < rounds; i++) {
+		uint32_t text_number = gen_below(&g, TEXTS), wanted, found = 0;
+		const uint32_t *rules;
+		char text[160];
+
+		ev.v[SLOT_OPEN_FILE_PATH].len = (uint32_t)marked_text(text_number, text, &wanted);
+		ev.v[SLOT_OPEN_FILE_PATH].s = text;
+		for (size_t n = engine_eval(engine, &ev, &rules); n > 0; n--)
+			found |= 1u << rules[n - 1];
+		if (found != wanted)
+			fail_msg("%s: rules %#x fire, not %#x", text, found, wanted);
+	}
+	engine_free(engine);
+	program_builder_free(b.pb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_engine),
 		cmocka_unit_test(test_patset),
+		cmocka_unit_test(test_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
