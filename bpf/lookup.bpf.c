@@ -114,15 +114,15 @@ INLINE int move_mount_index(struct filename *name, s32 dirfd, bool first)
 	return dirfd == (s32)args.a[2] ? -1 : 0;
 }
 
-INLINE int lookup_begun(s32 dirfd, struct filename *name, struct path *path)
+/* @nr: of a call whose event is @type. */
+INLINE int lookup_begun(const u32 nr, const u32 type, s32 dirfd, struct filename *name, struct path *path)
 {
-	const u32 nr = sys_nr(task_regs()), type = lookup_type(nr);
 	struct lookup *l;
 	int which = 0;
 	u32 i;
 	long n;
 
-	if (type == EV_NONE || !lookup_wanted(type))
+	if (!lookup_wanted(type))
 		return 0;
 	l = lookup_get(type);
 	if (l && l->open) {
@@ -172,14 +172,10 @@ INLINE void lookup_found(struct lookup *l, const u32 i, const u32 to, struct pla
 	slot_release(s);
 }
 
-INLINE int lookup_ended(u8 rung, s64 ret)
+INLINE int lookup_ended(const u32 nr, const u32 type, u8 rung, s64 ret)
 {
-	const u32 nr = sys_nr(task_regs()), type = lookup_type(nr);
-	struct lookup *l;
+	struct lookup *l = lookup_get(type);
 
-	if (type == EV_NONE)
-		return 0;
-	l = lookup_get(type);
 	if (!l || !l->open || --l->open || ret)
 		return 0;
 	if (nr == NR_MOUNT_SETATTR)
@@ -193,24 +189,45 @@ INLINE int lookup_ended(u8 rung, s64 ret)
 	return 0;
 }
 
+/* Of most calls nothing else runs. */
+#define LOOKUP(WHAT)                                                                                                   \
+	do {                                                                                                           \
+		const u32 nr = task_nr(), type = lookup_type(nr);                                                      \
+		if (type != EV_NONE)                                                                                   \
+			WHAT;                                                                                          \
+		return 0;                                                                                              \
+	} while (0)
+
+/*
+ * Up to 5.14 the kernel gave up the name before the look-up returned; since then it is there at its end, too, and one program does
+ * what two did: every call that takes a path pays for each. No type came with that change; struct mnt_idmap came later, and
+ * whoever carries that back has the other one.
+ */
+#define ONE_DOES() bpf_core_type_exists(struct mnt_idmap)
+
 SEC("fentry/filename_lookup")
 int BPF_PROG(lookup_e, int dirfd, struct filename *name, unsigned int flags, struct path *path)
 {
-	return lookup_begun(dirfd, (void *)as_number(name), (void *)as_number(path));
+	LOOKUP(lookup_begun(nr, type, dirfd, (void *)as_number(name), (void *)as_number(path)));
 }
 SEC("fexit/filename_lookup")
 int BPF_PROG(lookup_x, int dirfd, struct filename *name, unsigned int flags, struct path *path, struct path *root,
 	     int ret)
 {
-	return lookup_ended(EV_RUNG_FENTRY, (s32)ret);
+	LOOKUP({
+		/* where a look-up needs another one, of the kernel's own, that one has a root and comes first */
+		if (ONE_DOES() && !root)
+			lookup_begun(nr, type, dirfd, (void *)as_number(name), (void *)as_number(path));
+		lookup_ended(nr, type, EV_RUNG_FENTRY, (s32)ret);
+	});
 }
 SEC("kprobe/filename_lookup")
 int lookup_ke(struct pt_regs *ctx)
 {
-	return lookup_begun((s32)FN_ARG1(ctx), (void *)FN_ARG2(ctx), (void *)FN_ARG4(ctx));
+	LOOKUP(lookup_begun(nr, type, (s32)FN_ARG1(ctx), (void *)FN_ARG2(ctx), (void *)FN_ARG4(ctx)));
 }
 SEC("kretprobe/filename_lookup")
 int lookup_kx(struct pt_regs *ctx)
 {
-	return lookup_ended(EV_RUNG_KPROBE, (s32)FN_RESULT(ctx));
+	LOOKUP(lookup_ended(nr, type, EV_RUNG_KPROBE, (s32)FN_RESULT(ctx)));
 }

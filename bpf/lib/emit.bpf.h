@@ -161,6 +161,14 @@ INLINE struct pt_regs *task_regs(void)
 	return task_regs_of((void *)bpf_get_current_task());
 }
 
+/* The number of the system call that the current thread is in, in as few steps as can be had. */
+INLINE u32 task_nr(void)
+{
+	if (have_task_regs)
+		return sys_nr_btf((void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+	return sys_nr(task_regs_of((void *)bpf_get_current_task()));
+}
+
 /* Whether the current thread is in a 32-bit system call. */
 INLINE bool task_compat(void)
 {

@@ -54,9 +54,17 @@
 		.event = EV_##EVENT, .rung = EV_RUNG_##RUNG, .group = GROUP, .kind = HOOK_##KIND, .program = PROGRAM,  \
 		.target = TARGET, .optional = OPTIONAL, .shared = true                                                 \
 	}
-/* What a call looks up before it is refused, in two groups. Without it that is the caller's string. */
+/* What a call looks up before it is refused, in two groups. Without it that is the caller's string. See lookup.bpf.c for UNLESS. */
 #define LOOKUP(EVENT, GROUP)                                                                                           \
-	SHARED(EVENT, FENTRY, GROUP, FENTRY, "lookup_e", "filename_lookup", true),                                     \
+	{ .event = EV_##EVENT,                                                                                         \
+	  .rung = EV_RUNG_FENTRY,                                                                                      \
+	  .group = GROUP,                                                                                              \
+	  .kind = HOOK_FENTRY,                                                                                         \
+	  .program = "lookup_e",                                                                                       \
+	  .target = "filename_lookup",                                                                                 \
+	  .optional = true,                                                                                            \
+	  .shared = true,                                                                                              \
+	  .unless = "mnt_idmap" },                                                                                     \
 		SHARED(EVENT, FENTRY, (GROUP) + 1, FENTRY, "lookup_x", "filename_lookup", true),                       \
 		SHARED(EVENT, KPROBE, GROUP, KPROBE, "lookup_ke", "filename_lookup", true),                            \
 		SHARED(EVENT, KPROBE, (GROUP) + 1, KRETPROBE, "lookup_kx", "filename_lookup", true)

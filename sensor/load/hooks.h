@@ -37,7 +37,8 @@ struct hook_row {
 	uint8_t kind;	     /* enum hook_kind */
 	const char *program; /* in the BPF object; may serve several targets, of which one is taken */
 	const char *target;
-	bool optional; /* the group may be missing */
+	bool optional;	    /* the group may be missing */
+	const char *unless; /* a struct: kernels that have it need no such program; or NULL */
 	/*
 	 * The target may be one that the compiler has cloned (name.isra.0, name.constprop.0): for programs that read no
 	 * argument, since a clone's arguments are others. All clones are hooked.

@@ -202,6 +202,8 @@ static void find_targets(struct ladder *l, const struct btf *btf)
 		if ((r->kind == HOOK_FENTRY || r->kind == HOOK_FMOD_RET) &&
 		    (!btf || btf__find_by_name_kind(btf, r->target, BTF_KIND_FUNC) < 0))
 			continue;
+		if (r->unless && btf && btf__find_by_name_kind(btf, r->unless, BTF_KIND_STRUCT) >= 0)
+			continue;
 		if (r->kind == HOOK_TP_BTF && btf && !has_btf_tracepoint(btf, r->target))
 			continue;
 		if (r->kind == HOOK_TP && !perf_has_tracepoint(r->target))
