@@ -72,12 +72,22 @@ static void put_args(uint32_t tid, uint64_t ns, uint32_t off, uint32_t len)
 	put(p, size);
 }
 
+static void put_refused(uint32_t pid, uint64_t ns)
+{
+	make(EV_EXEC, pid, ns);
+	rec.num[rec.proc + EVN_PROC_PID] = rec.num[rec.proc + EVN_PROC_TID] = pid;
+	rec.head.flags = EV_F_DENIED | EV_F_ARGS_TRUNCATED;
+	put_rec();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
 		return 2;
 	dir = argv[1];
 	for (int t = 1; t < EV_TYPES; t++) {
+		if (!catalog_tamis()->events[t].name)
+			continue;
 		begin(catalog_tamis()->events[t].name);
 		make(t, 7, 1000);
 		rec.head.flags = EV_F_USER_PATH;
@@ -97,6 +107,15 @@ int main(int argc, char **argv)
 	put_rec();
 	make(EV_OPEN, 11, 60000000000ull);
 	put_rec();
+	fclose(out);
+	begin("refused");
+	put_proc(EV_EXEC, 1, 1, 1);
+	put_refused(1, 2);
+	put_proc(EV_FORK, 1, 10, 3);
+	put_refused(10, 4);
+	make(EV_OPEN, 10, 5);
+	put_rec();
+	put_refused(12, 60000000000ull);
 	fclose(out);
 	begin("args_gap");
 	put_args(10, 3, 0, 5);
