@@ -11,6 +11,7 @@
  * the operation fail passes it over (deny_told()), and a first half that waits for the result is taken away.
  */
 #include "lib/call.bpf.h"
+#include "lib/task.bpf.h"
 
 #define PF_KTHREAD   0x200000
 #define DENY_PARENTS 4 /* the sensor's own processes are found among so many */
@@ -246,6 +247,57 @@ int BPF_PROG(path_chmod_d, struct path *path, u16 mode, int ret)
 		return ret;
 	at = place_of(path);
 	DENY_FILE(CHMOD, at, false, num[NUM(CHMOD, MODE)] = mode & 07777);
+}
+
+/* ---- programs -------------------------------------------------------------------------------------------------- */
+
+#define EXEC_NNUM (EVN_EXEC_COUNT + EVN_PROC_COUNT)
+#define EXEC_NSTR (EVS_EXEC_COUNT + EVS_PROC_COUNT)
+
+/* What the record says of the process that it would have become. Its arguments lie on a stack that is not there yet. */
+INLINE void deny_exec_strs(struct slot *s, struct linux_binprm *bprm, struct place at)
+{
+	struct ev_str *own = rec_str(&s->rec, EXEC_NNUM), *str = own + EVS_EXEC_COUNT;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const void *filename = READ(bprm, filename);
+	const u32 flags = s->flags;
+	u64 len = 0;
+
+	file_strs(s, 0, &str[EVS_PROC_FILE_PATH], at.d);
+	if (string_path(s, 1, task, AT_FDCWD, filename, false, &len))
+		path_put(s, 1, &str[EVS_PROC_FILE_LINK_PATH]);
+	s->flags = flags; /* it is one string more, and says nothing of the file's own */
+	proc_strs(s, str, task);
+	rec_puts(s, &str[EVS_PROC_COMM], READ(at.d, d_name.name), 16, false);
+	rec_puts(s, &own[EVS_EXEC_SYSCALL_PATH], filename, EV_PATH_MAX, false);
+	s->flags |= EV_F_ARGS_TRUNCATED;
+}
+
+/* Asked once for each exec, of the file that was named: of a script, before its interpreter is looked for. */
+SEC("fmod_ret/security_bprm_creds_for_exec")
+int BPF_PROG(bprm_creds_d, struct linux_binprm *bprm, int ret)
+{
+	struct linux_binprm *b = (void *)as_number(bprm);
+	struct place at;
+	struct hook h;
+	u64 *num;
+	bool no;
+
+	if (ret)
+		return ret;
+	at = place_of_file(READ(b, file));
+	if (!deny_begin_at(&h, EV_EXEC, at))
+		return 0;
+	rec_begin(&h.s->rec, EV_EXEC, EXEC_NNUM, EXEC_NSTR, EV_RUNG_FENTRY);
+	rec_task(&h.s->rec, (void *)bpf_get_current_task());
+	rec_head(&h.s->rec)->retval = -EPERM;
+	num = rec_num(&h.s->rec) + EVN_EXEC_COUNT;
+	proc_nums(num, (void *)bpf_get_current_task());
+	file_nums(&num[EVN_PROC_FILE_INODE], at);
+	no = deny_nums(&h) && deny_path(&h, 0, EV_EXEC, at);
+	if (no)
+		deny_exec_strs(h.s, b, at);
+	return deny_end(&h, EV_EXEC, true, no);
 }
 
 /* ---- sockets --------------------------------------------------------------------------------------------------- */

@@ -17,10 +17,14 @@ static const struct {
 	[DENY_USER] = { "user", "the kernel does not decide the whole of %s" },
 	[DENY_RESULT] = { "result", "%s is about the result, which there is only after the operation" },
 	[DENY_LATE] = { "late", "%s is not known, or not yet so, before the operation" },
+	[DENY_LINK] = { "link", "%s is asked not to hold, and a program may go by a second path" },
 	[DENY_CLAUSES] = { "clauses", "the rule has more clauses, or numbers in one, than the kernel keeps apart" },
 	[DENY_ROOM] = { "room",
 			"the policy is too large for the kernel's tables, so that they match more than the rule" },
 };
+
+/* The numbers of a file. */
+#define FILE_NUMS (EVN_PROC_INTERPRETER_IN_UPPER + 1 - EVN_PROC_INTERPRETER_INODE)
 
 /* What can be refused, and its numbers that are others, or not there, before the operation. */
 static const struct {
@@ -38,6 +42,8 @@ static const struct {
 	{ EV_CHMOD, BIT(CHMOD, FILE_MODE) | BIT(CHMOD, FILE_IN_UPPER) }, /* or changed */
 	{ EV_CONNECT, 0 },
 	{ EV_BIND, 0 },
+	/* which interpreter a script has stands in it, and that is read later */
+	{ EV_EXEC, ((1ull << FILE_NUMS) - 1) << (EVN_EXEC_COUNT + EVN_PROC_INTERPRETER_INODE) },
 #undef BIT
 };
 
@@ -71,7 +77,17 @@ static bool filtered(const struct program *p, const struct prule *r)
 	return true;
 }
 
-static enum deny_why of_predicate(const struct program *p, uint16_t event, uint64_t late, uint32_t node)
+/*
+ * A program that was executed by a symbolic link has two paths, and a predicate holds if it does of either: so by that of the file
+ * alone it can be said to hold, not that it does not.
+ */
+static enum deny_why of_path(uint16_t event, bool negated)
+{
+	return event == EV_EXEC && negated ? DENY_LINK : DENY_KERNEL;
+}
+
+/* @negated: asked not to hold. */
+static enum deny_why of_predicate(const struct program *p, uint16_t event, uint64_t late, uint32_t node, bool negated)
 {
 	const struct cat_field *f;
 	uint16_t index;
@@ -86,33 +102,36 @@ static enum deny_why of_predicate(const struct program *p, uint16_t event, uint6
 		return DENY_RESULT;
 	case CAT_SIEVE_NUM:
 		return late >> index & 1 ? DENY_LATE : DENY_KERNEL;
-	case CAT_SIEVE_UID:
-	case CAT_SIEVE_GID:
 	case CAT_SIEVE_EUID:
 	case CAT_SIEVE_EGID:
-	case CAT_SIEVE_PATH:
-	case CAT_SIEVE_NAME:
+		return event == EV_EXEC ? DENY_LATE : DENY_KERNEL; /* the program's file may set them */
+	case CAT_SIEVE_UID:
+	case CAT_SIEVE_GID:
 	case CAT_SIEVE_ADDR:
 		return DENY_KERNEL;
+	case CAT_SIEVE_PATH:
+	case CAT_SIEVE_NAME:
+		return of_path(event, negated);
 	default:
 		return DENY_USER;
 	}
 }
 
 /* Recursion is as deep as the program's nodes are, at most PROGRAM_DEPTH_MAX. */
-static enum deny_why of_node(const struct program *p, uint16_t event, uint64_t late, uint32_t node, uint32_t *ret_node)
+static enum deny_why of_node(const struct program *p, uint16_t event, uint64_t late, uint32_t node, bool negated,
+			     uint32_t *ret_node)
 {
 	const struct node *n = &p->nodes[node];
 	enum deny_why why;
 
 	if (n->op == N_NOT)
-		return of_node(p, event, late, n->a, ret_node);
+		return of_node(p, event, late, n->a, !negated, ret_node);
 	if (n->op == N_AND || n->op == N_OR) {
-		why = of_node(p, event, late, n->a, ret_node);
-		return why == DENY_KERNEL ? of_node(p, event, late, n->b, ret_node) : why;
+		why = of_node(p, event, late, n->a, negated, ret_node);
+		return why == DENY_KERNEL ? of_node(p, event, late, n->b, negated, ret_node) : why;
 	}
 	*ret_node = node;
-	return of_predicate(p, event, late, node);
+	return of_predicate(p, event, late, node, negated);
 }
 
 enum deny_why deny_of_rule(const struct program *p, const struct prule *r, uint32_t *ret_node)
@@ -128,12 +147,12 @@ enum deny_why deny_of_rule(const struct program *p, const struct prule *r, uint3
 		return DENY_FILTER;
 	if (root->op == N_BOOL && !root->imm)
 		return DENY_NEVER;
-	return of_node(p, r->event, late, r->root, ret_node);
+	return of_node(p, r->event, late, r->root, false, ret_node);
 }
 
 bool deny_has_node(enum deny_why why)
 {
-	return why == DENY_USER || why == DENY_RESULT || why == DENY_LATE;
+	return why == DENY_USER || why == DENY_RESULT || why == DENY_LATE || why == DENY_LINK;
 }
 
 void deny_say(enum deny_why why, const char *predicate, char *ret, size_t size)

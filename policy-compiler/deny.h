@@ -19,6 +19,7 @@ enum deny_why {
 	DENY_USER,	/* a predicate is left to user space, or part of it is */
 	DENY_RESULT,	/* a predicate is about the result */
 	DENY_LATE,	/* a predicate is about what is known after the operation only */
+	DENY_LINK,	/* a predicate on a program's path is asked not to hold, of whichever path it goes by */
 	DENY_CLAUSES,	/* too many clauses, or numbers in one */
 	DENY_ROOM	/* the tables have no room for all of it */
 };

@@ -52,13 +52,23 @@ static bool formula_exact(const struct event_build *eb, unsigned k, uint32_t for
 	return !a->open;
 }
 
-static bool strings_exact(const struct event_build *eb, const struct clause_term *t, bool masks_full)
+/*
+ * Whether the automaton was left out though there is one: it says the same of every string. That is all there is to know, unless a
+ * second string may make up for what the first one lacks; then it may be that none of this one can hold.
+ */
+static bool left_out(const struct event_build *eb, const struct sv_event *ev, unsigned k)
+{
+	return !ev->automata[k].used && catalog_sieve_also(eb->c.p->catalog, eb->c.event, (uint16_t)k);
+}
+
+static bool strings_exact(const struct event_build *eb, const struct sv_event *ev, const struct clause_term *t,
+			  bool masks_full)
 {
 	for (unsigned k = 0; k < SV_AUTOMATA; k++) {
-		if (t->formula[k] == FORMULA_TRUE)
+		if (t->formula[k] == FORMULA_TRUE || k == SV_AUT_EITHER) /* the first path's, of another path */
 			continue;
-		if (k >= SV_DENY_STRINGS || masks_full || eb->strings[k].fit.weakened || eb->strings[k].fit.cut ||
-		    !formula_exact(eb, k, t->formula[k]))
+		if (k >= SV_DENY_STRINGS || masks_full || left_out(eb, ev, k) || eb->strings[k].fit.weakened ||
+		    eb->strings[k].fit.cut || !formula_exact(eb, k, t->formula[k]))
 			return false;
 	}
 	return true;
@@ -92,7 +102,7 @@ void sieve_deny(struct event_build *eb, bool masks_full, struct sv_event *ev)
 			/* what is in no mask can never hold */
 			if (!mask_has(&ev->clauses, eb->bits[term]))
 				continue;
-			if (of_bit[eb->bits[term]] > 1 || !strings_exact(eb, term_at(eb, term), masks_full))
+			if (of_bit[eb->bits[term]] > 1 || !strings_exact(eb, ev, term_at(eb, term), masks_full))
 				continue;
 			put_term(eb, term, ev);
 			rb->ndenied++;

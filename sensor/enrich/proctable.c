@@ -15,11 +15,12 @@
 #include "sensor/enrich/procio.h"
 #include "sensor/enrich/session.h"
 
-#define VANISHED_MAX 64	  /* processes looked after in one tick */
-#define EXEC_CHAIN   16	  /* images of one process that exec on exec keeps */
-#define TRIM_AFTER   4096 /* freed images after which memory is given back */
-#define SHIM_DEPTH   8	  /* how far above a container's process what watches over it is looked for */
-#define SERVER_DEPTH 8	  /* how many processes of a server of SSH lie between its first and a session */
+#define VANISHED_MAX 64		/* processes looked after in one tick */
+#define EXEC_CHAIN   16		/* images of one process that exec on exec keeps */
+#define TRIM_AFTER   4096	/* freed images after which memory is given back */
+#define SHIM_DEPTH   8		/* how far above a container's process what watches over it is looked for */
+#define NO_EXEC	     UINT32_MAX /* exec_id of what is no process's image: no head of a record has it */
+#define SERVER_DEPTH 8		/* how many processes of a server of SSH lie between its first and a session */
 
 struct proctable {
 	struct images images;
@@ -575,6 +576,34 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	return n;
 }
 
+/*
+ * What an exec that the kernel side refused would have made of its process: for this event alone. No record finds it, and it goes as
+ * what has ended does.
+ */
+static struct image *table_denied(struct proctable *t, const struct decoded *d)
+{
+	struct image *now = table_acting(t, &d->head), *n = image_make(t, d->head.pid, d->head.start_ns);
+	struct decoded *scratch = &t->scratch;
+
+	if (!n)
+		return NULL;
+	n->exec_id = NO_EXEC; /* nor is a mask made of it for the process */
+	memcpy(scratch->pv, d->pv, sizeof(d->pv));
+	scratch->args = (struct decode_args){ 0 };
+	image_fill(t, n, scratch, true);
+	image_args_set(t, n, &d->args);
+	image_container(t, n, now);
+	if (now) {
+		n->p.start = now->p.start;
+		image_session_inherit(t, n, now);
+		images_adopt(&t->images, now->p.v[SLOT_PROC_IS_EXEC].num ? now : now->parent, n);
+	}
+	image_derive(t, n);
+	image_creds(t, n, &d->head);
+	images_die(&t->images, n);
+	return n;
+}
+
 /* What the kernel says of a process of which not even the program was known. */
 static void image_complete(struct proctable *t, struct image *i, const struct decoded *d)
 {
@@ -670,7 +699,7 @@ const struct proc *proctable_event(struct proctable *t, const struct decoded *d,
 		i = table_fork(t, d);
 		break;
 	case EV_EXEC:
-		i = table_exec(t, d);
+		i = d->head.flags & EV_F_DENIED ? table_denied(t, d) : table_exec(t, d);
 		break;
 	case EV_EXIT:
 		i = table_exit(t, d);

@@ -468,6 +468,7 @@ const struct hook_row hook_rows[] = {
 	DENY(LINK, "path_link_d", "security_path_link"),
 	DENY(CHMOD, "path_chmod_d", "security_path_chmod"),
 	DENY(CONNECT, "socket_connect_d", "security_socket_connect"),
+	DENY(EXEC, "bprm_creds_d", "security_bprm_creds_for_exec"),
 	DENY(BIND, "socket_bind_d", "security_socket_bind"),
 };
 

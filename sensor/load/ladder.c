@@ -340,7 +340,7 @@ static const uint8_t ladder_preempted[] = { EV_RUNG_KPROBE, EV_RUNG_FENTRY, EV_R
 static bool has_rung(uint16_t event, uint8_t rung)
 {
 	for (size_t i = 0; i < hook_nrows; i++)
-		if (hook_rows[i].event == event && hook_rows[i].rung == rung)
+		if (hook_rows[i].event == event && hook_rows[i].rung == rung && !hook_rows[i].deny)
 			return true;
 	return false;
 }

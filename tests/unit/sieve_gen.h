@@ -522,7 +522,8 @@ static inline void gen_build(struct policy_gen *p, uint64_t seed, struct sieve_r
 	struct err e;
 
 	if (gen_chance(p->g, 30)) {
-		l.states = 1 + gen_below(p->g, 200);
+		/* an exec has ten automata, and of words, say, one cannot be weakened to a single state */
+		l.states = (p->event == EV_EXEC ? 100 : 1) + gen_below(p->g, 200);
 		l.trans = l.states * (1 + gen_below(p->g, 20));
 		l.masks = 2 + gen_below(p->g, 20);
 	}

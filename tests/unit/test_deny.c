@@ -35,11 +35,12 @@ static bool decided(const struct program *p, uint32_t rule)
 
 /* ---- the promise ----------------------------------------------------------------------------------------------------- */
 
-static const uint16_t events[] = { EV_OPEN, EV_OPEN,  EV_OPEN,	 EV_UNLINK,  EV_RMDIR, EV_MKDIR,
-				   EV_LINK, EV_CHMOD, EV_RENAME, EV_CONNECT, EV_BIND };
+static const uint16_t events[] = { EV_OPEN,  EV_OPEN,	EV_OPEN,    EV_UNLINK, EV_RMDIR, EV_MKDIR, EV_LINK,
+				   EV_CHMOD, EV_RENAME, EV_CONNECT, EV_BIND,   EV_EXEC,	 EV_EXEC };
 
 struct tally {
 	unsigned events, rules, decided, partly, holds, refused, doubtful;
+	unsigned refused_execs;
 };
 
 /* What the kernel mostly decides whole. */
@@ -95,13 +96,15 @@ static void check_event(struct policy_gen *p, const struct program *view, const 
 	struct event_gen before = *e;
 	struct ref ref = { .p = view, .ev = &e->ev };
 	struct sv_mask alive = { { 0 } };
-	bool whole = true;
+	bool whole = p->event != EV_EXEC || !e->linked; /* by its other path no program is refused */
 
 	before.head.retval = gen_int(p->g);
 	if (p->event == EV_OPEN)
 		before.num[EVN_OPEN_MODE] = (ev_u64)gen_int(p->g);
 	if (p->event == EV_CHMOD)
 		before.num[EVN_CHMOD_FILE_MODE] = (ev_u64)gen_int(p->g);
+	if (p->event == EV_EXEC && e->linked)
+		before.readable[SV_AUT_PATH0] = true; /* the file's own decides, whatever it was called by */
 	gen_deny(&sieve, &before, &alive);
 	for (unsigned k = 0; k < SV_AUT_ADDR; k++)
 		whole = whole && *e->path[k] && e->path[k][strlen(e->path[k]) - 1] != '/';
@@ -124,6 +127,7 @@ static void check_event(struct policy_gen *p, const struct program *view, const 
 				 (unsigned long long)seed, i, r->clauses[0].text, e->path[0], e->path[1]);
 		t->holds += holds;
 		t->refused += refused;
+		t->refused_execs += refused && p->event == EV_EXEC;
 		t->doubtful += holds && !refused;
 	}
 	t->events++;
@@ -170,11 +174,12 @@ static void test_never_wrong(void **state)
 
 	for (unsigned i = 0; i < n; i++)
 		random_policy(seed + i, &t);
-	printf("%u policies, %u events: %u rules want to refuse, %u do, %u of them in part; %u firings of those, %u refused\n",
-	       n, t.events, t.rules, t.decided, t.partly, t.holds, t.refused);
+	printf("%u policies, %u events: %u rules want to refuse, %u do, %u of them in part; %u firings of those, %u refused, "
+	       "%u of these execs\n",
+	       n, t.events, t.rules, t.decided, t.partly, t.holds, t.refused, t.refused_execs);
 	/* The test means something only if things are refused, and some are not. */
-	assert_true(t.decided > t.rules / 20 && t.decided < t.rules && t.partly && t.refused > t.events / 100 &&
-		    t.doubtful);
+	assert_true(t.decided > t.rules / 40 && t.decided < t.rules && t.partly && t.refused > t.events / 100 &&
+		    t.refused_execs > t.events / 1000 && t.doubtful);
 }
 
 /* ---- the reasons ------------------------------------------------------------------------------------------------------ */
@@ -194,7 +199,7 @@ static enum deny_why why_of(const struct sieve_report *r, uint32_t rule)
 	return (enum deny_why)r->rules[rule].deny;
 }
 
-#define REASONS 17
+#define REASONS 22
 
 static void test_reasons(void **state)
 {
@@ -212,7 +217,15 @@ static void test_reasons(void **state)
 		add_deny(b, rule[n++], PROGRAM_NONE);                                                                  \
 	} while (0)
 	RULE(DENY_KERNEL, EV_OPEN, both(b, a, number_is(b, "process.uid", 0)));
-	RULE(DENY_EVENT, EV_EXEC, number_is(b, "process.uid", 0));
+	RULE(DENY_EVENT, EV_SIGNAL, number_is(b, "process.uid", 0));
+	RULE(DENY_KERNEL, EV_EXEC,
+	     both(b, build_strin(b, build_field(b, "process.file.path"), STRM_GLOB, "/usr/*/nc", NULL),
+		  both(b, number_is(b, "process.uid", 0), number_is(b, "process.file.mode", 0100755))));
+	RULE(DENY_LINK, EV_EXEC,
+	     build1(b, N_NOT, build_strin(b, build_field(b, "process.file.path"), STRM_GLOB, "/usr/**", NULL)));
+	RULE(DENY_LATE, EV_EXEC, number_is(b, "process.euid", 0));
+	RULE(DENY_LATE, EV_EXEC, number_is(b, "process.interpreter.file.uid", 0));
+	RULE(DENY_USER, EV_EXEC, build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "nc"), 0));
 	RULE(DENY_USER, EV_OPEN,
 	     both(b, a, build3(b, N_STREQ, build_field(b, "process.comm"), build_str(b, "cat"), 0)));
 	RULE(DENY_USER, EV_OPEN, build1(b, N_NOT, build_field(b, "event.async")));
@@ -273,6 +286,28 @@ static void test_no_room(void **state)
 		left += why_of(&report, i) == DENY_ROOM;
 	assert_int_equal(left, 5 + 30);
 	assert_true(sv_mask_zero(&sieve.event[EV_OPEN].deny.clauses));
+	sieve_report_done(&report);
+}
+
+/* A condition that no single path meets: only a program that goes by two does, and by one of them nothing is refused. */
+static void test_two_paths(void **state)
+{
+	struct build *b = *state;
+	struct event_gen ev = { .head = { .type = EV_EXEC }, .readable = { true, true, true }, .path = { "/a", "/b" } };
+	uint32_t path = build_field(b, "process.file.path");
+	struct sv_mask alive = { { 0 } };
+	struct sieve_report report;
+	struct err e;
+
+	add_deny(b,
+		 build_rule(b, EV_EXEC,
+			    both(b, build3(b, N_STREQ, path, build_str(b, "/a"), 0),
+				 build3(b, N_STREQ, path, build_str(b, "/b"), 0))),
+		 PROGRAM_NONE);
+	assert_int_equal(sieve_build(b->pb, NULL, &report, &sieve, &e), 0);
+	assert_int_not_equal(why_of(&report, 0), DENY_KERNEL);
+	gen_deny(&sieve, &ev, &alive);
+	assert_true(sv_mask_zero(&alive));
 	sieve_report_done(&report);
 }
 
@@ -416,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_never_wrong),
 		cmocka_unit_test_setup_teardown(test_reasons, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_two_paths, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_shared_bits, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_unread, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_allowed, build_setup, build_teardown),

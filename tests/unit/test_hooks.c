@@ -20,7 +20,7 @@
 static bool has_rung(uint16_t ev, uint8_t rung)
 {
 	for (size_t i = 0; i < hook_nrows; i++)
-		if (hook_rows[i].event == ev && hook_rows[i].rung == rung)
+		if (hook_rows[i].event == ev && hook_rows[i].rung == rung && !hook_rows[i].deny)
 			return true;
 	return false;
 }

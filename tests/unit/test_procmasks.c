@@ -317,6 +317,22 @@ static void do_exec(struct world *w, struct task *t, bool lost)
 	masks_put(&masks, k.first, k.second, fresh | tail_of(t->path), kin);
 }
 
+/* As bprm_creds_d() in bpf/deny.bpf.c: told as what it would have become, and stays what it is. */
+static void do_refused_exec(struct world *w, const struct task *t)
+{
+	struct sv_mask alive = all_of(w, EV_EXEC);
+	struct task other = *t;
+	struct rec r;
+
+	other.path = GEN_PICK(&w->g, paths);
+	other.upper = gen_chance(&w->g, 50);
+	record_begin(w, &r, EV_EXEC, t);
+	r.head.flags |= EV_F_DENIED | EV_F_ARGS_TRUNCATED;
+	record_proc(&r, &other, true);
+	w->events++;
+	record_end(w, &r, &alive, true);
+}
+
 /* As fork_known(). */
 static void do_fork(struct world *w, struct task *t, bool lost)
 {
@@ -600,6 +616,8 @@ static void step(struct world *w)
 		t = &w->tasks[1];
 	if (what < 50)
 		do_event(w, t);
+	else if (what < 53)
+		do_refused_exec(w, t);
 	else if (what < 66)
 		do_exec(w, t, gen_chance(&w->g, 3));
 	else if (what < 80)

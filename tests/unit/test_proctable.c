@@ -187,6 +187,45 @@ static void fork_and_exec(void **state)
 	end();
 }
 
+/* What was refused is told as what it would have become; the process is what it was. */
+static void refused_exec(void **state)
+{
+	const struct proc *shell, *p;
+
+	(void)state;
+	begin(0, 0, NULL);
+	exec_of(1, 0, "/sbin/init");
+	fork_of(1, 10);
+	shell = exec_args_of(10, 1, "/bin/bash", "-bash\0-l\0", 10);
+	for (int forked = 0; forked < 2; forked++) {
+		uint32_t pid = forked ? 20 : 10;
+
+		head(EV_EXEC, pid);
+		rec.head.flags |= EV_F_DENIED | EV_F_ARGS_TRUNCATED;
+		rec.head.retval = -EPERM;
+		rec.num[rec.proc + EVN_PROC_PID] = rec.num[rec.proc + EVN_PROC_TID] = pid;
+		rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/usr/bin/nc");
+		p = send();
+		assert_chain(p, "nc bash init");
+		assert_int_equal(p->v[SLOT_PROC_ARGV].len, 0);
+		assert_int_equal(p->v[SLOT_PROC_ARGS_TRUNCATED].num, 1);
+		assert_int_equal(dec.ev.base[SLOT_BASE_RETVAL].num, -EPERM);
+		assert_int_equal(p->start, proctable_find(enrich_proctable(enrich), pid, 0)->start);
+		assert_true(p->version != proctable_find(enrich_proctable(enrich), pid, 0)->version);
+		p = open_of(pid);
+		assert_chain(p, forked ? "bash bash init" : "bash init");
+		assert_str(p->v[SLOT_PROC_ARGV0], "-bash");
+		if (!forked)
+			assert_ptr_equal(p, shell);
+		fork_of(10, 20);
+	}
+	assert_int_equal(stats().live, 3);
+	now += PROCTABLE_LINGER_NS;
+	open_of(10); /* and what was not is forgotten */
+	assert_int_equal(stats().images, 3);
+	end();
+}
+
 /* What an exec replaced stays above it; what a fork copied does not. */
 static void exec_on_exec(void **state)
 {
@@ -1080,6 +1119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_gone),
 		cmocka_unit_test(fork_and_exec),
+		cmocka_unit_test(refused_exec),
 		cmocka_unit_test(exec_on_exec),
 		cmocka_unit_test(a_parent_that_execs_later),
 		cmocka_unit_test(credentials),

@@ -4,11 +4,13 @@
  *	denied prepare	makes the files, before the sensor starts
  *	denied		prints a line an event: its name, and "" or what went otherwise, between tabs
  *	denied open N	opens the refused file N times, prints how many were refused
+ *	... exit	nothing: for what is executed
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +53,32 @@ static int unlink_as(const char *path, uid_t uid)
 	return errno ? -1 : 0;
 }
 
+/*
+ * Executes @path as that user: by its descriptor, or as what @dir has of that name. A process that was refused it is what it was before,
+ * and opens a file to show that.
+ */
+static int run_as(uid_t uid, const char *dir, const char *path, bool by_fd)
+{
+	char *argv[] = { (char *)path, "exit", NULL }, *none[] = { NULL };
+	int status, saved;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (chdir(dir) < 0 || setuid(uid) < 0)
+			_exit(255);
+		if (by_fd)
+			fexecve(open(path, O_RDONLY | O_CLOEXEC), argv, none);
+		else
+			execve(path, argv, none);
+		saved = errno;
+		close(open(DIR_ "/after", O_RDONLY));
+		_exit(saved);
+	}
+	waitpid(pid, &status, 0);
+	errno = WEXITSTATUS(status);
+	return errno ? -1 : 0;
+}
+
 static int with_socket(int (*call)(int, const struct sockaddr *, socklen_t), int family, const char *ip, int port)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -84,6 +112,17 @@ static void do_open(void)
 	expect("other flags", open_close(DIR_ "/secret/new", O_RDWR | O_CREAT), 0);
 	expect("another policy's", open_close(DIR_ "/free", O_RDONLY), 0);
 	chdir("/");
+}
+
+static void do_exec(void)
+{
+	expect("exec", run_as(0, "/", DIR_ "/tool", false), EPERM);
+	expect("through a link", run_as(0, "/", DIR_ "/toollink", false), EPERM);
+	expect("from its directory", run_as(0, DIR_ "/secretx", "../tool", false), EPERM);
+	expect("by a descriptor", run_as(0, "/", DIR_ "/tool", true), EPERM);
+	expect("a neighbour", run_as(0, "/", DIR_ "/tool2", false), 0);
+	expect("a script that it runs", run_as(0, "/", DIR_ "/script", false), 0);
+	expect("another user", run_as(65534, "/", DIR_ "/tool", false), 0);
 }
 
 static void do_unlink(void)
@@ -145,10 +184,30 @@ static const struct {
 	const char *name;
 	void (*act)(void);
 } rows[] = {
-	{ "bind", do_bind },	 { "chmod", do_chmod }, { "connect", do_connect },
-	{ "link", do_link },	 { "mkdir", do_mkdir }, { "open", do_open },
-	{ "rename", do_rename }, { "rmdir", do_rmdir }, { "unlink", do_unlink },
+	{ "bind", do_bind },   { "chmod", do_chmod },	{ "connect", do_connect }, { "exec", do_exec },
+	{ "link", do_link },   { "mkdir", do_mkdir },	{ "open", do_open },	   { "rename", do_rename },
+	{ "rmdir", do_rmdir }, { "unlink", do_unlink },
 };
+
+/* This program once more, under another name. */
+static int copy_self(const char *path)
+{
+	int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_CREAT, 0755), r = from < 0 || to < 0;
+	char bytes[4096];
+	ssize_t n;
+
+	while (!r && (n = read(from, bytes, sizeof(bytes))) != 0)
+		r = n < 0 || write(to, bytes, (size_t)n) != n;
+	close(from);
+	return close(to) < 0 || r;
+}
+
+static int script(const char *path, const char *interpreter)
+{
+	FILE *f = fopen(path, "w");
+
+	return !f || fprintf(f, "#!%s\n", interpreter) < 0 || fclose(f) || chmod(path, 0755) < 0;
+}
 
 /* Before the sensor starts: nobody else would get to these files. */
 static int prepare(void)
@@ -159,8 +218,11 @@ static int prepare(void)
 					     DIR_ "/secretx/file", DIR_ "/free",
 					     DIR_ "/keep",	   DIR_ "/keep2",
 					     DIR_ "/from",	   DIR_ "/from2",
-					     DIR_ "/file",	   DIR_ "/mode" };
-	int r = mkdir(DIR_, 0777) < 0 || chmod(DIR_, 0777) < 0 || symlink("secret/file", DIR_ "/link") < 0;
+					     DIR_ "/file",	   DIR_ "/mode",
+					     DIR_ "/after" };
+	int r = mkdir(DIR_, 0777) < 0 || chmod(DIR_, 0777) < 0 || symlink("secret/file", DIR_ "/link") < 0 ||
+		symlink("tool", DIR_ "/toollink") < 0 || copy_self(DIR_ "/tool") || copy_self(DIR_ "/tool2") ||
+		script(DIR_ "/script", DIR_ "/tool");
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		r |= mkdir(dirs[i], 0755) < 0;
@@ -183,6 +245,8 @@ static int many(int n)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[argc - 1], "exit") == 0)
+		return 0;
 	if (argc > 1 && strcmp(argv[1], "prepare") == 0)
 		return prepare();
 	if (argc > 2)
