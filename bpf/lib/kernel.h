@@ -152,7 +152,8 @@ struct vm_area_struct {
 	unsigned long vm_flags;
 	struct file *vm_file;
 };
-struct mnt_idmap {}; /* 6.2 (256c8aed2b42) */
+struct mnt_idmap {
+}; /* 6.2 (256c8aed2b42) */
 struct filename {
 	const char *name;
 	const char *uptr; /* until 7.0 */
