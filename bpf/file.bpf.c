@@ -89,6 +89,13 @@ INLINE bool hook_begin_result(struct hook *h, const u32 type, s64 retval)
 	       hook_go_on(h, type, sv_first(h->e, retval, &h->alive));
 }
 
+/* The same where two numbers of it are at hand, too: @a is num[@slot_a], @b is num[@slot_b]. */
+INLINE bool hook_begin_two(struct hook *h, const u32 type, s64 retval, const u8 slot_a, u64 a, const u8 slot_b, u64 b)
+{
+	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
+	       hook_go_on(h, type, sv_first(h->e, retval, &h->alive) && sv_two(h->e, slot_a, a, slot_b, b, &h->alive));
+}
+
 /* The same of what happens to @at. */
 INLINE bool hook_begin_at(struct hook *h, const u32 type, struct place at)
 {

@@ -13,6 +13,11 @@
 
 /* ---- mmap ---------------------------------------------------------------------------------------------------------- */
 
+INLINE bool mmap_begin(struct hook *h, u64 prot, u64 flags, s64 ret)
+{
+	return hook_begin_two(h, EV_MMAP, result(ret), NUM(MMAP, PROTECTION), prot, NUM(MMAP, FLAGS), flags);
+}
+
 INLINE int mmap_rec(struct hook *h, u8 rung, struct file *file, u64 prot, u64 flags, s64 ret)
 {
 	struct place at = {};
@@ -22,7 +27,7 @@ INLINE int mmap_rec(struct hook *h, u8 rung, struct file *file, u64 prot, u64 fl
 	if (file && !(flags & MAP_ANONYMOUS))
 		at = place_of_file(file);
 	file_head(h->s, EV_MMAP, EVN_MMAP_COUNT, EVS_MMAP_COUNT, rung, result(ret), at);
-	num[NUM(MMAP, FLAGS)] = flags & ~MAP_NO_MEANING;
+	num[NUM(MMAP, FLAGS)] = flags;
 	num[NUM(MMAP, PROTECTION)] = prot;
 	hook_end(h, EV_MMAP, file_decide(h, EV_MMAP, EVN_MMAP_COUNT, at, true));
 	return 0;
@@ -45,7 +50,8 @@ INLINE int mmap_left(u8 rung, struct file *file, u64 prot, u64 flags, s64 ret)
 {
 	struct hook h;
 
-	if (!reportable(ret) || !is_mmap() || !hook_begin(&h, EV_MMAP))
+	flags &= ~MAP_NO_MEANING;
+	if (!reportable(ret) || !is_mmap() || !mmap_begin(&h, prot, flags, ret))
 		return 0;
 	return mmap_rec(&h, rung, file, prot, flags, ret);
 }
@@ -76,20 +82,22 @@ INLINE int mmap_at_exit(u8 rung, struct pt_regs *regs, s64 ret)
 	struct sysargs args;
 	struct sysdesc d;
 	struct hook h;
+	bool unreadable = false;
 
-	if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin(&h, EV_MMAP))
+	if (!sys_desc(regs, &args, &d) || !reportable(ret))
 		return 0;
 	if (d.form == SYSFORM_BLOCK) {
 		u32 block[6] = {};
 
-		if (bpf_probe_read_user(block, sizeof(block), (void *)args.a[0]))
-			h.s->flags |= EV_F_UNREADABLE;
+		unreadable = bpf_probe_read_user(block, sizeof(block), (void *)args.a[0]);
 		args.a[2] = block[2];
 		args.a[3] = block[3];
 		args.a[4] = block[4];
 	}
-	if (args.compat)
-		h.s->flags |= EV_F_COMPAT;
+	args.a[3] &= ~MAP_NO_MEANING;
+	if (unreadable ? !hook_begin(&h, EV_MMAP) : !mmap_begin(&h, args.a[2], args.a[3], ret))
+		return 0;
+	h.s->flags |= (args.compat ? EV_F_COMPAT : 0) | (unreadable ? EV_F_UNREADABLE : 0);
 	return mmap_rec(&h, rung, args.a[3] & MAP_ANONYMOUS ? 0 : file_of_fd(task, (s32)args.a[4]), args.a[2],
 			args.a[3], ret);
 }
@@ -134,7 +142,7 @@ INLINE int mprotect_alone(u8 rung, u64 prot, s64 ret, bool compat)
 	struct place none = {};
 	struct hook h;
 
-	if (!hook_begin(&h, EV_MPROTECT))
+	if (!hook_begin_two(&h, EV_MPROTECT, result(ret), NUM(MPROTECT, REQ), prot, NUM(MPROTECT, VM), 0))
 		return 0;
 	if (compat)
 		h.s->flags |= EV_F_COMPAT;

@@ -50,6 +50,8 @@ __noinline int exec_masks(u32 slot, u64 task)
 	if (masks_find(m, w.first, w.second, &low)) {
 		masks_strike(m, low, h->policy, EV_EXEC, (struct sv_mask *)h->alive);
 		s->fresh = masks_fresh(m, low, h->policy);
+		if (!(low & MASKS_LATE))
+			s->flags |= EV_F_SAME_CGROUPS;
 	}
 	met = masks_kin(m, w.first);
 	sv_kin_strike(&sv->kin, met, (struct sv_mask *)h->alive);

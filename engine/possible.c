@@ -22,7 +22,6 @@ enum need {
 /* A rule that asks something of the process that a view may know. */
 struct asked {
 	uint32_t root;
-	uint16_t event;
 	struct sv_mask bits;
 };
 
@@ -30,8 +29,8 @@ struct possible {
 	struct engine *e; /* borrowed */
 	uint16_t *needs;  /* owned; enum need of each node */
 	bool *asks;	  /* owned; of each node: something below it is known in some view */
-	struct asked *v;  /* owned */
-	uint32_t n;
+	struct asked *v;  /* owned; by event type: those on type t are first[t] to first[t + 1] */
+	uint32_t first[EV_TYPES + 1];
 	struct sv_mask rest[EV_TYPES]; /* clauses of rules that ask nothing of the process */
 	struct sv_mask all[EV_TYPES];
 };
@@ -175,6 +174,30 @@ static void mask_or(struct sv_mask *to, const struct sv_mask *m)
 		to->w[i] |= m->w[i];
 }
 
+/* The rules that ask something into x->v, those on the same type side by side. */
+static void put_asked(struct possible *x)
+{
+	const struct program *p = &x->e->p;
+	uint32_t n = 0;
+
+	for (uint16_t t = 0; t < EV_TYPES; t++) {
+		x->first[t] = n;
+		for (uint32_t i = 0; i < p->nrules; i++) {
+			struct asked a = { .root = p->rules[i].root };
+
+			if (p->rules[i].event != t)
+				continue;
+			rule_bits(p, &p->rules[i], &a.bits);
+			mask_or(&x->all[t], &a.bits);
+			if (x->asks[a.root])
+				x->v[n++] = a;
+			else
+				mask_or(&x->rest[t], &a.bits);
+		}
+	}
+	x->first[EV_TYPES] = n;
+}
+
 int possible_new(struct engine *e, struct possible **ret)
 {
 	_cleanup_(possible_free) struct possible *x = calloc(1, sizeof(*x));
@@ -192,18 +215,7 @@ int possible_new(struct engine *e, struct possible **ret)
 		x->needs[i] = node_needs(x, &p->nodes[i]);
 		x->asks[i] = node_asks(x, &p->nodes[i], x->needs[i]);
 	}
-	for (uint32_t i = 0; i < p->nrules; i++) {
-		struct asked a = { .root = p->rules[i].root, .event = p->rules[i].event };
-
-		if (a.event >= EV_TYPES)
-			continue;
-		rule_bits(p, &p->rules[i], &a.bits);
-		mask_or(&x->all[a.event], &a.bits);
-		if (x->asks[a.root])
-			x->v[x->n++] = a;
-		else
-			mask_or(&x->rest[a.event], &a.bits);
-	}
+	put_asked(x);
 	*ret = TAKE_PTR(x);
 	return 0;
 }
@@ -278,24 +290,42 @@ static void mask_with(struct look *l, uint16_t type, struct sv_mask *ret)
 	struct possible *x = l->x;
 
 	*ret = x->rest[type];
-	engine_begin(x->e);
-	for (uint32_t i = 0; i < x->n; i++)
-		if (x->v[i].event == type && (can_be(l, x->v[i].root) & CAN_TRUE))
+	for (uint32_t i = x->first[type]; i < x->first[type + 1]; i++)
+		if (can_be(l, x->v[i].root) & CAN_TRUE)
 			mask_or(ret, &x->v[i].bits);
 }
 
-void possible_mask(struct possible *x, const struct possible_view *v, uint16_t type, struct sv_mask *ret)
+/* The same; where nothing is ruled out all ones, which is one set for every policy. */
+static void mask_or_ones(struct look *l, uint16_t type, struct sv_mask *ret)
 {
-	struct event ev = { .type = type, .proc = v->proc };
-	struct look l = { .x = x, .run = { .e = x->e, .ev = &ev }, .known = known_in(v) };
+	const struct possible *x = l->x;
 
+	if (x->first[type] != x->first[type + 1]) {
+		mask_with(l, type, ret);
+		if (memcmp(ret, &x->all[type], sizeof(*ret)) != 0)
+			return;
+	}
 	memset(ret, 0xff, sizeof(*ret));
-	if (type >= EV_TYPES)
-		return;
-	mask_with(&l, type, ret);
-	/* Nothing is ruled out: that is the same set for every policy. */
-	if (memcmp(ret, &x->all[type], sizeof(*ret)) == 0)
-		memset(ret, 0xff, sizeof(*ret));
+}
+
+/* What is asked of the process is the same whatever it does, and so is what was found out of it for another type. */
+static struct look look_at(struct possible *x, const struct possible_view *v, const struct event *ev)
+{
+	engine_begin(x->e);
+	return (struct look){ .x = x, .run = { .e = x->e, .ev = ev }, .known = known_in(v) };
+}
+
+void possible_masks(struct possible *x, const struct possible_view *own, const struct possible_view *exec,
+		    struct sv_mask ret[EV_TYPES])
+{
+	const struct event does = { .proc = own->proc }, executed = { .type = EV_EXEC, .proc = exec->proc };
+	struct look l = look_at(x, own, &does);
+
+	for (uint16_t t = 0; t < EV_TYPES; t++)
+		if (t != EV_EXEC)
+			mask_or_ones(&l, t, &ret[t]);
+	l = look_at(x, exec, &executed);
+	mask_or_ones(&l, EV_EXEC, &ret[EV_EXEC]);
 }
 
 void possible_of_file(struct possible *x, const struct event *ev, struct sv_mask *ret)
@@ -305,14 +335,16 @@ void possible_of_file(struct possible *x, const struct event *ev, struct sv_mask
 
 	memset(ret, 0xff, sizeof(*ret));
 	file.v[SLOT_OPEN_FILE_HASHES] = ev->v[SLOT_OPEN_FILE_HASHES];
-	if (ev->type == EV_OPEN && file.v[SLOT_OPEN_FILE_HASHES].len)
-		mask_with(&l, EV_OPEN, ret);
+	if (ev->type != EV_OPEN || !file.v[SLOT_OPEN_FILE_HASHES].len)
+		return;
+	engine_begin(x->e);
+	mask_with(&l, EV_OPEN, ret);
 }
 
 void possible_asks_file(const struct possible *x, struct sv_mask *ret)
 {
 	*ret = (struct sv_mask){ { 0 } };
-	for (uint32_t i = 0; i < x->n; i++)
-		if (x->v[i].event == EV_OPEN && (x->needs[x->v[i].root] & NEED_HASHES))
+	for (uint32_t i = x->first[EV_OPEN]; i < x->first[EV_OPEN + 1]; i++)
+		if (x->needs[x->v[i].root] & NEED_HASHES)
 			mask_or(ret, &x->v[i].bits);
 }

@@ -39,7 +39,11 @@ struct possible_view {
 void possible_of_file(struct possible *p, const struct event *ev, struct sv_mask *ret);
 void possible_asks_file(const struct possible *p, struct sv_mask *ret);
 
-/* The clauses that can be true of events of @type; all ones where rules ask nothing of the process. */
-void possible_mask(struct possible *p, const struct possible_view *v, uint16_t type, struct sv_mask *ret);
+/*
+ * The clauses that can be true of events of each type that the process of @own tells, and of execs that make it what @exec says; all
+ * ones where rules ask nothing of the process.
+ */
+void possible_masks(struct possible *p, const struct possible_view *own, const struct possible_view *exec,
+		    struct sv_mask ret[EV_TYPES]);
 
 #endif

@@ -291,6 +291,17 @@ INLINE bool ring_kept(const struct ev_head *h, const u32 type, u64 held)
 	       !sv_mask_meets((const struct sv_mask *)h->alive, &sv->event[type].urgent);
 }
 
+/*
+ * Whether it is soon enough that the reader takes the record of @h when it comes for another one, or by itself: of what is only there
+ * to keep the process table, if nothing has to be looked up for it in /proc.
+ */
+INLINE bool can_wait(const struct ev_head *h, const u32 type)
+{
+	if (type == EV_EXEC && (!(h->flags & EV_F_SAME_CGROUPS) || h->flags & EV_F_ARGS_TRUNCATED))
+		return false;
+	return type == EV_ARGS || (type != EV_TASK && h->flags & EV_F_CONTEXT);
+}
+
 /* Hands @raw of @used bytes to the ring of @type (a constant); false when it is full. @max bytes are there (a constant). */
 INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags)
 {
@@ -310,6 +321,8 @@ INLINE bool raw_send(u8 *raw, const u32 type, u64 used, const u64 max, u32 flags
 	/* a quarter of a ring is enough to wake the reader for */
 	if (EV_IS_LINEAGE(type)) {
 		held = bpf_ringbuf_query(&lineage, BPF_RB_AVAIL_DATA);
+		if (can_wait(h, type) && held <= lineage_bytes / 4)
+			return bpf_ringbuf_output(&lineage, raw, size, BPF_RB_NO_WAKEUP) == 0;
 		return bpf_ringbuf_output(&lineage, raw, size, wake_flags(held > lineage_bytes / 4)) == 0;
 	}
 	held = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);

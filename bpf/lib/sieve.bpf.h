@@ -373,6 +373,28 @@ SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, struct sv_mask *
 	return !sv_mask_zero(alive);
 }
 
+/*
+ * The same by two of the numbers, for events of which there are very many and of which most have the wrong ones: @a is num[@slot_a],
+ * @b is num[@slot_b].
+ */
+SV_INLINE int sv_two(const struct sv_event *e, const ev_u8 slot_a, ev_u64 a, const ev_u8 slot_b, ev_u64 b,
+		     struct sv_mask *alive)
+{
+	ev_u32 n = e->npreds;
+
+	for (ev_u32 i = 0; i < SV_PREDS; i++) {
+		const struct sv_pred *p = &e->preds[i];
+
+		if (i >= n)
+			break;
+		if (p->slot != slot_a && p->slot != slot_b)
+			continue;
+		if (!sv_pred_strike(p, p->slot == slot_a ? a : b, alive))
+			return 0;
+	}
+	return !sv_mask_zero(alive);
+}
+
 /* Whether a number is an id of the acting process. */
 SV_INLINE int sv_slot_id(ev_u64 slot)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * When a record wakes the reader of its ring: when none has for a while. The reader then looks every EV_WAKE_NS, until nothing has
- * come for twice as long (sensor/priv/engine_proc.c). So one record alone is taken at once, many cost no wake-up each, and where
- * nothing happens the reader sleeps.
+ * When a record wakes the reader of its ring: when none has for EV_WAKE_NS. The reader then looks every EV_WAKE_NS, until nothing has
+ * come (sensor/priv/engine_proc.c): what came without waking it came within EV_WAKE_NS of a record that did. So one record alone is
+ * taken at once, many cost no wake-up each, and where nothing happens the reader sleeps. What can wait (emit.bpf.h) wakes nobody.
  */
 #ifndef TAMIS_BPF_WAKE_H
 #define TAMIS_BPF_WAKE_H

@@ -103,7 +103,9 @@ enum ev_flags {
 	EV_F_ARGS_TRUNCATED = 1 << 6, /* exec: arguments or environment beyond EV_ARGS_MAX */
 	EV_F_CANARY = 1 << 7,	      /* a mark: the canary's act of this type was seen; a head and nothing else */
 	EV_F_CREDS_AFTER = 1 << 8,    /* the head's credentials are those that the event gave, those before are gone */
-	EV_F_DENIED = 1 << 9	      /* the kernel side refused it, because a rule says so */
+	EV_F_DENIED = 1 << 9,	      /* the kernel side refused it, because a rule says so */
+	EV_F_SAME_CGROUPS =
+		1 << 10 /* exec: in the very cgroups that its process was last told of in, by exec or fork */
 };
 
 /* Goes by the ring of its own: nothing that files do can push it out. */

@@ -29,6 +29,7 @@ struct image {
 	bool told;	   /* the kernel was asked what all are, and told no program of it */
 	bool coarse;	   /* start_ns is rounded down to a tick */
 	bool unlayered;	   /* its file is what /proc showed, which does not tell on which layer of an overlay it lies */
+	bool located;	   /* on a host with cgroup v1 hierarchies: its cgroup is that which /proc told */
 	uint64_t start_ns; /* boot time */
 	uint64_t known_ns; /* boot time at which /proc said this; 0 for what records said */
 	uint64_t dead_ns;  /* boot time of its end */

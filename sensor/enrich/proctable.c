@@ -75,35 +75,42 @@ static void image_container_set(struct proctable *t, struct image *i, const stru
 
 /*
  * Where records cannot tell: hosts with cgroup v1 hierarchies, on which containers are not in the unified one. There /proc is
- * asked, and where the process is gone already it is taken to have been where its image before (@was, or NULL) was.
+ * asked, if the kernel side does not say that the process is where its image before (@was, or NULL) was (@same). Where the process is
+ * gone already it is taken to have been there, too.
  */
-static bool image_cgroup(struct proctable *t, const struct image *i, const struct image *was, const char **ret,
-			 size_t *ret_len, unsigned *ret_version)
+static bool image_cgroup(struct proctable *t, struct image *i, const struct image *was, bool same, struct val *ret,
+			 unsigned *ret_version)
 {
-	if (looks_cgroup(&t->looks, i->pid, ret, ret_len, ret_version))
-		return true;
-	if (!was || was->p.v[SLOT_PROC_CGROUP_VERSION].num != 1)
-		return false;
-	*ret = was->p.v[SLOT_PROC_CGROUP_ID].s;
-	*ret_len = was->p.v[SLOT_PROC_CGROUP_ID].len;
-	*ret_version = 1;
+	size_t len;
+
+	if (!(same && was && was->located)) {
+		i->located = looks_cgroup(&t->looks, i->pid, &ret->s, &len, ret_version);
+		if (i->located) {
+			ret->len = (uint32_t)len;
+			return true;
+		}
+		if (!was || was->p.v[SLOT_PROC_CGROUP_VERSION].num != 1)
+			return false;
+	}
+	i->located = same && was->located;
+	*ret = was->p.v[SLOT_PROC_CGROUP_ID];
+	*ret_version = (unsigned)was->p.v[SLOT_PROC_CGROUP_VERSION].num;
 	return true;
 }
 
 /* What the cgroup tells. */
-static void image_container(struct proctable *t, struct image *i, const struct image *was)
+static void image_container(struct proctable *t, struct image *i, const struct image *was, bool same)
 {
 	struct val *v = i->p.v, *cgroup = &v[SLOT_PROC_CGROUP_ID];
 	struct cgroup_facts f;
-	const char *path;
+	struct val path = { 0 };
 	unsigned version;
-	size_t len;
 
 	cgroup_describe(cgroup->s, cgroup->len, &f);
 	if (!v[SLOT_PROC_CGROUP_VERSION].num && cgroup->len)
 		v[SLOT_PROC_CGROUP_VERSION].num = 2;
-	if (!f.id_len && image_cgroup(t, i, was, &path, &len, &version)) {
-		image_str_set(t, i, EVS_PROC_CGROUP_ID, (struct val){ .s = path, .len = (uint32_t)len });
+	if (!f.id_len && image_cgroup(t, i, was, same, &path, &version)) {
+		image_str_set(t, i, EVS_PROC_CGROUP_ID, path);
 		v[SLOT_PROC_CGROUP_VERSION].num = version;
 		cgroup_describe(cgroup->s, cgroup->len, &f);
 	}
@@ -326,7 +333,7 @@ static struct image *image_from_proc(struct proctable *t, uint32_t pid, uint64_t
 	i->p.v[SLOT_PROC_IS_EXEC].num = !kthread;
 	i->p.v[SLOT_PROC_IS_KWORKER].num = kthread;
 	t->stats.pathless += !kthread && !d->pv[SLOT_PROC_FILE_PATH].len;
-	image_container(t, i, NULL);
+	image_container(t, i, NULL, false);
 	image_derive(t, i);
 	images_put(&t->images, i);
 	return i;
@@ -465,6 +472,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	c->exec_id = d->head.image;
 	c->told = parent->told;
 	c->unlayered = parent->unlayered;
+	c->located = parent->located;
 	c->args = argblock_ref(parent->args);
 	c->container = container_ref(parent->container);
 	for (int s = 0; s < PROCIO_STRS; s++) {
@@ -475,7 +483,7 @@ static void fork_copy(struct proctable *t, struct image *c, const struct image *
 	}
 	fork_values(c, d);
 	if (other) {
-		image_container(t, c, parent);
+		image_container(t, c, parent, false);
 		image_derive(t, c);
 	} else {
 		image_names(t, c);
@@ -563,7 +571,7 @@ static struct image *table_exec(struct proctable *t, const struct decoded *d)
 	scratch->args = (struct decode_args){ 0 };
 	image_fill(t, n, scratch, true);
 	exec_args(t, n, d);
-	image_container(t, n, old);
+	image_container(t, n, old, d->head.flags & EV_F_SAME_CGROUPS);
 	if (old)
 		image_session_inherit(t, n, old);
 	exec_lineage(t, n, old, &d->head);
@@ -592,7 +600,7 @@ static struct image *table_denied(struct proctable *t, const struct decoded *d)
 	scratch->args = (struct decode_args){ 0 };
 	image_fill(t, n, scratch, true);
 	image_args_set(t, n, &d->args);
-	image_container(t, n, now);
+	image_container(t, n, now, false);
 	if (now) {
 		n->p.start = now->p.start;
 		image_session_inherit(t, n, now);
@@ -618,7 +626,7 @@ static void image_complete(struct proctable *t, struct image *i, const struct de
 		i->p.v[own[n]] = keep[n];
 	for (int s = 0; s < EVS_PROC_COUNT; s++)
 		image_str_set(t, i, s, d->pv[procio_str_slots[s]]);
-	image_container(t, i, NULL);
+	image_container(t, i, NULL, false);
 	image_derive(t, i);
 	images_changed(&t->images, i);
 	t->images.relinked++;
@@ -1023,7 +1031,7 @@ int proctable_load(struct proctable *t, const void *bytes, size_t len)
 	if (io.flags & PROCIO_DEAD)
 		images_die(&t->images, i);
 	i->dead_ns = io.dead_ns;
-	image_container(t, i, NULL);
+	image_container(t, i, NULL, false);
 	image_derive(t, i);
 	image_context(t, i);
 	return loaded_put(t, i);

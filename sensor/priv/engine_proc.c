@@ -152,7 +152,7 @@ static int drain_ring(struct engine_proc *p)
 		return 0;
 	n = ring_drain(p->ring, take_record, p, RING_EACH);
 	if (n)
-		p->idle_ns = clock_mono_ns() + 2 * EV_WAKE_NS;
+		p->idle_ns = clock_mono_ns() + EV_WAKE_NS;
 	if (n >= 0 && n < RING_EACH && queue_has_room(p->queue) && !ring_blocked(p->ring))
 		p->counts.drained_ns = before;
 	note_queue(p);

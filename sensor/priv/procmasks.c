@@ -114,12 +114,8 @@ static void set_fill(struct procmasks *p, const struct possible_view *own, const
 		     struct masks_set *ret)
 {
 	*ret = (struct masks_set){ .bare = exec->bare };
-	for (uint16_t t = 0; t < EV_TYPES; t++) {
-		if (t == EV_FORK) /* is about the child */
-			ret->mask[t] = ones;
-		else
-			possible_mask(p->possible, t == EV_EXEC ? exec : own, t, &ret->mask[t]);
-	}
+	possible_masks(p->possible, own, exec, ret->mask);
+	ret->mask[EV_FORK] = ones; /* is about the child */
 }
 
 /*

@@ -48,6 +48,7 @@ static void use(const uint8_t *path)
 		sv_alive_start(e, &alive);
 		must(e->npreds <= SV_PREDS && e->nfirst <= e->npreds);
 		sv_first(e, 0, &alive);
+		sv_two(e, 0, 1, SV_PREDS - 1, 2, &alive);
 		sv_nums(e, &head, num, &alive);
 		for (int k = 0; k < SV_AUTOMATA; k++)
 			if (e->automata[k].used)

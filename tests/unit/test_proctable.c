@@ -108,6 +108,17 @@ static const struct proc *exec_of(uint32_t pid, uint32_t ppid, const char *path)
 	return exec_args_of(pid, ppid, path, NULL, 0);
 }
 
+/* @same: the kernel side says that it is where it was. The container that it is in then. */
+static struct val container_of_exec(uint32_t pid, bool same)
+{
+	head(EV_EXEC, pid);
+	rec.head.flags |= same ? EV_F_SAME_CGROUPS : 0;
+	rec.num[rec.proc + EVN_PROC_PID] = pid;
+	rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/bin/some");
+	rec_proc_str(&rec, EVS_PROC_CGROUP_ID, "/");
+	return send()->v[SLOT_PROC_CONTAINER_ID];
+}
+
 static const struct proc *open_of(uint32_t pid)
 {
 	head(EV_OPEN, pid);
@@ -422,6 +433,61 @@ static void containers(void **state)
 }
 
 /* What is known of a container lasts as long as its processes. */
+/* @dir/@pid/cgroup of a process in a container whose id is 64 times @digit; 0: in none. */
+static void put_cgroup(const char *dir, const char *pid, char digit)
+{
+	char path[128], id[65];
+	FILE *f;
+
+	memset(id, digit, 64);
+	id[64] = 0;
+	snprintf(path, sizeof(path), "%s/%s", dir, pid);
+	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+	snprintf(path, sizeof(path), "%s/%s/cgroup", dir, pid);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "1:memory:%s%s\n0::/\n", digit ? "/docker/" : "/", id);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void assert_in(struct val container, char digit)
+{
+	assert_int_equal(container.len, digit ? 64 : 0);
+	for (uint32_t i = 0; i < container.len; i++)
+		assert_int_equal(container.s[i], digit);
+}
+
+/* Records do not tell there: /proc does, and is asked only where a process may be elsewhere than its image before. */
+static void containers_of_version_1(void **state)
+{
+	char dir[] = "/tmp/tamis-proc.XXXXXX";
+	pid_t rm;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	put_cgroup(dir, "self", 0);
+	put_cgroup(dir, "7", 'a');
+	put_cgroup(dir, "8", 'b');
+	begin(0, 0, dir);
+	assert_in(container_of_exec(7, true), 'a'); /* of which nothing is known */
+	fork_of(7, 8);
+	assert_in(container_of_exec(8, true), 'a');
+	assert_in(container_of_exec(8, false), 'b');
+	fork_of(8, 9);
+	assert_in(container_of_exec(9, false), 'b'); /* it is gone */
+	put_cgroup(dir, "9", 'c');
+	assert_in(container_of_exec(9, true), 'c'); /* the same as what was but taken for so */
+	put_cgroup(dir, "9", 0);
+	assert_in(container_of_exec(9, false), 0);
+	put_cgroup(dir, "9", 'd');
+	assert_in(container_of_exec(9, true), 0); /* to be in none is known, too */
+	end();
+	rm = fork();
+	if (!rm)
+		_exit(execlp("rm", "rm", "-r", dir, (char *)NULL));
+	assert_int_equal(waitpid(rm, NULL, 0), rm);
+}
+
 static void container_facts(void **state)
 {
 	static const char id[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -1127,6 +1193,7 @@ int main(void)
 		cmocka_unit_test(changed_credentials),
 		cmocka_unit_test(credentials_after),
 		cmocka_unit_test(containers),
+		cmocka_unit_test(containers_of_version_1),
 		cmocka_unit_test(container_facts),
 		cmocka_unit_test(ssh_sessions),
 		cmocka_unit_test(unknown_processes),
