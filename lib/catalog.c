@@ -464,8 +464,9 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 		*ret_index = f->home == CAT_HOME_PROC ? SV_AUT_PATH0 : path_automaton(c, event, path->index);
 		return f->sieve;
 	case CAT_SIEVE_ADDR:
+	case CAT_SIEVE_PUBLIC:
 		*ret_index = SV_AUT_ADDR;
-		return CAT_SIEVE_ADDR;
+		return f->sieve;
 	case CAT_SIEVE_UID:
 	case CAT_SIEVE_GID:
 	case CAT_SIEVE_EUID:

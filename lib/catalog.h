@@ -53,7 +53,8 @@ enum cat_sieve {
 	CAT_SIEVE_RETVAL,
 	CAT_SIEVE_COMM,
 	CAT_SIEVE_ARGS,
-	CAT_SIEVE_ENVS
+	CAT_SIEVE_ENVS,
+	CAT_SIEVE_PUBLIC
 };
 
 /* Whether it is one string. */
@@ -65,8 +66,8 @@ static inline bool cat_sieve_is_string(int sieve)
 /* Whether an automaton decides by it, not a number. */
 static inline bool cat_sieve_is_text(int sieve)
 {
-	return cat_sieve_is_string(sieve) || sieve == CAT_SIEVE_ADDR || sieve == CAT_SIEVE_ARGS ||
-	       sieve == CAT_SIEVE_ENVS;
+	return cat_sieve_is_string(sieve) || sieve == CAT_SIEVE_ADDR || sieve == CAT_SIEVE_PUBLIC ||
+	       sieve == CAT_SIEVE_ARGS || sieve == CAT_SIEVE_ENVS;
 }
 
 /* Groups of named constants: the CONSTANTS column of catalog.def. */

@@ -145,6 +145,12 @@ static const uint8_t not_public[][IPNET_BYTES] = {
 	V6(0xfc, 0, 0, 0, 7), V6(0xfe, 0x80, 0, 0, 10), V6(0xff, 0, 0, 0, 8),
 };
 
+const uint8_t (*ipnet_not_public(size_t *ret_n))[IPNET_BYTES]
+{
+	*ret_n = sizeof(not_public) / sizeof(not_public[0]);
+	return not_public;
+}
+
 bool ipnet_is_public(const uint8_t ip[IPNET_BYTES])
 {
 	for (size_t i = 0; i < sizeof(not_public) / sizeof(not_public[0]); i++)

@@ -32,5 +32,7 @@ bool ipnet_is_v4(const uint8_t ip[IPNET_BYTES]);
 bool ipnet_is_zero(const uint8_t ip[IPNET_BYTES]);
 /* No address of a range that is private, local, shared, for documentation, multicast or reserved (RFC 6890). */
 bool ipnet_is_public(const uint8_t ip[IPNET_BYTES]);
+/* The networks of those ranges, as many as *ret_n. */
+const uint8_t (*ipnet_not_public(size_t *ret_n))[IPNET_BYTES];
 
 #endif

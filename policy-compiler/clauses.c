@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ipnet.h"
+
 #define SET_AS_EQUALS  8  /* a larger set of integers is tested by its range */
 #define SET_AS_UNEQUAL 16 /* elements of a set that "not in" tests one by one */
 
@@ -234,6 +236,17 @@ static bool string_of_node(const struct program *p, uint16_t event, uint32_t i, 
 	return true;
 }
 
+/* Whether an address is a public one, which its bytes say. */
+static bool public_of_node(const struct program *p, uint16_t event, const struct node *n, struct clause_string *ret)
+{
+	uint16_t index;
+
+	if (n->op != N_FIELD || catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index) != CAT_SIEVE_PUBLIC)
+		return false;
+	*ret = (struct clause_string){ .automaton = (uint8_t)index };
+	return true;
+}
+
 int clauses_put_pattern(struct clauses *c, const struct clause_pattern *pat)
 {
 	int64_t i = intern_put(&c->patterns, pat, sizeof(*pat), NULL);
@@ -291,6 +304,25 @@ static int put_strset(struct clauses *c, const struct clause_string *s, const st
 	return 0;
 }
 
+/* The networks of which no address is public. */
+static int put_not_public(struct clauses *c, const struct clause_string *s)
+{
+	size_t n;
+	const uint8_t(*nets)[IPNET_BYTES] = ipnet_not_public(&n);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct clause_pattern pat = { .kind = PAT_NET, .automaton = s->automaton, .made = 1 };
+		int64_t text = intern_put(&c->texts, nets[i], IPNET_BYTES, NULL);
+
+		if (text < 0)
+			return (int)text;
+		pat.str = (uint32_t)text;
+		r = clauses_put_pattern(c, &pat);
+	}
+	return r;
+}
+
 /* The patterns of the atom that is node @i, or with @sub one network of the set of node @i. */
 static int put_patterns(struct clauses *c, const struct clause_string *s, uint32_t i, int64_t sub,
 			struct clause_atom *atom)
@@ -306,6 +338,8 @@ static int put_patterns(struct clauses *c, const struct clause_string *s, uint32
 		return put_strset(c, s, &c->p->strsets[n->b], atom);
 	case N_IPEQ:
 		return put_pattern(c, s, b->op == N_IP ? b->a : c->p->nodes[n->a].a, PAT_NET, 0);
+	case N_FIELD:
+		return put_not_public(c, s);
 	default: /* N_IPIN */
 		nets = &c->p->ipsets[n->b];
 		for (uint32_t k = 0; k < nets->count && r == 0; k++)
@@ -474,6 +508,7 @@ static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 {
 	const struct node *n = &c->p->nodes[i];
 	uint8_t special = slot_of_not_empty(c->p, c->event, neg, i);
+	struct clause_string s;
 	struct number v;
 	int64_t f;
 
@@ -489,6 +524,8 @@ static int64_t add_predicate(struct clauses *c, bool neg, uint32_t i)
 	case N_INTIN:
 		return add_intin(c, neg, n);
 	case N_FIELD:
+		if (public_of_node(c->p, c->event, n, &s))
+			return add_atom(c, !neg, &s, i, -1);
 		return number_of_field(c->p, c->event, n, &v) ? add_equal(c, !neg, &v, 0) : FORMULA_TRUE;
 	case N_STREQ:
 	case N_STRIN:
@@ -605,7 +642,8 @@ static enum clause_why why_field(const struct program *p, uint16_t event, uint32
 		return WHY_KERNEL;
 	if (f->home != CAT_HOME_BASE && f->home != CAT_HOME_EVENT && f->home != CAT_HOME_PROC)
 		return WHY_OTHERS;
-	if (number_of_field(p, event, n, &v) || string_of_node(p, event, i, f->type == VAL_IP, &s))
+	if (number_of_field(p, event, n, &v) || string_of_node(p, event, i, f->type == VAL_IP, &s) ||
+	    public_of_node(p, event, n, &s))
 		return WHY_KERNEL;
 	return f->home == CAT_HOME_PROC ? WHY_PROCESS : WHY_FIELD;
 }

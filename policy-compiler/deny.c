@@ -108,6 +108,7 @@ static enum deny_why of_predicate(const struct program *p, uint16_t event, uint6
 	case CAT_SIEVE_UID:
 	case CAT_SIEVE_GID:
 	case CAT_SIEVE_ADDR:
+	case CAT_SIEVE_PUBLIC:
 		return DENY_KERNEL;
 	case CAT_SIEVE_PATH:
 	case CAT_SIEVE_NAME:

@@ -94,7 +94,8 @@ static void put_atom(const struct clauses *c, const struct formula *f, struct bu
 		node_text_str(c->p, pattern_at(c, c->atom_patterns[a->first])->str, true, out);
 		return;
 	}
-	node_text(c->p, a->node, f->neg, out);
+	/* "public" is asked as none of the networks that are not */
+	node_text(c->p, a->node, f->neg != (c->p->nodes[a->node].op == N_FIELD), out);
 }
 
 static void put_formula(const struct clauses *c, uint32_t i, struct buf *out)

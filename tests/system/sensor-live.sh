@@ -10,6 +10,7 @@ policy "$WORK/p.tpb" \
 	"created open.file.path =~ \"$WORK/watched/new/**\" && open.flags & O_CREAT > 0" \
 	"ran exec.file.path == \"$WORK/watched/true\"" \
 	"connected connect.addr.port == 4242" \
+	"went_out connect.addr.is_public == true && connect.addr.port == 4243" \
 	"allowed open.file.path == \"$WORK/watched/readable\" && open.retval == 0" \
 	"refused open.retval == EACCES && process.uid == 65534" \
 	"refused_shut open.retval == EACCES && open.file.name == \"shut\"" \
@@ -69,6 +70,14 @@ cp /bin/true "$WORK/watched/true"
 alerts "exec: path and arguments" ran "\"path\":\"$WORK/watched/true\"" "\"args\":\"--flag two words \""
 (exec 3<>/dev/tcp/127.0.0.1/4242) 2>/dev/null
 alerts "connect, also one that is refused" connected "\"port\":4242" "127.0.0.1"
+# in a network that has no other side
+passed() { ctl stats --json | jq '.now.events.connect.passed'; }
+before=$(passed)
+(exec 3<>/dev/tcp/127.0.0.1/4243) 2>/dev/null
+unshare -n bash -c 'exec 3<>/dev/tcp/192.168.7.7/4243' 2>/dev/null
+verdict "the kernel drops connects to addresses that are not public" test "$(passed)" = "$before"
+unshare -n bash -c 'exec 3<>/dev/tcp/9.9.9.9/4243' 2>/dev/null
+alerts "connect to a public address" went_out "\"port\":4243" "9.9.9.9" "\"is_public\":true"
 rm "$WORK/watched/secret"
 alerts "unlink" removed "\"comm\":\"rm\""
 touch "$WORK/watched/a" && mv "$WORK/watched/a" "$WORK/watched/b"

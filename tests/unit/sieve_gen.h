@@ -12,6 +12,7 @@
 
 #include "bpf/lib/sieve.bpf.h"
 #include "lib/derive.h"
+#include "lib/ipnet.h"
 #include "lib/value.h"
 #include "policy-compiler/sieve_parts.h"
 #include "tests/unit/build.h"
@@ -608,6 +609,9 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		break;
 	case CAT_SIEVE_ADDR:
 		*v = (struct val){ .s = (const char *)e->addr, .len = sizeof(e->addr) };
+		break;
+	case CAT_SIEVE_PUBLIC:
+		v->num = ipnet_is_public(e->addr);
 		break;
 	case CAT_SIEVE_UID:
 		v->num = e->head.uid;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/ipnet.h"
 #include "policy-compiler/clauses.h"
 #include "tests/unit/build.h"
 
@@ -351,6 +352,28 @@ static void test_bounded(void **state)
 	assert_true(f->weak);
 }
 
+/* A public address is none of certain networks; that it is one of them is asked by the same atom. */
+static void test_public(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t public = build_field(&f->b, "connect.addr.is_public"), atom;
+	size_t n;
+
+	ipnet_not_public(&n);
+	terms_of_event(f, EV_CONNECT, public);
+	assert_int_equal(f->n, 1);
+	assert_int_equal(f->terms[0].n, 0);
+	atom = f->terms[0].formula[SV_AUT_ADDR];
+	assert_int_equal(formula_at(&f->c, atom)->op, F_ATOM);
+	assert_int_equal(formula_at(&f->c, atom)->neg, 1);
+	assert_int_equal(f->c.atoms[formula_at(&f->c, atom)->a].count, n);
+	terms_of_event(f, EV_CONNECT, not(f, public));
+	assert_int_equal(formula_at(&f->c, f->terms[0].formula[SV_AUT_ADDR])->neg, 0);
+	assert_int_equal(clauses_why(&view, EV_CONNECT, public), WHY_KERNEL);
+	/* the receiver of a packet is not looked at by the kernel */
+	assert_int_equal(clauses_why(&view, EV_DNS, build_field(&f->b, "network.destination.is_public")), WHY_FIELD);
+}
+
 /* Shared nodes are looked at once: without that this would take 2^60 steps. */
 static void test_shared_nodes(void **state)
 {
@@ -372,7 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_numbers),     T(test_flags),   T(test_sets_of_numbers), T(test_one_string_one_term),
 		T(test_two_strings), T(test_merged),  T(test_undecided),       T(test_why),
-		T(test_kin),	     T(test_bounded), T(test_shared_nodes),
+		T(test_kin),	     T(test_bounded), T(test_shared_nodes),    T(test_public),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
