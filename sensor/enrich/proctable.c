@@ -275,11 +275,15 @@ static void creds_after(struct proctable *t, const struct decoded *d)
 {
 	const struct val *v = d->ev.v;
 	struct ev_head *h = &t->after;
+	uint16_t type = d->head.type;
+	bool told = d->head.flags & EV_F_CREDS_AFTER; /* the head has them */
 
-	*h = d->head;
-	if (h->flags & EV_F_CREDS_AFTER)
+	if (!told && type != EV_SETUID && type != EV_SETGID && type != EV_CAPSET)
 		return;
-	switch (h->type) {
+	*h = d->head;
+	if (told)
+		return;
+	switch (type) {
 	case EV_SETUID:
 		h->uid = (ev_u32)v[SLOT_SETUID_UID].num;
 		h->euid = (ev_u32)v[SLOT_SETUID_EUID].num;
@@ -293,9 +297,6 @@ static void creds_after(struct proctable *t, const struct decoded *d)
 	case EV_CAPSET:
 		h->cap_effective = (ev_u64)v[SLOT_CAPSET_EFFECTIVE].num;
 		h->cap_permitted = (ev_u64)v[SLOT_CAPSET_PERMITTED].num;
-		break;
-	default:
-		h->type = EV_NONE;
 	}
 }
 

@@ -429,7 +429,7 @@ static int decode_event(struct decode *d, const void *bytes, size_t size, struct
 	ret->has_proc = d->catalog->events[rec.type].has_proc;
 	ret->proc_start_ns = 0;
 	ret->args = (struct decode_args){ 0 };
-	ret->target = (struct ev_head){ 0 };
+	ret->target.pid = 0; /* says that there is none */
 	decode_head(d, rec.head, rows->nslots, &ret->ev);
 	if (rec.head->type == EV_TASK) { /* nothing that happened */
 		ret->ev.type = EV_NONE;
