@@ -206,25 +206,64 @@ SV_INLINE void sv_mask_or_at(const struct sieve *s, ev_u64 m, struct sv_mask *ds
 	sv_mask_or(dst, &s->masks[m]);
 }
 
+/* One byte further; what is possible by the state that it leads to is added to @found. */
+SV_INLINE ev_u64 sv_words_step(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, ev_u8 byte,
+			       ev_u64 none, struct sv_mask *found)
+{
+	ev_u64 m;
+
+	state = sv_dfa_step(s, a, state, byte);
+	m = sv_word_mask(s, a, state);
+	if (m != none)
+		sv_mask_or_at(s, m, found);
+	return state;
+}
+
 /*
- * An automaton that looks for words: what it finds on its way counts, not where it ends. From @state over @len bytes as in
+ * An automaton that looks for words: what it finds on its way counts, not where it ends. From @state over @len bytes, at most @max, as in
  * sv_dfa_loop(), with the clauses that are possible by what was met added to @found, which is map memory.
+ *
+ * Once the begin of a word has shown that it is none that is looked for, the automaton stays where it is up to the word's end. So
+ * eight bytes are first asked whether any of them leads elsewhere: look-ups that need not wait for each other.
  */
 SV_INLINE ev_u64 sv_words_loop(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, const ev_u8 *base,
 			       ev_u64 off, ev_u64 len, ev_u64 max, ev_u64 mask, struct sv_mask *found)
 {
 	const ev_u64 none = sv_word_mask(s, a, 0);
-	ev_u64 at, m;
+	ev_u64 turns, rest, at, moves;
 
-	for (ev_u64 i = 0; i < max; i++) {
+	if (len > max)
+		len = max;
+	turns = len / 8;
+	rest = off + turns * 8;
+	sv_hide(rest);
+	len &= 7;
+	sv_hide(len);
+
+	for (ev_u64 i = 0; i < max / 8; i++) {
+		if (i >= turns)
+			break;
+		moves = 0;
+#pragma GCC unroll 8
+		for (ev_u64 j = 0; j < 8; j++) {
+			at = off + 8 * i + j;
+			sv_hide(at);
+			moves |= sv_dfa_step(s, a, state, base[at & mask]) ^ state;
+		}
+		if (!moves)
+			continue;
+		for (ev_u64 j = 0; j < 8; j++) {
+			at = off + 8 * i + j;
+			sv_hide(at);
+			state = sv_words_step(s, a, state, base[at & mask], none, found);
+		}
+	}
+	for (ev_u64 i = 0; i < 7; i++) {
 		if (i >= len)
 			break;
-		at = off + i;
+		at = rest + i;
 		sv_hide(at);
-		state = sv_dfa_step(s, a, state, base[at & mask]);
-		m = sv_word_mask(s, a, state);
-		if (m != none)
-			sv_mask_or_at(s, m, found);
+		state = sv_words_step(s, a, state, base[at & mask], none, found);
 	}
 	return state;
 }
