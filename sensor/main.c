@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,25 @@ static void say_ready(void *ctx)
 		close(*parent);
 }
 
-/* The parent's part: waits until the child is ready or gone. */
-static int wait_ready(int from_child)
+static pid_t waits_for;
+
+static void pass_on(int signal)
 {
+	(void)signal;
+	kill(waits_for, SIGTERM);
+}
+
+/* The parent's part: waits until the child is ready or gone. Who ends the wait does not want the child either. */
+static int wait_ready(int from_child, pid_t child)
+{
+	const struct sigaction act = { .sa_handler = pass_on };
 	char c;
 	ssize_t n;
 
+	waits_for = child;
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &act, NULL);
 	do {
 		n = read(from_child, &c, 1);
 	} while (n < 0 && errno == EINTR);
@@ -59,7 +73,7 @@ static int to_background(int *ret_parent)
 	}
 	if (pid > 0) {
 		close(fds[1]);
-		exit(wait_ready(fds[0]));
+		exit(wait_ready(fds[0], pid));
 	}
 	close(fds[0]);
 	setsid();

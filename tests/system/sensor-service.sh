@@ -48,6 +48,16 @@ verdict "SIGTERM ends it" until_true 10 gone
 SENSOR=
 verdict "the log verifies" log_verifies
 
+echo "# a start that nobody waits for any more"
+"$BIN/tamisd" --config "$WORK/conf" 2>"$ERR" &
+waits=$!
+sleep 0.3
+kill "$waits"
+status=0
+wait $waits || status=$?
+verdict "status 1 where the start is ended" test $status = 1
+verdict "nothing is left of it" eval '! is_ready && ! pgrep -f "$WORK/conf"'
+
 echo "# a start that fails says so to who waits"
 printf 'policy = %s\nstate = %s\n' "$WORK/p.tpb" "$STATE" >"$WORK/conf"
 status=0
