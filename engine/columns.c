@@ -546,7 +546,7 @@ static int u64_cmp(const void *a, const void *b)
 /* From where a cache line begins. What is never written to takes no memory. */
 static int make_known(struct columns *c)
 {
-	c->known_room = calloc(2 * KNOWN_SETS + 1, sizeof(*c->known));
+	c->known_room = calloc(1, 2 * KNOWN_SETS * sizeof(*c->known) + KNOWN_ALIGN);
 	c->known = (struct known *)(((uintptr_t)c->known_room + KNOWN_ALIGN - 1) & ~(uintptr_t)(KNOWN_ALIGN - 1));
 	return c->known_room ? 0 : -ENOMEM;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "engine/engine.h"
 #include "engine/patset.h"
@@ -351,39 +352,75 @@ static size_t marked_text(uint32_t i, char text[160], uint32_t *ret_marks)
 	return n;
 }
 
+/* A rule for each mark. */
+static void mark_rules(struct build *b)
+{
+	assert_int_equal(program_builder_new(catalog_tamis(), &b->pb), 0);
+	for (char c = 'a'; c < 'a' + MARKS; c++) {
+		char pattern[] = { '*', c, '!', '*', 0 };
+
+		build_rule(b, EV_OPEN, build_strin(b, build_field(b, "open.file.path"), STRM_PATTERN, pattern, NULL));
+	}
+}
+
+static void assert_marks(struct engine *engine, uint32_t i)
+{
+	struct event ev = { .type = EV_OPEN };
+	uint32_t wanted, found = 0;
+	const uint32_t *rules;
+	char text[160];
+
+	memset(ev.alive, 0xff, sizeof(ev.alive));
+	ev.v[SLOT_OPEN_FILE_PATH].len = (uint32_t)marked_text(i, text, &wanted);
+	ev.v[SLOT_OPEN_FILE_PATH].s = text;
+	for (size_t n = engine_eval(engine, &ev, &rules); n > 0; n--)
+		found |= 1u << rules[n - 1];
+	if (found != wanted)
+		fail_msg("%s: rules %#x fire, not %#x", text, found, wanted);
+}
+
 static void test_remembered(void **state)
 {
 	struct gen g = gen_of(gen_seed("remembered", 20261121));
-	struct event ev = { .type = EV_OPEN };
 	unsigned rounds = 1000 * gen_rounds(400);
 	struct engine *engine;
 	struct program view;
 	struct build b;
 
 	(void)state;
-	assert_int_equal(program_builder_new(catalog_tamis(), &b.pb), 0);
-	for (char c = 'a'; c < 'a' + MARKS; c++) {
-		char pattern[] = { '*', c, '!', '*', 0 };
-
-		build_rule(&b, EV_OPEN,
-			   build_strin(&b, build_field(&b, "open.file.path"), STRM_PATTERN, pattern, NULL));
-	}
+	mark_rules(&b);
 	view = program_view(b.pb);
 	assert_int_equal(engine_new(&view, &engine, NULL), 0);
-	memset(ev.alive, 0xff, sizeof(ev.alive));
-	for (unsigned i = 0; i < rounds; i++) {
-		uint32_t text_number = gen_below(&g, TEXTS), wanted, found = 0;
-		const uint32_t *rules;
-		char text[160];
-
-		ev.v[SLOT_OPEN_FILE_PATH].len = (uint32_t)marked_text(text_number, text, &wanted);
-		ev.v[SLOT_OPEN_FILE_PATH].s = text;
-		for (size_t n = engine_eval(engine, &ev, &rules); n > 0; n--)
-			found |= 1u << rules[n - 1];
-		if (found != wanted)
-			fail_msg("%s: rules %#x fire, not %#x", text, found, wanted);
-	}
+	for (unsigned i = 0; i < rounds; i++)
+		assert_marks(engine, gen_below(&g, TEXTS));
 	engine_free(engine);
+	program_builder_free(b.pb);
+}
+
+/*
+ * The table of texts begins where a cache line does, wherever the memory for it begins, and ends within it. Large blocks come from
+ * between the others here, as they do in a process that has replaced its engine once, so that malloc() notices what lies beyond.
+ */
+static void test_remembered_within(void **state)
+{
+	struct program view;
+	struct build b;
+
+	(void)state;
+	mark_rules(&b);
+	view = program_view(b.pb);
+	assert_true(mallopt(M_MMAP_THRESHOLD, 32 << 20) == 1 || SANITIZED);
+	for (size_t shift = 0; shift < 8; shift++) {
+		void *before = malloc(16 * shift + 8);
+		struct engine *engine;
+
+		assert_non_null(before);
+		assert_int_equal(engine_new(&view, &engine, NULL), 0);
+		for (uint32_t i = 0; i < 4 * TEXTS; i++)
+			assert_marks(engine, i);
+		engine_free(engine);
+		free(before);
+	}
 	program_builder_free(b.pb);
 }
 
@@ -393,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_engine),
 		cmocka_unit_test(test_patset),
 		cmocka_unit_test(test_remembered),
+		cmocka_unit_test(test_remembered_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
