@@ -210,7 +210,7 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(LIBCOMPILER) $(LIBSENSOR) $(LIBTAMIS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) $(LIBS_CORE)
 bench: build $(BENCH_BINS)
-	@bench/run
+	@env -u MAKEFLAGS bench/run # no work of this make
 
 #> make fuzz        every fuzz target for FUZZ_SECONDS (10) on its corpus
 FUZZ_SECONDS ?= 10
