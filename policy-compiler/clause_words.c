@@ -70,15 +70,9 @@ static bool is_words(const struct program *p, uint16_t event, uint32_t i, struct
 
 static int put_made(struct clauses *c, uint16_t automaton, uint8_t kind, const char *s, uint32_t len, bool icase)
 {
-	struct clause_pattern pat = {
-		.kind = kind, .icase = icase, .automaton = (uint8_t)automaton, .made = 1, .maybe = 1
-	};
-	int64_t r = intern_put(&c->texts, s, len, NULL);
+	struct clause_pattern pat = { .kind = kind, .icase = icase, .automaton = (uint8_t)automaton, .maybe = 1 };
 
-	if (r < 0)
-		return (int)r;
-	pat.str = (uint32_t)r;
-	return clauses_put_pattern(c, &pat);
+	return clauses_put_made(c, &pat, s, len);
 }
 
 /* The longest one, the first of those. */

@@ -261,6 +261,18 @@ int clauses_put_pattern(struct clauses *c, const struct clause_pattern *pat)
 	return 0;
 }
 
+int clauses_put_made(struct clauses *c, const struct clause_pattern *pat, const void *text, uint32_t len)
+{
+	struct clause_pattern made = *pat;
+	int64_t at = intern_put(&c->texts, text, len, NULL);
+
+	if (at < 0)
+		return (int)at;
+	made.str = (uint32_t)at;
+	made.made = 1;
+	return clauses_put_pattern(c, &made);
+}
+
 static int put_pattern(struct clauses *c, const struct clause_string *s, uint32_t str, uint8_t kind, uint8_t icase)
 {
 	struct clause_pattern pat = {
@@ -307,19 +319,13 @@ static int put_strset(struct clauses *c, const struct clause_string *s, const st
 /* The networks of which no address is public. */
 static int put_not_public(struct clauses *c, const struct clause_string *s)
 {
+	const struct clause_pattern pat = { .kind = PAT_NET, .automaton = s->automaton };
 	size_t n;
 	const uint8_t(*nets)[IPNET_BYTES] = ipnet_not_public(&n);
 	int r = 0;
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		struct clause_pattern pat = { .kind = PAT_NET, .automaton = s->automaton, .made = 1 };
-		int64_t text = intern_put(&c->texts, nets[i], IPNET_BYTES, NULL);
-
-		if (text < 0)
-			return (int)text;
-		pat.str = (uint32_t)text;
-		r = clauses_put_pattern(c, &pat);
-	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = clauses_put_made(c, &pat, nets[i], IPNET_BYTES);
 	return r;
 }
 

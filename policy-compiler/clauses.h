@@ -164,6 +164,8 @@ static inline bool clauses_loose(uint16_t event, unsigned automaton)
 
 /* Used between clauses.c and clause_*.c. */
 int clauses_put_pattern(struct clauses *c, const struct clause_pattern *pat);
+/* The same of a text that stands in no rule, which is copied: the rest of @pat says how it matches. */
+int clauses_put_made(struct clauses *c, const struct clause_pattern *pat, const void *text, uint32_t len);
 /* The number of the atom that is @node, or the part @sub of it. *ret_new: the caller puts it at the end of atoms, where there is room. */
 int64_t clauses_atom(struct clauses *c, uint32_t node, int64_t sub, bool *ret_new);
 /* The predicate at node @i as a formula; FORMULA_TRUE where it is none that is looked for, or is @neg. */

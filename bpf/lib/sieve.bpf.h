@@ -90,22 +90,32 @@ SV_INLINE ev_u64 sv_dfa_step(const struct sieve *s, const struct sv_automaton *a
 }
 
 /*
+ * Of *@len bytes at @off those that a loop by eights leaves, whose number *@len becomes: where they begin; *ret_turns is how often
+ * it turns. Worked out, and hidden, before the loop: so the verifier meets the rest in one state whatever turn the loop ended at, and
+ * verifies it once.
+ */
+SV_INLINE ev_u64 sv_eights(ev_u64 off, ev_u64 *len, ev_u64 *ret_turns)
+{
+	ev_u64 turns = *len / 8, rest = off + turns * 8, left = *len & 7;
+
+	sv_hide(rest);
+	sv_hide(left);
+	*len = left;
+	*ret_turns = turns;
+	return rest;
+}
+
+/*
  * Runs @a from @state over the @len bytes at @base[(@off + i) & @mask]; the state it ends in. @max (a multiple of 8) and
  * @mask are constants, and @base has @mask + 1 bytes: so no @off and @len reads outside. With @len over @max the state
  * means nothing. It stops early in a state that nothing leaves.
  *
- * Eight bytes a turn: the verifier walks every turn, and remembers a state for each of its branches. Where the rest begins
- * and how long it is, is worked out (and hidden) before the loop, so that the verifier meets the rest in one state whatever
- * turn the loop ended at, and verifies it once.
+ * Eight bytes a turn: the verifier walks every turn, and remembers a state for each of its branches.
  */
 SV_INLINE ev_u64 sv_dfa_loop(const struct sieve *s, const struct sv_automaton *a, ev_u64 state, const ev_u8 *base,
 			     ev_u64 off, ev_u64 len, ev_u64 max, ev_u64 mask)
 {
-	ev_u64 live = a->live, turns = len / 8, rest = off + turns * 8, at;
-
-	sv_hide(rest);
-	len &= 7;
-	sv_hide(len);
+	ev_u64 live = a->live, turns, rest = sv_eights(off, &len, &turns), at;
 
 	for (ev_u64 i = 0; i < max / 8; i++) {
 		if (i >= turns)
@@ -234,12 +244,7 @@ SV_INLINE ev_u64 sv_words_loop(const struct sieve *s, const struct sv_automaton 
 
 	if (len > max)
 		len = max;
-	turns = len / 8;
-	rest = off + turns * 8;
-	sv_hide(rest);
-	len &= 7;
-	sv_hide(len);
-
+	rest = sv_eights(off, &len, &turns);
 	for (ev_u64 i = 0; i < max / 8; i++) {
 		if (i >= turns)
 			break;
