@@ -44,14 +44,17 @@ static void pass_on(int signal)
 /* The parent's part: waits until the child is ready or gone. Who ends the wait does not want the child either. */
 static int wait_ready(int from_child, pid_t child)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
 	const struct sigaction act = { .sa_handler = pass_on };
+	struct sigaction was;
 	char c;
 	ssize_t n;
 
 	waits_for = child;
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
+	/* what is ignored (nohup) would not end the wait */
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaction(ends[i], &act, NULL);
 	do {
 		n = read(from_child, &c, 1);
 	} while (n < 0 && errno == EINTR);
