@@ -432,7 +432,6 @@ static void containers(void **state)
 	end();
 }
 
-/* What is known of a container lasts as long as its processes. */
 /* @dir/@pid/cgroup of a process in a container whose id is 64 times @digit; 0: in none. */
 static void put_cgroup(const char *dir, const char *pid, char digit)
 {
@@ -488,6 +487,7 @@ static void containers_of_version_1(void **state)
 	assert_int_equal(waitpid(rm, NULL, 0), rm);
 }
 
+/* What is known of a container lasts as long as its processes. */
 static void container_facts(void **state)
 {
 	static const char id[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
