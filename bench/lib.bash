@@ -5,8 +5,10 @@
 WORK=$(mktemp -d "${BENCH_DIR:-/var/tmp}/tamis-bench.XXXXXX")
 STATE=$WORK/state
 PID=
-PEERS=() # of processes that a bench starts beside the sensor
-trap 'stop_tamis; for p in "${PEERS[@]}"; do kill "$p" 2>/dev/null || :; done; rm -rf "$WORK"' EXIT
+PEERS=()  # of processes that a bench starts beside the sensor
+MOUNTS=() # where it has mounted something
+MADE=()   # directories elsewhere
+trap 'stop_tamis; for p in "${PEERS[@]}"; do kill "$p" 2>/dev/null || :; done; for m in "${MOUNTS[@]}"; do umount "$m"; done; rm -rf "$WORK" "${MADE[@]}"' EXIT
 
 has() { command -v "$1" >/dev/null || { echo "bench: $1 is not installed: left out" >&2; false; }; }
 

@@ -17,7 +17,7 @@ INLINE int utimes_left(u8 rung, struct path *path, s32 ret)
 {
 	struct place at = place_of(path);
 
-	WHOLE_FILE(rung, UTIMES, at, ret, );
+	WHOLE_FILE(rung, UTIMES, at, ret, true, );
 	return 0;
 }
 
@@ -68,7 +68,7 @@ INLINE u64 mtime_asked(const void *times, u8 form, bool compat)
 /* Of a path nothing is known but what was asked for. */
 INLINE int utimes_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(UTIMES, {
+	SYS_FILE(UTIMES, true, {
 		if (!at.d && ret >= 0)
 			num[NUM(UTIMES, FILE_MTIME)] = mtime_asked((void *)sys_arg(s, d.x), d.y, args.compat);
 	});
@@ -310,13 +310,15 @@ int vfs_remove_acl_kx(struct pt_regs *ctx)
 
 INLINE int setxattr_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(SETXATTR, rec_puts(s, &rec_str(&s->rec, EVN_SETXATTR_COUNT)[STR(SETXATTR, XATTR)],
-				    (void *)sys_arg(s, d.x), XATTR_NAME_SIZE, true));
+	SYS_FILE(SETXATTR, true,
+		 rec_puts(s, &rec_str(&s->rec, EVN_SETXATTR_COUNT)[STR(SETXATTR, XATTR)], (void *)sys_arg(s, d.x),
+			  XATTR_NAME_SIZE, true));
 }
 INLINE int removexattr_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(REMOVEXATTR, rec_puts(s, &rec_str(&s->rec, EVN_REMOVEXATTR_COUNT)[STR(REMOVEXATTR, XATTR)],
-				       (void *)sys_arg(s, d.x), XATTR_NAME_SIZE, true));
+	SYS_FILE(REMOVEXATTR, true,
+		 rec_puts(s, &rec_str(&s->rec, EVN_REMOVEXATTR_COUNT)[STR(REMOVEXATTR, XATTR)], (void *)sys_arg(s, d.x),
+			  XATTR_NAME_SIZE, true));
 }
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_setxattr, struct pt_regs *regs, long ret)

@@ -82,34 +82,25 @@ INLINE bool hook_go_on(struct hook *h, const u32 type, bool possible)
 	return hook_enter(h, type);
 }
 
-/* The same of what has come to @retval. */
-INLINE bool hook_begin_result(struct hook *h, const u32 type, s64 retval)
+/* hook_begin() that first asks @POSSIBLE, an expression that may strike from the mask of @H. */
+#define HOOK_BEGIN_IF(H, TYPE, POSSIBLE)                                                                               \
+	(hook_sieve(H, TYPE) && !sv_mask_zero(&(H)->alive) && hook_go_on(H, TYPE, POSSIBLE))
+
+/* By the two numbers that SV_TWO names. */
+#define HOOK_TWO(H, TYPE, A, B) sv_two((H)->e, SV_TWO_##TYPE##_A, A, SV_TWO_##TYPE##_B, B, &(H)->alive)
+#define HOOK_BEGIN_TWO(H, TYPE, RETVAL, A, B)                                                                          \
+	HOOK_BEGIN_IF(H, EV_##TYPE, hook_first(H, RETVAL) && HOOK_TWO(H, TYPE, A, B))
+
+/* By the result. */
+INLINE bool hook_first(struct hook *h, s64 retval)
 {
-	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
-	       hook_go_on(h, type, sv_first(h->e, retval, &h->alive));
+	return sv_first(h->e, retval, &h->alive);
 }
 
-/* The same where two numbers of it are at hand, too: @a is num[@slot_a], @b is num[@slot_b]. */
-INLINE bool hook_begin_two(struct hook *h, const u32 type, s64 retval, const u8 slot_a, u64 a, const u8 slot_b, u64 b)
+/* By what it happens to. */
+INLINE bool hook_place(struct hook *h, const u32 type, struct place at)
 {
-	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
-	       hook_go_on(h, type, sv_first(h->e, retval, &h->alive) && sv_two(h->e, slot_a, a, slot_b, b, &h->alive));
-}
-
-/* The same of what happens to @at. */
-INLINE bool hook_begin_at(struct hook *h, const u32 type, struct place at)
-{
-	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
-	       hook_go_on(h, type, !place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive));
-}
-
-/* And of both. */
-INLINE bool hook_begin_both(struct hook *h, const u32 type, struct place at, s64 retval)
-{
-	return hook_sieve(h, type) && !sv_mask_zero(&h->alive) &&
-	       hook_go_on(h, type,
-			  sv_first(h->e, retval, &h->alive) &&
-				  !place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive));
+	return !place_dead(h->sv, h->e, type, 0, place_named(at), &h->alive);
 }
 
 INLINE void hook_end(struct hook *h, const u32 type, bool alive)
@@ -263,11 +254,14 @@ INLINE bool open_may_hold(struct slot *s, struct place at)
 
 /* ---- upper rungs: path and result in one function --------------------------------------------------------------- */
 
-#define WHOLE_FILE(RUNG, TYPE, AT, RET, SET)                                                                           \
+/* SET may use num. FIRST is what is asked before all else, of h. */
+#define WHOLE_FILE(RUNG, TYPE, AT, RET, FIRST, SET)                                                                    \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		s64 r_ = RET;                                                                                          \
-		if (!reportable(r_) || deny_told(EV_##TYPE, r_) || !hook_begin_both(&h, EV_##TYPE, AT, result(r_)))    \
+		if (!reportable(r_) || deny_told(EV_##TYPE, r_) ||                                                     \
+		    !HOOK_BEGIN_IF(&h, EV_##TYPE,                                                                      \
+				   hook_first(&h, result(r_)) && (FIRST) && hook_place(&h, EV_##TYPE, AT)))            \
 			return 0;                                                                                      \
 		bool ok_ = path_decide(h.s, 0, h.sv, h.e, EV_##TYPE, AT, place_named(AT), &h.alive);                   \
 		if (ok_) {                                                                                             \
@@ -301,7 +295,7 @@ INLINE int open_left(u8 rung, s32 dfd, struct filename *name, const struct open_
 	if (!IS_ERR_VALUE(ret)) {
 		struct place at = place_of_file(file);
 
-		WHOLE_FILE(rung, OPEN, at, 0, {
+		WHOLE_FILE(rung, OPEN, at, 0, true, {
 			num[NUM(OPEN, FLAGS)] = open_flags(h.s, flags);
 			num[NUM(OPEN, MODE)] = mode & 07777;
 		});
@@ -310,7 +304,7 @@ INLINE int open_left(u8 rung, s32 dfd, struct filename *name, const struct open_
 
 	struct hook h;
 
-	if (!reportable(ret) || deny_told(EV_OPEN, ret) || !hook_begin_result(&h, EV_OPEN, ret))
+	if (!reportable(ret) || deny_told(EV_OPEN, ret) || !HOOK_BEGIN_IF(&h, EV_OPEN, hook_first(&h, ret)))
 		return 0;
 	bool ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(), dfd, READ(name, name), false,
 			       &h.alive);
@@ -328,7 +322,8 @@ INLINE int chmod_left(u8 rung, struct path *path, u16 mode, s32 ret)
 {
 	struct place at = place_of(path);
 
-	WHOLE_FILE(rung, CHMOD, at, ret, num[NUM(CHMOD, MODE)] = mode & 07777);
+	mode &= 07777;
+	WHOLE_FILE(rung, CHMOD, at, ret, HOOK_TWO(&h, CHMOD, mode, mode), num[NUM(CHMOD, MODE)] = mode);
 	return 0;
 }
 
@@ -336,7 +331,7 @@ INLINE int chown_left(u8 rung, struct path *path, u32 uid, u32 gid, s32 ret)
 {
 	struct place at = place_of(path);
 
-	WHOLE_FILE(rung, CHOWN, at, ret, {
+	WHOLE_FILE(rung, CHOWN, at, ret, true, {
 		num[NUM(CHOWN, DEST_UID)] = (s64)(s32)uid;
 		num[NUM(CHOWN, DEST_GID)] = (s64)(s32)gid;
 	});
@@ -345,7 +340,7 @@ INLINE int chown_left(u8 rung, struct path *path, u32 uid, u32 gid, s32 ret)
 
 INLINE int truncate_left(u8 rung, struct place at, s64 length, s32 ret)
 {
-	WHOLE_FILE(rung, TRUNCATE, at, ret, num[NUM(TRUNCATE, SIZE)] = length);
+	WHOLE_FILE(rung, TRUNCATE, at, ret, true, num[NUM(TRUNCATE, SIZE)] = length);
 	return 0;
 }
 
@@ -545,7 +540,7 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 #define HALF_PLACE(RUNG, TYPE, AT, SET)                                                                                \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
-		if (!hook_begin_at(&h, EV_##TYPE, AT))                                                                 \
+		if (!HOOK_BEGIN_IF(&h, EV_##TYPE, hook_place(&h, EV_##TYPE, AT)))                                      \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
 		bool ok_ = path_decide(s, 0, h.sv, h.e, EV_##TYPE, AT, place_named(AT), &h.alive);                     \
@@ -829,6 +824,19 @@ INLINE u64 sys_arg(struct slot *s, u8 i)
 }
 
 /*
+ * The file that a descriptor @fd and a string @ptr stand for together: that of the descriptor itself where the string is empty
+ * (AT_EMPTY_PATH), or there is none. NULL where the string says more.
+ */
+INLINE struct file *given_file(s32 fd, const void *ptr)
+{
+	char first = 1;
+
+	if (fd < 0 || (ptr && (bpf_probe_read_user(&first, 1, ptr) || first)))
+		return 0;
+	return file_of_fd((void *)bpf_get_current_task(), fd);
+}
+
+/*
  * Path @w as a caller gave it: the file of a descriptor, or the string @ptr from the directory @fd. *ret_at tells the file
  * where there is one.
  */
@@ -836,14 +844,10 @@ INLINE bool given_path(struct hook *h, const u32 w, const u32 type, s32 fd, cons
 		       struct place *ret_at)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct file *file = 0;
-	char first = 1;
+	struct file *file = by_fd ? file_of_fd(task, fd) : given_file(fd, ptr);
 
 	ret_at->d = 0;
 	ret_at->m = 0; /* 5.10 takes no loads of what was never stored, even where they are not used */
-	/* An empty string (AT_EMPTY_PATH), or none at all, stands for the descriptor itself. */
-	if (by_fd || (fd >= 0 && (!ptr || (!bpf_probe_read_user(&first, 1, ptr) && !first))))
-		file = file_of_fd(task, fd);
 	if (file) {
 		*ret_at = place_of_file(file);
 		return path_sieve(h->s, w, h->sv, h->e, type, *ret_at, &h->alive);
@@ -852,25 +856,49 @@ INLINE bool given_path(struct hook *h, const u32 w, const u32 type, s32 fd, cons
 }
 
 /* The same of a call's arguments, by their indexes. */
-INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 dirfd, u8 path, struct place *ret_at)
+INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 dirfd, u8 path, struct place *ret_at)
 {
 	return given_path(h, w, type, dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h->s, dirfd),
-			  (const void *)sys_arg(h->s, path), form == SYSFORM_FD, ret_at);
+			  (const void *)sys_arg(h->s, path), false, ret_at);
 }
 
-/* The frame of a sys_exit program with one path. SET may use num, s, d. */
-#define SYS_FILE(TYPE, SET)                                                                                            \
+/* The path of a call with one, as a string. */
+INLINE bool sys_string(struct hook *h, const u32 type, const struct sysdesc *d)
+{
+	return string_sieve(h->s, 0, h->sv, h->e, type, (void *)bpf_get_current_task(),
+			    d->dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h->s, d->dirfd),
+			    (const void *)sys_arg(h->s, d->path), true, &h->alive);
+}
+
+/* What the descriptor of a call with one path stands for alone: {} where there is a string, too. */
+INLINE struct place sys_place(const struct sysargs *args, const struct sysdesc *d)
+{
+	struct place none = {};
+	struct file *file = 0;
+
+	if (d->form == SYSFORM_FD)
+		file = file_of_fd((void *)bpf_get_current_task(), (s32)args->a[0]);
+	else if (d->dirfd == 0 && d->path == 1)
+		file = given_file((s32)args->a[0], (const void *)args->a[1]);
+	return file ? place_of_file(file) : none;
+}
+
+/* The frame of a sys_exit program with one path. FIRST is what is asked before all else, of h, args and d; SET may use num, s, d. */
+#define SYS_FILE(TYPE, FIRST, SET)                                                                                     \
 	do {                                                                                                           \
 		struct hook h;                                                                                         \
 		struct sysargs args;                                                                                   \
-		struct place at;                                                                                       \
+		struct place at = {};                                                                                  \
 		struct sysdesc d;                                                                                      \
-		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin_result(&h, EV_##TYPE, result(ret)))  \
+		if (!sys_desc(regs, &args, &d) || !reportable(ret) ||                                                  \
+		    !HOOK_BEGIN_IF(&h, EV_##TYPE,                                                                      \
+				   hook_first(&h, result(ret)) && (FIRST) &&                                           \
+					   (!(at = sys_place(&args, &d)).d || hook_place(&h, EV_##TYPE, at))))         \
 			return 0;                                                                                      \
 		struct slot *s = h.s;                                                                                  \
 		sys_keep(s, &args);                                                                                    \
-		bool ok_ = sys_path(&h, 0, EV_##TYPE, d.form == SYSFORM_FD ? SYSFORM_FD : SYSFORM_PATH, d.dirfd,       \
-				    d.path, &at);                                                                      \
+		bool ok_ = at.d ? path_decide(s, 0, h.sv, h.e, EV_##TYPE, at, place_named(at), &h.alive)               \
+				: sys_string(&h, EV_##TYPE, &d);                                                       \
 		if (ok_) {                                                                                             \
 			file_rec(s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,             \
 				 result(ret), at);                                                                     \
@@ -885,24 +913,28 @@ INLINE bool sys_path(struct hook *h, const u32 w, const u32 type, u8 form, u8 di
 
 INLINE int unlink_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(UNLINK, num[NUM(UNLINK, FLAGS)] = sys_arg(s, d.x));
+	SYS_FILE(UNLINK, true, num[NUM(UNLINK, FLAGS)] = sys_arg(s, d.x));
 }
 INLINE int rmdir_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(RMDIR, );
+	SYS_FILE(RMDIR, true, );
 }
 INLINE int mkdir_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(MKDIR, num[NUM(MKDIR, MODE)] = sys_arg(s, d.x) & 07777);
+	SYS_FILE(MKDIR, true, num[NUM(MKDIR, MODE)] = sys_arg(s, d.x) & 07777);
 }
 INLINE int symlink_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(SYMLINK, rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)],
-				   (void *)sys_arg(s, d.x), EV_PATH_MAX, true));
+	SYS_FILE(SYMLINK, true,
+		 rec_puts(s, &rec_str(&s->rec, EVN_SYMLINK_COUNT)[STR(SYMLINK, TARGET)], (void *)sys_arg(s, d.x),
+			  EV_PATH_MAX, true));
 }
 INLINE int chmod_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(CHMOD, num[NUM(CHMOD, MODE)] = sys_arg(s, d.x) & 07777);
+	u64 mode;
+
+	SYS_FILE(CHMOD, (mode = (d.x == 2 ? args.a[2] : args.a[1]) & 07777, HOOK_TWO(&h, CHMOD, mode, mode)),
+		 num[NUM(CHMOD, MODE)] = mode);
 }
 
 /* Before 32-bit ids, -1 was 16 bits wide (chown16). */
@@ -914,7 +946,7 @@ INLINE s64 sys_id(struct slot *s, u8 i, bool wide)
 }
 INLINE int chown_at_exit(struct pt_regs *regs, s64 ret)
 {
-	SYS_FILE(CHOWN, {
+	SYS_FILE(CHOWN, true, {
 		bool wide = !args.compat || args.nr >= 198;
 
 		num[NUM(CHOWN, DEST_UID)] = sys_id(s, d.x, wide);
@@ -924,9 +956,10 @@ INLINE int chown_at_exit(struct pt_regs *regs, s64 ret)
 INLINE int truncate_at_exit(struct pt_regs *regs, s64 ret)
 {
 	/* On 32 bits the length is two arguments for the calls that end in 64. */
-	SYS_FILE(TRUNCATE, num[NUM(TRUNCATE, SIZE)] =
-				   d.y == NO_ARG ? (args.compat ? (u64)(s64)(s32)sys_arg(s, d.x) : sys_arg(s, d.x))
-						 : (u32)sys_arg(s, d.x) | sys_arg(s, d.y) << 32);
+	SYS_FILE(TRUNCATE, true,
+		 num[NUM(TRUNCATE, SIZE)] = d.y == NO_ARG
+						    ? (args.compat ? (u64)(s64)(s32)sys_arg(s, d.x) : sys_arg(s, d.x))
+						    : (u32)sys_arg(s, d.x) | sys_arg(s, d.y) << 32);
 }
 
 INLINE int write_forget(struct file *file); /* write.bpf.c */
@@ -952,18 +985,16 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 	if (file) {
 		write_forget(file);
 		at = place_of_file(file);
-		if (!hook_begin_both(&h, EV_OPEN, at, result(ret)))
+		if (!HOOK_BEGIN_IF(&h, EV_OPEN, hook_first(&h, result(ret)) && hook_place(&h, EV_OPEN, at)))
 			return 0;
-	} else if (!hook_begin_result(&h, EV_OPEN, result(ret))) {
+	} else if (!HOOK_BEGIN_IF(&h, EV_OPEN, hook_first(&h, result(ret)))) {
 		return 0;
 	}
 	sys_keep(h.s, &args);
 	if (file) {
 		ok = path_decide(h.s, 0, h.sv, h.e, EV_OPEN, at, place_named(at), &h.alive);
 	} else {
-		ok = string_sieve(h.s, 0, h.sv, h.e, EV_OPEN, (void *)bpf_get_current_task(),
-				  d.dirfd == NO_ARG ? AT_FDCWD : (s32)sys_arg(h.s, d.dirfd),
-				  (void *)sys_arg(h.s, d.path), true, &h.alive);
+		ok = sys_string(&h, EV_OPEN, &d);
 	}
 	if (ok) {
 		u64 *num = rec_num(&h.s->rec);
@@ -990,11 +1021,12 @@ INLINE int open_at_exit(struct pt_regs *regs, s64 ret)
 		struct sysargs args;                                                                                   \
 		struct place at, dest;                                                                                 \
 		struct sysdesc d;                                                                                      \
-		if (!sys_desc(regs, &args, &d) || !reportable(ret) || !hook_begin_result(&h, EV_##TYPE, result(ret)))  \
+		if (!sys_desc(regs, &args, &d) || !reportable(ret) ||                                                  \
+		    !HOOK_BEGIN_IF(&h, EV_##TYPE, hook_first(&h, result(ret))))                                        \
 			return 0;                                                                                      \
 		sys_keep(h.s, &args);                                                                                  \
-		bool ok_ = sys_path(&h, 0, EV_##TYPE, SYSFORM_PATH, d.dirfd, d.path, &at) &&                           \
-			   sys_path(&h, 1, EV_##TYPE, SYSFORM_PATH, d.dirfd2, d.path2, &dest);                         \
+		bool ok_ = sys_path(&h, 0, EV_##TYPE, d.dirfd, d.path, &at) &&                                         \
+			   sys_path(&h, 1, EV_##TYPE, d.dirfd2, d.path2, &dest);                                       \
 		if (ok_) {                                                                                             \
 			file_rec(h.s, EV_##TYPE, EVN_##TYPE##_COUNT, EVS_##TYPE##_COUNT, EV_RUNG_TRACEPOINT,           \
 				 result(ret), at);                                                                     \

@@ -15,7 +15,7 @@
 
 INLINE bool mmap_begin(struct hook *h, u64 prot, u64 flags, s64 ret)
 {
-	return hook_begin_two(h, EV_MMAP, result(ret), NUM(MMAP, PROTECTION), prot, NUM(MMAP, FLAGS), flags);
+	return HOOK_BEGIN_TWO(h, MMAP, result(ret), prot, flags);
 }
 
 INLINE int mmap_rec(struct hook *h, u8 rung, struct file *file, u64 prot, u64 flags, s64 ret)
@@ -142,7 +142,7 @@ INLINE int mprotect_alone(u8 rung, u64 prot, s64 ret, bool compat)
 	struct place none = {};
 	struct hook h;
 
-	if (!hook_begin_two(&h, EV_MPROTECT, result(ret), NUM(MPROTECT, REQ), prot, NUM(MPROTECT, VM), 0))
+	if (!HOOK_BEGIN_TWO(&h, MPROTECT, result(ret), prot, 0))
 		return 0;
 	if (compat)
 		h.s->flags |= EV_F_COMPAT;

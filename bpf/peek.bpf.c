@@ -70,25 +70,27 @@ INLINE bool peek_dead(const struct sieve *sv, struct place at, const struct sv_m
 /* The same of the open that has become descriptor @fd; first of all what its success and its flags leave. */
 INLINE bool open_dead(const struct sieve *sv, struct pt_regs *regs, u64 fd, struct task_struct *task)
 {
-	const bool writes = sv->flags & SV_F_WRITES; /* then an open for writing has to be told (write.bpf.c) */
 	struct sv_mask alive;
 	struct file *file;
-	bool known;
+	bool known, writes;
 	u64 flags;
 
 	known = peek_flags(regs, &flags);
-	if (known) {
-		if (writes && flags & (O_WRONLY | O_RDWR))
-			return false;
+	if (known)
 		sv_mask_copy(&alive, &sv->opened[sv_open_index(flags)]);
-		if (sv_mask_zero(&alive))
-			return true;
-	} else {
+	else
 		sv_mask_copy(&alive, &sv->event[EV_OPEN].clauses);
-	}
+	/* With rules on writes, an open for writing has to be told (write.bpf.c). */
+	writes = sv->flags & SV_F_WRITES && (!known || flags & (O_WRONLY | O_RDWR));
+	if (!writes && sv_mask_zero(&alive))
+		return true;
 	file = peek_file(task, fd);
-	if (!file || (!known && writes && LOAD_IF(true, &file->f_mode) & FMODE_WRITE))
+	if (!file)
 		return false;
+	if (writes && (known || LOAD_IF(true, &file->f_mode) & FMODE_WRITE))
+		open_unwritten(file);
+	if (sv_mask_zero(&alive))
+		return true;
 
 	struct path *path = CAST(&file->f_path);
 	struct place at = { path->dentry, real_mount(path->mnt) };

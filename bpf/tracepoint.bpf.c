@@ -61,14 +61,22 @@ INLINE u32 sys_event(u64 nr, struct pt_regs *regs)
 	return d.event;
 }
 
-/* With a constant for the index the kernel makes it a jump, where it can: for what is called most. */
+/*
+ * With a constant for the index the kernel makes it a jump to the program, where it can, and else one through a register, which is dear
+ * where processors are kept from guessing it. So that is for what is called most.
+ */
+// clang-format off
+#define SYS_OFTEN(X) X(OPEN) X(WRITE) X(MMAP) X(MPROTECT) X(UNLINK) X(RMDIR) X(MKDIR) X(RENAME) X(CHMOD) X(CHOWN) X(UTIMES)
+// clang-format on
+
 INLINE void sys_go_on(void *ctx, u32 event)
 {
-	if (event == EV_OPEN)
-		bpf_tail_call_static(ctx, &sys_events, EV_OPEN);
-	else if (event == EV_WRITE)
-		bpf_tail_call_static(ctx, &sys_events, EV_WRITE);
-	else if (event)
+#define SYS_GO_ON(EV)                                                                                                  \
+	if (event == EV_##EV)                                                                                          \
+		bpf_tail_call_static(ctx, &sys_events, EV_##EV);
+	SYS_OFTEN(SYS_GO_ON)
+#undef SYS_GO_ON
+	if (event)
 		bpf_tail_call(ctx, &sys_events, event);
 }
 

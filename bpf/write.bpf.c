@@ -6,11 +6,12 @@
  * security_file_permission() for MAY_WRITE, so that is where it is seen, before anything is written. Stores into a shared
  * mapping do not ask.
  *
- * Nearly every write is no first one, and has to be cheap: opens remembers open files by the address of their struct
- * file, whatever the sieve made of them. An address comes back with the next open, so it must be forgotten in time; how
+ * Nearly every write is no first one, and has to be cheap: open files are remembered by the address of their struct
+ * file, whatever the sieve made of them (lib/written.bpf.h). An address comes back with the next open, so it must be forgotten in time; how
  * that is made sure stands in docs/decisions/0017-first-write-of-an-open.md.
  */
 #include "lib/call.bpf.h"
+#include "lib/written.bpf.h"
 
 #define S_IFMT	  0170000
 #define S_IFIFO	  0010000
@@ -24,30 +25,56 @@
 
 /* ---- open files that have been written ------------------------------------------------------------------------------ */
 
-/* An open file that was written under the policy @generation. */
-struct open_file {
-	u64 inode, ino;
-	u64 id;	 /* no other open has it */
-	u64 who; /* the last that wrote */
-	u64 generation;
-};
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, u64); /* struct file */
-	__type(value, struct open_file);
-} opens SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct written);
+} written SEC(".maps");
 
-/* All that wrote to it. */
-struct open_writer {
-	u64 file, id, who;
-};
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
-	__type(key, struct open_writer);
+	__type(key, struct written_by);
 	__type(value, u8);
 } writers SEC(".maps");
+
+INLINE struct written *written_get(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&written, &zero);
+}
+
+SV_INLINE int written_others_has(const struct written_by *by)
+{
+	return bpf_map_lookup_elem(&writers, by) != 0;
+}
+
+SV_INLINE void written_others_put(const struct written_by *by)
+{
+	u8 yes = 1;
+
+	bpf_map_update_elem(&writers, by, &yes, BPF_ANY);
+}
+
+/* The address of @file will be another's, or is. The verifier has to take it for a number, here and in write_done(). */
+INLINE void open_unwritten(struct file *file)
+{
+	struct written *w = written_get();
+
+	if (w)
+		written_forget(w, as_number(file), seed[0]);
+}
+
+INLINE int write_forget(struct file *file)
+{
+	const struct sieve *sv = sieve_get();
+
+	if (sv && !sv_mask_zero(&sv->event[EV_WRITE].clauses) && READ(file, f_mode) & FMODE_WRITE)
+		open_unwritten(file);
+	return 0;
+}
 
 /* A process, and which of the programs that it has executed. */
 INLINE u64 writer_now(void)
@@ -55,45 +82,6 @@ INLINE u64 writer_now(void)
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	return bpf_get_current_pid_tgid() >> 32 << 32 | (u32)READ(task, self_exec_id);
-}
-
-/* Is a write to @file, which has @now's inode, nothing new? Else *ret_id is what to remember it by. */
-INLINE bool write_seen(u64 file, const struct open_file *now, u64 *ret_id)
-{
-	struct open_file *o = bpf_map_lookup_elem(&opens, &file);
-	struct open_writer w = { .file = file, .who = now->who };
-
-	*ret_id = 0;
-	if (!o || o->generation != now->generation || o->inode != now->inode || o->ino != now->ino)
-		return false;
-	if (o->who == now->who)
-		return true;
-	w.id = *ret_id = o->id;
-	if (!bpf_map_lookup_elem(&writers, &w))
-		return false;
-	o->who = now->who;
-	return true;
-}
-
-INLINE void write_remember(u64 file, struct open_file *now, u64 id)
-{
-	struct open_writer w = { .file = file, .who = now->who };
-	u8 yes = 1;
-
-	now->id = w.id = id ? id : bpf_ktime_get_boot_ns();
-	bpf_map_update_elem(&writers, &w, &yes, BPF_ANY);
-	bpf_map_update_elem(&opens, &file, now, BPF_ANY);
-}
-
-/* The address will be another's, or is. The verifier has to take it for a number, here and in write_done(). */
-INLINE int write_forget(struct file *file)
-{
-	const struct sieve *sv = sieve_get();
-	u64 key = (u64)file;
-
-	if (sv && !sv_mask_zero(&sv->event[EV_WRITE].clauses) && READ(file, f_mode) & FMODE_WRITE)
-		bpf_map_delete_elem(&opens, &key);
-	return 0;
 }
 
 /* ---- write ----------------------------------------------------------------------------------------------------------- */
@@ -106,29 +94,49 @@ INLINE bool is_written_file(struct file *file, struct inode *inode)
 	return (type == S_IFREG || type == S_IFBLK || type == S_IFCHR) && !(READ(file, f_mode) & FMODE_NOACCOUNT);
 }
 
+/* Whether the place rules out the write, or the result does. */
+INLINE bool write_dead(struct hook *h, struct place at, s64 ret)
+{
+	return !hook_first(h, result(ret)) || !hook_place(h, EV_WRITE, at);
+}
+
 /* @ret: 0, or why it was refused. */
 INLINE int write_done(u8 rung, struct file *file, s64 ret, bool compat)
 {
 	struct inode *inode = READ(file, f_inode);
-	u64 key = (u64)file, id;
-	struct open_file now = {};
+	struct written *w = written_get();
+	struct written_entry *others;
+	struct written_now now = {};
+	struct written_by by = {};
 	struct place at;
 	struct hook h;
+	bool dead, goes_on;
 
 	/* Most are to sockets and pipes: that is seen first. */
-	if (!reportable(ret) || !is_written_file(file, inode) || !hook_sieve(&h, EV_WRITE) || sv_mask_zero(&h.alive))
+	if (!w || !reportable(ret) || !is_written_file(file, inode) || !hook_sieve(&h, EV_WRITE) ||
+	    sv_mask_zero(&h.alive))
 		return 0;
+	now.file = (u64)file;
 	now.inode = (u64)inode;
 	now.ino = READ(inode, i_ino);
 	now.who = writer_now();
 	now.generation = h.sv->generation;
-	if (write_seen(key, &now, &id) || !hook_enter(&h, EV_WRITE))
+	if (written_seen(w, &now, seed, &by, &others))
+		return 0;
+	at = place_of_file(file);
+	dead = write_dead(&h, at, ret);
+	goes_on = hook_go_on(&h, EV_WRITE, !dead);
+	/* One that is lost is told by the next. */
+	if (ret >= 0 && (dead || goes_on)) {
+		if (others)
+			written_another(others, &by);
+		else
+			written_first(w, &now, seed, bpf_ktime_get_boot_ns());
+	}
+	if (!goes_on)
 		return 0;
 	if (compat)
 		h.s->flags |= EV_F_COMPAT;
-	if (ret >= 0)
-		write_remember(key, &now, id);
-	at = place_of_file(file);
 	file_head(h.s, EV_WRITE, EVN_WRITE_COUNT, EVS_WRITE_COUNT, rung, result(ret), at);
 	hook_end(&h, EV_WRITE, file_decide(&h, EV_WRITE, EVN_WRITE_COUNT, at, true));
 	return 0;

@@ -650,17 +650,15 @@ INLINE bool place_of_string(struct task_struct *task, s32 dirfd, bool absolute, 
 	return true;
 }
 
+/* One byte less than the longest string that there can be: whether there was more is not known. */
+#define STRING_CUT (EV_PATH_MAX - 2)
+
 /*
- * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX] and, where it is relative, the path of @dirfd before that; in
- * a chroot the path of its root, and then there are two slashes, which user space takes out.
- * The path is then work[w][path_off..+path_len); *ret_len is the length of the string. False, with the reason in the
- * flags, where it cannot be relied on.
+ * Puts the string @ptr behind "/" at work[w][EV_PATH_MAX]; *ret_len is its length, STRING_CUT of one that is not relied on. False, with
+ * the reason in the flags, where it could not be read.
  */
-INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
-			u64 *ret_len)
+INLINE bool string_read(struct slot *s, const u32 w, const void *ptr, bool user, u64 *ret_len)
 {
-	struct place base;
-	bool absolute, cut;
 	u64 end;
 	long n;
 
@@ -675,54 +673,119 @@ INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s
 		return false;
 	}
 	n--;
-	/* one byte less than the longest that there can be: whether there was more is not known */
-	cut = n == EV_PATH_MAX - 2;
-	if (cut)
+	if (n == STRING_CUT)
 		s->flags |= EV_F_TRUNCATED;
 	end = n;
 	sv_hide(end);
 	__builtin_memset(&s->work[w][EV_PATH_MAX + 1 + (end & (EV_PATH_MAX - 1))], 0, 8);
 	*ret_len = n;
-	absolute = n > 0 && s->work[w][EV_PATH_MAX + 1] == '/';
-	if (absolute && root_is_all((u64)READ(task, fs))) {
-		s->path_off[w] = EV_PATH_MAX + 1;
-		s->path_len[w] = n;
-		return !cut;
-	}
-	if (!place_of_string(task, dirfd, absolute, &base) || path_walk(s->index, w, (u64)base.d, (u64)base.m)) {
+	return true;
+}
+
+/*
+ * The state that is known of directory @d_ on mount @m_, taken on over the string of @len bytes that string_read() has left; -1 where it
+ * is not known. @ids: as dfa_block() has them.
+ */
+__noinline int string_state(u32 ids, u64 d_, u64 m_, u64 salt, u64 len)
+{
+	int state = dir_state(d_, m_, salt);
+
+	return state < 0 || len > BLOCK ? -1 : dfa_block(ids, state, EV_PATH_MAX + 1, len);
+}
+
+/* Puts the path of @base before the string of @len bytes that string_read() has left. False, with the reason in the flags, if it can not. */
+INLINE bool string_join(struct slot *s, const u32 w, struct place base, u64 len)
+{
+	if (path_walk(s->index, w, (u64)base.d, (u64)base.m)) {
 		s->flags |= EV_F_UNREADABLE;
 		s->path_len[w] = 0;
 		return false;
 	}
 	/* An empty string is the directory (or file) itself; behind "/" one slash is enough. */
-	if (n == 0)
+	if (!len)
 		return true;
 	if (s->path_len[w] == 1)
 		s->path_off[w] = EV_PATH_MAX;
-	s->path_len[w] = EV_PATH_MAX - s->path_off[w] + 1 + n;
+	s->path_len[w] = EV_PATH_MAX - s->path_off[w] + 1 + len;
 	if (s->path_len[w] <= EV_PATH_MAX)
-		return !cut;
+		return true;
 	s->flags |= EV_F_TRUNCATED;
 	return false;
 }
 
+/* Whether what string_read() has left begins at the root of all: then it is the path. */
+INLINE bool string_whole(struct slot *s, const u32 w, struct task_struct *task, bool absolute, u64 len)
+{
+	if (!absolute || !root_is_all((u64)READ(task, fs)))
+		return false;
+	s->path_off[w] = EV_PATH_MAX + 1;
+	s->path_len[w] = len;
+	return true;
+}
+
 /*
- * The sieve over the path that the string @ptr means, seen from @dirfd. Symbolic links are not followed: this is for
- * hooks that have nothing better, and for failed opens.
+ * Puts the string @ptr where string_read() puts it and, where it is relative, the path of @dirfd before that; in a chroot the path of
+ * its root, and then there are two slashes, which user space takes out. The path is then work[w][path_off..+path_len); *ret_len is the
+ * length of the string. False, with the reason in the flags, where it cannot be relied on.
+ */
+INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
+			u64 *ret_len)
+{
+	struct place base;
+	bool absolute;
+	u64 len = 0;
+
+	if (!string_read(s, w, ptr, user, &len))
+		return false;
+	*ret_len = len;
+	absolute = len && s->work[w][EV_PATH_MAX + 1] == '/';
+	if (string_whole(s, w, task, absolute, len))
+		return len != STRING_CUT;
+	if (!place_of_string(task, dirfd, absolute, &base)) {
+		s->flags |= EV_F_UNREADABLE;
+		return false;
+	}
+	return string_join(s, w, base, len) && len != STRING_CUT;
+}
+
+/*
+ * The sieve over the path that the string @ptr means, seen from @dirfd, with string_path()'s path left of what it lets through.
+ * Symbolic links are not followed: this is for hooks that have nothing better, and for failed opens.
+ *
+ * A string that is relative goes on from what is known of the directory, and most end there; the directory's state is learned as
+ * path_decide() learns it.
  */
 INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, const struct sv_event *e, const u32 type,
 			 struct task_struct *task, s32 dirfd, const void *ptr, bool user, struct sv_mask *alive)
 {
 	const struct sv_automaton *a = &e->automata[w];
-	u64 len = 0, from;
+	bool absolute, asked, learns = false;
+	struct place base;
+	u64 len = 0;
+	int state;
 
-	if (!string_path(s, w, task, dirfd, ptr, user, &len) || !a->used || !len)
+	if (!string_read(s, w, ptr, user, &len))
 		return true;
+	absolute = len && s->work[w][EV_PATH_MAX + 1] == '/';
 	/* With the slash before it, unless it brings its own. */
-	from = s->path_off[w] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
-	if (!path_normal(s->index | w << 4, from, len + (EV_PATH_MAX + 1 - from)))
+	asked = a->used && len && len != STRING_CUT &&
+		path_normal(s->index | w << 4, EV_PATH_MAX + absolute, len + !absolute);
+	if (string_whole(s, w, task, absolute, len))
+		return !asked || path_run(s, w, type, sv, a, 0, 0, 0, alive);
+	if (!place_of_string(task, dirfd, absolute, &base)) {
+		s->flags |= EV_F_UNREADABLE;
 		return true;
-	return path_run(s, w, type, sv, a, 0, 0, 0, alive);
+	}
+	asked = asked && !absolute; /* two slashes */
+	if (asked) {
+		state = string_state(DFA_IDS(s, w, type), (u64)base.d, (u64)base.m, DIR_SALT(sv, type, w), len);
+		if (state >= 0 && !sv_mask_meets(alive, sv_final_mask(sv, a, state)))
+			return false;
+		learns = len <= BLOCK && dir_ask(s->index, (u64)base.d, (u64)base.m, DIR_SALT(sv, type, w));
+	}
+	if (!string_join(s, w, base, len) || !asked)
+		return true;
+	return path_run(s, w, type, sv, a, learns ? len : 0, learns ? (u64)base.d : 0, (u64)base.m, alive);
 }
 
 /* Whether the paths in work[0] and work[1] differ. A block a call, as in path_normal(). */

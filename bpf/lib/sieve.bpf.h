@@ -418,9 +418,17 @@ SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, struct sv_mask *
 }
 
 /*
- * The same by two of the numbers, for events of which there are very many and of which most have the wrong ones: @a is num[@slot_a],
- * @b is num[@slot_b].
+ * Events of which there are very many, and of which most have the wrong numbers, with the two that are asked before all else; twice the
+ * same where there is one.
  */
+#define SV_TWO(X)                                                                                                      \
+	X(MMAP, PROTECTION, FLAGS)                                                                                     \
+	X(MPROTECT, REQ, VM)                                                                                           \
+	X(CHMOD, MODE, MODE)
+#define SV_TWO_SLOTS(EV, A, B) SV_TWO_##EV##_A = EVN_##EV##_##A, SV_TWO_##EV##_B = EVN_##EV##_##B,
+enum { SV_TWO(SV_TWO_SLOTS) };
+
+/* sv_first() by two of the numbers: @a is num[@slot_a], @b is num[@slot_b]. */
 SV_INLINE int sv_two(const struct sv_event *e, const ev_u8 slot_a, ev_u64 a, const ev_u8 slot_b, ev_u64 b,
 		     struct sv_mask *alive)
 {
@@ -436,6 +444,17 @@ SV_INLINE int sv_two(const struct sv_event *e, const ev_u8 slot_a, ev_u64 a, con
 		if (!sv_pred_strike(p, p->slot == slot_a ? a : b, alive))
 			return 0;
 	}
+	return !sv_mask_zero(alive);
+}
+
+/* The same of an event of @type whose numbers are at @num, as those are asked that SV_TWO names. */
+SV_INLINE int sv_two_of(const struct sv_event *e, ev_u64 type, const ev_u64 *num, struct sv_mask *alive)
+{
+#define SV_TWO_ASK(EV, A, B)                                                                                           \
+	if (type == EV_##EV)                                                                                           \
+		return sv_two(e, SV_TWO_##EV##_A, num[SV_TWO_##EV##_A], SV_TWO_##EV##_B, num[SV_TWO_##EV##_B], alive);
+	SV_TWO(SV_TWO_ASK)
+#undef SV_TWO_ASK
 	return !sv_mask_zero(alive);
 }
 

@@ -49,6 +49,7 @@ static void use(const uint8_t *path)
 		must(e->npreds <= SV_PREDS && e->nfirst <= e->npreds);
 		sv_first(e, 0, &alive);
 		sv_two(e, 0, 1, SV_PREDS - 1, 2, &alive);
+		sv_two_of(e, type, num, &alive);
 		sv_nums(e, &head, num, &alive);
 		for (int k = 0; k < SV_AUTOMATA; k++)
 			if (e->automata[k].used)

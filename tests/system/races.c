@@ -31,6 +31,7 @@
 static const char *dir;
 static long turns;
 static atomic_bool done;
+static int deep[MOVERS]; /* directories in those that move */
 
 static void fail(const char *what)
 {
@@ -53,6 +54,26 @@ static void use(const char *half, const char *name)
 	if (fd < 0)
 		fail(path);
 	close(fd);
+}
+
+/* Makes and removes a directory beside what is used, from the directory that @deep is, wherever that lies by now. */
+static void make_in(int deep, const char *name)
+{
+	if (mkdirat(deep, name, 0755) < 0 || unlinkat(deep, name, AT_REMOVEDIR) < 0)
+		fail(name);
+}
+
+static int deep_of(long mover)
+{
+	char name[32], path[512];
+	int fd;
+
+	snprintf(name, sizeof(name), "d%ld/deep", mover);
+	path_in(path, "dead", name);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fail(path);
+	return fd;
 }
 
 static void make_file(const char *half, const char *name)
@@ -88,9 +109,11 @@ static void *move_dir(void *arg)
 	path_in(want, "want", name);
 	for (long i = 0; i < turns; i++) {
 		use("dead", below);
+		make_in(deep[(long)arg], "mine");
 		if (rename(dead, want) < 0)
 			fail("rename");
 		use("want", below);
+		make_in(deep[(long)arg], "mine");
 		if (rename(want, dead) < 0)
 			fail("rename back");
 	}
@@ -236,8 +259,12 @@ static void *change_program(void *arg)
 static void *disturb(void *arg)
 {
 	static const char *const names[] = { "d0/deep/file", "d1/deep/file", "m/file", "bin/true" };
+	char own[32];
 
-	while (!done)
+	snprintf(own, sizeof(own), "other%ld", (long)arg);
+	while (!done) {
+		for (int i = 0; i < MOVERS; i++)
+			make_in(deep[i], own);
 		for (int i = 0; i < 8; i++) {
 			char path[512];
 			int fd;
@@ -251,6 +278,7 @@ static void *disturb(void *arg)
 			if (fd >= 0)
 				close(fd);
 		}
+	}
 	return NULL;
 }
 
@@ -305,8 +333,10 @@ int main(int argc, char **argv)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		fail("a mount namespace");
 	make_tree();
-	for (int i = 0; i < DISTURBERS; i++)
-		pthread_create(&others[i], NULL, disturb, NULL);
+	for (long i = 0; i < MOVERS; i++)
+		deep[i] = deep_of(i);
+	for (long i = 0; i < DISTURBERS; i++)
+		pthread_create(&others[i], NULL, disturb, (void *)i);
 	for (long i = 0; i < MOVERS; i++)
 		pthread_create(&busy[n++], NULL, move_dir, (void *)i);
 	pthread_create(&busy[n++], NULL, move_file, NULL);
@@ -318,7 +348,8 @@ int main(int argc, char **argv)
 	done = true;
 	for (int i = 0; i < DISTURBERS; i++)
 		pthread_join(others[i], NULL);
-	printf("opened %ld\nnamed %ld\nran %ld\n", turns * MOVERS + turns / 10, turns, turns / 10);
+	printf("opened %ld\nmade %ld\nnamed %ld\nran %ld\n", turns * MOVERS + turns / 10, turns * MOVERS, turns,
+	       turns / 10);
 	/* it begins as the one, and is every other time */
 	printf("acted %ld\nacted_as %ld\n", 3 * (turns / 20 + 1), turns / 20 + 1);
 	return 0;

@@ -10,6 +10,7 @@ mkdir "$DIR"
 mkdir "$DIR/want" "$DIR/dead" "$DIR/names" "$DIR/who"
 ${CC:-cc} -O2 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -pthread -o "$WORK/races" tests/system/races.c || exit 1
 rules=("opened open.file.path =~ \"$DIR/want/**\" && open.flags & O_APPEND > 0"
+	"made mkdir.file.path =~ \"$DIR/want/**/mine\""
 	"named open.file.path == \"$DIR/names/hit\" && open.flags & O_APPEND > 0"
 	"ran exec.file.path =~ \"$DIR/want/**\""
 	"acted open.file.path == \"$DIR/who/file\" && open.flags & O_APPEND > 0 && process.file.path == \"$DIR/who/caller\""

@@ -140,42 +140,111 @@ static void random_path(char *out)
 	}
 }
 
-static void operate(const char *dir)
+#define HELD  4
+#define BELOW 512
+
+/* Directories that stay open, wherever they are moved. */
+static int held[HELD] = { -1, -1, -1, -1 };
+
+/* What a call is given, and which path below @dir that means. */
+struct given {
+	int dirfd;
+	char path[BELOW], below[2 * BELOW];
+};
+
+/* Where @link leads to, below @dir; false where that is nowhere, or far down. */
+static bool base_below(const char *dir, const char *link, char ret[BELOW])
 {
-	char below[256], other[256], path[1024], path2[1024];
+	char path[BELOW];
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	size_t skip = strlen(dir);
+
+	if (n < (ssize_t)skip || n > BELOW / 2)
+		return false;
+	path[n] = '\0';
+	strcpy(ret, path + skip);
+	return strncmp(path, dir, skip) == 0 && !strchr(path, ' ') && access(path, F_OK) == 0; /* " (deleted)" */
+}
+
+/* A path of its own, or one that begins at a directory that is open, or at the one that we are in. */
+static void random_given(const char *dir, struct given *ret)
+{
+	uint32_t way = rnd(3);
+	char link[64], name[BELOW / 2], base[BELOW];
+
+	random_path(name);
+	ret->dirfd = way == 1 ? held[rnd(HELD)] : AT_FDCWD;
+	if (way == 1)
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", ret->dirfd);
+	if (way && base_below(dir, way == 1 ? link : "/proc/self/cwd", base)) {
+		snprintf(ret->path, sizeof(ret->path), "%s%s", rnd(8) == 0 ? "./" : "", name + 1);
+		snprintf(ret->below, sizeof(ret->below), "%s%s", base, name);
+		return;
+	}
+	ret->dirfd = AT_FDCWD;
+	snprintf(ret->path, sizeof(ret->path), "%s%s", dir, name);
+	strcpy(ret->below, name);
+}
+
+/* Opens a directory and keeps it, or goes there. */
+static void hold(const char *dir, const struct given *g)
+{
+	uint32_t i = rnd(HELD + 1);
 	int fd;
 
-	random_path(below);
-	snprintf(path, sizeof(path), "%s%s", dir, below);
-	switch (rnd(8)) {
+	if (i == HELD) {
+		if (chdir(dir) < 0 || (rnd(2) && fchdir(held[rnd(HELD)]) < 0 && errno != EBADF))
+			perror("chdir");
+		return;
+	}
+	fd = openat(g->dirfd, g->path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return;
+	due(OPEN, dir, g->below);
+	if (held[i] >= 0)
+		close(held[i]);
+	held[i] = fd;
+}
+
+static void operate(const char *dir)
+{
+	char other[256], path2[1024];
+	struct given g;
+	int fd;
+
+	random_given(dir, &g);
+	switch (rnd(9)) {
 	case 0:
 	case 1:
-		if (mkdir(path, 0755) == 0)
-			due(MKDIR, dir, below);
+		if (mkdirat(g.dirfd, g.path, 0755) == 0)
+			due(MKDIR, dir, g.below);
 		break;
 	case 2:
 		/* Directories move, with all that is below them. */
 		random_path(other);
 		snprintf(path2, sizeof(path2), "%s%s", dir, other);
-		rename(path, path2);
+		renameat(g.dirfd, g.path, AT_FDCWD, path2);
 		break;
 	case 3:
-		if (rnd(3) == 0 && rmdir(path) == 0)
-			due(RMDIR, dir, below);
+		if (rnd(3) == 0 && unlinkat(g.dirfd, g.path, AT_REMOVEDIR) == 0)
+			due(RMDIR, dir, g.below);
 		break;
 	case 4:
-		if (unlink(path) == 0)
-			due(UNLINK, dir, below);
+		if (unlinkat(g.dirfd, g.path, 0) == 0)
+			due(UNLINK, dir, g.below);
 		break;
 	case 5:
-		if (chmod(path, 0755) == 0)
-			due(CHMOD, dir, below);
+		if (fchmodat(g.dirfd, g.path, 0755, 0) == 0)
+			due(CHMOD, dir, g.below);
+		break;
+	case 6:
+		hold(dir, &g);
 		break;
 	default:
-		fd = open(path, rnd(2) ? O_RDONLY : O_RDWR | O_CREAT, 0644);
+		fd = openat(g.dirfd, g.path, rnd(2) ? O_RDONLY : O_RDWR | O_CREAT, 0644);
 		if (fd >= 0) {
 			close(fd);
-			due(OPEN, dir, below);
+			due(OPEN, dir, g.below);
 		}
 	}
 }

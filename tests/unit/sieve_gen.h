@@ -1175,25 +1175,14 @@ static inline void gen_find(const struct sieve *s, const struct sv_automaton *a,
 	sv_words_end(s, a, state, ret);
 }
 
-/* Of what two numbers are asked first; see bpf/memory.bpf.c. */
-static inline bool gen_two(const struct sv_event *ev, const struct event_gen *e, struct sv_mask *alive)
-{
-	if (e->head.type == EV_MMAP)
-		return sv_two(ev, EVN_MMAP_PROTECTION, e->num[EVN_MMAP_PROTECTION], EVN_MMAP_FLAGS,
-			      e->num[EVN_MMAP_FLAGS], alive);
-	if (e->head.type == EV_MPROTECT)
-		return sv_two(ev, EVN_MPROTECT_REQ, e->num[EVN_MPROTECT_REQ], EVN_MPROTECT_VM, e->num[EVN_MPROTECT_VM],
-			      alive);
-	return true;
-}
-
 static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
 {
 	const struct sv_event *ev = &s->event[e->head.type];
 
 	bool after = e->head.flags & EV_F_CREDS_AFTER;
 
-	if (!sv_alive_start(ev, alive) || !sv_first(ev, e->head.retval, alive) || !gen_two(ev, e, alive))
+	if (!sv_alive_start(ev, alive) || !sv_first(ev, e->head.retval, alive) ||
+	    !sv_two_of(ev, e->head.type, e->num, alive))
 		return;
 	if (e->head.type == EV_OPEN && e->head.retval == 0)
 		sv_mask_and(alive, &s->opened[sv_open_index(e->num[EVN_OPEN_FLAGS])]);

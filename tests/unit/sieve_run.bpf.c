@@ -84,20 +84,6 @@ SV_INLINE int run_opened(const struct sieve *s, struct sieve_run *r, ev_u64 type
 	return !sv_mask_zero(alive);
 }
 
-/* What bpf/memory.bpf.c asks first. */
-SV_INLINE int run_two(const struct sv_event *e, struct sieve_run *r, ev_u64 type)
-{
-	struct sv_mask *alive = (struct sv_mask *)r->head.alive;
-
-	if (type == EV_MMAP)
-		return sv_two(e, EVN_MMAP_PROTECTION, r->num[EVN_MMAP_PROTECTION], EVN_MMAP_FLAGS,
-			      r->num[EVN_MMAP_FLAGS], alive);
-	if (type == EV_MPROTECT)
-		return sv_two(e, EVN_MPROTECT_REQ, r->num[EVN_MPROTECT_REQ], EVN_MPROTECT_VM, r->num[EVN_MPROTECT_VM],
-			      alive);
-	return 1;
-}
-
 SEC("raw_tp/sys_exit")
 int sieve_run(void *ctx)
 {
@@ -115,8 +101,9 @@ int sieve_run(void *ctx)
 		return 0;
 	e = &s->event[type];
 	if (!sv_alive_start(e, (struct sv_mask *)r->head.alive) ||
-	    !sv_first(e, r->head.retval, (struct sv_mask *)r->head.alive) || !run_two(e, r, type) ||
-	    !run_opened(s, r, type) || !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
+	    !sv_first(e, r->head.retval, (struct sv_mask *)r->head.alive) ||
+	    !sv_two_of(e, type, r->num, (struct sv_mask *)r->head.alive) || !run_opened(s, r, type) ||
+	    !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
 		return 0;
 	run_path(s, e, r, 0);
 	run_path(s, e, r, 1);
