@@ -526,7 +526,7 @@ INLINE int half_send(const u32 type, s64 ret, bool report)
 	/* The mask is of the sieve that the first half saw; numbers of another policy's clauses would not fit it. */
 	if (sv && sv->generation == head->policy &&
 	    (!sv_nums(&sv->event[type], head, (u64 *)(p->raw + HEAD), (struct sv_mask *)head->alive) ||
-	     !half_vars(tid)))
+	     !half_last(tid)))
 		stat_add(type, dropped);
 	else if (raw_send(p->raw, type, p->used, PENDING_MAX, 0))
 		stat_add(type, sent);

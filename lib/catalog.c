@@ -2,6 +2,7 @@
 #include "lib/catalog.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -432,9 +433,17 @@ static const struct cat_field *path_of_name(const struct catalog *c, const struc
 	return NULL;
 }
 
+static const struct cat_field *mode_of_rights(const struct catalog *c, const struct cat_field *rights)
+{
+	char name[128];
+	int n = snprintf(name, sizeof(name), "%.*smode", (int)(strlen(rights->name) - strlen("rights")), rights->name);
+
+	return n < (int)sizeof(name) ? catalog_field(c, name, (size_t)n) : NULL;
+}
+
 int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t event, uint16_t *ret_index)
 {
-	const struct cat_field *path = f;
+	const struct cat_field *path = f, *mode;
 
 	if (!catalog_covers(c, f->event, event) || c->events[event].why_unseen)
 		return CAT_SIEVE_NONE;
@@ -449,6 +458,10 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 		/* a process's rows follow the event's own */
 		*ret_index = f->home == CAT_HOME_EVENT ? f->index : (uint16_t)(c->events[event].nnum + f->index);
 		return CAT_SIEVE_NUM;
+	case CAT_SIEVE_RIGHTS:
+		mode = mode_of_rights(c, f);
+		return mode && catalog_sieve(c, mode, event, ret_index) == CAT_SIEVE_NUM ? CAT_SIEVE_RIGHTS
+											 : CAT_SIEVE_NONE;
 	case CAT_SIEVE_NAME:
 		path = path_of_name(c, f);
 		if (!path)
@@ -479,6 +492,14 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 	case CAT_SIEVE_RETVAL:
 		*ret_index = SV_SLOT_RETVAL;
 		return CAT_SIEVE_RETVAL;
+	case CAT_SIEVE_FSTYPE:
+	case CAT_SIEVE_TEXT:
+		/* of two files the first one's, and the automata are others where a process begins */
+		if (f->home != CAT_HOME_EVENT || event == EV_EXEC ||
+		    (f->sieve == CAT_SIEVE_FSTYPE && f->index != SV_FSTYPE_ROW))
+			return CAT_SIEVE_NONE;
+		*ret_index = f->sieve == CAT_SIEVE_FSTYPE ? SV_AUT_FSTYPE : SV_AUT_TEXT;
+		return f->sieve;
 	case CAT_SIEVE_COMM:
 	case CAT_SIEVE_ARGS:
 	case CAT_SIEVE_ENVS:

@@ -43,6 +43,7 @@ static inline bool cat_is_ancestors(uint8_t home)
 enum cat_sieve {
 	CAT_SIEVE_NONE,
 	CAT_SIEVE_NUM,
+	CAT_SIEVE_RIGHTS,
 	CAT_SIEVE_PATH,
 	CAT_SIEVE_NAME,
 	CAT_SIEVE_ADDR,
@@ -54,13 +55,16 @@ enum cat_sieve {
 	CAT_SIEVE_COMM,
 	CAT_SIEVE_ARGS,
 	CAT_SIEVE_ENVS,
-	CAT_SIEVE_PUBLIC
+	CAT_SIEVE_PUBLIC,
+	CAT_SIEVE_FSTYPE,
+	CAT_SIEVE_TEXT
 };
 
 /* Whether it is one string. */
 static inline bool cat_sieve_is_string(int sieve)
 {
-	return sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_COMM;
+	return sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_COMM ||
+	       sieve == CAT_SIEVE_FSTYPE || sieve == CAT_SIEVE_TEXT;
 }
 
 /* Whether an automaton decides by it, not a number. */

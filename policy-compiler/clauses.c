@@ -54,6 +54,8 @@ int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b)
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------- */
 
+#define RIGHTS 07777 /* in a mode */
+
 /* A number that the kernel has: (slot & and). */
 struct number {
 	uint8_t slot;
@@ -63,11 +65,14 @@ struct number {
 static bool number_of_field(const struct program *p, uint16_t event, const struct node *n, struct number *ret)
 {
 	uint16_t index;
+	int sieve;
 
 	if (n->op != N_FIELD)
 		return false;
-	switch (catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index)) {
+	sieve = catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index);
+	switch (sieve) {
 	case CAT_SIEVE_NUM:
+	case CAT_SIEVE_RIGHTS:
 		if (index >= EV_NUM_MAX)
 			return false;
 		break;
@@ -80,7 +85,7 @@ static bool number_of_field(const struct program *p, uint16_t event, const struc
 	default:
 		return false;
 	}
-	*ret = (struct number){ .slot = (uint8_t)index, .and = UINT64_MAX };
+	*ret = (struct number){ .slot = (uint8_t)index, .and = sieve == CAT_SIEVE_RIGHTS ? RIGHTS : UINT64_MAX };
 	return true;
 }
 
@@ -91,11 +96,11 @@ static bool number_of_node(const struct program *p, uint16_t event, uint32_t i, 
 	if (n->op != N_BAND)
 		return number_of_field(p, event, n, ret);
 	if (a->op == N_INT && number_of_field(p, event, b, ret)) {
-		ret->and = (uint64_t)a->imm;
+		ret->and &= (uint64_t)a->imm;
 		return true;
 	}
 	if (b->op == N_INT && number_of_field(p, event, a, ret)) {
-		ret->and = (uint64_t)b->imm;
+		ret->and &= (uint64_t)b->imm;
 		return true;
 	}
 	return false;

@@ -60,7 +60,8 @@ static const char *const sieve_names[] = {
 	[CAT_SIEVE_NAME] = "name",     [CAT_SIEVE_ADDR] = "address",   [CAT_SIEVE_UID] = "uid",
 	[CAT_SIEVE_GID] = "gid",       [CAT_SIEVE_EUID] = "euid",      [CAT_SIEVE_EGID] = "egid",
 	[CAT_SIEVE_RETVAL] = "retval", [CAT_SIEVE_COMM] = "task",      [CAT_SIEVE_ARGS] = "words",
-	[CAT_SIEVE_ENVS] = "words",    [CAT_SIEVE_PUBLIC] = "address",
+	[CAT_SIEVE_ENVS] = "words",    [CAT_SIEVE_PUBLIC] = "address", [CAT_SIEVE_FSTYPE] = "text",
+	[CAT_SIEVE_TEXT] = "text",     [CAT_SIEVE_RIGHTS] = "number",
 };
 
 /* The fields that rules of an event can use: its own and its family's, or those of every event (EV_NONE). */

@@ -101,6 +101,7 @@ static enum deny_why of_predicate(const struct program *p, uint16_t event, uint6
 	case CAT_SIEVE_RETVAL:
 		return DENY_RESULT;
 	case CAT_SIEVE_NUM:
+	case CAT_SIEVE_RIGHTS:
 		return late >> index & 1 ? DENY_LATE : DENY_KERNEL;
 	case CAT_SIEVE_EUID:
 	case CAT_SIEVE_EGID:

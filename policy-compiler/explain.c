@@ -44,7 +44,9 @@ static const char *automaton_name(uint16_t event, unsigned k)
 							"paths above",
 							"names of tasks above" };
 
-	return event == EV_EXEC && k == SV_AUT_COMM ? "name of the task" : names[k];
+	if (event == EV_EXEC)
+		return k == SV_AUT_COMM ? "name of the task" : names[k];
+	return k == SV_AUT_FSTYPE ? "filesystem" : k == SV_AUT_TEXT ? "text" : names[k];
 }
 
 /* In the tables: a row of two bytes a class for each state, two masks a state, the classes. */

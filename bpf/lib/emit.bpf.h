@@ -460,6 +460,53 @@ __noinline int rec_masks(u32 slot)
 	return !sv_mask_zero(alive);
 }
 
+static const u8 text_rows[EV_TYPES] = { SV_TEXT_ROWS };
+
+/*
+ * Strikes what string @row of the record of @size bytes (a constant) at @raw rules out, by automaton @a. One that is not there is empty for
+ * rules, too; a long one rules out nothing.
+ */
+INLINE void text_strike(const struct sieve *sv, const struct sv_automaton *a, u8 *raw, const u64 size, u64 row,
+			struct sv_mask *alive)
+{
+	u64 n = ((struct ev_head *)raw)->nnum, len, off;
+	u8 text[SV_TEXT_MAX + 1] = {};
+	struct ev_str *str;
+
+	sv_hide(n);
+	if (n > EV_NUM_MAX || row > 15)
+		return;
+	str = (struct ev_str *)(raw + HEAD + n * 8) + row;
+	len = str->len;
+	off = str->off;
+	sv_hide(off);
+	if (len > SV_TEXT_MAX || off > size - sizeof(text) ||
+	    (len && bpf_probe_read_kernel(text, sizeof(text), raw + off)))
+		return;
+	sv_mask_and(alive, sv_final_mask(sv, a, sv_dfa_run_text(sv, a, text, len)));
+}
+
+/* Strings that rules seldom ask for are looked at where they are: in the record. False when nothing is left. */
+INLINE bool raw_texts(u8 *raw, const u64 size, u32 flags)
+{
+	struct ev_head *h = (void *)raw;
+	struct sv_mask *alive = (struct sv_mask *)h->alive;
+	const struct sieve *sv = sieve_get();
+	const struct sv_event *e;
+	u64 type = h->type;
+
+	sv_hide(type);
+	if (!sv || sv->generation != h->policy || type >= EV_TYPES || type == EV_EXEC ||
+	    flags & (EV_F_TRUNCATED | EV_F_UNREADABLE))
+		return true;
+	e = &sv->event[type];
+	if (e->automata[SV_AUT_FSTYPE].used)
+		text_strike(sv, &e->automata[SV_AUT_FSTYPE], raw, size, SV_FSTYPE_ROW, alive);
+	if (e->automata[SV_AUT_TEXT].used)
+		text_strike(sv, &e->automata[SV_AUT_TEXT], raw, size, text_rows[type], alive);
+	return !sv_mask_zero(alive);
+}
+
 /*
  * Variables have the last word of all on a record that is about to be sent. False when nothing is left.
  *
@@ -488,20 +535,24 @@ INLINE bool head_vars(struct ev_head *h)
 	return true;
 }
 
-/* Of the record in @slot. A global function, which the verifier looks at once a program. */
-__noinline int rec_vars(u32 slot)
+/* Both, of the record in @slot. A global function, which the verifier looks at once a program. */
+__noinline int rec_last(u32 slot)
 {
 	struct slot *s = bpf_map_lookup_elem(&slots, &slot);
 
-	return !s || head_vars(rec_head(&s->rec));
+	return !s || (raw_texts(s->rec.raw, RAW_MAX, s->flags) && head_vars(rec_head(&s->rec)));
 }
 
 /* And of the one that waits for the return value of thread @tid. */
-__noinline int half_vars(u32 tid)
+__noinline int half_last(u32 tid)
 {
 	struct pending *p = bpf_map_lookup_elem(&pending, &tid);
+	struct ev_head *h;
 
-	return !p || head_vars((void *)p->raw);
+	if (!p)
+		return 1;
+	h = (void *)p->raw;
+	return raw_texts(p->raw, PENDING_MAX, h->flags) && head_vars(h);
 }
 
 /* ---- what is learned of files ------------------------------------------------------------------------------------ */
@@ -533,7 +584,7 @@ __noinline int open_asks(u32 slot)
  */
 INLINE bool rec_send_as(struct slot *s, u64 me, const u32 type, bool alive)
 {
-	bool ours = slot_ok_as(s, me), left = alive && (!ours || rec_vars(s->index)), sent;
+	bool ours = slot_ok_as(s, me), left = alive && (!ours || rec_last(s->index)), sent;
 	struct ev_stats *st;
 
 	if (alive && !left && !EV_IS_LINEAGE(type)) {

@@ -173,6 +173,18 @@ SV_INLINE ev_u32 sv_dfa_run_addr(const struct sieve *s, const struct sv_automato
 	return state;
 }
 
+/* A string of @len bytes, at most SV_TEXT_MAX, in memory that has one more and may be on the stack. */
+SV_INLINE ev_u32 sv_dfa_run_text(const struct sieve *s, const struct sv_automaton *a, const ev_u8 *text, ev_u64 len)
+{
+	ev_u64 state = 0;
+
+#pragma GCC unroll 32
+	for (ev_u32 i = 0; i < SV_TEXT_MAX; i++)
+		if (i < len)
+			state = sv_dfa_step(s, a, state, text[i]);
+	return (ev_u32)state;
+}
+
 SV_INLINE const struct sv_mask *sv_state_mask(const struct sieve *s, const ev_u16 *table, const struct sv_automaton *a,
 					      ev_u32 state)
 {

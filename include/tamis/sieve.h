@@ -38,8 +38,35 @@ enum {
 	SV_AUT_PARENT_COMM, /* and by its name of the task */
 	SV_AUT_ABOVE,	    /* the same as one of those above */
 	SV_AUT_ABOVE_COMM,
-	SV_AUT_COMM = SV_AUT_PATH1 /* of an exec, which has no second path: the name of the task */
+	SV_AUT_COMM = SV_AUT_PATH1,  /* of an exec, which has no second path: the name of the task */
+	SV_AUT_FSTYPE = SV_AUT_ARGS, /* of all other events: the type of the file's filesystem */
+	SV_AUT_TEXT = SV_AUT_ENVS    /* and one string that the record has, SV_TEXT_ROWS says which */
 };
+
+#define SV_TEXT_MAX 31 /* bytes of such a string; the automaton is not asked about a longer one */
+
+/* For SV_AUT_FSTYPE and SV_AUT_TEXT: rows of str[] of an event. A file object's second string is the type of its filesystem. */
+#define SV_FSTYPE_ROW 1
+#define SV_TEXT_OF_NONE(EV, SLOT)
+#define SV_TEXT_OF_NUM(EV, SLOT)
+#define SV_TEXT_OF_RIGHTS(EV, SLOT)
+#define SV_TEXT_OF_COMM(EV, SLOT)
+#define SV_TEXT_OF_PATH(EV, SLOT)
+#define SV_TEXT_OF_NAME(EV, SLOT)
+#define SV_TEXT_OF_ADDR(EV, SLOT)
+#define SV_TEXT_OF_PUBLIC(EV, SLOT)
+#define SV_TEXT_OF_UID(EV, SLOT)
+#define SV_TEXT_OF_GID(EV, SLOT)
+#define SV_TEXT_OF_EUID(EV, SLOT)
+#define SV_TEXT_OF_EGID(EV, SLOT)
+#define SV_TEXT_OF_RETVAL(EV, SLOT)
+#define SV_TEXT_OF_ARGS(EV, SLOT)
+#define SV_TEXT_OF_ENVS(EV, SLOT)
+#define SV_TEXT_OF_FSTYPE(EV, SLOT)
+#define SV_TEXT_OF_TEXT(EV, SLOT)				       [EV_##EV] = EVS_##EV##_##SLOT,
+#define SV_TEXT_ROW(KIND, EV, SLOT, NAME, TYPE, CONSTANTS, SIEVE, ...) SV_TEXT_OF_##SIEVE(EV, SLOT)
+#define SV_TEXT_EVENT(EV, NR, NAME, LIST, PROC, DOC)		       LIST(SV_TEXT_ROW)
+#define SV_TEXT_ROWS						       CAT_EVENTS(SV_TEXT_EVENT)
 
 /* Numbers of the head that a predicate can name, beside the indexes 0..EV_NUM_MAX-1 of num[]. */
 enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLOT_RETVAL };

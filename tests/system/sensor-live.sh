@@ -71,7 +71,7 @@ alerts "exec: path and arguments" ran "\"path\":\"$WORK/watched/true\"" "\"args\
 (exec 3<>/dev/tcp/127.0.0.1/4242) 2>/dev/null
 alerts "connect, also one that is refused" connected "\"port\":4242" "127.0.0.1"
 # in a network that has no other side
-passed() { ctl stats --json | jq '.now.events.connect.passed'; }
+passed() { ctl stats --json | jq '.now.events.connect.sent'; }
 before=$(passed)
 (exec 3<>/dev/tcp/127.0.0.1/4243) 2>/dev/null
 unshare -n bash -c 'exec 3<>/dev/tcp/192.168.7.7/4243' 2>/dev/null

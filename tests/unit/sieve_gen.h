@@ -550,7 +550,8 @@ struct event_gen {
 	bool readable[SV_AUTOMATA]; /* a hook skips what it could not read */
 	ev_u8 addr[17];
 	struct val argv[GEN_ARGS], flags[GEN_LIST], options[GEN_LIST], envp[GEN_ARGS], envs[GEN_ARGS];
-	char words[2][GEN_WORDS]; /* what an exec is given: arguments, and variables, each with a NUL behind it */
+	/* What an exec is given: arguments, and variables, each with a NUL behind it. Of another event SV_AUT_FSTYPE's and SV_AUT_TEXT's string. */
+	char words[2][GEN_WORDS];
 	uint32_t words_len[2];
 	char joined[GEN_WORDS], made[2 * GEN_WORDS];
 	struct event ev;
@@ -600,9 +601,16 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		e->num[index] = f->type == VAL_BOOL ? gen_chance(g, 50) : (ev_u64)gen_int(g);
 		v->num = (int64_t)e->num[index];
 		break;
+	case CAT_SIEVE_RIGHTS: /* its mode's row comes first */
+		v->num = e->num[index] & 07777;
+		break;
 	case CAT_SIEVE_PATH:
 	case CAT_SIEVE_COMM:
 		*v = gen_str_val(e->path[index]);
+		break;
+	case CAT_SIEVE_FSTYPE:
+	case CAT_SIEVE_TEXT:
+		*v = gen_str_val(e->words[index - SV_AUT_ARGS]);
 		break;
 	case CAT_SIEVE_NAME:
 		*v = gen_last(g, e->path[index]);
@@ -733,6 +741,23 @@ static inline void gen_given(struct policy_gen *p, struct event_gen *e)
 	v[SLOT_PROC_ENVS] = (struct val){ .arr = e->envs, .len = nenv };
 }
 
+/* Strings of the record, some longer than the kernel looks at. */
+static inline void gen_record_texts(struct policy_gen *p, struct event_gen *e)
+{
+	uint32_t kept = p->npatterns < GEN_PATTERNS ? p->npatterns : GEN_PATTERNS;
+
+	for (int w = 0; w < 2; w++) {
+		char text[GEN_TEXT + 1] = "";
+
+		if (kept && gen_chance(p->g, 60))
+			gen_near(p->g, p->patterns[gen_below(p->g, kept)], text);
+		else if (gen_chance(p->g, 80))
+			gen_name(p->g, false, text);
+		e->words_len[w] = (uint32_t)strlen(text);
+		strcpy(e->words[w], text);
+	}
+}
+
 static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 {
 	const struct catalog *c = catalog_tamis();
@@ -761,6 +786,8 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 	gen_address(g, e->addr);
 	for (int k = 0; k < SV_AUTOMATA; k++)
 		e->readable[k] = !gen_chance(g, 5);
+	if (p->event != EV_EXEC)
+		gen_record_texts(p, e);
 	for (size_t i = 0; i < c->nfields; i++)
 		if ((c->fields[i].event == EV_NONE || c->fields[i].event == p->event) && gen_slot(e, &c->fields[i]) &&
 		    !(c->fields[i].flags & CF_ARRAY))
@@ -1175,6 +1202,21 @@ static inline void gen_find(const struct sieve *s, const struct sv_automaton *a,
 	sv_words_end(s, a, state, ret);
 }
 
+/* By the words of an exec; of another event by a string of its record. */
+static inline void gen_words_strike(const struct sieve *s, const struct sv_automaton *a, const struct event_gen *e,
+				    unsigned w, struct sv_mask *alive)
+{
+	uint32_t len = e->words_len[w];
+	struct sv_mask found;
+
+	if (e->head.type == EV_EXEC) {
+		gen_find(s, a, e->words[w], len, &found);
+		sv_mask_and(alive, &found);
+	} else if (len <= SV_TEXT_MAX) {
+		sv_mask_and(alive, sv_final_mask(s, a, sv_dfa_run_text(s, a, (const ev_u8 *)e->words[w], len)));
+	}
+}
+
 static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, struct sv_mask *alive)
 {
 	const struct sv_event *ev = &s->event[e->head.type];
@@ -1199,10 +1241,7 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 			continue;
 		}
 		if (k == SV_AUT_ARGS || k == SV_AUT_ENVS) {
-			struct sv_mask found;
-
-			gen_find(s, a, e->words[k - SV_AUT_ARGS], e->words_len[k - SV_AUT_ARGS], &found);
-			sv_mask_and(alive, &found);
+			gen_words_strike(s, a, e, k - SV_AUT_ARGS, alive);
 			continue;
 		}
 		state = k == SV_AUT_ADDR ? sv_dfa_run_addr(s, a, e->addr) : gen_run_at(s, a, e->path[k], 37 + 11 * k);

@@ -63,10 +63,16 @@ SV_INLINE void run_either(const struct sieve *s, const struct sv_event *e, struc
 SV_INLINE void run_words(const struct sieve *s, const struct sv_event *e, struct sieve_run *r, const ev_u32 w)
 {
 	const struct sv_automaton *a = &e->automata[SV_AUT_ARGS + w];
-	ev_u64 state;
+	ev_u64 state, len = r->words_len[w];
 
 	if (!a->used || !r->readable[SV_AUT_ARGS + w])
 		return;
+	if (r->head.type != EV_EXEC) {
+		if (len <= SV_TEXT_MAX)
+			sv_mask_and((struct sv_mask *)r->head.alive,
+				    sv_final_mask(s, a, sv_dfa_run_text(s, a, r->words[w], len)));
+		return;
+	}
 	state = sv_words_begin(s, a, &r->found[w]);
 	state = sv_words_loop(s, a, state, r->words[w], 0, r->words_len[w], SIEVE_RUN_WORDS, SIEVE_RUN_WORDS - 1,
 			      &r->found[w]);

@@ -17,7 +17,7 @@ struct sieve_run {
 	ev_u32 off[3], len[3], name_len[3]; /* in: where it is, and how long its last component is */
 	ev_u32 linked;			    /* in: there is such a path */
 	ev_u8 addr[16];			    /* in */
-	ev_u8 words[2][SIEVE_RUN_WORDS];    /* in: an exec's arguments and variables */
+	ev_u8 words[2][SIEVE_RUN_WORDS];    /* in: an exec's arguments and variables, or strings of a record */
 	ev_u32 words_len[2];		    /* in */
 	ev_u32 readable[SV_AUTOMATA];	    /* in */
 	ev_u32 state[SV_AUTOMATA];	    /* out: after the whole */

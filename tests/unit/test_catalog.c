@@ -114,6 +114,41 @@ static void the_kernel_decides_what_it_can_read(void **state)
 	assert_int_equal(sieve_of("process.uid", EV_FORK, &i), CAT_SIEVE_NONE);
 	/* A field of another event decides nothing. */
 	assert_int_equal(sieve_of("unlink.file.path", EV_OPEN, &i), CAT_SIEVE_NONE);
+	assert_int_equal(sieve_of("chmod.file.destination.rights", EV_CHMOD, &i), CAT_SIEVE_RIGHTS);
+	assert_int_equal(i, EVN_CHMOD_MODE);
+	assert_int_equal(sieve_of("exec.file.rights", EV_EXEC, &i), CAT_SIEVE_RIGHTS);
+	assert_int_equal(i, EVN_EXEC_COUNT + EVN_PROC_FILE_MODE);
+	assert_int_equal(sieve_of("process.file.rights", EV_OPEN, &i), CAT_SIEVE_NONE);
+}
+
+/* Strings of the record have two automata, which are others of an exec: a row that has one is where the kernel side looks. */
+static void texts_are_where_the_kernel_looks(void **state)
+{
+	static const ev_u8 text_rows[EV_TYPES] = { SV_TEXT_ROWS };
+	const struct catalog *c = catalog_tamis();
+	unsigned texts[EV_TYPES] = { 0 }, n = 0;
+	uint16_t i;
+
+	assert_int_equal(sieve_of("exec.file.filesystem", EV_EXEC, &i), CAT_SIEVE_NONE);
+	assert_int_equal(sieve_of("rename.file.destination.filesystem", EV_RENAME, &i), CAT_SIEVE_NONE);
+	assert_int_equal(sieve_of("rename.file.filesystem", EV_RENAME, &i), CAT_SIEVE_FSTYPE);
+	assert_int_equal(i, SV_AUT_FSTYPE);
+	assert_int_equal(sieve_of("symlink.target", EV_SYMLINK, &i), CAT_SIEVE_TEXT);
+	assert_int_equal(i, SV_AUT_TEXT);
+	for (size_t k = 0; k < c->nfields; k++) {
+		const struct cat_field *f = &c->fields[k];
+		int sieve = f->event < EV_TYPES ? catalog_sieve(c, f, f->event, &i) : CAT_SIEVE_NONE;
+
+		if (sieve != CAT_SIEVE_TEXT && sieve != CAT_SIEVE_FSTYPE)
+			continue;
+		n++;
+		assert_int_equal(f->kind, 'S');
+		assert_int_equal(f->type, VAL_STR);
+		assert_int_equal(f->index, sieve == CAT_SIEVE_TEXT ? text_rows[f->event] : SV_FSTYPE_ROW);
+		if (sieve == CAT_SIEVE_TEXT)
+			assert_int_equal(++texts[f->event], 1);
+	}
+	assert_in_range(n, 30, 64);
 }
 
 static void nearest_name_is_near(void **state)
@@ -139,6 +174,7 @@ int main(void)
 		cmocka_unit_test(aliases_lead_to_fields),
 		cmocka_unit_test(records_hold_every_row),
 		cmocka_unit_test(the_kernel_decides_what_it_can_read),
+		cmocka_unit_test(texts_are_where_the_kernel_looks),
 		cmocka_unit_test(nearest_name_is_near),
 		cmocka_unit_test(fingerprint_is_stable_within_a_build),
 	};
