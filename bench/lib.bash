@@ -37,6 +37,21 @@ stop_tamis() {
 	PID=
 }
 
+# The least that a sensor can cost that looks at every system call.
+start_empty() {
+	rm -f "$WORK/empty.log"
+	build/bench/empty_hook 2>"$WORK/empty.log" &
+	PID=$!
+	for _ in $(seq 200); do
+		grep -qsx ready "$WORK/empty.log" && return
+		sleep 0.05
+	done
+	cat "$WORK/empty.log" >&2
+	exit 1
+}
+
+stop_empty() { stop_tamis; }
+
 ctl() { build/bin/tamisctl --state "$STATE" "$@"; }
 # field BLOCK NAME: of the status
 field() { ctl status --json | jq ".$1.$2"; }

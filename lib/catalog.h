@@ -60,6 +60,8 @@ enum cat_sieve {
 	CAT_SIEVE_TEXT
 };
 
+#define CAT_RIGHTS 07777 /* of a mode, for .rights */
+
 /* Whether it is one string. */
 static inline bool cat_sieve_is_string(int sieve)
 {

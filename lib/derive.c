@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/catalog.h"
 #include "lib/ipnet.h"
 
 enum derivation { D_NAME, D_EXTENSION, D_RIGHTS, D_IS_PUBLIC, D_NAMESPACE };
@@ -124,7 +125,7 @@ static void derive_row(struct val *v, const struct derived *d)
 		break;
 	case D_RIGHTS:
 		if (!to->num)
-			to->num = from.num & 07777;
+			to->num = from.num & CAT_RIGHTS;
 		break;
 	case D_IS_PUBLIC:
 		if (!to->num)

@@ -54,8 +54,6 @@ int64_t formula_logic(struct clauses *c, uint8_t op, uint32_t a, uint32_t b)
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------- */
 
-#define RIGHTS 07777 /* in a mode */
-
 /* A number that the kernel has: (slot & and). */
 struct number {
 	uint8_t slot;
@@ -85,7 +83,7 @@ static bool number_of_field(const struct program *p, uint16_t event, const struc
 	default:
 		return false;
 	}
-	*ret = (struct number){ .slot = (uint8_t)index, .and = sieve == CAT_SIEVE_RIGHTS ? RIGHTS : UINT64_MAX };
+	*ret = (struct number){ .slot = (uint8_t)index, .and = sieve == CAT_SIEVE_RIGHTS ? CAT_RIGHTS : UINT64_MAX };
 	return true;
 }
 

@@ -31,8 +31,6 @@ rules() {
 for ((r = 0; r < ROUNDS; r++)); do rules "$r" "$WORK/$r.tpb"; done
 
 capture_on() { grep -q 'a capture begins' "$ERR"; }
-alerts_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
-settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
 
 must_start --policy "$WORK/0.tpb" --allow-unsigned
 ctl capture -o "$WORK/c" --seconds 900 >/dev/null 2>&1 &
@@ -46,13 +44,13 @@ verdict "all was done" test "$r" = "$ROUNDS"
 verdict "all is evaluated" until_true 60 settled
 verdict "nothing was lost" test "$(field events lost)" = 0
 last=$((ROUNDS * EACH - 1))
-n=$(alerts_of ask$last)
+n=$(logged_of ask$last)
 verdict "the rule holds once its variable is set" test "$n" -gt 0
 
 # the same policy again: the variables have what they had
 ctl reload "$WORK/$((ROUNDS - 1)).tpb" >/dev/null
 chmod "$(printf %o $last)" "$TREE/x"
-more() { [ "$(alerts_of ask$last)" -gt "$n" ]; }
+more() { [ "$(logged_of ask$last)" -gt "$n" ]; }
 verdict "what is set stays so over a reload" until_true 20 more
 verdict "stops with status 0" sensor_stop
 wait $client # a capture ends with the sensor

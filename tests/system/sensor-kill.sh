@@ -9,7 +9,6 @@ touch "$WORK/target" "$WORK/other"
 opens 1 "$WORK/target"
 
 is_another() { [ "$(pid_of "$1")" != "$2" ] && [ "$(state_of engine)" = up ] && [ "$(state_of record)" = up ]; }
-alerts_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
 # gap PROCESS WHAT: that number of the last gap record about the process
 gap() { log_records gap | grep -a "\"process\":\"$1\"" | tail -n 1 | grep -ao "\"$2\":[0-9]*" | cut -d: -f2; }
 
@@ -21,7 +20,7 @@ kill_one() {
 	verdict "$1 is started again" until_true 10 is_another "$1" "$pid"
 	verdict "the gap is a record" eval "log_records gap | grep -qa '\"process\":\"$1\"'"
 	cat "$WORK/other"
-	verdict "alerts come again" until_true 5 eval "[ \$(alerts_of other) = $2 ]"
+	verdict "alerts come again" until_true 5 eval "[ \$(logged_of other) = $2 ]"
 }
 
 must_start --policy "$WORK/p.tpb" --allow-unsigned
@@ -45,8 +44,8 @@ done
 verdict "it works off what is left" until_true 60 settled
 verdict "stops with status 0" sensor_stop
 verdict "the log verifies" log_verifies
-all=$(($(alerts_of target) + $(sum_of gap events) + $(sum_of gap alerts) + $(sum_of loss open) + $(lost_at engine) + $(lost_at record)))
-echo "# $(alerts_of target) alerts, $(sum_of gap events) events and $(sum_of gap alerts) alerts in gaps, $(sum_of loss open) lost at the" \
+all=$(($(logged_of target) + $(sum_of gap events) + $(sum_of gap alerts) + $(sum_of loss open) + $(lost_at engine) + $(lost_at record)))
+echo "# $(logged_of target) alerts, $(sum_of gap events) events and $(sum_of gap alerts) alerts in gaps, $(sum_of loss open) lost at the" \
 	"ring or shed, $(lost_at engine) and $(lost_at record) at queues"
 verdict "of 160000 opens each is an alert or counted ($all)" test $all = 160000
 

@@ -71,11 +71,10 @@ alerts "exec: path and arguments" ran "\"path\":\"$WORK/watched/true\"" "\"args\
 (exec 3<>/dev/tcp/127.0.0.1/4242) 2>/dev/null
 alerts "connect, also one that is refused" connected "\"port\":4242" "127.0.0.1"
 # in a network that has no other side
-passed() { ctl stats --json | jq '.now.events.connect.sent'; }
-before=$(passed)
+before=$(sent_of connect)
 (exec 3<>/dev/tcp/127.0.0.1/4243) 2>/dev/null
 unshare -n bash -c 'exec 3<>/dev/tcp/192.168.7.7/4243' 2>/dev/null
-verdict "the kernel drops connects to addresses that are not public" test "$(passed)" = "$before"
+verdict "the kernel drops connects to addresses that are not public" test "$(sent_of connect)" = "$before"
 unshare -n bash -c 'exec 3<>/dev/tcp/9.9.9.9/4243' 2>/dev/null
 alerts "connect to a public address" went_out "\"port\":4243" "9.9.9.9" "\"is_public\":true"
 rm "$WORK/watched/secret"

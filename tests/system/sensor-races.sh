@@ -20,8 +20,6 @@ policy "$WORK/a.tpb" "${rules[@]}"
 policy "$WORK/b.tpb" "first open.file.path =~ \"$DIR/nothing/*/at/all\"" "second exec.file.path =~ \"$DIR/*/nothing/**\"" "${rules[@]}"
 policy "$WORK/c.tpb" "only open.file.path == \"$DIR/nothing\""
 
-alerts_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
-settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
 
 must_start --policy "$WORK/c.tpb" --allow-unsigned
 # what was learned under a policy that wants none of it is worth nothing under the next one
@@ -39,7 +37,7 @@ verdict "all is evaluated" until_true 60 settled
 verdict "nothing was lost" test "$(field events lost)" = 0
 verdict "stops with status 0" sensor_stop
 while read -r rule due; do
-	verdict "$rule: $due, and no other" test "$(alerts_of "$rule")" = "$due"
-	echo "# $rule: $(alerts_of "$rule") came"
+	verdict "$rule: $due, and no other" test "$(logged_of "$rule")" = "$due"
+	echo "# $rule: $(logged_of "$rule") came"
 done <"$WORK/due"
 done_testing

@@ -11,8 +11,6 @@ policy "$WORK/a.tpb" "$same"
 policy "$WORK/b.tpb" "first open.file.path == \"$WORK/nothing\"" "$same" "other open.file.path == \"$WORK/other\""
 opens 1 "$WORK/target"
 
-alerts_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
-settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
 
 must_start --policy "$WORK/a.tpb" --allow-unsigned
 cat "$WORK/other"
@@ -29,9 +27,9 @@ echo "# $n reloads during $N opens"
 cat "$WORK/other"
 verdict "all is evaluated" until_true 60 settled
 verdict "nothing was lost" test "$(field events lost)" = 0
-verdict "the rule that only the new policy has fires" until_true 3 eval '[ "$(alerts_of other)" = 1 ]'
+verdict "the rule that only the new policy has fires" until_true 3 eval '[ "$(logged_of other)" = 1 ]'
 verdict "stops with status 0" sensor_stop
-verdict "each open is one alert" test "$(alerts_of target)" = "$N"
+verdict "each open is one alert" test "$(logged_of target)" = "$N"
 verdict "each change is a record" test "$(log_records policy | wc -l)" = $n
 verdict "the log verifies" log_verifies
 
@@ -49,7 +47,7 @@ verdict "lines were skipped, and counted" eval '[ "$(field alerts skipped)" -gt 
 kill $reader
 wait $reader 2>/dev/null
 verdict "stops with status 0" sensor_stop
-verdict "the log has them all" test "$(alerts_of target)" = 20000
+verdict "the log has them all" test "$(logged_of target)" = 20000
 
 echo "# a disk that fills up, and has room again"
 mkdir "$WORK/small"
@@ -64,7 +62,7 @@ if mount -t tmpfs -o size=3m tmpfs "$WORK/small"; then
 	mount -o remount,size=64m "$WORK/small"
 	verdict "it goes on when there is room" until_true 20 eval '[ "$(field alerts durable)" = 5000 ]'
 	verdict "stops with status 0" sensor_stop
-	verdict "nothing is missing" test "$(alerts_of target)" = 5000
+	verdict "nothing is missing" test "$(logged_of target)" = 5000
 	verdict "the log verifies" log_verifies
 fi
 done_testing

@@ -19,9 +19,8 @@ policy "$WORK/p.tpb" \
 	"nobody exec.file.path == \"$DIR/child\" && process.parent.file.name == \"jo\"" \
 	"last exec.file.path == \"$DIR/last\""
 
-alerts_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
 # Events are evaluated in the order of their times.
-settled() { [ "$(alerts_of last)" = 1 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
+settled() { [ "$(logged_of last)" = 1 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
 
 # found TEXT OPTION...
 found() {
@@ -42,10 +41,10 @@ found() {
 	verdict "$text: all is evaluated" until_true 60 settled
 	verdict "$text: nothing was lost" test "$(field events lost)" = 0
 	# where links are resolved the script has its own name, else the one it was called by
-	verdict "$text: by its path" test "$(alerts_of by_path)" -ge $((5 * TURNS))
-	verdict "$text: by its name" test "$(alerts_of by_name)" = $((6 * TURNS))
-	verdict "$text: as one above" test "$(alerts_of above)" = $((6 * TURNS))
-	verdict "$text: and by no other name" test "$(alerts_of nobody)" = 0
+	verdict "$text: by its path" test "$(logged_of by_path)" -ge $((5 * TURNS))
+	verdict "$text: by its name" test "$(logged_of by_name)" = $((6 * TURNS))
+	verdict "$text: as one above" test "$(logged_of above)" = $((6 * TURNS))
+	verdict "$text: and by no other name" test "$(logged_of nobody)" = 0
 	verdict "$text: stops with status 0" sensor_stop
 }
 

@@ -43,12 +43,9 @@ for i in range(20):
 PYTHON
 verdict "all was done" python3 "$WORK/act.py" "$WORK"
 
-alerts_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
-passed() { ctl stats --json | jq ".now.events.$1.sent"; }
-settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
 verdict "all is evaluated" until_true 20 settled
 # told RULE NUMBER
-told() { verdict "$1: $2, and no other" until_true 3 eval "[ \"\$(alerts_of $1)\" = $2 ]"; }
+told() { verdict "$1: $2, and no other" until_true 3 eval "[ \"\$(logged_of $1)\" = $2 ]"; }
 told version 20
 told in_proc 0
 told elsewhere 20
@@ -60,8 +57,8 @@ told made 40
 told attribute 20
 # dropped EVENT NUMBER: so many were let through, all that a rule is about
 dropped() {
-	verdict "of $1 the kernel lets $2 through" until_true 3 eval "[ \"\$(passed $1)\" = $2 ]"
-	echo "# it did $(passed "$1")"
+	verdict "of $1 the kernel lets $2 through" until_true 3 eval "[ \"\$(sent_of $1)\" = $2 ]"
+	echo "# it did $(sent_of "$1")"
 }
 dropped open 20
 dropped chmod 20

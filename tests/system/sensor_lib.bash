@@ -118,6 +118,12 @@ field() { ctl status --json | grep -o "\"$1\":{[^}]*}" | grep -o "\"$2\":[0-9]*"
 
 # Alerts of a rule so far; the last one, and whether that has a text.
 alerts_of() { grep -ac "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT"; }
+# logged_of RULE: the same of those in the signed log
+logged_of() { log_records alert | grep -ac "\"id\":\"$1\""; }
+# sent_of EVENT: how many the kernel let through
+sent_of() { ctl stats --json | jq ".now.events.$1.sent"; }
+# all that was sent is evaluated, and all that came of it is in the log
+settled() { [ "$(field queue records)" = 0 ] && [ "$(field alerts made)" = "$(field alerts durable)" ]; }
 is_count() { [ "$(alerts_of "$1")" = "$2" ]; }
 last_of() { grep -a "\"rule\":{[^}]*\"id\":\"$1\"" "$OUT" | tail -n 1; }
 has() { last_of "$1" | grep -qaF -- "$2"; }

@@ -602,7 +602,7 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		v->num = (int64_t)e->num[index];
 		break;
 	case CAT_SIEVE_RIGHTS: /* its mode's row comes first */
-		v->num = e->num[index] & 07777;
+		v->num = e->num[index] & CAT_RIGHTS;
 		break;
 	case CAT_SIEVE_PATH:
 	case CAT_SIEVE_COMM:

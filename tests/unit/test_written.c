@@ -140,7 +140,7 @@ struct thread {
 };
 
 /*
- * Each has files of its own, so that it knows what was written to them, and all lie in one set of the table, which has not room for
+ * Each has files of its own, so that it knows what was written to them, and all lie in one set of the table, which has room for
  * half of them.
  */
 static void *thread(void *arg)
