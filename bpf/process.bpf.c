@@ -442,7 +442,7 @@ INLINE u32 exec_link(struct hook *h, struct exec *x, struct ev_str *str, const s
 {
 	struct slot *s = h->s;
 	u32 flags = s->flags;
-	u64 len = 0, from;
+	u64 len = 0;
 	const u32 whole =
 		!(flags & (EV_F_TRUNCATED | EV_F_UNREADABLE)) && str[EVS_PROC_FILE_PATH].len == s->path_len[0];
 	bool ok = string_path(s, 1, x->task, AT_FDCWD, x->filename, false, &len);
@@ -452,9 +452,7 @@ INLINE u32 exec_link(struct hook *h, struct exec *x, struct ev_str *str, const s
 		return whole;
 	path_put(s, 1, &str[EVS_PROC_FILE_LINK_PATH]);
 	sv_mask_copy(&h->alive, before);
-	from = s->path_off[1] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
-	if (!whole || !len || str[EVS_PROC_FILE_LINK_PATH].len != s->path_len[1] ||
-	    !path_normal(s->index | 1 << 4, from, len + (EV_PATH_MAX + 1 - from)))
+	if (!whole || !len || str[EVS_PROC_FILE_LINK_PATH].len != s->path_len[1] || !string_normal(s, 1, len))
 		return 0;
 	if (h->e->automata[SV_AUT_EITHER].used && !exec_final(s->index | SV_AUT_EITHER << 8) &&
 	    !exec_final(s->index | 1 << 4 | SV_AUT_EITHER << 8)) {
@@ -495,12 +493,11 @@ __noinline int exec_comm(u32 ids, u64 off, u64 len)
  */
 INLINE u32 exec_told(struct slot *s, const struct ev_str *path)
 {
-	u64 from = s->path_off[0] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
-	u64 len = s->path_len[0] - (from - s->path_off[0]);
+	u64 len = s->path_len[0] - (EV_PATH_MAX + 1 - s->path_off[0]);
 
 	if (s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) || !s->path_len[0] || path->len != s->path_len[0])
 		return 0;
-	return path_normal(s->index, from, len) ? 1 : 0;
+	return string_normal(s, 0, len) ? 1 : 0;
 }
 
 /* The conditions that one of the automata of struct sv_kin decides, of which all may be met unless it has left what is in found[w]. */

@@ -94,12 +94,6 @@ INLINE bool is_written_file(struct file *file, struct inode *inode)
 	return (type == S_IFREG || type == S_IFBLK || type == S_IFCHR) && !(READ(file, f_mode) & FMODE_NOACCOUNT);
 }
 
-/* Whether the place rules out the write, or the result does. */
-INLINE bool write_dead(struct hook *h, struct place at, s64 ret)
-{
-	return !hook_first(h, result(ret)) || !hook_place(h, EV_WRITE, at);
-}
-
 /* @ret: 0, or why it was refused. */
 INLINE int write_done(u8 rung, struct file *file, s64 ret, bool compat)
 {
@@ -124,7 +118,7 @@ INLINE int write_done(u8 rung, struct file *file, s64 ret, bool compat)
 	if (written_seen(w, &now, seed, &by, &others))
 		return 0;
 	at = place_of_file(file);
-	dead = write_dead(&h, at, ret);
+	dead = !hook_first(&h, result(ret)) || !hook_place(&h, EV_WRITE, at);
 	goes_on = hook_go_on(&h, EV_WRITE, !dead);
 	/* One that is lost is told by the next. */
 	if (ret >= 0 && (dead || goes_on)) {

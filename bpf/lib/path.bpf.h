@@ -724,6 +724,38 @@ INLINE bool string_whole(struct slot *s, const u32 w, struct task_struct *task, 
 }
 
 /*
+ * Reads the string @ptr, which means what it means to @task, seen from @dirfd. STRING_WHOLE: it is the path, as work[w][path_off..+path_len).
+ * STRING_FROM: it goes on from @base. STRING_NONE, with the reason in the flags: neither can be told. *ret_len is its length.
+ */
+enum { STRING_NONE, STRING_WHOLE, STRING_FROM };
+INLINE int string_begin(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
+			struct place *base, u64 *ret_len)
+{
+	bool absolute;
+
+	if (!string_read(s, w, ptr, user, ret_len))
+		return STRING_NONE;
+	absolute = *ret_len && s->work[w][EV_PATH_MAX + 1] == '/';
+	if (string_whole(s, w, task, absolute, *ret_len))
+		return STRING_WHOLE;
+	if (place_of_string(task, dirfd, absolute, base))
+		return STRING_FROM;
+	s->flags |= EV_F_UNREADABLE;
+	return STRING_NONE;
+}
+
+/*
+ * Whether user space will leave the string of @len bytes that string_begin() has read as it is: with the slash before it, unless it is
+ * the path. In a chroot it is not, and brings its own slash.
+ */
+INLINE bool string_normal(struct slot *s, const u32 w, u64 len)
+{
+	u64 from = s->path_off[w] == EV_PATH_MAX + 1 ? EV_PATH_MAX + 1 : EV_PATH_MAX;
+
+	return path_normal(s->index | w << 4, from, len + (EV_PATH_MAX + 1 - from));
+}
+
+/*
  * Puts the string @ptr where string_read() puts it and, where it is relative, the path of @dirfd before that; in a chroot the path of
  * its root, and then there are two slashes, which user space takes out. The path is then work[w][path_off..+path_len); *ret_len is the
  * length of the string. False, with the reason in the flags, where it cannot be relied on.
@@ -731,21 +763,11 @@ INLINE bool string_whole(struct slot *s, const u32 w, struct task_struct *task, 
 INLINE bool string_path(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
 			u64 *ret_len)
 {
-	struct place base;
-	bool absolute;
-	u64 len = 0;
+	struct place base = {};
+	int how = string_begin(s, w, task, dirfd, ptr, user, &base, ret_len);
 
-	if (!string_read(s, w, ptr, user, &len))
-		return false;
-	*ret_len = len;
-	absolute = len && s->work[w][EV_PATH_MAX + 1] == '/';
-	if (string_whole(s, w, task, absolute, len))
-		return len != STRING_CUT;
-	if (!place_of_string(task, dirfd, absolute, &base)) {
-		s->flags |= EV_F_UNREADABLE;
-		return false;
-	}
-	return string_join(s, w, base, len) && len != STRING_CUT;
+	return how != STRING_NONE && (how == STRING_WHOLE || string_join(s, w, base, *ret_len)) &&
+	       *ret_len != STRING_CUT;
 }
 
 /*
@@ -759,24 +781,16 @@ INLINE bool string_sieve(struct slot *s, const u32 w, const struct sieve *sv, co
 			 struct task_struct *task, s32 dirfd, const void *ptr, bool user, struct sv_mask *alive)
 {
 	const struct sv_automaton *a = &e->automata[w];
-	bool absolute, asked, learns = false;
-	struct place base;
+	bool asked, learns = false;
+	struct place base = {};
 	u64 len = 0;
-	int state;
+	int state, how = string_begin(s, w, task, dirfd, ptr, user, &base, &len);
 
-	if (!string_read(s, w, ptr, user, &len))
+	if (how == STRING_NONE)
 		return true;
-	absolute = len && s->work[w][EV_PATH_MAX + 1] == '/';
-	/* With the slash before it, unless it brings its own. */
-	asked = a->used && len && len != STRING_CUT &&
-		path_normal(s->index | w << 4, EV_PATH_MAX + absolute, len + !absolute);
-	if (string_whole(s, w, task, absolute, len))
+	asked = a->used && len && len != STRING_CUT && string_normal(s, w, len);
+	if (how == STRING_WHOLE)
 		return !asked || path_run(s, w, type, sv, a, 0, 0, 0, alive);
-	if (!place_of_string(task, dirfd, absolute, &base)) {
-		s->flags |= EV_F_UNREADABLE;
-		return true;
-	}
-	asked = asked && !absolute; /* two slashes */
 	if (asked) {
 		state = string_state(DFA_IDS(s, w, type), (u64)base.d, (u64)base.m, DIR_SALT(sv, type, w), len);
 		if (state >= 0 && !sv_mask_meets(alive, sv_final_mask(sv, a, state)))
