@@ -16,8 +16,9 @@
 
 #define DNS_PORT	 53
 #define DNS_HEAD	 12
-#define DNS_KEPT	 272  /* bytes of a question: its head, a name, type and class */
-#define DNS_ANSWER	 1024 /* of an answer: user space looks for the addresses in it */
+#define NAME_AT		 (DNS_HEAD + 1) /* behind the length of its first label */
+#define DNS_KEPT	 272		/* bytes of a question: its head, a name, type and class */
+#define DNS_ANSWER	 1024		/* of an answer: user space looks for the addresses in it */
 #define IMDS_KEPT	 1024
 #define LABELS		 128
 #define IPPROTO_TCP	 6
@@ -356,14 +357,15 @@ INLINE u32 be16(const u8 *p)
 
 /*
  * Where the question of the message in work[0][0..len) ends, or -1 if none is there. Only plain labels: a question comes
- * first, so there is nothing yet that its name could point at.
+ * first, so there is nothing yet that its name could point at. Leaves the message in work[1], with '.' for the lengths of labels, and in
+ * run_dots how many those are.
  */
 __noinline int dns_question(u32 slot, u32 len)
 {
 	struct slot *s = slot_at(slot);
 	u64 at = DNS_HEAD;
 
-	if (!s)
+	if (!s || bpf_probe_read_kernel(s->work[1], 512, s->work[0]))
 		return -1;
 	for (int i = 0; i < LABELS; i++) {
 		u64 pos = at, label;
@@ -376,8 +378,51 @@ __noinline int dns_question(u32 slot, u32 len)
 		at += 1 + label;
 		if (!label)
 			return at <= DNS_HEAD + 255 && at + 4 <= len ? (int)at + 4 : -1;
+		s->work[1][pos] = '.';
+		s->run_dots = i;
 	}
 	return -1;
+}
+
+/*
+ * Whether the name of @len bytes at work[1][NAME_AT] is what user space makes of it: it writes bytes that are not printable, and those that
+ * mean something there, in another way.
+ */
+__noinline int dns_plain(u32 slot, u64 len)
+{
+	struct slot *s = slot_at(slot);
+	u64 dots = 0, bad = 0;
+
+	if (!s)
+		return 0;
+	for (u64 i = 0; i < 256 / 8; i++) {
+#pragma GCC unroll 8
+		for (u64 j = 0; j < 8; j++) {
+			u64 at = 8 * i + j, there = (at - len) >> 63, byte = s->work[1][NAME_AT + at];
+
+			sv_hide(byte);
+			dots += there & same(byte, '.');
+			bad |= there & (same(byte, '\\') | ('~' - byte) >> 63 | (byte - '!') >> 63);
+		}
+	}
+	return !bad && dots == s->run_dots;
+}
+
+/* What the name asked for rules out, of the message whose question ends at @end. False when nothing is left. */
+INLINE bool dns_name_sieve(struct hook *h, u32 end)
+{
+	const struct sv_automaton *a = &h->e->automata[SV_AUT_QUESTION];
+	u64 len = end - NAME_AT - 5; /* behind it a zero, type and class */
+	int state;
+
+	if (!a->used || end <= NAME_AT + 5 || h->s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) ||
+	    !dns_plain(h->s->index, len))
+		return true;
+	state = dfa_block(DFA_IDS(h->s, SV_AUT_QUESTION, EV_DNS), 0, NAME_AT, len);
+	if (state < 0)
+		return true;
+	sv_mask_and(&h->alive, sv_final_mask(h->sv, a, state));
+	return !sv_mask_zero(&h->alive);
 }
 
 /* The message that work[0] holds: does it begin like a question, or an answer? *ret_end: of its question, or 0. */
@@ -463,7 +508,7 @@ INLINE void dns_packet(struct __sk_buff *skb, const struct pkt *p, bool egress)
 		if (end)
 			rec_put(h.s, &rec_str(&h.s->rec, EVN_DNS_COUNT)[EVS_DNS_NAME], h.s->work[0],
 				egress ? end : len);
-		ok = rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
+		ok = dns_name_sieve(&h, end) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);
 	}
 	pkt_end(&h, EV_DNS, me, ok);
 }

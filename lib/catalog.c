@@ -500,6 +500,9 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 			return CAT_SIEVE_NONE;
 		*ret_index = f->sieve == CAT_SIEVE_FSTYPE ? SV_AUT_FSTYPE : SV_AUT_TEXT;
 		return f->sieve;
+	case CAT_SIEVE_QUESTION:
+		*ret_index = SV_AUT_QUESTION;
+		return f->sieve;
 	case CAT_SIEVE_COMM:
 	case CAT_SIEVE_ARGS:
 	case CAT_SIEVE_ENVS:

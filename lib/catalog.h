@@ -57,7 +57,8 @@ enum cat_sieve {
 	CAT_SIEVE_ENVS,
 	CAT_SIEVE_PUBLIC,
 	CAT_SIEVE_FSTYPE,
-	CAT_SIEVE_TEXT
+	CAT_SIEVE_TEXT,
+	CAT_SIEVE_QUESTION
 };
 
 #define CAT_RIGHTS 07777 /* of a mode, for .rights */
@@ -66,7 +67,7 @@ enum cat_sieve {
 static inline bool cat_sieve_is_string(int sieve)
 {
 	return sieve == CAT_SIEVE_PATH || sieve == CAT_SIEVE_NAME || sieve == CAT_SIEVE_COMM ||
-	       sieve == CAT_SIEVE_FSTYPE || sieve == CAT_SIEVE_TEXT;
+	       sieve == CAT_SIEVE_FSTYPE || sieve == CAT_SIEVE_TEXT || sieve == CAT_SIEVE_QUESTION;
 }
 
 /* Whether an automaton decides by it, not a number. */

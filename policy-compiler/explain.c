@@ -46,6 +46,8 @@ static const char *automaton_name(uint16_t event, unsigned k)
 
 	if (event == EV_EXEC)
 		return k == SV_AUT_COMM ? "name of the task" : names[k];
+	if (event == EV_DNS && k == SV_AUT_QUESTION)
+		return "name asked for";
 	return k == SV_AUT_FSTYPE ? "filesystem" : k == SV_AUT_TEXT ? "text" : names[k];
 }
 

@@ -38,9 +38,10 @@ enum {
 	SV_AUT_PARENT_COMM, /* and by its name of the task */
 	SV_AUT_ABOVE,	    /* the same as one of those above */
 	SV_AUT_ABOVE_COMM,
-	SV_AUT_COMM = SV_AUT_PATH1,  /* of an exec, which has no second path: the name of the task */
-	SV_AUT_FSTYPE = SV_AUT_ARGS, /* of all other events: the type of the file's filesystem */
-	SV_AUT_TEXT = SV_AUT_ENVS    /* and one string that the record has, SV_TEXT_ROWS says which */
+	SV_AUT_COMM = SV_AUT_PATH1,	/* of an exec, which has no second path: the name of the task */
+	SV_AUT_QUESTION = SV_AUT_PATH1, /* of dns, which has no path: the name asked for */
+	SV_AUT_FSTYPE = SV_AUT_ARGS,	/* of all other events: the type of the file's filesystem */
+	SV_AUT_TEXT = SV_AUT_ENVS	/* and one string that the record has, SV_TEXT_ROWS says which */
 };
 
 #define SV_TEXT_MAX 31 /* bytes of such a string; the automaton is not asked about a longer one */
@@ -63,6 +64,7 @@ enum {
 #define SV_TEXT_OF_ARGS(EV, SLOT)
 #define SV_TEXT_OF_ENVS(EV, SLOT)
 #define SV_TEXT_OF_FSTYPE(EV, SLOT)
+#define SV_TEXT_OF_QUESTION(EV, SLOT)
 #define SV_TEXT_OF_TEXT(EV, SLOT)				       [EV_##EV] = EVS_##EV##_##SLOT,
 #define SV_TEXT_ROW(KIND, EV, SLOT, NAME, TYPE, CONSTANTS, SIEVE, ...) SV_TEXT_OF_##SIEVE(EV, SLOT)
 #define SV_TEXT_EVENT(EV, NR, NAME, LIST, PROC, DOC)		       LIST(SV_TEXT_ROW)

@@ -606,6 +606,7 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		break;
 	case CAT_SIEVE_PATH:
 	case CAT_SIEVE_COMM:
+	case CAT_SIEVE_QUESTION:
 		*v = gen_str_val(e->path[index]);
 		break;
 	case CAT_SIEVE_FSTYPE:

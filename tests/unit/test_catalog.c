@@ -119,6 +119,8 @@ static void the_kernel_decides_what_it_can_read(void **state)
 	assert_int_equal(sieve_of("exec.file.rights", EV_EXEC, &i), CAT_SIEVE_RIGHTS);
 	assert_int_equal(i, EVN_EXEC_COUNT + EVN_PROC_FILE_MODE);
 	assert_int_equal(sieve_of("process.file.rights", EV_OPEN, &i), CAT_SIEVE_NONE);
+	assert_int_equal(sieve_of("dns.question.name", EV_DNS, &i), CAT_SIEVE_QUESTION);
+	assert_int_equal(i, SV_AUT_QUESTION);
 }
 
 /* Strings of the record have two automata, which are others of an exec: a row that has one is where the kernel side looks. */
