@@ -356,11 +356,15 @@ bool engine_knows_proc(const struct engine *e, uint32_t pid, uint64_t start)
 void engine_carry(struct engine *e, const struct engine *from)
 {
 	state_carry(e->state, from->state);
+	e->carried = true;
 }
 
 uint64_t engine_flags(const struct engine *e)
 {
-	return state_flags(e->state);
+	uint32_t names = program_names_var(&e->p);
+	uint8_t flag = e->carried && names != PROGRAM_NONE ? e->p.vars[names].flag : 0;
+
+	return state_flags(e->state) | (flag && flag <= 64 ? 1ull << (flag - 1) : 0);
 }
 
 void engine_sets(struct engine *e, bool sets)

@@ -83,7 +83,7 @@ struct engine {
 	struct limits *limits; /* owned */
 	uint64_t *suppressed;  /* owned; of each rule */
 	uint64_t nsuppressed, nsilent, ncut;
-	bool sets_nothing;
+	bool sets_nothing, carried; /* engine_sets(), engine_carry() */
 	const struct cat_field *pid, *container,
 		*cgroup; /* what tells scopes apart; NULL: the catalog has no such field */
 	uint64_t random[2];

@@ -122,6 +122,12 @@ _Static_assert((int)SLOT_DNS_ICMP == (int)SLOT_IMDS_ICMP && (int)EVN_DNS_ICMP ==
 		       (int)EVS_DNS_IFNAME == (int)EVS_IMDS_IFNAME,
 	       "members of a family begin with its rows");
 
+bool cat_field_is_told(const struct cat_field *f)
+{
+	return f->home == CAT_HOME_EVENT && ((f->event == EV_CONNECT && f->slot == SLOT_CONNECT_HOSTNAME) ||
+					     (f->event == EV_ACCEPT && f->slot == SLOT_ACCEPT_HOSTNAME));
+}
+
 /* Why fields of events that are observed are not: by a part of their names. */
 static const struct {
 	const char *part, *why;

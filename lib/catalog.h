@@ -194,6 +194,8 @@ const struct cat_event *catalog_event(const struct catalog *c, const char *name,
 int catalog_meet(const struct catalog *c, uint16_t a, uint16_t b);
 /* Whether a field of @of (an event type, a family or EV_NONE) is a field of events of type @event. */
 bool catalog_covers(const struct catalog *c, uint16_t of, uint16_t event);
+/* Whether it has the names of an address: what name servers have told, and nothing before. */
+bool cat_field_is_told(const struct cat_field *f);
 
 /* Why the sensor cannot observe the field yet, as half a sentence, or NULL where it can. */
 const char *catalog_why_unseen(const struct catalog *c, const struct cat_field *f);

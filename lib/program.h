@@ -134,7 +134,8 @@ enum var_scope { VAR_GLOBAL, VAR_PROCESS, VAR_CONTAINER, VAR_CGROUP, VAR_SCOPES 
 enum var_flag {
 	VAR_INHERITED = 1 << 0, /* PROCESS: where a process has none, that of its nearest ancestor counts */
 	VAR_PRIVATE = 1 << 1,	/* not shown in alerts */
-	VAR_IDLE = 1 << 2	/* no rule that can fire sets it: it holds its default, whatever policy was before */
+	VAR_IDLE = 1 << 2,	/* no rule that can fire sets it: it holds its default, whatever policy was before */
+	VAR_NAMES = 1 << 3	/* while it is not set, no address has a name that rules ask for (cat_field_is_told) */
 };
 
 #define VAR_SIZE_DEFAULT 100
@@ -295,6 +296,8 @@ static inline const char *program_str(const struct program *p, uint32_t i, uint3
  * watches, or it sets variables, which other rules rely on.
  */
 bool program_rule_urgent(const struct program *p, const struct prule *r);
+/* The variable with VAR_NAMES, or PROGRAM_NONE. */
+uint32_t program_names_var(const struct program *p);
 
 bool program_intset_has(const struct program *p, uint32_t set, int64_t v);
 

@@ -337,8 +337,8 @@ bool pvar_check(const struct node_env *env, const struct pvar *v)
 	bool array = v->type > NT_IP;
 
 	if (v->name == 0 || v->name >= env->nstrs || v->scope >= VAR_SCOPES || v->type > NT_IPS ||
-	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE | VAR_IDLE)) || v->flag > SV_VARS ||
-	    v->pad2 || v->ttl_ns < 0)
+	    v->type == NT_BOOLS || (v->flags & ~(VAR_INHERITED | VAR_PRIVATE | VAR_IDLE | VAR_NAMES)) ||
+	    v->flag > SV_VARS || v->pad2 || v->ttl_ns < 0)
 		return false;
 	if ((v->flags & VAR_INHERITED) && v->scope != VAR_PROCESS)
 		return false;
@@ -476,6 +476,14 @@ bool program_rule_urgent(const struct program *p, const struct prule *r)
 		if (p->actions[r->actions_first + i].kind == ACT_SET)
 			return true;
 	return r->severity > SEVERITY_MEDIUM || r->flags & PRULE_WATCH;
+}
+
+uint32_t program_names_var(const struct program *p)
+{
+	for (uint32_t i = 0; i < p->nvars; i++)
+		if (p->vars[i].flags & VAR_NAMES)
+			return i;
+	return PROGRAM_NONE;
 }
 
 bool program_intset_has(const struct program *p, uint32_t set, int64_t v)

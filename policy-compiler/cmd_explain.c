@@ -6,6 +6,7 @@
 #include "lib/near.h"
 #include "policy-compiler/cli.h"
 #include "policy-compiler/explain.h"
+#include "policy-compiler/name_rules.h"
 #include "policy-compiler/watch_rules.h"
 
 static int no_such_rule(const struct compile *c, const char *id)
@@ -38,6 +39,8 @@ static int explain(struct compile *c, const struct workload *workload, const cha
 		return cli_fail("out of memory");
 	if (watch_rules_add(c) < 0)
 		return cli_fail("the watches are too much for one policy");
+	if (name_rules_add(c) < 0)
+		return cli_fail("the policy has no room for the rules that let names of addresses through");
 	if (sieve_build(c->builder, workload, &report, sieve, &err) < 0)
 		return cli_fail("%s", err.msg);
 	for (size_t i = 0; i < c->nrules; i++)

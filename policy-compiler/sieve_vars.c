@@ -24,6 +24,7 @@ struct candidate {
 struct walk {
 	const struct program *p;
 	uint32_t *met, rule; /* of each node: the number of the rule that it was met in last, + 1 */
+	uint32_t names;	     /* program_names_var() */
 	struct candidate *c;
 };
 
@@ -32,12 +33,17 @@ static void note_asked(struct walk *w, uint32_t i)
 {
 	const struct node *n = &w->p->nodes[i];
 	unsigned operands = program_operands(n->op);
+	uint32_t var = PROGRAM_NONE;
 
 	if (w->met[i] == w->rule + 1)
 		return;
 	w->met[i] = w->rule + 1;
 	if (n->op == N_VAR)
-		w->c[n->a].asked |= 1ull << w->p->rules[w->rule].event;
+		var = n->a;
+	else if ((n->op == N_FIELD || n->op == N_CURRENT) && cat_field_is_told(&w->p->catalog->fields[n->a]))
+		var = w->names;
+	if (var != PROGRAM_NONE)
+		w->c[var].asked |= 1ull << w->p->rules[w->rule].event;
 	if (operands & 1)
 		note_asked(w, n->a);
 	if (operands & 2)
@@ -55,7 +61,7 @@ static void note_set(const struct program *p, const struct prule *r, struct cand
 static int find_candidates(const struct program *p, const struct unseen *u, struct candidate *c)
 {
 	_cleanup_free_ uint32_t *met = calloc((size_t)p->nnodes + 1, sizeof(*met));
-	struct walk w = { .p = p, .met = met, .c = c };
+	struct walk w = { .p = p, .met = met, .names = program_names_var(p), .c = c };
 
 	if (!met)
 		return -ENOMEM;

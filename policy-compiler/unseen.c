@@ -22,6 +22,7 @@ struct unseen {
 	struct program p;   /* arrays borrowed */
 	struct fact *facts; /* owned; of each node, where N_ELEM is open */
 	bool *idle;	    /* owned; of each variable: nothing sets it; NULL: nobody asks */
+	uint32_t names;	    /* the variable that tells whether addresses have names, or PROGRAM_NONE */
 	bool no_memory;	    /* for a pattern, which was taken as open */
 };
 
@@ -121,7 +122,18 @@ static struct fact no_address(const struct fact *a)
 
 static struct fact field_fact(const struct unseen *u, uint32_t field)
 {
-	return u->p.catalog->fields[field].flags & CF_UNSEEN ? fact_empty : fact_open;
+	const struct cat_field *f = &u->p.catalog->fields[field];
+	bool untold = u->idle && u->names != PROGRAM_NONE && u->idle[u->names] && cat_field_is_told(f);
+
+	return f->flags & CF_UNSEEN || untold ? fact_empty : fact_open;
+}
+
+/* Whether the node by itself depends on the variable. */
+static bool is_of_var(const struct unseen *u, const struct node *n, uint32_t var)
+{
+	if (n->op == N_FIELD || n->op == N_CURRENT)
+		return var == u->names && cat_field_is_told(&u->p.catalog->fields[n->a]);
+	return n->op == N_VAR && n->a == var;
 }
 
 /* A variable that is never set holds its default: one value, or of a list none. */
@@ -338,6 +350,7 @@ static int unseen_make(const struct program *p, struct unseen **ret)
 	if (!u)
 		return -ENOMEM;
 	u->p = *p;
+	u->names = program_names_var(p);
 	u->facts = calloc((size_t)p->nnodes + 1, sizeof(*u->facts));
 	if (!u->facts)
 		return -ENOMEM;
@@ -417,8 +430,7 @@ int unseen_without(const struct unseen *from, uint32_t var, struct unseen **ret)
 		const struct node *n = &u->p.nodes[i];
 		unsigned operands = program_operands(n->op);
 
-		other[i] = (n->op == N_VAR && n->a == var) || ((operands & 1) && other[n->a]) ||
-			   ((operands & 2) && other[n->b]);
+		other[i] = is_of_var(u, n, var) || ((operands & 1) && other[n->a]) || ((operands & 2) && other[n->b]);
 		u->facts[i] = other[i] ? node_fact(&l, i) : from->facts[i];
 	}
 	if (u->no_memory)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Names of addresses: a rule on connect.addr.hostname holds for an address that a name server has told under that name, and the
-# policy needs no rule on dns for it.
+# policy needs no rule on dns for it. Until one has, the kernel drops connects that rules are about by such names alone.
 . "$(dirname "$0")/sensor_lib.bash"
 
 policy "$WORK/p.tpb" 'named connect.addr.hostname == "known.example.test" && connect.addr.port == 9' \
@@ -25,15 +25,34 @@ ask() {
 		client.recv(512)
 	PY
 }
-call() { (exec 3<>"/dev/tcp/$1/9") 2>/dev/null || true; }
+call() { (exec 3<>"/dev/tcp/$1/${2:-9}") 2>/dev/null || true; }
 
-call 127.0.0.91
+# those of others may be among them
+calls() { for _ in $(seq 200); do call 127.0.0.91; done; }
+calls
+verdict "a name server is asked for what no rule wants" ask unknown.example.test 127.0.0.91
+calls
+verdict "the kernel drops connects while no such name is known" test "$(sent_of connect)" = 0
 verdict "a name server is asked" ask known.example.test 127.0.0.91
 call 127.0.0.92
 call 127.0.0.91
 verdict "whoever goes to the address that it told is seen by the name" until_true 5 is_count named 1
-verdict "the alert has the name" eval 'grep -a "\"id\":\"named\"" "$OUT" | grep -qF "\"hostname\":[\"known.example.test\"]"'
+verdict "the alert has its names" eval 'grep -a "\"id\":\"named\"" "$OUT" | grep -qF "\"hostname\":[\"known.example.test\",\"unknown.example.test\"]"'
 verdict "another name is none" is_count other 0
 verdict "the answers themselves are no alerts" eval '! grep -aq "\"type\":\"dns\"" "$OUT"'
+verdict "the kernel lets connects through from then on" test "$(sent_of connect)" -ge 2
+
+# What was learned under one policy counts under the next, whose kernel side has not seen the answer.
+policy "$WORK/q.tpb" 'before connect.addr.hostname == "unknown.example.test" && connect.addr.port == 9' \
+	'not_so connect.addr.hostname not in ["known.example.test"] && connect.addr.port == 10' \
+	'long connect.addr.hostname.length == 2 && connect.addr.port == 11'
+verdict "another policy is taken" ctl reload "$WORK/q.tpb"
+call 127.0.0.91
+verdict "a name that was told before it is known" until_true 5 is_count before 1
+call 127.0.0.91 10
+call 127.0.0.92 10
+call 127.0.0.91 11
+verdict "what has to have no such name has one, or has none" until_true 5 is_count not_so 1
+verdict "names are counted" until_true 5 is_count long 1
 verdict "stops with status 0" sensor_stop
 done_testing

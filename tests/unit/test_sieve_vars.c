@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "lib/sieve_io.h"
 #include "policy-compiler/explain.h"
+#include "policy-compiler/name_rules.h"
 #include "policy-compiler/sieve_build.h"
 #include "tests/unit/policy_bench.h"
 #include "tests/unit/sieve_gen.h"
@@ -278,6 +279,7 @@ static void begin(struct use *u, const char *yaml)
 	for (size_t i = 0; i < u->b.diags.n; i++)
 		if (u->b.diags.v[i].level == DIAG_ERROR)
 			fail_msg("%s", u->b.diags.v[i].msg);
+	assert_int_equal(name_rules_add(u->b.compile), 0);
 	if (sieve_build(u->b.compile->builder, NULL, NULL, &sieve, &err) < 0)
 		fail_msg("%s", err.msg);
 	u->p = program_view(u->b.compile->builder);
@@ -485,6 +487,118 @@ static void test_explained(void **state)
 	end(&u);
 }
 
+#define NAMES 3
+static const char *const told_names[NAMES] = { "a.test", "b.test", "c.other" };
+
+/* A connect to an address that has names @of, as bits: whether the sieve lets it through, and whether a rule holds. */
+static bool connect_passes(struct engine *engine, unsigned of, bool *ret_holds)
+{
+	struct event_gen e = { .head = { .type = EV_CONNECT }, .ev = { .type = EV_CONNECT } };
+	struct val names[NAMES];
+	struct sv_mask alive = { { 0 } };
+	const uint32_t *rules;
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < NAMES; i++)
+		if (of >> i & 1)
+			names[n++] = gen_str_val(told_names[i]);
+	e.ev.v[SLOT_CONNECT_HOSTNAME] = (struct val){ .arr = names, .len = n };
+	e.ev.proc = &e.proc;
+	memset(e.ev.alive, 0xff, sizeof(e.ev.alive));
+	*ret_holds = engine_eval(engine, &e.ev, &rules) > 0;
+	gen_sieve(&sieve, &e, &alive);
+	pass_vars(EV_CONNECT, &alive);
+	return !sv_mask_zero(&alive);
+}
+
+/* An answer to a question for the name. */
+static void tell(const char *name)
+{
+	struct event_gen e = { .head = { .type = EV_DNS }, .readable = { [SV_AUT_QUESTION] = true } };
+	struct sv_mask alive = { { 0 } };
+
+	e.num[EVN_DNS_DIRECTION] = 2;
+	strcpy(e.path[SV_AUT_QUESTION], name);
+	gen_sieve(&sieve, &e, &alive);
+	assert_false(sv_mask_zero(&alive)); /* all answers are learned from */
+	pass_vars(EV_DNS, &alive);
+}
+
+/*
+ * Each with what is asked of an address's names, and the names with which it may hold, as bits; NO_NAME: it may without any. Whatever was told and
+ * whatever of that an address has: where the rule holds, the connect passes.
+ */
+static void test_names(void **state)
+{
+	enum { NO_NAME = 1 << NAMES, ANY = NO_NAME - 1 };
+	static const struct {
+		const char *when;
+		unsigned with;
+	} cases[] = {
+		{ "connect.addr.hostname == \"a.test\"", 1 },
+		{ "connect.addr.hostname in [~\"*.test\"]", 3 },
+		{ "connect.addr.hostname in [\"a.test\", r\"^c\"]", ANY }, /* of expressions the kernel knows nothing */
+		{ "connect.addr.hostname == \"none\" || connect.addr.hostname =~ \"c.*\"", 4 },
+		{ "connect.addr.hostname == \"a.test\" && connect.addr.hostname == \"b.test\"", 3 },
+		{ "connect.addr.hostname not in [\"a.test\"]", NO_NAME | ANY },
+		{ "connect.addr.hostname != \"a.test\"", NO_NAME | ANY },
+		{ "connect.addr.hostname.length == 2", ANY },
+		{ "connect.addr.hostname.length == 2 || connect.addr.hostname == \"a.test\"", ANY },
+		{ "connect.addr.hostname == process.file.name", ANY },
+		{ "connect.addr.hostname == \"a.test\" || connect.addr.family == AF_UNIX", 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char yaml[300];
+		struct engine *engine;
+		struct use u;
+		struct err e;
+		bool holds;
+
+		snprintf(yaml, sizeof(yaml), "rules:\n" ASK("a", "%s"), cases[i].when);
+		begin(&u, yaml);
+		assert_int_equal(engine_new(&u.p, &engine, &e), 0);
+		for (unsigned told = 0; told < 1 << NAMES; told++) {
+			bool due = cases[i].with & (told ? told : NO_NAME);
+
+			memset(sieve.set, 0, sizeof(sieve.set));
+			for (unsigned k = 0; k < NAMES; k++)
+				if (told >> k & 1)
+					tell(told_names[k]);
+			for (unsigned of = 0; of < 1 << NAMES; of++) {
+				bool passes = connect_passes(engine, of & told, &holds);
+
+				if ((holds && !passes) || (passes && !due && !(cases[i].with & NO_NAME)))
+					fail_msg("%s: told %u, of an address %u: holds %d, passes %d", cases[i].when,
+						 told, of & told, holds, passes);
+			}
+		}
+		engine_free(engine);
+		end(&u);
+	}
+}
+
+/* Under the policy before, answers were heard that this one's kernel side knows nothing of. */
+static void test_names_of_before(void **state)
+{
+	struct engine *before, *engine;
+	struct use u;
+	struct err e;
+	uint32_t names;
+
+	begin(&u, "rules:\n" ASK("a", "connect.addr.hostname == \"a.test\""));
+	names = program_names_var(&u.p);
+	assert_true(names < u.p.nvars && u.p.vars[names].flag);
+	assert_int_equal(engine_new(&u.p, &before, &e), 0);
+	assert_int_equal(engine_new(&u.p, &engine, &e), 0);
+	assert_true(engine_flags(engine) == 0);
+	engine_carry(engine, before);
+	assert_true(engine_flags(engine) == 1ull << (u.p.vars[names].flag - 1));
+	engine_free(before);
+	engine_free(engine);
+	end(&u);
+}
+
 /* A bundle in which an exec sets a flag is none of ours. */
 static void test_exec_rows_are_refused(void **state)
 {
@@ -516,6 +630,8 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_too_many_rows),
 		cmocka_unit_test(test_explained),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names_of_before),
 		cmocka_unit_test(test_exec_rows_are_refused),
 	};
 
