@@ -17,8 +17,9 @@
 #define DNS_PORT	 53
 #define DNS_HEAD	 12
 #define NAME_AT		 (DNS_HEAD + 1) /* behind the length of its first label */
-#define DNS_KEPT	 272		/* bytes of a question: its head, a name, type and class */
-#define DNS_ANSWER	 1024		/* of an answer: user space looks for the addresses in it */
+#define NAME_BACK	 1024
+#define DNS_KEPT	 272  /* bytes of a question: its head, a name, type and class */
+#define DNS_ANSWER	 1024 /* of an answer: user space looks for the addresses in it */
 #define IMDS_KEPT	 1024
 #define LABELS		 128
 #define IPPROTO_TCP	 6
@@ -385,30 +386,32 @@ __noinline int dns_question(u32 slot, u32 len)
 }
 
 /*
- * Whether the name of @len bytes at work[1][NAME_AT] is what user space makes of it: it writes bytes that are not printable, and those that
- * mean something there, in another way.
+ * Leaves the name of @len bytes at work[1][NAME_AT] once more at NAME_BACK, from its end on. Whether it is what user space makes of it: it
+ * writes bytes that are not printable, and those that mean something there, in another way.
  */
-__noinline int dns_plain(u32 slot, u64 len)
+__noinline int dns_turn(u32 slot, u64 len)
 {
 	struct slot *s = slot_at(slot);
 	u64 dots = 0, bad = 0;
 
 	if (!s)
 		return 0;
-	for (u64 i = 0; i < 256 / 8; i++) {
-#pragma GCC unroll 8
-		for (u64 j = 0; j < 8; j++) {
-			u64 at = 8 * i + j, there = (at - len) >> 63, byte = s->work[1][NAME_AT + at];
+	for (u64 at = 0; at < 256; at++) {
+		u64 there = (at - len) >> 63, byte = s->work[1][NAME_AT + at], back = len - 1 - at;
 
-			sv_hide(byte);
-			dots += there & same(byte, '.');
-			bad |= there & (same(byte, '\\') | ('~' - byte) >> 63 | (byte - '!') >> 63);
-		}
+		sv_hide(byte);
+		sv_hide(back);
+		s->work[1][NAME_BACK + (back & 255)] = byte; /* behind the name what is behind it here */
+		dots += there & same(byte, '.');
+		bad |= there & (same(byte, '\\') | ('~' - byte) >> 63 | (byte - '!') >> 63);
 	}
 	return !bad && dots == s->run_dots;
 }
 
-/* What the name asked for rules out, of the message whose question ends at @end. False when nothing is left. */
+/*
+ * What the name asked for rules out, of the message whose question ends at @end. False when nothing is left. The automaton reads names from their
+ * end on: most rules ask for all below a domain, and so much less has to be told apart.
+ */
 INLINE bool dns_name_sieve(struct hook *h, u32 end)
 {
 	const struct sv_automaton *a = &h->e->automata[SV_AUT_QUESTION];
@@ -416,9 +419,9 @@ INLINE bool dns_name_sieve(struct hook *h, u32 end)
 	int state;
 
 	if (!a->used || end <= NAME_AT + 5 || h->s->flags & (EV_F_TRUNCATED | EV_F_UNREADABLE) ||
-	    !dns_plain(h->s->index, len))
+	    !dns_turn(h->s->index, len))
 		return true;
-	state = dfa_block(DFA_IDS(h->s, SV_AUT_QUESTION, EV_DNS), 0, NAME_AT, len);
+	state = dfa_block(DFA_IDS(h->s, SV_AUT_QUESTION, EV_DNS), 0, NAME_BACK, len);
 	if (state < 0)
 		return true;
 	sv_mask_and(&h->alive, sv_final_mask(h->sv, a, state));

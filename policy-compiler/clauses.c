@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/ipnet.h"
 
 #define SET_AS_EQUALS  8  /* a larger set of integers is tested by its range */
@@ -276,13 +277,33 @@ int clauses_put_made(struct clauses *c, const struct clause_pattern *pat, const 
 	return clauses_put_pattern(c, &made);
 }
 
+/* Whether the kernel reads the string from its end on: patterns stand the other way round, too, and globs cannot. */
+static bool is_turned(const struct clauses *c, const struct clause_string *s)
+{
+	return c->event == EV_DNS && s->automaton == SV_AUT_QUESTION;
+}
+
+/* '*' is the only thing in such a pattern that means something, and the same there. */
+static int put_turned(struct clauses *c, const struct clause_pattern *pat)
+{
+	uint32_t len;
+	const char *text = program_str(c->p, pat->str, &len);
+	_cleanup_free_ char *back = malloc((size_t)len + 1);
+
+	if (!back)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < len; i++)
+		back[i] = text[len - 1 - i];
+	return clauses_put_made(c, pat, back, len);
+}
+
 static int put_pattern(struct clauses *c, const struct clause_string *s, uint32_t str, uint8_t kind, uint8_t icase)
 {
 	struct clause_pattern pat = {
 		.str = str, .kind = kind, .icase = icase, .name = s->name, .automaton = s->automaton
 	};
 
-	return clauses_put_pattern(c, &pat);
+	return is_turned(c, s) ? put_turned(c, &pat) : clauses_put_pattern(c, &pat);
 }
 
 const char *clauses_pattern_text(const struct clauses *c, const struct clause_pattern *pat, uint32_t *ret_len)
@@ -300,7 +321,7 @@ static int put_strset(struct clauses *c, const struct clause_string *s, const st
 
 	for (uint32_t i = set->first; i < set->first + set->count; i++) {
 		const struct strm *m = &c->p->strms[i];
-		int r;
+		int r = 0;
 
 		if (m->kind == STRM_REGEX) {
 			uint32_t len;
@@ -310,6 +331,8 @@ static int put_strset(struct clauses *c, const struct clause_string *s, const st
 				    ? clauses_put_need(c, text, len, m->icase)
 				    : 1;
 			atom->open = atom->open || r == 1;
+		} else if (m->kind == STRM_GLOB && is_turned(c, s)) {
+			atom->open = true;
 		} else {
 			r = put_pattern(c, s, m->str, kinds[m->kind], m->icase);
 		}

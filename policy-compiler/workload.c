@@ -43,7 +43,8 @@ static uint16_t row_of(const struct catalog *c, const struct cat_event *ev, unsi
 		uint16_t index;
 		int sieve = catalog_sieve(c, f, ev->type, &index);
 
-		if (f->kind != 'S' || index != run_over(k) || !cat_sieve_is_string(sieve))
+		if (f->kind != 'S' || index != run_over(k) || !cat_sieve_is_string(sieve) ||
+		    sieve == CAT_SIEVE_QUESTION) /* which is no string there */
 			continue;
 		if (f->home == CAT_HOME_EVENT)
 			return f->index;

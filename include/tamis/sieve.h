@@ -39,7 +39,7 @@ enum {
 	SV_AUT_ABOVE,	    /* the same as one of those above */
 	SV_AUT_ABOVE_COMM,
 	SV_AUT_COMM = SV_AUT_PATH1,	/* of an exec, which has no second path: the name of the task */
-	SV_AUT_QUESTION = SV_AUT_PATH1, /* of dns, which has no path: the name asked for */
+	SV_AUT_QUESTION = SV_AUT_PATH1, /* of dns, which has no path: the name asked for, from its end on */
 	SV_AUT_FSTYPE = SV_AUT_ARGS,	/* of all other events: the type of the file's filesystem */
 	SV_AUT_TEXT = SV_AUT_ENVS	/* and one string that the record has, SV_TEXT_ROWS says which */
 };

@@ -553,7 +553,7 @@ struct event_gen {
 	/* What an exec is given: arguments, and variables, each with a NUL behind it. Of another event SV_AUT_FSTYPE's and SV_AUT_TEXT's string. */
 	char words[2][GEN_WORDS];
 	uint32_t words_len[2];
-	char joined[GEN_WORDS], made[2 * GEN_WORDS];
+	char joined[GEN_WORDS] /* and of dns the name asked for */, made[2 * GEN_WORDS];
 	struct event ev;
 	struct proc proc;
 };
@@ -606,8 +606,10 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 		break;
 	case CAT_SIEVE_PATH:
 	case CAT_SIEVE_COMM:
-	case CAT_SIEVE_QUESTION:
 		*v = gen_str_val(e->path[index]);
+		break;
+	case CAT_SIEVE_QUESTION:
+		*v = gen_str_val(e->joined);
 		break;
 	case CAT_SIEVE_FSTYPE:
 	case CAT_SIEVE_TEXT:
@@ -759,6 +761,17 @@ static inline void gen_record_texts(struct policy_gen *p, struct event_gen *e)
 	}
 }
 
+/* As the kernel side reads names of questions: from the end on. */
+static inline void gen_turn(char *s)
+{
+	for (size_t i = 0, n = strlen(s); i < n / 2; i++) {
+		char c = s[i];
+
+		s[i] = s[n - 1 - i];
+		s[n - 1 - i] = c;
+	}
+}
+
 static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 {
 	const struct catalog *c = catalog_tamis();
@@ -789,6 +802,10 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 		e->readable[k] = !gen_chance(g, 5);
 	if (p->event != EV_EXEC)
 		gen_record_texts(p, e);
+	if (p->event == EV_DNS) {
+		strcpy(e->joined, e->path[SV_AUT_QUESTION]);
+		gen_turn(e->path[SV_AUT_QUESTION]);
+	}
 	for (size_t i = 0; i < c->nfields; i++)
 		if ((c->fields[i].event == EV_NONE || c->fields[i].event == p->event) && gen_slot(e, &c->fields[i]) &&
 		    !(c->fields[i].flags & CF_ARRAY))

@@ -519,6 +519,7 @@ static void tell(const char *name)
 
 	e.num[EVN_DNS_DIRECTION] = 2;
 	strcpy(e.path[SV_AUT_QUESTION], name);
+	gen_turn(e.path[SV_AUT_QUESTION]);
 	gen_sieve(&sieve, &e, &alive);
 	assert_false(sv_mask_zero(&alive)); /* all answers are learned from */
 	pass_vars(EV_DNS, &alive);
