@@ -232,7 +232,8 @@ static inline void gen_fields(struct policy_gen *p, uint16_t event)
 			p->flags[p->nflags++] = node;
 		if (f->type == VAL_STR && f->sieve == CAT_SIEVE_PATH && p->npaths < 16)
 			p->paths[p->npaths++] = node;
-		else if (f->type == VAL_STR && f->sieve == CAT_SIEVE_NAME && p->nnames < 16)
+		else if (f->type == VAL_STR && (f->sieve == CAT_SIEVE_NAME || f->sieve == CAT_SIEVE_QUESTION) &&
+			 p->nnames < 16)
 			p->names[p->nnames++] = node;
 		else if (f->type == VAL_STR && p->nstrs < 16)
 			p->strs[p->nstrs++] = node;
@@ -803,7 +804,8 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 	if (p->event != EV_EXEC)
 		gen_record_texts(p, e);
 	if (p->event == EV_DNS) {
-		strcpy(e->joined, e->path[SV_AUT_QUESTION]);
+		strcpy(e->joined, e->path[SV_AUT_QUESTION] + (e->path[SV_AUT_QUESTION][0] == '/'));
+		strcpy(e->path[SV_AUT_QUESTION], e->joined);
 		gen_turn(e->path[SV_AUT_QUESTION]);
 	}
 	for (size_t i = 0; i < c->nfields; i++)
@@ -883,7 +885,7 @@ static inline struct val ref_value(const struct ref *x, uint32_t i)
 		return x->elem;
 	if (n->op == N_VAR)
 		return ref_var(x, n->a, 0);
-	if (n->op == N_CONCAT) {
+	if (n->op == N_CONCAT || n->op == N_TEXT) {
 		static char text[2][2 * GEN_TEXT + 200];
 		static int which;
 

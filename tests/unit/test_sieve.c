@@ -31,10 +31,10 @@ static void build_sieve(struct build *b, struct sieve *out)
 /* ---- the promise ----------------------------------------------------------------------------------------------------- */
 
 static const uint16_t events[] = {
-	EV_OPEN,     EV_OPEN,	      EV_OPEN,	EV_EXEC,	EV_RENAME,   EV_EXEC,	      EV_EXEC,	      EV_EXEC,
-	EV_EXEC,     EV_EXEC,	      EV_LINK,	EV_CHMOD,	EV_CHOWN,    EV_CONNECT,      EV_CONNECT,     EV_BIND,
-	EV_EXIT,     EV_FORK,	      EV_MKDIR, EV_UTIMES,	EV_SETXATTR, EV_WRITE,	      EV_SPLICE,      EV_MMAP,
-	EV_MPROTECT, EV_MEMFD_CREATE, EV_BPF,	EV_LOAD_MODULE, EV_SYSCTL,   EV_CGROUP_WRITE, EV_CAPABILITIES
+	EV_OPEN,     EV_OPEN,	      EV_OPEN,	EV_EXEC,	EV_RENAME,   EV_EXEC,	      EV_EXEC,	       EV_EXEC,
+	EV_EXEC,     EV_EXEC,	      EV_LINK,	EV_CHMOD,	EV_CHOWN,    EV_CONNECT,      EV_CONNECT,      EV_BIND,
+	EV_EXIT,     EV_FORK,	      EV_MKDIR, EV_UTIMES,	EV_SETXATTR, EV_WRITE,	      EV_SPLICE,       EV_MMAP,
+	EV_MPROTECT, EV_MEMFD_CREATE, EV_BPF,	EV_LOAD_MODULE, EV_SYSCTL,   EV_CGROUP_WRITE, EV_CAPABILITIES, EV_DNS
 };
 
 struct tally {

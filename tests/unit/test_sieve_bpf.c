@@ -214,8 +214,8 @@ static void check_set(uint64_t seed)
 
 static void test_same_as_host(void **state)
 {
-	static const uint16_t events[] = { EV_OPEN,    EV_RENAME, EV_EXEC,	  EV_CHMOD,
-					   EV_CONNECT, EV_BPF,	  EV_LOAD_MODULE, EV_CAPABILITIES };
+	static const uint16_t events[] = { EV_OPEN, EV_RENAME,	    EV_EXEC,	     EV_CHMOD, EV_CONNECT,
+					   EV_BPF,  EV_LOAD_MODULE, EV_CAPABILITIES, EV_DNS };
 	uint64_t seed = gen_seed("sieve_bpf", 5);
 
 	need_bpf();
