@@ -342,6 +342,8 @@ bool pvar_check(const struct node_env *env, const struct pvar *v)
 		return false;
 	if ((v->flags & VAR_INHERITED) && v->scope != VAR_PROCESS)
 		return false;
+	if ((v->flags & VAR_NAMES) && (v->scope != VAR_GLOBAL || v->type != NT_BOOL))
+		return false;
 	return array ? v->size > 0 && v->size <= VAR_SIZE_MAX : v->size == 0;
 }
 

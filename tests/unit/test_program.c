@@ -266,7 +266,9 @@ static void test_effects_refused(void **state)
 	REFUSED(w.size = 1);
 	REFUSED(w.ttl_ns = -1);
 	REFUSED(w.flags = VAR_INHERITED);
-	REFUSED(w.flags = 8);
+	REFUSED(w.flags = VAR_NAMES; w.type = NT_INT);
+	REFUSED(w.flags = VAR_NAMES; w.type = NT_BOOL; w.scope = VAR_PROCESS);
+	REFUSED(w.flags = 16);
 	REFUSED(w.default_count = 1; w.default_first = list); /* a text */
 	REFUSED(w.default_count = 1; w.default_first = list + 2);
 	REFUSED(w.type = NT_STR; w.default_count = 1; w.default_first = list + 1); /* no constant */
