@@ -358,8 +358,8 @@ INLINE u32 be16(const u8 *p)
 
 /*
  * Where the question of the message in work[0][0..len) ends, or -1 if none is there. Only plain labels: a question comes
- * first, so there is nothing yet that its name could point at. Leaves the message in work[1], with '.' for the lengths of labels, and in
- * run_dots how many those are.
+ * first, so there is nothing yet that its name could point at. Leaves the message in work[1], with '.' for the lengths
+ * of labels, and in run_dots how many those are.
  */
 __noinline int dns_question(u32 slot, u32 len)
 {
@@ -386,8 +386,8 @@ __noinline int dns_question(u32 slot, u32 len)
 }
 
 /*
- * Leaves the name of @len bytes at work[1][NAME_AT] once more at NAME_BACK, from its end on. Whether it is what user space makes of it: it
- * writes bytes that are not printable, and those that mean something there, in another way.
+ * Leaves the name of @len bytes at work[1][NAME_AT] once more at NAME_BACK, from its end on. Whether it is what user
+ * space makes of it: it writes bytes that are not printable, and those that mean something there, in another way.
  */
 __noinline int dns_turn(u32 slot, u64 len)
 {
@@ -409,8 +409,8 @@ __noinline int dns_turn(u32 slot, u64 len)
 }
 
 /*
- * What the name asked for rules out, of the message whose question ends at @end. False when nothing is left. The automaton reads names from their
- * end on: most rules ask for all below a domain, and so much less has to be told apart.
+ * What the name asked for rules out, of the message whose question ends at @end. False when nothing is left. The
+ * automaton reads names from their end on: most rules ask for all below a domain, and so much less has to be told apart.
  */
 INLINE bool dns_name_sieve(struct hook *h, u32 end)
 {

@@ -109,8 +109,8 @@ bool engine_knows_proc(const struct engine *e, uint32_t pid, uint64_t start);
 /* Takes over from the engine of an earlier policy: values of variables of the same name, scope and type. */
 void engine_carry(struct engine *e, const struct engine *from);
 /*
- * Bits 1 << (flag - 1) of the variables with a flag in the sieve (struct pvar) that are set for something, and behind an earlier policy of
- * the one with VAR_NAMES: what that one has let through of names goes for this one, too.
+ * Bits 1 << (flag - 1) of the variables with a flag in the sieve (struct pvar) that are set for something, and behind
+ * an earlier policy of the one with VAR_NAMES: what that one has let through of names goes for this one, too.
  */
 uint64_t engine_flags(const struct engine *e);
 /* Whether rules set variables from here on; they do where nobody says otherwise. */

@@ -724,8 +724,10 @@ INLINE bool string_whole(struct slot *s, const u32 w, struct task_struct *task, 
 }
 
 /*
- * Reads the string @ptr, which means what it means to @task, seen from @dirfd. STRING_WHOLE: it is the path, as work[w][path_off..+path_len).
- * STRING_FROM: it goes on from @base. STRING_NONE, with the reason in the flags: neither can be told. *ret_len is its length.
+ * Reads the string @ptr, which means what it means to @task, seen from @dirfd. *ret_len is its length.
+ * STRING_WHOLE: it is the path, as work[w][path_off..+path_len).
+ * STRING_FROM: it goes on from @base.
+ * STRING_NONE: neither can be told; the flags say why.
  */
 enum { STRING_NONE, STRING_WHOLE, STRING_FROM };
 INLINE int string_begin(struct slot *s, const u32 w, struct task_struct *task, s32 dirfd, const void *ptr, bool user,
@@ -745,8 +747,8 @@ INLINE int string_begin(struct slot *s, const u32 w, struct task_struct *task, s
 }
 
 /*
- * Whether user space will leave the string of @len bytes that string_begin() has read as it is: with the slash before it, unless it is
- * the path. In a chroot it is not, and brings its own slash.
+ * Whether user space will leave the string of @len bytes that string_begin() has read as it is: with the slash before
+ * it, unless it is the path. In a chroot it is not, and brings its own slash.
  */
 INLINE bool string_normal(struct slot *s, const u32 w, u64 len)
 {

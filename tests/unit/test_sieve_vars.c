@@ -526,8 +526,8 @@ static void tell(const char *name)
 }
 
 /*
- * Each with what is asked of an address's names, and the names with which it may hold, as bits; NO_NAME: it may without any. Whatever was told and
- * whatever of that an address has: where the rule holds, the connect passes.
+ * Each with what is asked of an address's names, and the names with which it may hold, as bits; NO_NAME: it may without
+ * any. Whatever was told and whatever of that an address has: where the rule holds, the connect passes.
  */
 static void test_names(void **state)
 {
