@@ -413,7 +413,7 @@ int64_t program_rule_add(struct program_builder *pb, const struct prule *rule, c
 
 	if (r.event == EV_NONE || r.event >= pb->catalog->nevents || !root_fits(pb, r.root, r.event) ||
 	    r.severity > SEVERITY_CRITICAL || r.id >= nstrs || r.description >= nstrs || r.policy >= nstrs ||
-	    r.version >= nstrs || r.group >= nstrs || (r.flags & ~(PRULE_SILENT | PRULE_WATCH)) ||
+	    r.version >= nstrs || r.group >= nstrs || (r.flags & ~(PRULE_SILENT | PRULE_WATCH | PRULE_MADE)) ||
 	    !plimit_check(&env, &r, pb->refs.p, pb->refs.n))
 		return -EINVAL;
 	for (size_t i = 0; i < 2 * ntags; i++)

@@ -228,7 +228,8 @@ static inline uint32_t paction_after_ms(const struct paction *a)
 enum prule_flag {
 	PRULE_SILENT = 1 << 0, /* no alert */
 	PRULE_OFF = 1 << 1,    /* not for this host: set where the program is loaded, never in a bundle */
-	PRULE_WATCH = 1 << 2 /* stands for the watches: what it holds on may have changed a watched file; also SILENT */
+	PRULE_WATCH = 1 << 2,  /* stands for the watches: what it holds on may have changed a watched file; also MADE */
+	PRULE_MADE = 1 << 3    /* no policy has it, the compiler made it for others; also SILENT */
 };
 
 /*

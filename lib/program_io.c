@@ -266,8 +266,8 @@ static bool rule_fits(const struct program *p, const struct node_info *infos, co
 	if (r->tags_count > p->ntags / 2 || !within(r->tags_first, 2 * r->tags_count, p->ntags))
 		return false;
 	if (r->event == EV_NONE || r->event >= p->catalog->nevents || r->severity > SEVERITY_CRITICAL ||
-	    r->filter > PROGRAM_RULES_MAX || (r->flags & ~(PRULE_SILENT | PRULE_OFF | PRULE_WATCH)) ||
-	    r->group >= p->nstrs)
+	    r->filter > PROGRAM_RULES_MAX || r->group >= p->nstrs ||
+	    (r->flags & ~(PRULE_SILENT | PRULE_OFF | PRULE_WATCH | PRULE_MADE)))
 		return false;
 	if (r->clause_count == 0 || !within(r->clause_first, r->clause_count, p->nclauses))
 		return false;

@@ -152,7 +152,7 @@ int name_rules_add(struct compile *c)
 {
 	static const char question[] = "dns.question.name";
 	struct program p = program_view(c->builder);
-	struct prule answers = { .flags = PRULE_SILENT };
+	struct prule answers = { .flags = PRULE_SILENT | PRULE_MADE };
 	struct asked x = { .c = c, .any = PROGRAM_NONE };
 	int64_t r;
 

@@ -138,7 +138,7 @@ static int64_t add_string(struct watch_rules *x, const char *s)
 static int add_rule(struct watch_rules *x, uint16_t event, uint32_t root)
 {
 	int64_t id = add_string(x, "watches"), none = add_string(x, "");
-	struct prule p = { .root = root, .event = event, .flags = PRULE_SILENT | PRULE_WATCH };
+	struct prule p = { .root = root, .event = event, .flags = PRULE_SILENT | PRULE_WATCH | PRULE_MADE };
 	int64_t r;
 
 	if (id < 0 || none < 0)

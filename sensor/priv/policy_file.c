@@ -119,7 +119,7 @@ static int take_program(struct policy_file *p, const struct bundle *b, const cha
 	if (r < 0)
 		return err_set(e, r, "%s: %s (build it anew with this version's tamisc)", file, e ? e->msg : "");
 	for (uint32_t i = 0; i < program.nrules; i++)
-		p->rules += !(program.rules[i].flags & PRULE_WATCH);
+		p->rules += !(program.rules[i].flags & PRULE_MADE);
 	r = take_filters(p, b, &program, file, e);
 	if (r < 0)
 		return r;

@@ -9,6 +9,8 @@ policy "$WORK/p.tpb" 'named connect.addr.hostname == "known.example.test" && con
 must_start --policy "$WORK/p.tpb" --allow-unsigned
 ctl hooks --json | grep -q '"program":"packet_ingress"' || { echo "skipped: no programs at cgroups here"; exit 77; }
 
+verdict "the status counts the rules that somebody has written" eval 'ctl status --json | grep -q "\"rules\":2,"'
+
 # ask NAME ADDRESS [SERVER]: a name server of our own on 127.0.0.78 says that NAME is ADDRESS, to a client that asks for it
 ask() {
 	/usr/bin/python3 - "$1" "$2" <<-'PY'
