@@ -153,9 +153,9 @@ static void add_exec(struct near *g, struct records *r, uint32_t pid, uint32_t p
 	memcpy(block + len, g->args, g->nargs);
 	len += g->nargs;
 	len += (size_t)snprintf(block + len, sizeof(block) - len, "--verbose") + 1;
-	p = rec_args(&args, pid, g->now + 1000, block, 0, (uint32_t)len, (uint32_t)len, 0, &size);
-	record_add(r, p, size, setup);
 	g->rec.head.boot_ns = g->now += 1000;
+	p = rec_args(&args, &g->rec.head, block, 0, (uint32_t)len, (uint32_t)len, 0, &size);
+	record_add(r, p, size, setup);
 	if (pid <= NEAR_PIDS)
 		snprintf(programs[pid], sizeof(programs[pid]), "%s",
 			 g->rec.str[g->rec.proc_str + EVS_PROC_FILE_PATH].s);

@@ -81,10 +81,11 @@ static void do_exec(uint32_t pid, uint32_t ppid)
 		"8080\0LANG=C.UTF-8\0HOME=/root\0"
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\0TERM=xterm\0SHELL=/bin/bash\0"
 		"SSH_CONNECTION=10.0.0.1 5 10.0.0.2 22\0USER=root\0LOGNAME=root\0PWD=/root\0SHLVL=1";
+	const struct ev_head of = { .boot_ns = now, .tid = pid, .start_ns = pid };
 	size_t size;
 	const void *p;
 
-	p = rec_args(&rec, pid, now + 100, block, 0, sizeof(block), 54, sizeof(block) - 54, &size);
+	p = rec_args(&rec, &of, block, 0, sizeof(block), 54, sizeof(block) - 54, &size);
 	must(decode_record(decoder, p, size, &dec));
 	head(EV_EXEC, pid);
 	proc_rows(pid, ppid);

@@ -217,7 +217,7 @@ __noinline int args_piece(u32 slot, u64 start, u64 off, u64 total)
  * stack. A page of it that is not there ends it; user space then asks /proc. The words that clauses ask for are looked for in
  * the very bytes that are sent; they decide only where that is all of them.
  */
-__noinline int args_send(u32 slot, u64 task, u64 boot_ns)
+__noinline int args_send(u32 slot, u64 task)
 {
 	struct slot *s = slot_at(slot);
 	struct mm_struct *mm = READ((struct task_struct *)task, mm);
@@ -225,12 +225,14 @@ __noinline int args_send(u32 slot, u64 task, u64 boot_ns)
 	u64 envp = want_envs ? READ(mm, env_end) - READ(mm, env_start) : 0, total = argv + envp;
 	/* The paths are in the record by now: their room is free. */
 	struct ev_args *chunk;
+	struct ev_head *h;
 	u32 want;
 	int n;
 
 	if (!s)
 		return 0;
 	chunk = (void *)s->work[0];
+	h = rec_head(&s->rec);
 	want = words_begin(slot);
 	if (total > EV_ARGS_MAX) {
 		total = EV_ARGS_MAX;
@@ -238,9 +240,11 @@ __noinline int args_send(u32 slot, u64 task, u64 boot_ns)
 	}
 	__builtin_memset(chunk, 0, sizeof(*chunk));
 	chunk->head.type = EV_ARGS;
-	chunk->head.boot_ns = boot_ns;
-	chunk->head.pid = bpf_get_current_pid_tgid() >> 32;
-	chunk->head.tid = (u32)bpf_get_current_pid_tgid();
+	chunk->head.boot_ns = h->boot_ns;
+	chunk->head.pid = h->pid;
+	chunk->head.tid = h->tid;
+	chunk->head.start_ns = h->start_ns;
+	chunk->head.image = h->image;
 	chunk->argv_total = argv;
 	chunk->envp_total = envp;
 	for (u64 off = 0; off < EV_ARGS_MAX; off += CHUNK) {
@@ -591,7 +595,7 @@ INLINE int exec_done(struct exec *x)
 	exec_kin_comm(h.s->index, str[EVS_PROC_COMM].off, str[EVS_PROC_COMM].len);
 	rec_puts(h.s, &rec_str(r, EXEC_NNUM)[EVS_EXEC_SYSCALL_PATH], x->filename, EV_PATH_MAX, false);
 	sv_mask_copy(&h.s->alive, &h.alive);
-	args_send(h.s->index, as_number(x->task), rec_head(r)->boot_ns);
+	args_send(h.s->index, as_number(x->task));
 	sv_mask_copy(&h.alive, &h.s->alive);
 	rec_head(r)->policy = h.sv->generation;
 	alive = !sv_mask_zero(&h.alive) && rec_sieve_nums(h.s, h.sv, h.e, &h.alive, false);

@@ -201,20 +201,6 @@ static int get_vars(struct reader *r, struct sieve *s)
 	return 0;
 }
 
-/* An exec is never stamped anew: it sets nothing that others are ruled out by. */
-static int check_vars(struct reader *r, const struct sieve *s, uint32_t type)
-{
-	const struct sv_event *e = &s->event[type];
-
-	if (e->nvars > SV_EVENT_VARS || e->vars > s->nvars || e->nvars > s->nvars - e->vars)
-		return bad(r, "variables outside of the table");
-	for (uint32_t i = e->vars; i < e->vars + e->nvars && type == EV_EXEC; i++)
-		for (int w = 0; w < SV_WORDS; w++)
-			if (s->vars[i].sets.w[w])
-				return bad(r, "a variable that an exec sets");
-	return 0;
-}
-
 static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 {
 	struct sv_event *e;
@@ -235,8 +221,8 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 	if (rd_u32(&r->rd, &e->nvars) < 0 || rd_u32(&r->rd, &e->vars) < 0 || rd_u32(&r->rd, &e->nfirst) < 0 ||
 	    rd_u32(&r->rd, &e->npreds) < 0)
 		return cut_short(r);
-	if (check_vars(r, s, type) < 0)
-		return -EBADMSG;
+	if (e->nvars > SV_EVENT_VARS || e->vars > s->nvars || e->nvars > s->nvars - e->vars)
+		return bad(r, "variables outside of the table");
 	if (e->npreds > SV_PREDS)
 		return bad(r, "too many predicates");
 	if (e->nfirst > SV_FIRST || e->nfirst > e->npreds)

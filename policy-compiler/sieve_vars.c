@@ -86,8 +86,7 @@ static void choose(const struct program *p, const struct unseen *u, const struct
 		uint64_t types = c[i].set | c[i].asked;
 		uint32_t more = (uint32_t)__builtin_popcountll(types);
 
-		if (!c[i].asked || (c[i].set & 1ull << EV_EXEC) || unseen_idle(u, i) || (types & full) ||
-		    all + more > SV_VAR_ROWS)
+		if (!c[i].asked || unseen_idle(u, i) || (types & full) || all + more > SV_VAR_ROWS)
 			continue;
 		ret->var[ret->n++] = i;
 		all += more;

@@ -512,7 +512,7 @@ INLINE bool raw_texts(u8 *raw, const u64 size, u32 flags)
  *
  * A record was stamped when it was begun, long before the flags are read here; one that sets a variable is stamped anew behind the
  * setting of the flag. So of a record that found a flag not set the time is before that of any that sets the variable, on whatever
- * CPU and whoever was preempted where. Execs, whose arguments are known by their time, set no flag (sieve_vars.c).
+ * CPU and whoever was preempted where.
  */
 INLINE bool head_vars(struct ev_head *h)
 {

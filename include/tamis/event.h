@@ -12,7 +12,7 @@
  *(in a fork, of the child, whose head is the parent's).
  *
  * EV_ARGS records carry a piece of an exec's arguments and environment (struct ev_args); they come before the exec
- *record that they belong to, on the same CPU, and carry its tid and boot_ns.
+ *record that they belong to, on the same CPU, and carry its tid, start_ns and image; not its boot_ns, which may be later.
  */
 #ifndef TAMIS_EVENT_H
 #define TAMIS_EVENT_H

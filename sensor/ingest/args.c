@@ -7,8 +7,8 @@
 
 struct gather {
 	char *bytes; /* owned */
-	uint64_t boot_ns, age;
-	uint32_t tid;
+	uint64_t start_ns, boot_ns, age;
+	uint32_t tid, image;
 	uint32_t have, cap;
 	uint32_t argv_total, envp_total;
 	bool used, gap;
@@ -48,6 +48,11 @@ static struct gather *args_find(struct args *a, uint32_t tid)
 	return NULL;
 }
 
+static bool is_of(const struct gather *g, const struct ev_head *h)
+{
+	return g->tid == h->tid && g->start_ns == h->start_ns && g->image == h->image;
+}
+
 static void gather_clear(struct gather *g)
 {
 	free(g->bytes);
@@ -82,7 +87,7 @@ static struct gather *gather_begin(struct args *a, const struct ev_args *piece)
 {
 	struct gather *g = args_find(a, piece->head.tid);
 
-	if (g && g->boot_ns == piece->head.boot_ns)
+	if (g && is_of(g, &piece->head))
 		return g;
 	if (g) /* an earlier exec of this thread that failed */
 		gather_clear(g);
@@ -90,6 +95,8 @@ static struct gather *gather_begin(struct args *a, const struct ev_args *piece)
 		g = args_place(a);
 	g->used = true;
 	g->tid = piece->head.tid;
+	g->start_ns = piece->head.start_ns;
+	g->image = piece->head.image;
 	g->boot_ns = piece->head.boot_ns;
 	g->argv_total = piece->argv_total;
 	g->envp_total = piece->envp_total;
@@ -118,15 +125,15 @@ int args_put(struct args *a, const struct ev_args *piece)
 	return 0;
 }
 
-bool args_take(struct args *a, uint32_t tid, uint64_t boot_ns, struct args_block *ret)
+bool args_take(struct args *a, const struct ev_head *exec, struct args_block *ret)
 {
-	struct gather *g = args_find(a, tid);
+	struct gather *g = args_find(a, exec->tid);
 
 	free(a->taken);
 	a->taken = NULL;
 	if (!g)
 		return false;
-	if (g->boot_ns != boot_ns) {
+	if (!is_of(g, exec)) {
 		gather_clear(g);
 		return false;
 	}
@@ -148,6 +155,8 @@ static uint32_t gather_piece(const struct gather *g, uint32_t off, struct ev_arg
 	rec->head.size = (ev_u32)((sizeof(*rec) + len + 7) & ~(size_t)7);
 	rec->head.type = EV_ARGS;
 	rec->head.pid = rec->head.tid = g->tid;
+	rec->head.start_ns = g->start_ns;
+	rec->head.image = g->image;
 	rec->head.boot_ns = g->boot_ns;
 	rec->off = off;
 	rec->len = len;

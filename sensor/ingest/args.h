@@ -30,8 +30,8 @@ void args_free(struct args *a);
 
 /* Takes a piece whose sizes were checked. 0, or -ENOMEM or -ENODATA (a gap): it was dropped, and what comes after it will be. */
 int args_put(struct args *a, const struct ev_args *piece);
-/* The block of the exec of that thread at that time; false when nothing of it came. */
-bool args_take(struct args *a, uint32_t tid, uint64_t boot_ns, struct args_block *ret);
+/* The block of the exec whose record has that head; false when nothing of it came. */
+bool args_take(struct args *a, const struct ev_head *exec, struct args_block *ret);
 /*
  * What waits, as pieces that would make it anew; each borrowed for the call, 8-byte aligned. 0, or -ENOMEM.
  */

@@ -391,7 +391,7 @@ static void decode_exec_args(struct decode *d, struct decoded *ret)
 	struct args_block b = { 0 };
 	bool cut = ret->head.flags & EV_F_ARGS_TRUNCATED;
 
-	if (!args_take(d->args, ret->head.tid, ret->head.boot_ns, &b)) {
+	if (!args_take(d->args, &ret->head, &b)) {
 		ret->args.argv_cut = ret->args.envp_cut = cut;
 		return;
 	}

@@ -66,8 +66,9 @@ static void put_proc(enum ev_type type, uint32_t pid, uint32_t of, uint64_t ns)
 static void put_args(uint32_t tid, uint64_t ns, uint32_t off, uint32_t len)
 {
 	static const char block[] = "cat\0-n\0--x=y\0a b\0HOME=/\0LD_PRELOAD=/x.so\0A";
+	const struct ev_head of = { .boot_ns = ns, .tid = tid, .start_ns = tid * 1000ull };
 	size_t size;
-	const void *p = rec_args(&rec, tid, ns, block, off, len, 17, sizeof(block) - 17, &size);
+	const void *p = rec_args(&rec, &of, block, off, len, 17, sizeof(block) - 17, &size);
 
 	put(p, size);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For sensor-flags.sh: one thread sets variables of rules, by a write to a file each, while another one on another processor does all the
- * time what a rule asks for together with the variable: a chmod, whose mode tells which variable it is. In a capture each of those
- * has a time and the clauses that the kernel side left. Whichever has a later time than the write has the clause.
+ * For sensor-flags.sh: one thread sets variables of rules, by turns by a write to a file and by its exec with long arguments, while
+ * another one on another processor does all the time what a rule asks for together with the variable: a chmod, whose mode tells
+ * which variable it is. In a capture each of those has a time and the clauses that the kernel side left. Whichever has a later
+ * time than the write or exec has the clause.
  *
- *	flags race DIR FILES FIRST NUMBER   files FILES/s0 .., DIR/x; modes from FIRST on
+ *	flags race DIR FILES FIRST NUMBER   files FILES/s0 .. (odd ones are executed), DIR/x; modes from FIRST on
+ *	flags nothing                       what is executed
  *	flags check CAPTURE NUMBER          how it went, all rounds together; status 1: a clause was ruled out too long
  */
 #include <errno.h>
@@ -16,11 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tamis/event.h"
 
-#define BEFORE 30 /* chmods before and behind a write */
+#define BEFORE 30	   /* chmods before and behind a write */
+#define LONG   (100 << 10) /* bytes of an argument */
 #define MODES  04000
 
 static const char *target;
@@ -53,10 +57,40 @@ static void *ask(void *arg)
 	return NULL;
 }
 
+static int make_file(int dir, const char *name, int i)
+{
+	int fd;
+
+	if (i % 2 && linkat(AT_FDCWD, "/proc/self/exe", dir, name, AT_SYMLINK_FOLLOW) < 0)
+		fail(name);
+	fd = openat(dir, name, i % 2 ? O_RDONLY : O_WRONLY | O_CREAT, 0600);
+	if (fd < 0)
+		fail(name);
+	return fd;
+}
+
+static void execute(int dir, char *name)
+{
+	static char text[LONG];
+	char *argv[] = { name, "nothing", text, NULL };
+	int status;
+	pid_t pid;
+
+	memset(text, 'x', LONG - 1);
+	pid = vfork();
+	if (pid == 0) {
+		if (fchdir(dir) == 0)
+			execv(name, argv);
+		_exit(1);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		fail(name);
+}
+
 static void set_all(const char *files)
 {
 	char name[32];
-	int dir = open(files, O_PATH | O_DIRECTORY);
+	int dir = open(files, O_RDONLY | O_DIRECTORY);
 
 	if (dir < 0)
 		fail(files);
@@ -64,16 +98,16 @@ static void set_all(const char *files)
 		int fd;
 
 		snprintf(name, sizeof(name), "s%d", i);
-		fd = openat(dir, name, O_WRONLY | O_CREAT, 0600);
-		if (fd < 0)
-			fail(name);
+		fd = make_file(dir, name, i);
 		done = 0;
 		turn = i;
 		while (done < BEFORE)
 			;
 		for (volatile int n = rand() % 4000; n > 0; n--)
 			;
-		if (write(fd, "x", 1) != 1)
+		if (i % 2)
+			execute(dir, name);
+		else if (write(fd, "x", 1) != 1)
 			fail("write");
 		written = i + 1;
 		close(fd);
@@ -113,8 +147,8 @@ static int clauses_of(const struct ev_head *h)
 	return n;
 }
 
-/* The writes come in the order of the modes. */
-static void note_write(const struct ev_head *h)
+/* Writes and execs come in the order of the modes. */
+static void note_set(const struct ev_head *h)
 {
 	static int n;
 
@@ -156,8 +190,8 @@ static void walk(const char *p, const char *end, bool again)
 			memcpy(&type, e + 4, 2);
 			if (type == 4 && size >= sizeof(*h) && size <= sizeof(rec)) {
 				memcpy(rec, e + 8, size);
-				if (h->type == EV_WRITE && !again)
-					note_write(h);
+				if ((h->type == EV_WRITE || h->type == EV_EXEC) && clauses_of(h) && !again)
+					note_set(h);
 				if (h->type == EV_CHMOD)
 					note_chmod(h, again);
 			}
@@ -204,5 +238,5 @@ int main(int argc, char **argv)
 		number = atoi(argv[3]);
 		return number > MODES ? 2 : check(argv[2]);
 	}
-	return 2;
+	return argc == 3 && strcmp(argv[1], "nothing") == 0 ? 0 : 2;
 }

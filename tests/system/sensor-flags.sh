@@ -15,14 +15,14 @@ deep=${deep%/}
 
 # rules ROUND FILE: each round has variables and files of its own
 rules() {
-	local i n
+	local i n events=(write exec)
 	mkdir -p "$deep/$1"
 	{
 		echo "rules:"
 		echo "- {id: any, silent: true, expression: 'chmod.file.path == \"$TREE/x\"'}"
 		for ((i = 0; i < EACH; i++)); do
 			n=$(($1 * EACH + i))
-			echo "- {id: set$n, silent: true, expression: 'write.file.path == \"$deep/$1/s$i\"', actions: [{set: {name: v$n, value: true}}]}"
+			echo "- {id: set$n, silent: true, expression: '${events[i % 2]}.file.path == \"$deep/$1/s$i\"', actions: [{set: {name: v$n, value: true}}]}"
 			echo "- {id: ask$n, expression: 'chmod.file.path == \"$TREE/x\" && chmod.file.destination.mode == $n && \${v$n}'}"
 		done
 	} >"$2.yaml"

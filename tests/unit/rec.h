@@ -95,16 +95,18 @@ static inline const void *rec_end(struct rec *r, size_t *ret_size)
 	return r->bytes;
 }
 
-/* One piece of arguments: all of @block, which begins with argv_total bytes of argv. */
-static inline const void *rec_args(struct rec *r, uint32_t tid, uint64_t boot_ns, const void *block, uint32_t off,
+/* One piece of the arguments of the exec with the head @of: of @block, which begins with argv_total bytes of argv. */
+static inline const void *rec_args(struct rec *r, const struct ev_head *of, const void *block, uint32_t off,
 				   uint32_t len, uint32_t argv_total, uint32_t envp_total, size_t *ret_size)
 {
 	struct ev_args a = { .off = off, .len = len, .argv_total = argv_total, .envp_total = envp_total };
 
 	assert(sizeof(a) + len + 8 <= sizeof(r->bytes));
 	a.head.type = EV_ARGS;
-	a.head.tid = a.head.pid = tid;
-	a.head.boot_ns = boot_ns;
+	a.head.tid = a.head.pid = of->tid;
+	a.head.boot_ns = of->boot_ns;
+	a.head.start_ns = of->start_ns;
+	a.head.image = of->image;
 	a.head.size = (ev_u32)((sizeof(a) + len + 7) & ~7u);
 	memset(r->bytes, 0, a.head.size);
 	memcpy(r->bytes, &a, sizeof(a));

@@ -100,11 +100,12 @@ static void send(void)
 static void exec_of(uint32_t pid, uint32_t ppid, const char *path, const char *argv, size_t len)
 {
 	for (size_t off = 0, step; off < len; off += step) {
+		const struct ev_head of = { .boot_ns = now, .tid = pid, .start_ns = pid };
 		size_t size;
 		const void *p;
 
 		step = len - off < 16384 ? len - off : 16384;
-		p = rec_args(&rec, pid, now, argv, (uint32_t)off, (uint32_t)step, (uint32_t)len, 0, &size);
+		p = rec_args(&rec, &of, argv, (uint32_t)off, (uint32_t)step, (uint32_t)len, 0, &size);
 		assert_int_equal(decode_record(decoder, p, size, &dec), 0);
 	}
 	head(EV_EXEC, pid);

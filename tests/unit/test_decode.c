@@ -343,20 +343,23 @@ static void plain_paths(void **state)
 	}
 }
 
-static int piece(uint32_t tid, uint64_t ns, const char *block, uint32_t off, uint32_t len, uint32_t argv, uint32_t envp)
+static int piece(uint32_t tid, uint32_t image, const char *block, uint32_t off, uint32_t len, uint32_t argv,
+		 uint32_t envp)
 {
+	const struct ev_head of = { .boot_ns = 10, .tid = tid, .start_ns = 500, .image = image };
 	size_t size;
-	const void *p = rec_args(&rec, tid, ns, block, off, len, argv, envp, &size);
+	const void *p = rec_args(&rec, &of, block, off, len, argv, envp, &size);
 
 	return decode_copy(p, size);
 }
 
-static void make_exec(uint32_t tid, uint64_t ns)
+static void make_exec(uint32_t tid, uint32_t image)
 {
 	rec_begin(&rec, EV_EXEC);
 	rec.head.pid = rec.head.tid = tid;
-	rec.head.boot_ns = ns;
+	rec.head.boot_ns = 20;
 	rec.head.start_ns = 500;
+	rec.head.image = image;
 	rec_proc_str(&rec, EVS_PROC_FILE_PATH, "/usr/bin/cat");
 }
 
@@ -383,11 +386,17 @@ static void exec_takes_its_pieces(void **state)
 	/* taken once */
 	assert_int_equal(decode(), 1);
 	assert_null(dec.args.argv);
-	/* not the pieces of another time */
+	/* not the pieces of another exec */
 	make_exec(6, 101);
 	assert_int_equal(decode(), 1);
 	assert_null(dec.args.argv);
 	assert_false(dec.args.argv_cut);
+	/* nor those of another process with that id */
+	assert_int_equal(piece(5, 100, BLOCK, 0, 10, BLOCK_ARGV, BLOCK_ENVP), 0);
+	make_exec(5, 100);
+	rec.head.start_ns = 501;
+	assert_int_equal(decode(), 1);
+	assert_null(dec.args.argv);
 }
 
 static void exec_with_lost_pieces(void **state)
@@ -449,13 +458,14 @@ static void long_arguments(void **state)
 
 static void bad_pieces(void **state)
 {
+	const struct ev_head of = { .tid = 3 };
 	struct ev_args *a = (struct ev_args *)rec.bytes;
 	size_t size;
 
 	(void)state;
 #define BAD(STATEMENT)                                                                                                 \
 	do {                                                                                                           \
-		rec_args(&rec, 3, 3, BLOCK, 0, sizeof(BLOCK), BLOCK_ARGV, BLOCK_ENVP, &size);                          \
+		rec_args(&rec, &of, BLOCK, 0, sizeof(BLOCK), BLOCK_ARGV, BLOCK_ENVP, &size);                           \
 		STATEMENT;                                                                                             \
 		assert_int_equal(decode_copy(rec.bytes, size), -EBADMSG);                                              \
 	} while (0)

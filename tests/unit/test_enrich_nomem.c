@@ -57,8 +57,9 @@ static void send(enum ev_type type, uint32_t pid, uint32_t of, const char *path,
 static void send_args(uint32_t pid, uint64_t ns)
 {
 	static const char block[] = "x\0-a\0--b=c\0d e\0HOME=/";
+	const struct ev_head of = { .boot_ns = ns, .tid = pid, .start_ns = pid };
 	size_t size;
-	const void *p = rec_args(&rec, pid, ns, block, 0, sizeof(block), 16, sizeof(block) - 16, &size);
+	const void *p = rec_args(&rec, &of, block, 0, sizeof(block), 16, sizeof(block) - 16, &size);
 
 	decode_record(decoder, p, size, &dec);
 }

@@ -84,11 +84,12 @@ static const struct proc *fork_of(uint32_t parent, uint32_t child)
 
 static const struct proc *exec_args_of(uint32_t pid, uint32_t ppid, const char *path, const char *argv, size_t len)
 {
+	const struct ev_head of = { .boot_ns = now, .tid = pid, .start_ns = pid * 1000ull };
 	size_t size;
 	const void *p;
 
 	if (len) {
-		p = rec_args(&rec, pid, now, argv, 0, (uint32_t)len, (uint32_t)len, 0, &size);
+		p = rec_args(&rec, &of, argv, 0, (uint32_t)len, (uint32_t)len, 0, &size);
 		assert_int_equal(decode_record(decoder, p, size, &dec), 0);
 	}
 	head(EV_EXEC, pid);
@@ -548,6 +549,7 @@ static void container_facts(void **state)
 
 static const struct proc *exec_env_of(uint32_t pid, uint32_t ppid, uint32_t uid, const char *path, const char *env)
 {
+	const struct ev_head of = { .boot_ns = now, .tid = pid, .start_ns = pid * 1000ull };
 	char block[512] = "x";
 	size_t size, n = strlen(env);
 	const void *p;
@@ -555,7 +557,7 @@ static const struct proc *exec_env_of(uint32_t pid, uint32_t ppid, uint32_t uid,
 	memcpy(block + 2, env, n); /* one variable a ';' */
 	for (size_t i = 0; i < n; i++)
 		block[2 + i] = env[i] == ';' ? 0 : env[i];
-	p = rec_args(&rec, pid, now, block, 0, (uint32_t)(n + 3), 2, (uint32_t)(n + 1), &size);
+	p = rec_args(&rec, &of, block, 0, (uint32_t)(n + 3), 2, (uint32_t)(n + 1), &size);
 	assert_int_equal(decode_record(decoder, p, size, &dec), 0);
 	head(EV_EXEC, pid);
 	rec.head.uid = rec.head.euid = uid;

@@ -232,8 +232,9 @@ static void do_fork(uint32_t parent, uint32_t child)
 
 static void put_args(uint32_t pid, const char *block, uint32_t argv, uint32_t envp, uint32_t off, uint32_t len)
 {
+	const struct ev_head of = { .boot_ns = now, .tid = pid, .start_ns = start_of(pid) };
 	size_t size;
-	const void *p = rec_args(&rec, pid, now, block, off, len, argv, envp, &size);
+	const void *p = rec_args(&rec, &of, block, off, len, argv, envp, &size);
 
 	handle(p, size);
 }
