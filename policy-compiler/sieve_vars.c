@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which variables the kernel knows whether they may be set (struct sv_var), and what does not hold as long as one is not. That is
- * asked of unseen.c, as of a variable that nothing ever sets.
- *
- * Execs set no such flag: their arguments come before them and are known by the same time, so that they can not be stamped anew. What
- * a rule on execs sets counts as set from the beginning, like all else that has no flag.
+ * asked of unseen.c, as of a variable that nothing ever sets. What has no flag counts as set from the beginning.
  */
 #include <errno.h>
 #include <stdlib.h>
