@@ -77,7 +77,7 @@ static void execute(int dir, char *name)
 	pid_t pid;
 
 	memset(text, 'x', LONG - 1);
-	pid = vfork();
+	pid = fork();
 	if (pid == 0) {
 		if (fchdir(dir) == 0)
 			execv(name, argv);
