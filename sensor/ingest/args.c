@@ -6,9 +6,9 @@
 #include <string.h>
 
 struct gather {
-	char *bytes; /* owned */
-	uint64_t start_ns, boot_ns, age;
-	uint32_t tid, image;
+	char *bytes;	     /* owned */
+	struct ev_head head; /* of the first piece */
+	uint64_t age;
 	uint32_t have, cap;
 	uint32_t argv_total, envp_total;
 	bool used, gap;
@@ -43,14 +43,15 @@ void args_free(struct args *a)
 static struct gather *args_find(struct args *a, uint32_t tid)
 {
 	for (size_t i = 0; i < ARGS_GATHERED; i++)
-		if (a->gather[i].used && a->gather[i].tid == tid)
+		if (a->gather[i].used && a->gather[i].head.tid == tid)
 			return &a->gather[i];
 	return NULL;
 }
 
+/* Whether @h, of the same thread, belongs to the same exec. */
 static bool is_of(const struct gather *g, const struct ev_head *h)
 {
-	return g->tid == h->tid && g->start_ns == h->start_ns && g->image == h->image;
+	return g->head.start_ns == h->start_ns && g->head.image == h->image;
 }
 
 static void gather_clear(struct gather *g)
@@ -94,10 +95,7 @@ static struct gather *gather_begin(struct args *a, const struct ev_args *piece)
 	else
 		g = args_place(a);
 	g->used = true;
-	g->tid = piece->head.tid;
-	g->start_ns = piece->head.start_ns;
-	g->image = piece->head.image;
-	g->boot_ns = piece->head.boot_ns;
+	g->head = piece->head;
 	g->argv_total = piece->argv_total;
 	g->envp_total = piece->envp_total;
 	g->age = ++a->age;
@@ -152,12 +150,8 @@ static uint32_t gather_piece(const struct gather *g, uint32_t off, struct ev_arg
 	uint32_t len = g->have - off < PIECE_BYTES ? g->have - off : (uint32_t)PIECE_BYTES;
 
 	memset(rec, 0, EV_REC_MAX);
+	rec->head = g->head;
 	rec->head.size = (ev_u32)((sizeof(*rec) + len + 7) & ~(size_t)7);
-	rec->head.type = EV_ARGS;
-	rec->head.pid = rec->head.tid = g->tid;
-	rec->head.start_ns = g->start_ns;
-	rec->head.image = g->image;
-	rec->head.boot_ns = g->boot_ns;
 	rec->off = off;
 	rec->len = len;
 	rec->argv_total = g->argv_total;

@@ -362,6 +362,7 @@ static void test_exec_sets(void **state)
 	end(&u);
 }
 
+/* Each with what variable v is, a condition, and whether that is false as long as it is not set. */
 static void test_what_is_lacking(void **state)
 {
 	static const struct {
