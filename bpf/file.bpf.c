@@ -91,10 +91,19 @@ INLINE bool hook_go_on(struct hook *h, const u32 type, bool possible)
 #define HOOK_BEGIN_TWO(H, TYPE, RETVAL, A, B)                                                                          \
 	HOOK_BEGIN_IF(H, EV_##TYPE, hook_first(H, RETVAL) && HOOK_TWO(H, TYPE, A, B))
 
-/* By the result. */
+/* By who it is. */
+INLINE bool hook_who(struct hook *h)
+{
+	u64 ugid = bpf_get_current_uid_gid();
+	struct sv_who who = { (u32)ugid, ugid >> 32, task_auid((void *)bpf_get_current_task()) };
+
+	return sv_who(h->e, &who, &h->alive);
+}
+
+/* By the result, and by who it is. */
 INLINE bool hook_first(struct hook *h, s64 retval)
 {
-	return sv_first(h->e, retval, &h->alive);
+	return sv_first(h->e, retval, &h->alive) && (!h->e->nwho || hook_who(h));
 }
 
 /* By what it happens to. */

@@ -32,9 +32,12 @@
 #define IMDS_V4		 __builtin_bswap32(0xa9fea9fe) /* 169.254.169.254 */
 #define PASS		 1
 
-struct owner {
-	u32 pid, tid, uid, gid, euid, egid;
+struct owner { /* as struct ev_head has them */
+	u32 pid, tid;
+	u32 uid, gid, euid, egid, fsuid, fsgid;
+	u64 cap_permitted, cap_effective;
 	u64 start_ns;
+	u32 auid, pad;
 };
 
 struct {
@@ -69,7 +72,12 @@ INLINE void owner_current(struct owner *o)
 	o->gid = READ(cred, gid.val);
 	o->euid = READ(cred, euid.val);
 	o->egid = READ(cred, egid.val);
+	o->fsuid = READ(cred, fsuid.val);
+	o->fsgid = READ(cred, fsgid.val);
+	bpf_probe_read_kernel(&o->cap_permitted, 8, (void *)cred + CRED_OFF(cap_permitted));
+	bpf_probe_read_kernel(&o->cap_effective, 8, (void *)cred + CRED_OFF(cap_effective));
 	o->start_ns = READ(task, group_leader, start_boottime);
+	o->auid = task_auid(task);
 }
 
 /* 169.254.169.254, mapped, or fd00:ec2::254. In words: byte by byte the verifier would follow each on its own. */
@@ -139,7 +147,8 @@ INLINE void owner_of(struct __sk_buff *skb, const struct pkt *p, bool egress, st
 		owner_current(ret); /* what is no stream goes out within the call that sends it */
 		bpf_map_update_elem(&sock_owners, &cookie, ret, BPF_ANY);
 	} else {
-		ret->uid = ret->euid = bpf_get_socket_uid(skb);
+		ret->uid = ret->euid = ret->fsuid = bpf_get_socket_uid(skb);
+		ret->auid = EV_AUID_UNSET;
 	}
 }
 
@@ -330,7 +339,12 @@ INLINE bool pkt_rec(struct hook *h, const u32 type, const u32 nnum, const u32 ns
 	head->gid = o.gid;
 	head->euid = o.euid;
 	head->egid = o.egid;
+	head->fsuid = o.fsuid;
+	head->fsgid = o.fsgid;
+	head->cap_permitted = o.cap_permitted;
+	head->cap_effective = o.cap_effective;
 	head->start_ns = o.start_ns;
+	head->auid = o.auid;
 	num[EVN_DNS_SRC_PORT] = p->sport; /* imds begins with the same rows */
 	num[EVN_DNS_DST_PORT] = p->dport;
 	num[EVN_DNS_L3] = p->l3;

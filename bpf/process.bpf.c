@@ -694,6 +694,11 @@ int process_tasks(struct bpf_iter__task *ctx)
 	h->gid = num[EVN_PROC_GID];
 	h->euid = num[EVN_PROC_EUID];
 	h->egid = num[EVN_PROC_EGID];
+	h->fsuid = num[EVN_PROC_FSUID];
+	h->fsgid = num[EVN_PROC_FSGID];
+	h->cap_permitted = num[EVN_PROC_CAP_PERMITTED];
+	h->cap_effective = num[EVN_PROC_CAP_EFFECTIVE];
+	h->auid = num[EVN_PROC_AUID];
 	if (file) { /* a program can be taken from a process, and then nobody knows it */
 		at = place_of_file(file);
 		if (path_walk(s->index, 0, (u64)at.d, (u64)at.m))

@@ -457,6 +457,12 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 	if (f->home != CAT_HOME_BASE && f->home != CAT_HOME_EVENT && f->home != CAT_HOME_PROC)
 		return CAT_SIEVE_NONE;
 
+	if (cat_sieve_is_id(f->sieve)) {
+		/* A fork's head is the parent's; the child's rows follow the event's own. */
+		*ret_index = (uint16_t)(event == EV_FORK ? c->events[event].nnum + f->index
+							 : SV_SLOT_UID + (f->sieve - CAT_SIEVE_UID));
+		return event == EV_FORK ? CAT_SIEVE_NUM : f->sieve;
+	}
 	switch (f->sieve) {
 	case CAT_SIEVE_NUM:
 		if (f->home != CAT_HOME_EVENT && event != EV_EXEC)
@@ -485,15 +491,6 @@ int catalog_sieve(const struct catalog *c, const struct cat_field *f, uint16_t e
 	case CAT_SIEVE_ADDR:
 	case CAT_SIEVE_PUBLIC:
 		*ret_index = SV_AUT_ADDR;
-		return f->sieve;
-	case CAT_SIEVE_UID:
-	case CAT_SIEVE_GID:
-	case CAT_SIEVE_EUID:
-	case CAT_SIEVE_EGID:
-		/* A fork's head is the parent's. */
-		if (event == EV_FORK)
-			return CAT_SIEVE_NONE;
-		*ret_index = SV_SLOT_UID + (f->sieve - CAT_SIEVE_UID);
 		return f->sieve;
 	case CAT_SIEVE_RETVAL:
 		*ret_index = SV_SLOT_RETVAL;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/value.h"
+#include "tamis/sieve.h"
 
 /* Flags of a field: the FLAGS column of catalog.def. */
 enum cat_flags {
@@ -47,11 +48,10 @@ enum cat_sieve {
 	CAT_SIEVE_PATH,
 	CAT_SIEVE_NAME,
 	CAT_SIEVE_ADDR,
-	CAT_SIEVE_UID,
-	CAT_SIEVE_GID,
-	CAT_SIEVE_EUID,
-	CAT_SIEVE_EGID,
-	CAT_SIEVE_RETVAL,
+#define CAT_SIEVE_ID(NAME, MEMBER) CAT_SIEVE_##NAME,
+	SV_IDS(CAT_SIEVE_ID)
+#undef CAT_SIEVE_ID
+		CAT_SIEVE_RETVAL,
 	CAT_SIEVE_COMM,
 	CAT_SIEVE_ARGS,
 	CAT_SIEVE_ENVS,
@@ -62,6 +62,12 @@ enum cat_sieve {
 };
 
 #define CAT_RIGHTS 07777 /* of a mode, for .rights */
+
+/* Whether it is a number of the acting process that the head has. */
+static inline bool cat_sieve_is_id(int sieve)
+{
+	return sieve >= CAT_SIEVE_UID && sieve <= CAT_SIEVE_AUID;
+}
 
 /* Whether it is one string. */
 static inline bool cat_sieve_is_string(int sieve)

@@ -53,6 +53,7 @@ static void put_event(struct buf *b, uint32_t type, const struct sv_event *e)
 	buf_put_u32(b, e->nvars);
 	buf_put_u32(b, e->vars);
 	buf_put_u32(b, e->nfirst);
+	buf_put_u32(b, e->nwho);
 	buf_put_u32(b, e->npreds);
 	for (uint32_t i = 0; i < e->npreds; i++)
 		put_pred(b, &e->preds[i]);
@@ -219,19 +220,21 @@ static int get_event(struct reader *r, struct sieve *s, uint32_t *last)
 		if (get_mask(r, &e->deny.asks[k]) < 0)
 			return -EBADMSG;
 	if (rd_u32(&r->rd, &e->nvars) < 0 || rd_u32(&r->rd, &e->vars) < 0 || rd_u32(&r->rd, &e->nfirst) < 0 ||
-	    rd_u32(&r->rd, &e->npreds) < 0)
+	    rd_u32(&r->rd, &e->nwho) < 0 || rd_u32(&r->rd, &e->npreds) < 0)
 		return cut_short(r);
 	if (e->nvars > SV_EVENT_VARS || e->vars > s->nvars || e->nvars > s->nvars - e->vars)
 		return bad(r, "variables outside of the table");
 	if (e->npreds > SV_PREDS)
 		return bad(r, "too many predicates");
-	if (e->nfirst > SV_FIRST || e->nfirst > e->npreds)
+	if (e->nfirst > SV_FIRST || e->nwho > SV_FIRST || e->nfirst + e->nwho > e->npreds)
 		return bad(r, "more first predicates than there are");
 	for (uint32_t i = 0; i < e->npreds; i++) {
 		if (get_pred(r, &e->preds[i]) < 0)
 			return -EBADMSG;
 		if (i < e->nfirst && e->preds[i].slot != SV_SLOT_RETVAL)
 			return bad(r, "a first predicate that does not ask for the result");
+		if (i >= e->nfirst && i < e->nfirst + e->nwho && !sv_slot_who(e->preds[i].slot))
+			return bad(r, "a first predicate that does not ask who it is");
 	}
 	for (int k = 0; k < SV_AUTOMATA; k++)
 		if (get_automaton(r, s, &e->automata[k]) < 0)

@@ -9,7 +9,7 @@
  *	each variable: u32 var | u64 needs[4], sets[4]
  *	conditions on the processes above (struct sv_kin): u32 n, above, of[4] | u64 contained[4], tty[4] | n times: u64 keep[4]
  *	each event, ascending by type:
- *		u32 type | u64 clauses[4], urgent[4], self[4], denied[4] | u64 asks[4] of each of 3 strings | u32 nvars, vars, nfirst, npreds
+ *		u32 type | u64 clauses[4], urgent[4], self[4], denied[4] | u64 asks[4] of each of 3 strings | u32 nvars, vars, nfirst, nwho, npreds
  *		each predicate: u8 slot, op | u64 and | s64 rhs | u64 keep_true[4], keep_false[4]
  *		each of 10 automata: u32 used, and if that is 1: u32 base, first, states, classes, live | u8 cls[256]
  *	u64 masks[nmasks][4] | u16 state_final[nstates] | u16 state_reach[nstates] | u16 trans[ntrans]

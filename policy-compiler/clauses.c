@@ -69,21 +69,9 @@ static bool number_of_field(const struct program *p, uint16_t event, const struc
 	if (n->op != N_FIELD)
 		return false;
 	sieve = catalog_sieve(p->catalog, &p->catalog->fields[n->a], event, &index);
-	switch (sieve) {
-	case CAT_SIEVE_NUM:
-	case CAT_SIEVE_RIGHTS:
-		if (index >= EV_NUM_MAX)
-			return false;
-		break;
-	case CAT_SIEVE_UID:
-	case CAT_SIEVE_GID:
-	case CAT_SIEVE_EUID:
-	case CAT_SIEVE_EGID:
-	case CAT_SIEVE_RETVAL:
-		break;
-	default:
+	if (sieve == CAT_SIEVE_NUM || sieve == CAT_SIEVE_RIGHTS ? index >= EV_NUM_MAX
+								: !cat_sieve_is_id(sieve) && sieve != CAT_SIEVE_RETVAL)
 		return false;
-	}
 	*ret = (struct number){ .slot = (uint8_t)index, .and = sieve == CAT_SIEVE_RIGHTS ? CAT_RIGHTS : UINT64_MAX };
 	return true;
 }

@@ -56,12 +56,23 @@ static const char *const group_names[CG_GROUPS] = {
 };
 
 static const char *const sieve_names[] = {
-	[CAT_SIEVE_NONE] = "",	       [CAT_SIEVE_NUM] = "number",     [CAT_SIEVE_PATH] = "path",
-	[CAT_SIEVE_NAME] = "name",     [CAT_SIEVE_ADDR] = "address",   [CAT_SIEVE_UID] = "uid",
-	[CAT_SIEVE_GID] = "gid",       [CAT_SIEVE_EUID] = "euid",      [CAT_SIEVE_EGID] = "egid",
-	[CAT_SIEVE_RETVAL] = "retval", [CAT_SIEVE_COMM] = "task",      [CAT_SIEVE_ARGS] = "words",
-	[CAT_SIEVE_ENVS] = "words",    [CAT_SIEVE_PUBLIC] = "address", [CAT_SIEVE_FSTYPE] = "text",
-	[CAT_SIEVE_TEXT] = "text",     [CAT_SIEVE_RIGHTS] = "number",  [CAT_SIEVE_QUESTION] = "text",
+	[CAT_SIEVE_NONE] = "",
+	[CAT_SIEVE_NUM] = "number",
+	[CAT_SIEVE_PATH] = "path",
+	[CAT_SIEVE_NAME] = "name",
+	[CAT_SIEVE_ADDR] = "address",
+#define ID_NAME(NAME, MEMBER) [CAT_SIEVE_##NAME] = #MEMBER,
+	SV_IDS(ID_NAME)
+#undef ID_NAME
+		[CAT_SIEVE_RETVAL] = "retval",
+	[CAT_SIEVE_COMM] = "task",
+	[CAT_SIEVE_ARGS] = "words",
+	[CAT_SIEVE_ENVS] = "words",
+	[CAT_SIEVE_PUBLIC] = "address",
+	[CAT_SIEVE_FSTYPE] = "text",
+	[CAT_SIEVE_TEXT] = "text",
+	[CAT_SIEVE_RIGHTS] = "number",
+	[CAT_SIEVE_QUESTION] = "text",
 };
 
 /* The fields that rules of an event can use: its own and its family's, or those of every event (EV_NONE). */

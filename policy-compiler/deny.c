@@ -86,28 +86,33 @@ static enum deny_why of_path(uint16_t event, bool negated)
 	return event == EV_EXEC && negated ? DENY_LINK : DENY_KERNEL;
 }
 
+/* Of what the head has of the process, whether it is the same before and after an exec. */
+static bool stays_at_exec(int sieve)
+{
+	return sieve == CAT_SIEVE_UID || sieve == CAT_SIEVE_GID || sieve == CAT_SIEVE_AUID;
+}
+
 /* @negated: asked not to hold. */
 static enum deny_why of_predicate(const struct program *p, uint16_t event, uint64_t late, uint32_t node, bool negated)
 {
 	const struct cat_field *f;
 	uint16_t index;
+	int sieve;
 
 	if (clauses_why(p, event, node) != WHY_KERNEL)
 		return DENY_USER;
 	f = clauses_field(p, node);
 	if (!f)
 		return p->nodes[node].op == N_BOOL ? DENY_KERNEL : DENY_USER;
-	switch (catalog_sieve(p->catalog, f, event, &index)) {
+	sieve = catalog_sieve(p->catalog, f, event, &index);
+	if (cat_sieve_is_id(sieve)) /* the program's file may set some of them */
+		return event == EV_EXEC && !stays_at_exec(sieve) ? DENY_LATE : DENY_KERNEL;
+	switch (sieve) {
 	case CAT_SIEVE_RETVAL:
 		return DENY_RESULT;
 	case CAT_SIEVE_NUM:
 	case CAT_SIEVE_RIGHTS:
 		return late >> index & 1 ? DENY_LATE : DENY_KERNEL;
-	case CAT_SIEVE_EUID:
-	case CAT_SIEVE_EGID:
-		return event == EV_EXEC ? DENY_LATE : DENY_KERNEL; /* the program's file may set them */
-	case CAT_SIEVE_UID:
-	case CAT_SIEVE_GID:
 	case CAT_SIEVE_ADDR:
 	case CAT_SIEVE_PUBLIC:
 		return DENY_KERNEL;

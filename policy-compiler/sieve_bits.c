@@ -17,16 +17,15 @@
 
 struct counted {
 	uint32_t pred, count;
-	bool first;
+	enum { WHEN_FIRST, WHEN_WHO, WHEN_LAST } when;
+	bool pathless; /* a clause asks for it and for no path */
 };
 
-/* Those of sv_first(), then the most used first; of equals the first that came. */
+/* The most used first; of equals the first that came. */
 static int counted_cmp(const void *a, const void *b)
 {
 	const struct counted *x = a, *y = b;
 
-	if (x->first != y->first)
-		return x->first ? -1 : 1;
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	return (x->pred > y->pred) - (x->pred < y->pred);
@@ -49,25 +48,54 @@ static uint32_t special_place(const struct clause_pred *pred)
 	}
 }
 
+static int when_cmp(const void *a, const void *b)
+{
+	const struct counted *x = a, *y = b;
+
+	return x->when != y->when ? (x->when > y->when) - (x->when < y->when) : counted_cmp(a, b);
+}
+
+/* Which of @k, the most used first, are asked before any string: see sv_first() and sv_who(). Those come to stand before the others. */
+static void choose_first(struct event_build *eb, struct counted *k, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t slot = pred_at(&eb->c, k[i].pred)->slot;
+
+		if (slot == SV_SLOT_RETVAL && eb->nfirst < SV_FIRST) {
+			k[i].when = WHEN_FIRST;
+			eb->nfirst++;
+		} else if (sv_slot_who(slot) && k[i].pathless && eb->nwho < SV_FIRST) {
+			k[i].when = WHEN_WHO;
+			eb->nwho++;
+		}
+	}
+	qsort(k, n, sizeof(*k), when_cmp);
+}
+
 static int choose_preds(struct event_build *eb)
 {
-	uint32_t n = eb->c.preds.n;
+	uint32_t n = eb->c.preds.n, used = 0;
 	_cleanup_free_ struct counted *k = calloc((size_t)n + 1, sizeof(*k));
 
 	eb->pred_place = calloc((size_t)n + 1, sizeof(*eb->pred_place));
 	if (!k || !eb->pred_place)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		k[i].pred = i;
+		k[i] = (struct counted){ .pred = i, .when = WHEN_LAST };
 		eb->pred_place[i] = PRED_NONE;
 	}
 	for (uint32_t i = 0; i < eb->nall; i++)
-		for (uint32_t j = 0; j < eb->all[i].n; j++)
-			k[eb->all[i].lits[j] / 2].count++;
-	for (uint32_t i = 0; i < n; i++)
-		k[i].first = k[i].count && pred_at(&eb->c, i)->slot == SV_SLOT_RETVAL;
+		for (uint32_t j = 0; j < eb->all[i].n; j++) {
+			struct counted *of = &k[eb->all[i].lits[j] / 2];
+
+			of->count++;
+			of->pathless |= eb->all[i].formula[SV_AUT_PATH0] == FORMULA_TRUE;
+		}
 	qsort(k, n, sizeof(*k), counted_cmp);
-	for (uint32_t i = 0; i < n && k[i].count; i++) {
+	while (used < n && k[used].count)
+		used++;
+	choose_first(eb, k, used);
+	for (uint32_t i = 0; i < used; i++) {
 		uint32_t special = special_place(pred_at(&eb->c, k[i].pred));
 
 		if (special != PRED_NONE) {
@@ -78,7 +106,6 @@ static int choose_preds(struct event_build *eb)
 			eb->preds_left++;
 			continue;
 		}
-		eb->nfirst += k[i].first && eb->nfirst < SV_FIRST;
 		eb->pred_place[k[i].pred] = eb->npreds;
 		eb->preds[eb->npreds++] = k[i].pred;
 	}
@@ -143,6 +170,7 @@ void sieve_fill_preds(const struct event_build *eb, struct sv_event *ev)
 {
 	sieve_bits_of(eb, PRED_SELF, &ev->self);
 	ev->nfirst = eb->nfirst;
+	ev->nwho = eb->nwho;
 	for (uint32_t k = 0; k < eb->npreds; k++) {
 		const struct clause_pred *pred = pred_at(&eb->c, eb->preds[k]);
 		struct sv_pred *out = &ev->preds[k];

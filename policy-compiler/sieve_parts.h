@@ -48,7 +48,7 @@ struct event_build {
 	uint32_t nbits;
 	uint32_t *pred_place;	  /* owned; place in the table of each number predicate, or PRED_NONE */
 	uint32_t preds[SV_PREDS]; /* predicate of each place */
-	uint32_t npreds, preds_left, nfirst;
+	uint32_t npreds, preds_left, nfirst, nwho;
 	struct kin { /* see struct sv_kin */
 		uint32_t automaton, formula;
 	} kin[SV_KIN];

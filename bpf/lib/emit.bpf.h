@@ -203,6 +203,12 @@ INLINE void rec_cred(struct ev_head *h, const struct cred *cred)
 	bpf_probe_read_kernel(&h->cap_effective, 8, (void *)cred + CRED_OFF(cap_effective));
 }
 
+/* Who has logged in, and became @task by whatever ways. */
+INLINE u32 task_auid(struct task_struct *task)
+{
+	return have_loginuid ? READ(task, loginuid.val) : EV_AUID_UNSET;
+}
+
 /* Fills in who acts, and when. */
 INLINE void rec_task(struct rec *r, struct task_struct *task)
 {
@@ -215,6 +221,7 @@ INLINE void rec_task(struct rec *r, struct task_struct *task)
 	h->tid = (u32)ids;
 	h->uid = (u32)ugid;
 	h->gid = ugid >> 32;
+	h->auid = task_auid(task);
 	rec_cred(h, cred);
 	h->start_ns = READ(task, group_leader, start_boottime);
 	h->image = READ(task, self_exec_id);

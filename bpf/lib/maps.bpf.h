@@ -241,6 +241,7 @@ const volatile __u32 have_deny = 0;	   /* something may be refused (deny.bpf.c) 
 const volatile __u32 have_calls = 0;	   /* some program keeps arguments (call.bpf.h) */
 const volatile __u32 have_task_regs = 0;   /* bpf_task_pt_regs: 5.15 (dd6e10fbd9fb) */
 const volatile __u32 have_current_ids = 0; /* bpf_get_current_pid_tgid in programs of cgroups: not on 5.10 */
+const volatile __u32 have_loginuid = 0;	   /* the kernel keeps who has logged in: with CONFIG_AUDIT */
 const volatile __u32 stack_bytes = 16384;  /* of a thread in the kernel; only where bpf_task_pt_regs is missing */
 /* Of the directory fingerprints; odd. */
 const volatile __u64 seed[4] = { 0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full, 0x165667b19e3779f9ull,

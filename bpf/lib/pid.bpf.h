@@ -97,6 +97,10 @@ INLINE void target_nums(u64 *num, struct task_struct *task)
 	num[EV_TARGET_START] = READ(task, group_leader, start_boottime);
 	num[EV_TARGET_IDS] = READ(cred, uid.val) | (u64)READ(cred, gid.val) << 32;
 	num[EV_TARGET_EIDS] = READ(cred, euid.val) | (u64)READ(cred, egid.val) << 32;
+	num[EV_TARGET_FSIDS] = READ(cred, fsuid.val) | (u64)READ(cred, fsgid.val) << 32;
+	bpf_probe_read_kernel(&num[EV_TARGET_CAP_PERMITTED], 8, (void *)cred + CRED_OFF(cap_permitted));
+	bpf_probe_read_kernel(&num[EV_TARGET_CAP_EFFECTIVE], 8, (void *)cred + CRED_OFF(cap_effective));
+	num[EV_TARGET_AUID] = task_auid(task);
 }
 
 #endif

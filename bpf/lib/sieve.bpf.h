@@ -385,14 +385,11 @@ SV_INLINE int sv_vars_set(struct sieve *s, const struct sv_event *e, const struc
 SV_INLINE ev_u64 sv_slot_value(ev_u64 slot, const struct ev_head *h, const ev_u64 *num)
 {
 	switch (slot) {
-	case SV_SLOT_UID:
-		return h->uid;
-	case SV_SLOT_GID:
-		return h->gid;
-	case SV_SLOT_EUID:
-		return h->euid;
-	case SV_SLOT_EGID:
-		return h->egid;
+#define SV_ID_VALUE(NAME, MEMBER)                                                                                      \
+	case SV_SLOT_##NAME:                                                                                           \
+		return h->MEMBER;
+		SV_IDS(SV_ID_VALUE)
+#undef SV_ID_VALUE
 	case SV_SLOT_RETVAL:
 		return (ev_u64)h->retval;
 	}
@@ -424,6 +421,39 @@ SV_INLINE int sv_first(const struct sv_event *e, ev_s64 retval, struct sv_mask *
 		if (i >= n)
 			break;
 		if (!sv_pred_strike(p, (ev_u64)retval, alive))
+			return 0;
+	}
+	return !sv_mask_zero(alive);
+}
+
+/* Ids of the acting process that are at hand before its record is made. */
+struct sv_who {
+	ev_u64 uid, gid, auid;
+};
+
+/*
+ * The same by who it is, where clauses ask for that and for no path. Not for events whose head may have other ids than the process
+ * had (EV_F_CREDS_AFTER).
+ */
+SV_INLINE int sv_who(const struct sv_event *e, const struct sv_who *who, struct sv_mask *alive)
+{
+	ev_u64 first = e->nfirst, n = e->nwho;
+
+	for (ev_u64 i = 0; i < SV_FIRST; i++) {
+		const struct sv_pred *p;
+		ev_u64 at = first + i;
+
+		if (i >= n)
+			break;
+		sv_hide(at);
+		if (at >= SV_PREDS)
+			break;
+		p = &e->preds[at];
+		if (!sv_pred_strike(p,
+				    p->slot == SV_SLOT_AUID  ? who->auid
+				    : p->slot == SV_SLOT_UID ? who->uid
+							     : who->gid,
+				    alive))
 			return 0;
 	}
 	return !sv_mask_zero(alive);
@@ -470,10 +500,10 @@ SV_INLINE int sv_two_of(const struct sv_event *e, ev_u64 type, const ev_u64 *num
 	return !sv_mask_zero(alive);
 }
 
-/* Whether a number is an id of the acting process. */
+/* Whether a number is of the acting process's credentials. */
 SV_INLINE int sv_slot_id(ev_u64 slot)
 {
-	return slot >= SV_SLOT_UID && slot <= SV_SLOT_EGID;
+	return slot >= SV_SLOT_UID && slot <= SV_SLOT_CAP_PERMITTED;
 }
 
 /* sv_nums(); without @retval or @ids (constants) what is said of the result, or the process's ids, decides nothing. */

@@ -56,11 +56,9 @@ INLINE void proc_nums(u64 *num, struct task_struct *task)
 	num[EVN_PROC_EGID] = READ(cred, egid.val);
 	num[EVN_PROC_FSUID] = READ(cred, fsuid.val);
 	num[EVN_PROC_FSGID] = READ(cred, fsgid.val);
-	num[EVN_PROC_AUID] = READ(task, loginuid.val);
-	bpf_probe_read_kernel(&num[EVN_PROC_CAP_EFFECTIVE], 8,
-			      (void *)cred + bpf_core_field_offset(cred->cap_effective));
-	bpf_probe_read_kernel(&num[EVN_PROC_CAP_PERMITTED], 8,
-			      (void *)cred + bpf_core_field_offset(cred->cap_permitted));
+	num[EVN_PROC_AUID] = task_auid(task);
+	bpf_probe_read_kernel(&num[EVN_PROC_CAP_EFFECTIVE], 8, (void *)cred + CRED_OFF(cap_effective));
+	bpf_probe_read_kernel(&num[EVN_PROC_CAP_PERMITTED], 8, (void *)cred + CRED_OFF(cap_permitted));
 	num[EVN_PROC_CREATED_AT] = READ(task, group_leader, start_boottime);
 	num[EVN_PROC_CGROUP_INODE] = READ(task, cgroups, dfl_cgrp, kn, id);
 }

@@ -84,6 +84,10 @@ enum {
 	EV_TARGET_START, /* as head.start_ns */
 	EV_TARGET_IDS,	 /* uid | gid << 32 */
 	EV_TARGET_EIDS,	 /* euid | egid << 32 */
+	EV_TARGET_FSIDS, /* fsuid | fsgid << 32 */
+	EV_TARGET_CAP_PERMITTED,
+	EV_TARGET_CAP_EFFECTIVE,
+	EV_TARGET_AUID,
 	EV_TARGET_COUNT
 };
 
@@ -135,12 +139,15 @@ struct ev_head {
 	ev_u64 start_ns; /* CLOCK_BOOTTIME start of the thread group's leader: with pid, names a process for good */
 	ev_s64 retval;	 /* 0 or a negative errno */
 	ev_u32 policy;	 /* generation of the sieve that looked at it */
-	ev_u16 nnum, nstr;
+	ev_u8 nnum, nstr;
 	ev_u8 rung; /* enum ev_rung */
-	ev_u8 pad[3];
+	ev_u8 pad;
+	ev_u32 auid; /* login uid of the acting thread; EV_AUID_UNSET: nobody has logged in */
 	ev_u32 image; /* counts what the process has executed; of an exec the new one, of a fork the same as the child's; 0: not known */
 	ev_u64 alive[4]; /* clauses that the sieve could not rule out */
 };
+
+#define EV_AUID_UNSET 0xffffffffu
 
 /* A piece of argv and envp: bytes [off, off+len) of the block that starts with argv and goes on with envp. */
 struct ev_args {

@@ -13,17 +13,17 @@
 
 #define SV_WORDS      4 /* 64-bit words of a clause mask: 256 clauses an event type */
 #define SV_CLAUSES    (64 * SV_WORDS)
-#define SV_PREDS      48	/* number predicates an event type */
-#define SV_FIRST      4		/* of those, asked before any string is looked at: see sv_first() */
-#define SV_OPEN_KNOWN 03103	/* flags of opens that most rules ask for: O_ACCMODE, O_CREAT, O_TRUNC, O_APPEND */
-#define SV_OPENED     32	/* combinations of those flags: see sv_open_index() */
-#define SV_AUTOMATA   10	/* automata an event type */
-#define SV_KIN	      32	/* conditions on the processes above the one that executes */
-#define SV_VARS	      64	/* variables of which the kernel knows whether they may be set */
-#define SV_EVENT_VARS 16	/* of those that an event type has to do with */
-#define SV_VAR_ROWS   256	/* of those and the event types that have to do with them */
-#define SV_MASKS      4096	/* distinct masks */
-#define SV_STATES     32768	/* states of all automata together */
+#define SV_PREDS      48    /* number predicates an event type */
+#define SV_FIRST      4	    /* of those, asked before any string is looked at: so many by sv_first(), and by sv_who() */
+#define SV_OPEN_KNOWN 03103 /* flags of opens that most rules ask for: O_ACCMODE, O_CREAT, O_TRUNC, O_APPEND */
+#define SV_OPENED     32    /* combinations of those flags: see sv_open_index() */
+#define SV_AUTOMATA   10    /* automata an event type */
+#define SV_KIN	      32    /* conditions on the processes above the one that executes */
+#define SV_VARS	      64    /* variables of which the kernel knows whether they may be set */
+#define SV_EVENT_VARS 16    /* of those that an event type has to do with */
+#define SV_VAR_ROWS   256   /* of those and the event types that have to do with them */
+#define SV_MASKS      4096  /* distinct masks */
+#define SV_STATES     32768 /* states of all automata together */
 #define SV_TRANS      (1 << 19) /* transitions (u16) of all automata together: 1 MiB */
 
 /* What automata run over: first path, second path, address. */
@@ -60,6 +60,11 @@ enum {
 #define SV_TEXT_OF_GID(EV, SLOT)
 #define SV_TEXT_OF_EUID(EV, SLOT)
 #define SV_TEXT_OF_EGID(EV, SLOT)
+#define SV_TEXT_OF_FSUID(EV, SLOT)
+#define SV_TEXT_OF_FSGID(EV, SLOT)
+#define SV_TEXT_OF_AUID(EV, SLOT)
+#define SV_TEXT_OF_CAP_EFFECTIVE(EV, SLOT)
+#define SV_TEXT_OF_CAP_PERMITTED(EV, SLOT)
 #define SV_TEXT_OF_RETVAL(EV, SLOT)
 #define SV_TEXT_OF_ARGS(EV, SLOT)
 #define SV_TEXT_OF_ENVS(EV, SLOT)
@@ -70,8 +75,29 @@ enum {
 #define SV_TEXT_EVENT(EV, NR, NAME, LIST, PROC, DOC)		       LIST(SV_TEXT_ROW)
 #define SV_TEXT_ROWS						       CAT_EVENTS(SV_TEXT_EVENT)
 
+/*
+ * What the head has of the acting process, as X(NAME, member): those that a change of credentials changes, and the one that it does
+ * not. Names as in the SIEVE column of catalog.def.
+ */
+#define SV_CREDS(X)                                                                                                    \
+	X(UID, uid)                                                                                                    \
+	X(GID, gid)                                                                                                    \
+	X(EUID, euid)                                                                                                  \
+	X(EGID, egid)                                                                                                  \
+	X(FSUID, fsuid)                                                                                                \
+	X(FSGID, fsgid)                                                                                                \
+	X(CAP_EFFECTIVE, cap_effective)                                                                                \
+	X(CAP_PERMITTED, cap_permitted)
+#define SV_IDS(X) SV_CREDS(X) X(AUID, auid)
+
 /* Numbers of the head that a predicate can name, beside the indexes 0..EV_NUM_MAX-1 of num[]. */
-enum sv_slot { SV_SLOT_UID = 64, SV_SLOT_GID, SV_SLOT_EUID, SV_SLOT_EGID, SV_SLOT_RETVAL };
+enum sv_slot {
+	SV_SLOTS = 63,
+#define SV_ID_SLOT(NAME, MEMBER) SV_SLOT_##NAME,
+	SV_IDS(SV_ID_SLOT)
+#undef SV_ID_SLOT
+		SV_SLOT_RETVAL
+};
 
 /* In the compiler only: no number, but that the path is that of the process's program; see sv_event.self. */
 #define SV_SLOT_SELF 127
@@ -135,6 +161,8 @@ struct sv_event {
 	ev_u32 npreds;
 	ev_u32 nvars, vars; /* rows of sieve.vars[]: how many, and the first */
 	ev_u32 nfirst;	    /* so many of preds[], from the first on, are asked before any string: see sv_first() */
+	ev_u32 nwho;	    /* and so many behind those: see sv_who() */
+	ev_u32 pad;
 	struct sv_pred preds[SV_PREDS];
 	struct sv_automaton automata[SV_AUTOMATA];
 };
@@ -190,11 +218,17 @@ struct sieve {
 
 enum sv_flags { SV_F_WRITES = 1 }; /* some rule is about writes */
 
-#define SV_ABI 8
+#define SV_ABI 9
 
 /* ---- what who makes the tables and who looks things up in them have to agree on -------------------------------- */
 
 #define SV_INLINE static inline __attribute__((always_inline, unused))
+
+/* Whether sv_who() can ask for the number. */
+SV_INLINE int sv_slot_who(ev_u64 slot)
+{
+	return slot == SV_SLOT_UID || slot == SV_SLOT_GID || slot == SV_SLOT_AUID;
+}
 
 SV_INLINE int sv_pred_holds(const struct sv_pred *p, ev_u64 value)
 {

@@ -248,6 +248,7 @@ static bool creds_set(struct val *v, const struct ev_head *h)
 		{ SLOT_PROC_FSGID, h->fsgid },
 		{ SLOT_PROC_CAP_EFFECTIVE, (int64_t)h->cap_effective },
 		{ SLOT_PROC_CAP_PERMITTED, (int64_t)h->cap_permitted },
+		{ SLOT_PROC_AUID, h->auid },
 	};
 	bool changed = false;
 
@@ -399,7 +400,6 @@ static struct image *image_minimal(struct proctable *t, const struct ev_head *h)
 	v[SLOT_PROC_PID].num = h->pid;
 	v[SLOT_PROC_TID].num = h->pid;
 	creds_set(v, h);
-	v[SLOT_PROC_AUID].num = UINT32_MAX;
 	v[SLOT_PROC_CREATED_AT].num = h->start_ns ? (int64_t)(h->start_ns + (uint64_t)t->clock) : 0;
 	image_derive(t, i);
 	images_put(&t->images, i);
@@ -440,7 +440,9 @@ static struct image *table_acting(struct proctable *t, const struct ev_head *h)
 	struct image *i = images_find(&t->images, h->pid, h->start_ns);
 
 	if (!i)
-		return table_unknown(t, h);
+		i = table_unknown(t, h);
+	if (!i)
+		return NULL;
 	image_exact(t, i, h->start_ns);
 	if (!(h->flags & EV_F_CREDS_AFTER))
 		image_creds(t, i, h);

@@ -413,6 +413,11 @@ static void decode_target(const ev_u64 *num, const struct ev_head *h, struct ev_
 	ret->gid = (ev_u32)(num[EV_TARGET_IDS] >> 32);
 	ret->euid = (ev_u32)num[EV_TARGET_EIDS];
 	ret->egid = (ev_u32)(num[EV_TARGET_EIDS] >> 32);
+	ret->fsuid = (ev_u32)num[EV_TARGET_FSIDS];
+	ret->fsgid = (ev_u32)(num[EV_TARGET_FSIDS] >> 32);
+	ret->cap_permitted = num[EV_TARGET_CAP_PERMITTED];
+	ret->cap_effective = num[EV_TARGET_CAP_EFFECTIVE];
+	ret->auid = (ev_u32)num[EV_TARGET_AUID];
 }
 
 static int decode_event(struct decode *d, const void *bytes, size_t size, struct decoded *ret)

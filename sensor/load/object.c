@@ -139,6 +139,7 @@ static void set_helpers(const struct object_plan *p, struct tamis__rodata *to)
 			     libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	to->have_current_ids =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_FUNC_get_current_pid_tgid, NULL) == 1;
+	to->have_loginuid = access("/proc/self/loginuid", F_OK) == 0;
 }
 
 static int configure(const struct work *w, struct err *err)

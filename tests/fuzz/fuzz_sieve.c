@@ -46,8 +46,9 @@ static void use(const uint8_t *path)
 		struct sv_mask alive;
 
 		sv_alive_start(e, &alive);
-		must(e->npreds <= SV_PREDS && e->nfirst <= e->npreds);
+		must(e->npreds <= SV_PREDS && e->nfirst + e->nwho <= e->npreds);
 		sv_first(e, 0, &alive);
+		sv_who(e, &(struct sv_who){ 1, 2, 3 }, &alive);
 		sv_two(e, 0, 1, SV_PREDS - 1, 2, &alive);
 		sv_two_of(e, type, num, &alive);
 		sv_nums(e, &head, num, &alive);

@@ -193,6 +193,17 @@ static int act_setuid_later(const struct spot *s)
 	return open(s->f, O_RDONLY) < 0 && errno == EACCES ? 0 : -EPROTO;
 }
 
+/* Someone logs in, as sshd and login have it: without an exec, and without other ids. */
+static int act_setuid_login(const struct spot *s)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "4242", 4) != 4)
+		return -errno;
+	close(fd);
+	return res(open(s->f, O_RDONLY));
+}
+
 /* A child has what its parent had when it was forked. */
 static int act_setuid_child(const struct spot *s)
 {
@@ -237,6 +248,7 @@ const struct row rows_creds[] = {
 	  .expect = { UIDS("1001", "1001", "1001"), "process.uid=1001", "process.euid=1001", RET("0") } },
 	{ "setuid.later", NULL, act_setuid_later, .event = "open",
 	  .expect = { "process.uid=0", "process.euid=0", "process.fsuid=1003", "process.fsgid=1003", RET("-13") } },
+	{ "setuid.login", NULL, act_setuid_login, .event = "open", .expect = { "process.auid=4242", RET("0") } },
 	{ "setuid.child", NULL, act_setuid_child, .event = "open",
 	  .expect = { "process.uid=1001", "process.euid=0", "process.fsuid=0", "process.parent.uid=1001", RET("0") } },
 

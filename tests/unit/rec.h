@@ -38,8 +38,8 @@ static inline void rec_begin(struct rec *r, enum ev_type type)
 	memset(r, 0, offsetof(struct rec, bytes));
 	r->head.type = (ev_u16)type;
 	r->head.rung = EV_RUNG_FENTRY;
-	r->head.nnum = (ev_u16)(e->nnum + (e->has_proc ? EVN_PROC_COUNT : 0) + (e->has_target ? EV_TARGET_COUNT : 0));
-	r->head.nstr = (ev_u16)(e->nstr + (e->has_proc ? EVS_PROC_COUNT : 0));
+	r->head.nnum = (ev_u8)(e->nnum + (e->has_proc ? EVN_PROC_COUNT : 0) + (e->has_target ? EV_TARGET_COUNT : 0));
+	r->head.nstr = (ev_u8)(e->nstr + (e->has_proc ? EVS_PROC_COUNT : 0));
 	r->proc = e->nnum;
 	r->proc_str = e->nstr;
 	memset(r->head.alive, 0xff, sizeof(r->head.alive));

@@ -625,18 +625,12 @@ static inline void gen_value(struct gen *g, struct event_gen *e, const struct ca
 	case CAT_SIEVE_PUBLIC:
 		v->num = ipnet_is_public(e->addr);
 		break;
-	case CAT_SIEVE_UID:
-		v->num = e->head.uid;
+#define GEN_ID(NAME, MEMBER)                                                                                           \
+	case CAT_SIEVE_##NAME:                                                                                         \
+		v->num = (int64_t)e->head.MEMBER;                                                                      \
 		break;
-	case CAT_SIEVE_GID:
-		v->num = e->head.gid;
-		break;
-	case CAT_SIEVE_EUID:
-		v->num = e->head.euid;
-		break;
-	case CAT_SIEVE_EGID:
-		v->num = e->head.egid;
-		break;
+		SV_IDS(GEN_ID)
+#undef GEN_ID
 	case CAT_SIEVE_RETVAL:
 		v->num = e->head.retval;
 		break;
@@ -781,10 +775,9 @@ static inline void gen_event(struct policy_gen *p, struct event_gen *e)
 
 	memset(e, 0, sizeof(*e));
 	e->head.type = e->ev.type = p->event;
-	e->head.uid = (ev_u32)gen_int(g);
-	e->head.gid = (ev_u32)gen_int(g);
-	e->head.euid = (ev_u32)gen_int(g);
-	e->head.egid = (ev_u32)gen_int(g);
+#define GEN_ID(NAME, MEMBER) e->head.MEMBER = (__typeof__(e->head.MEMBER))gen_int(g);
+	SV_IDS(GEN_ID)
+#undef GEN_ID
 	e->head.retval = gen_int(g);
 	for (int k = 0; k < 2; k++) {
 		if (n && gen_chance(g, 75))
@@ -1241,10 +1234,11 @@ static inline void gen_sieve(const struct sieve *s, const struct event_gen *e, s
 {
 	const struct sv_event *ev = &s->event[e->head.type];
 
+	const struct sv_who who = { e->head.uid, e->head.gid, e->head.auid };
 	bool after = e->head.flags & EV_F_CREDS_AFTER;
 
 	if (!sv_alive_start(ev, alive) || !sv_first(ev, e->head.retval, alive) ||
-	    !sv_two_of(ev, e->head.type, e->num, alive))
+	    (!after && !sv_who(ev, &who, alive)) || !sv_two_of(ev, e->head.type, e->num, alive))
 		return;
 	if (e->head.type == EV_OPEN && e->head.retval == 0)
 		sv_mask_and(alive, &s->opened[sv_open_index(e->num[EVN_OPEN_FLAGS])]);

@@ -97,6 +97,7 @@ int sieve_run(void *ctx)
 	struct sieve *s = bpf_map_lookup_elem(&sieves, &zero);
 	struct sieve_run *r = bpf_map_lookup_elem(&runs, &zero);
 	const struct sv_event *e;
+	struct sv_who who;
 	ev_u64 type;
 
 	if (!s || !r)
@@ -106,8 +107,10 @@ int sieve_run(void *ctx)
 	if (type >= EV_TYPES)
 		return 0;
 	e = &s->event[type];
+	who = (struct sv_who){ r->head.uid, r->head.gid, r->head.auid };
 	if (!sv_alive_start(e, (struct sv_mask *)r->head.alive) ||
 	    !sv_first(e, r->head.retval, (struct sv_mask *)r->head.alive) ||
+	    !sv_who(e, &who, (struct sv_mask *)r->head.alive) ||
 	    !sv_two_of(e, type, r->num, (struct sv_mask *)r->head.alive) || !run_opened(s, r, type) ||
 	    !sv_nums(e, &r->head, r->num, (struct sv_mask *)r->head.alive))
 		return 0;

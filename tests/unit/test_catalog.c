@@ -110,8 +110,14 @@ static void the_kernel_decides_what_it_can_read(void **state)
 	assert_int_equal(sieve_of("process.file.path", EV_OPEN, &i), CAT_SIEVE_NONE);
 	assert_int_equal(sieve_of("process.parent.uid", EV_OPEN, &i), CAT_SIEVE_NONE);
 	assert_int_equal(sieve_of("process.ancestors.uid", EV_OPEN, &i), CAT_SIEVE_NONE);
+	assert_int_equal(sieve_of("process.auid", EV_OPEN, &i), CAT_SIEVE_AUID);
+	assert_int_equal(i, SV_SLOT_AUID);
+	assert_int_equal(sieve_of("exec.cap_effective", EV_EXEC, &i), CAT_SIEVE_CAP_EFFECTIVE);
+	assert_int_equal(i, SV_SLOT_CAP_EFFECTIVE);
+	assert_int_equal(sieve_of("ptrace.tracee.auid", EV_PTRACE, &i), CAT_SIEVE_NONE);
 	/* The head of a fork is the parent's, the process the child. */
-	assert_int_equal(sieve_of("process.uid", EV_FORK, &i), CAT_SIEVE_NONE);
+	assert_int_equal(sieve_of("process.uid", EV_FORK, &i), CAT_SIEVE_NUM);
+	assert_int_equal(i, EVN_FORK_COUNT + EVN_PROC_UID);
 	/* A field of another event decides nothing. */
 	assert_int_equal(sieve_of("unlink.file.path", EV_OPEN, &i), CAT_SIEVE_NONE);
 	assert_int_equal(sieve_of("chmod.file.destination.rights", EV_CHMOD, &i), CAT_SIEVE_RIGHTS);

@@ -278,7 +278,7 @@ static void test_why(void **state)
 	view = program_view(f->b.pb);
 	assert_int_equal(clauses_why(&view, EV_OPEN, own), WHY_KERNEL);
 	assert_int_equal(clauses_why(&view, EV_OPEN, uid), WHY_KERNEL);
-	assert_int_equal(clauses_why(&view, EV_FORK, uid), WHY_PROCESS);
+	assert_int_equal(clauses_why(&view, EV_FORK, uid), WHY_KERNEL);
 	assert_int_equal(clauses_why(&view, EV_OPEN, name_of), WHY_PROCESS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, parent), WHY_OTHERS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, fields), WHY_SELF);

@@ -157,6 +157,10 @@ static void second_process(void **state)
 	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_START] = 123456789;
 	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_IDS] = 5 | 6ull << 32;
 	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_EIDS] = 7 | 8ull << 32;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_FSIDS] = 9 | 10ull << 32;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_CAP_PERMITTED] = 11;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_CAP_EFFECTIVE] = 12;
+	rec.num[EVN_SIGNAL_COUNT + EV_TARGET_AUID] = 13;
 	assert_int_equal(decode(), 1);
 	assert_int_equal(dec.target.pid, 77);
 	assert_int_equal(dec.target.start_ns, 123456789);
@@ -164,6 +168,11 @@ static void second_process(void **state)
 	assert_int_equal(dec.target.gid, 6);
 	assert_int_equal(dec.target.euid, 7);
 	assert_int_equal(dec.target.egid, 8);
+	assert_int_equal(dec.target.fsuid, 9);
+	assert_int_equal(dec.target.fsgid, 10);
+	assert_int_equal(dec.target.cap_permitted, 11);
+	assert_int_equal(dec.target.cap_effective, 12);
+	assert_int_equal(dec.target.auid, 13);
 	rec_begin(&rec, EV_OPEN);
 	assert_int_equal(decode(), 1);
 	assert_int_equal(dec.target.pid, 0);
@@ -264,7 +273,7 @@ static void bad_heads(void **state)
 	BAD(h->nnum++);
 	BAD(h->nnum--);
 	BAD(h->nstr++);
-	BAD(h->nstr = 0xffff);
+	BAD(h->nstr = 0xff);
 	BAD(h->size = 0);
 	BAD(h->size = UINT32_MAX);
 	BAD(h->size += 8);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -313,7 +314,9 @@ static void all_credentials(void **state)
 	rec.head.fsgid = 2;
 	rec.head.cap_effective = 1ull << 40;
 	rec.head.cap_permitted = 3;
+	rec.head.auid = 1000; /* who logs in does not call exec for it */
 	assert_ptr_equal(send(), p);
+	assert_int_equal(p->v[SLOT_PROC_AUID].num, 1000);
 	assert_int_equal(p->v[SLOT_PROC_FSUID].num, 1);
 	assert_int_equal(p->v[SLOT_PROC_FSGID].num, 2);
 	assert_str(p->v[SLOT_PROC_FSUSER], "daemon");
@@ -658,6 +661,9 @@ static const struct proc *signal_of(uint32_t pid, uint32_t target, uint32_t uid)
 		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_START] = target * 1000ull;
 		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_IDS] = uid | (ev_u64)uid << 32;
 		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_EIDS] = uid | (ev_u64)uid << 32;
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_FSIDS] = uid | (ev_u64)uid << 32;
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_CAP_EFFECTIVE] = 1ull << CAP_KILL;
+		rec.num[EVN_SIGNAL_COUNT + EV_TARGET_AUID] = 1000;
 	}
 	send();
 	return dec.ev.target;
@@ -677,6 +683,9 @@ static void second_process(void **state)
 	p = signal_of(9, 8, 1);
 	assert_chain(p, "victim sh");
 	assert_str(p->v[SLOT_PROC_USER], "daemon"); /* its ids are taken over as an actor's are */
+	assert_int_equal(p->v[SLOT_PROC_FSUID].num, 1);
+	assert_int_equal(p->v[SLOT_PROC_CAP_EFFECTIVE].num, 1 << CAP_KILL);
+	assert_int_equal(p->v[SLOT_PROC_AUID].num, 1000);
 	assert_chain(dec.ev.proc, "killer");
 	assert_ptr_equal(signal_of(9, 9, 0), dec.ev.proc);
 	assert_null(signal_of(9, 0, 0));

@@ -101,7 +101,8 @@ static void check_other_ids(const struct program *p, const struct sieve *s, stru
 
 	e->head.flags |= EV_F_CREDS_AFTER;
 	e->head.uid ^= 0xffff0000u;
-	e->head.gid = e->head.euid = e->head.egid = 4242;
+	e->head.gid = e->head.euid = e->head.egid = e->head.fsuid = e->head.fsgid = 4242;
+	e->head.cap_effective = e->head.cap_permitted = 4242;
 	gen_sieve(s, e, &alive);
 	for (uint32_t i = 0; i < p->nrules; i++)
 		if (!gen_rule_alive(p, i, &alive) && ref_holds(&ref, p->rules[i].root))
@@ -325,6 +326,34 @@ static void test_result_first(void **state)
 	assert_true(sv_first(ev, 0, &alive));
 	assert_true(sv_mask_meets(&alive, sv_reach_mask(&sieve, paths, gen_run_at(&sieve, paths, "/", 0))));
 	assert_false(sv_mask_meets(&alive, sv_reach_mask(&sieve, paths, gen_run_at(&sieve, paths, "/b/", 0))));
+}
+
+/* The same of what asks for a result and for who it is; not of what asks for a path, too: there the directory decides. */
+static void test_who_first(void **state)
+{
+	struct build *b = *state;
+	const struct sv_event *ev = &sieve.event[EV_CHMOD];
+	struct sv_who root = { 0, 0, EV_AUID_UNSET }, ann = { 0, 0, 1000 };
+	struct sv_mask alive;
+	uint32_t ok = build2(b, N_LE, build_field(b, "chmod.retval"), build_int(b, 0));
+	uint32_t auid = build_field(b, "process.auid");
+	uint32_t person = build2(b, N_AND, build2(b, N_LE, build_int(b, 1000), auid),
+				 build1(b, N_NOT, build2(b, N_EQ, auid, build_int(b, EV_AUID_UNSET))));
+	uint32_t path = build3(b, N_STREQ, build_field(b, "chmod.file.path"), build_str(b, "/a"), 0);
+
+	build_rule(b, EV_CHMOD, build2(b, N_AND, ok, person));
+	build_rule(b, EV_CHMOD,
+		   build2(b, N_AND, path, build2(b, N_EQ, build_field(b, "process.gid"), build_int(b, 7))));
+	build_sieve(b, &sieve);
+	assert_int_equal(ev->nfirst, 1);
+	assert_int_equal(ev->nwho, 2);
+	sv_alive_start(ev, &alive);
+	assert_true(sv_who(ev, &ann, &alive));
+	assert_true(sv_mask_meets(
+		&alive, sv_reach_mask(&sieve, &ev->automata[0], gen_run_at(&sieve, &ev->automata[0], "/b/", 0))));
+	assert_true(sv_who(ev, &root, &alive));
+	assert_false(sv_mask_meets(
+		&alive, sv_reach_mask(&sieve, &ev->automata[0], gen_run_at(&sieve, &ev->automata[0], "/b/", 0))));
 }
 
 /* Of an open that succeeded its flags alone may be the end; flags that have no place in the table rule out nothing. */
@@ -674,6 +703,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_types_have_no_clause, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_dead_directory, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_never_holds, build_setup, build_teardown),
+		cmocka_unit_test_setup_teardown(test_who_first, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_result_first, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_opened, build_setup, build_teardown),
 		cmocka_unit_test_setup_teardown(test_undecided, build_setup, build_teardown),
