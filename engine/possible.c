@@ -37,57 +37,6 @@ struct possible {
 
 /* ---- what nodes depend on ------------------------------------------------------------------------------------------ */
 
-/* What stays as it is from an exec to the next, in the process table, too; and the same for what the process forks. */
-static bool is_constant(uint16_t slot)
-{
-	switch (slot) {
-	case SLOT_PROC_FILE_PATH:
-	case SLOT_PROC_FILE_NAME:
-	case SLOT_PROC_FILE_FILESYSTEM:
-	case SLOT_PROC_FILE_INODE:
-	case SLOT_PROC_FILE_MODE:
-	case SLOT_PROC_FILE_UID:
-	case SLOT_PROC_FILE_GID:
-	case SLOT_PROC_FILE_MTIME:
-	case SLOT_PROC_FILE_CTIME:
-	case SLOT_PROC_FILE_RIGHTS:
-	case SLOT_PROC_FILE_EXTENSION:
-	case SLOT_PROC_FILE_IN_UPPER:
-	case SLOT_PROC_FILE_LINK_PATH:
-	case SLOT_PROC_FILE_LINK_NAME:
-	case SLOT_PROC_INTERPRETER_PATH:
-	case SLOT_PROC_INTERPRETER_NAME:
-	case SLOT_PROC_INTERPRETER_FILESYSTEM:
-	case SLOT_PROC_INTERPRETER_INODE:
-	case SLOT_PROC_INTERPRETER_MODE:
-	case SLOT_PROC_INTERPRETER_UID:
-	case SLOT_PROC_INTERPRETER_GID:
-	case SLOT_PROC_INTERPRETER_MTIME:
-	case SLOT_PROC_INTERPRETER_CTIME:
-	case SLOT_PROC_INTERPRETER_RIGHTS:
-	case SLOT_PROC_INTERPRETER_EXTENSION:
-	case SLOT_PROC_INTERPRETER_IN_UPPER:
-	case SLOT_PROC_INTERPRETER_LINK_PATH:
-	case SLOT_PROC_INTERPRETER_LINK_NAME:
-	case SLOT_PROC_COMM:
-	case SLOT_PROC_TTY_NAME:
-	case SLOT_PROC_CGROUP_ID:
-	case SLOT_PROC_CONTAINER_ID:
-	case SLOT_PROC_ARGV0:
-	case SLOT_PROC_ARGS:
-	case SLOT_PROC_ARGV:
-	case SLOT_PROC_ARGS_FLAGS:
-	case SLOT_PROC_ARGS_OPTIONS:
-	case SLOT_PROC_ARGS_TRUNCATED:
-	case SLOT_PROC_ENVS:
-	case SLOT_PROC_ENVP:
-	case SLOT_PROC_ENVS_TRUNCATED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static uint16_t field_needs(const struct cat_field *f)
 {
 	if (f->home == CAT_HOME_EVENT && f->event == EV_OPEN && f->slot == SLOT_OPEN_FILE_HASHES)
@@ -95,8 +44,7 @@ static uint16_t field_needs(const struct cat_field *f)
 	if (f->home == CAT_HOME_BASE && (f->slot == SLOT_BASE_CONTAINER_CREATED_AT ||
 					 f->slot == SLOT_BASE_CONTAINER_RUNTIME || f->slot == SLOT_BASE_CONTAINER_TAGS))
 		return NEED_NO_CONTAINER;
-	if ((f->flags & (CF_FETCH | CF_UNSEEN)) || f->home < CAT_HOME_PROC || f->home > CAT_HOME_ANCESTORS ||
-	    !is_constant(f->slot))
+	if (!catalog_stays(f))
 		return NEED_MORE;
 	if (f->home == CAT_HOME_PROC && f->slot == SLOT_PROC_CGROUP_ID)
 		return NEED_CGROUP;

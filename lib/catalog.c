@@ -558,6 +558,62 @@ uint32_t catalog_cost(const struct cat_field *f)
 	return f->flags & CF_ARRAY ? 20 : f->type == VAL_STR ? 2 : 1;
 }
 
+static bool slot_stays(uint16_t slot)
+{
+	switch (slot) {
+	case SLOT_PROC_FILE_PATH:
+	case SLOT_PROC_FILE_NAME:
+	case SLOT_PROC_FILE_FILESYSTEM:
+	case SLOT_PROC_FILE_INODE:
+	case SLOT_PROC_FILE_MODE:
+	case SLOT_PROC_FILE_UID:
+	case SLOT_PROC_FILE_GID:
+	case SLOT_PROC_FILE_MTIME:
+	case SLOT_PROC_FILE_CTIME:
+	case SLOT_PROC_FILE_RIGHTS:
+	case SLOT_PROC_FILE_EXTENSION:
+	case SLOT_PROC_FILE_IN_UPPER:
+	case SLOT_PROC_FILE_LINK_PATH:
+	case SLOT_PROC_FILE_LINK_NAME:
+	case SLOT_PROC_INTERPRETER_PATH:
+	case SLOT_PROC_INTERPRETER_NAME:
+	case SLOT_PROC_INTERPRETER_FILESYSTEM:
+	case SLOT_PROC_INTERPRETER_INODE:
+	case SLOT_PROC_INTERPRETER_MODE:
+	case SLOT_PROC_INTERPRETER_UID:
+	case SLOT_PROC_INTERPRETER_GID:
+	case SLOT_PROC_INTERPRETER_MTIME:
+	case SLOT_PROC_INTERPRETER_CTIME:
+	case SLOT_PROC_INTERPRETER_RIGHTS:
+	case SLOT_PROC_INTERPRETER_EXTENSION:
+	case SLOT_PROC_INTERPRETER_IN_UPPER:
+	case SLOT_PROC_INTERPRETER_LINK_PATH:
+	case SLOT_PROC_INTERPRETER_LINK_NAME:
+	case SLOT_PROC_COMM:
+	case SLOT_PROC_TTY_NAME:
+	case SLOT_PROC_CGROUP_ID:
+	case SLOT_PROC_CONTAINER_ID:
+	case SLOT_PROC_ARGV0:
+	case SLOT_PROC_ARGS:
+	case SLOT_PROC_ARGV:
+	case SLOT_PROC_ARGS_FLAGS:
+	case SLOT_PROC_ARGS_OPTIONS:
+	case SLOT_PROC_ARGS_TRUNCATED:
+	case SLOT_PROC_ENVS:
+	case SLOT_PROC_ENVP:
+	case SLOT_PROC_ENVS_TRUNCATED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool catalog_stays(const struct cat_field *f)
+{
+	return !(f->flags & (CF_FETCH | CF_UNSEEN)) && f->home >= CAT_HOME_PROC && f->home <= CAT_HOME_ANCESTORS &&
+	       slot_stays(f->slot);
+}
+
 static uint32_t fnv1a(uint32_t h, const void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -232,6 +232,12 @@ int catalog_kin(const struct catalog *c, const struct cat_field *f, uint16_t *re
  */
 bool catalog_sieve_also(const struct catalog *c, uint16_t event, uint16_t automaton);
 
+/*
+ * Whether the field is of the acting process, or of those above it, and stays as it is from an exec to the next, in the process table, too; and
+ * the same for what the process forks. What masks of processes are made from: docs/decisions/0023.
+ */
+bool catalog_stays(const struct cat_field *f);
+
 /* A number over everything that bundles rely on (names, types, slots): bundles of another catalog are refused. */
 uint32_t catalog_fingerprint(const struct catalog *c);
 

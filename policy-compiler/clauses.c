@@ -660,12 +660,15 @@ static enum clause_why why_field(const struct program *p, uint16_t event, uint32
 	f = &p->catalog->fields[n->a];
 	if (clauses_kin_string(p, event, i, N_FIELD, CAT_HOME_PARENT, &s))
 		return WHY_KERNEL;
+	/* an exec is decided by those above alone, a fork by nobody */
+	if (catalog_stays(f) && event != EV_FORK && (event != EV_EXEC || f->home != CAT_HOME_PROC))
+		return WHY_PROCESS;
 	if (f->home != CAT_HOME_BASE && f->home != CAT_HOME_EVENT && f->home != CAT_HOME_PROC)
 		return WHY_OTHERS;
 	if (number_of_field(p, event, n, &v) || string_of_node(p, event, i, f->type == VAL_IP, &s) ||
 	    public_of_node(p, event, n, &s))
 		return WHY_KERNEL;
-	return f->home == CAT_HOME_PROC ? WHY_PROCESS : WHY_FIELD;
+	return WHY_FIELD;
 }
 
 static enum clause_why why_number(const struct program *p, uint16_t event, uint32_t i)

@@ -21,16 +21,16 @@
 
 /* Why a predicate is left to user space, or not. */
 enum clause_why {
-	WHY_KERNEL,   /* it is not */
-	WHY_PARTLY,   /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
-	WHY_WORD,     /* the kernel looks for words in what an exec is given */
-	WHY_ABOVE,    /* the kernel keeps which images above an exec it holds of */
-	WHY_EMPTY,    /* the kernel knows of an exec that there is no container, or no terminal */
-	WHY_SELF,     /* the kernel knows how the path of the process's program ends */
-	WHY_UNSET,    /* the kernel knows as long as a variable is set nowhere: then it does not hold */
-	WHY_UNSEEN,   /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
-	WHY_FIELD,    /* the kernel does not know the field when it decides */
-	WHY_PROCESS,  /* a field of the process: decided once it is known, by its mask */
+	WHY_KERNEL, /* it is not */
+	WHY_PARTLY, /* the regular expressions of a set are; or a set is too large and the kernel tests its range */
+	WHY_WORD,   /* the kernel looks for words in what an exec is given */
+	WHY_ABOVE,  /* the kernel keeps which images above an exec it holds of */
+	WHY_EMPTY,  /* the kernel knows of an exec that there is no container, or no terminal */
+	WHY_SELF,   /* the kernel knows how the path of the process's program ends */
+	WHY_UNSET,  /* the kernel knows as long as a variable is set nowhere: then it does not hold */
+	WHY_UNSEEN, /* it follows from what the sensor cannot observe, or from a variable that nothing sets */
+	WHY_FIELD,  /* the kernel does not know the field when it decides */
+	WHY_PROCESS, /* of the process, or of those above it, until the next exec: decided once it is known, by its mask */
 	WHY_VARIABLE, /* what a variable holds */
 	WHY_OTHERS,   /* a field of the parent or of the ancestors */
 	WHY_REGEX,

@@ -22,7 +22,7 @@ static const struct {
 	[WHY_UNSET] = { "unset", "false as long as no event may have set the variable, which the kernel knows" },
 	[WHY_UNSEEN] = { "unseen", "always the same: the sensor cannot observe it, or nothing sets the variable" },
 	[WHY_FIELD] = { "field", "the kernel does not know %s when it decides" },
-	[WHY_PROCESS] = { "process", "%s is of the process: by the process's mask, once it is known" },
+	[WHY_PROCESS] = { "process", "%s stays until the next exec: by the process's mask, once it is known" },
 	[WHY_VARIABLE] = { "variable", "what a variable holds is known in user space only" },
 	[WHY_OTHERS] = { "others", "%s is of the parent, of an ancestor, or has several values" },
 	[WHY_WORD] = { "word",

@@ -11,6 +11,7 @@ policy "$WORK/p.tpb" \
 	"ran exec.file.path == \"$WORK/watched/true\"" \
 	"connected connect.addr.port == 4242" \
 	"went_out connect.addr.is_public == true && connect.addr.port == 4243" \
+	"owned chown.retval == 0 && process.auid == 4242" \
 	"allowed open.file.path == \"$WORK/watched/readable\" && open.retval == 0" \
 	"refused open.retval == EACCES && process.uid == 65534" \
 	"refused_shut open.retval == EACCES && open.file.name == \"shut\"" \
@@ -77,6 +78,12 @@ unshare -n bash -c 'exec 3<>/dev/tcp/192.168.7.7/4243' 2>/dev/null
 verdict "the kernel drops connects to addresses that are not public" test "$(sent_of connect)" = "$before"
 unshare -n bash -c 'exec 3<>/dev/tcp/9.9.9.9/4243' 2>/dev/null
 alerts "connect to a public address" went_out "\"port\":4243" "9.9.9.9" "\"is_public\":true"
+before=$(sent_of chown)
+touch "$WORK/watched/owned"
+chown 1 "$WORK/watched/owned"
+verdict "the kernel drops what somebody else does than the one who is logged in" test "$(sent_of chown)" = "$before"
+(echo 4242 >/proc/self/loginuid && exec chown 2 "$WORK/watched/owned")
+alerts "chown by the one who is logged in" owned "\"path\":\"$WORK/watched/owned\"" "\"auid\":4242"
 rm "$WORK/watched/secret"
 alerts "unlink" removed "\"comm\":\"rm\""
 touch "$WORK/watched/a" && mv "$WORK/watched/a" "$WORK/watched/b"

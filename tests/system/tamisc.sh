@@ -172,7 +172,7 @@ explain_json() { run 0 explain --json good.yaml && [ "$(head -c 1 out)" = "{" ] 
 check "explain: --json" explain_json
 explain_why() {
 	printf 'rules:\n  - {id: a, expression: open.file.path == "/x" && process.uid != 7 && process.comm == "y"}\n' >why.yaml
-	run 0 explain why.yaml && prints "rule a (open): the kernel decides 2 of 3 predicates" && prints "process.comm is of the process" &&
+	run 0 explain why.yaml && prints "rule a (open): the kernel decides 2 of 3 predicates" && prints "process.comm stays until the next exec" &&
 		grep -Eq '^  path: 1 patterns, [0-9]+ states, [0-9]+ classes of bytes, [0-9]+ bytes$' out &&
 		run 0 explain --json why.yaml && prints '"why":"process"' && prints '"field":"process.comm"' && prints '"of":"path"'
 }

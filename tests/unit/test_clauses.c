@@ -274,13 +274,21 @@ static void test_why(void **state)
 	uint32_t regex = build_strin(&f->b, build_field(&f->b, "open.file.path"), STRM_REGEX, "x+", "y+");
 	uint32_t exe = build3(&f->b, N_STREQ, build_field(&f->b, "process.file.path"), build_str(&f->b, "/x"), 0);
 	uint32_t own = path(f, "/a"), uid = number(f, "process.uid", N_EQ, 0), name_of = comm(f, "sh");
+	uint32_t parent_uid = number(f, "process.parent.uid", N_EQ, 0);
+	uint32_t user = build3(&f->b, N_STREQ, build_field(&f->b, "process.user"), build_str(&f->b, "x"), 0);
+	uint32_t fs = build3(&f->b, N_STREQ, build_field(&f->b, "process.file.filesystem"), build_str(&f->b, "x"), 0);
 
 	view = program_view(f->b.pb);
 	assert_int_equal(clauses_why(&view, EV_OPEN, own), WHY_KERNEL);
 	assert_int_equal(clauses_why(&view, EV_OPEN, uid), WHY_KERNEL);
 	assert_int_equal(clauses_why(&view, EV_FORK, uid), WHY_KERNEL);
 	assert_int_equal(clauses_why(&view, EV_OPEN, name_of), WHY_PROCESS);
-	assert_int_equal(clauses_why(&view, EV_OPEN, parent), WHY_OTHERS);
+	assert_int_equal(clauses_why(&view, EV_OPEN, parent), WHY_PROCESS);
+	assert_int_equal(clauses_why(&view, EV_OPEN, parent_uid), WHY_OTHERS); /* may change at any time */
+	assert_int_equal(clauses_why(&view, EV_OPEN, user), WHY_FIELD);
+	assert_int_equal(clauses_why(&view, EV_FORK, parent), WHY_OTHERS);
+	assert_int_equal(clauses_why(&view, EV_EXEC, fs), WHY_FIELD);
+	assert_int_equal(clauses_why(&view, EV_OPEN, fs), WHY_PROCESS);
 	assert_int_equal(clauses_why(&view, EV_OPEN, fields), WHY_SELF);
 	assert_int_equal(clauses_why(&view, EV_OPEN, length), WHY_SHAPE);
 	assert_int_equal(clauses_why(&view, EV_OPEN, regex), WHY_REGEX);

@@ -681,7 +681,7 @@ static void test_explain(void **state)
 		"rule shadow (open): the kernel decides 2 of 3 predicates\n  clause 0    open.file.path == \"/etc/shadow\" && open.flags & 64 != 0\n"));
 	assert_non_null(strstr(
 		text,
-		"user space  process.comm == \"cat\"   -- process.comm is of the process: by the process's mask, once it is known\n"));
+		"user space  process.comm == \"cat\"   -- process.comm stays until the next exec: by the process's mask, once it is known\n"));
 	free(text);
 
 	f = open_memstream(&text, &size);
